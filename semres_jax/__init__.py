@@ -1,0 +1,49 @@
+"""A JAX simulation engine for the tradeoff between generalization and identification at finite semantic resolution.
+
+Importing it runs nothing and sets no JAX option; names are loaded when first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from semres_jax._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from semres_jax import choice as choice, data as data, laws as laws, similarity as similarity, spaces as spaces
+    from semres_jax._types import Accuracy as Accuracy, Estimate as Estimate
+    from semres_jax.laws.engines import accuracy as accuracy, engine_for as engine_for
+    from semres_jax.montecarlo.estimate import estimate as estimate
+    from semres_jax.similarity import (
+        Constant as Constant,
+        Exponential as Exponential,
+        Gaussian as Gaussian,
+        Linear as Linear,
+        PowerLaw as PowerLaw,
+        Similarity as Similarity,
+        Tabulated as Tabulated,
+    )
+
+_MODULES = ("choice", "data", "laws", "plots", "results", "similarity", "spaces", "validation")
+_HOMES = {
+    "Accuracy": "_types",
+    "Estimate": "_types",
+    "accuracy": "laws.engines",
+    "engine_for": "laws.engines",
+    "estimate": "montecarlo.estimate",
+} | dict.fromkeys(
+    ("Constant", "Exponential", "Gaussian", "Linear", "PowerLaw", "Similarity", "Tabulated"), "similarity"
+)
+
+__all__ = ["__version__", *_MODULES, *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"semres_jax.{name}")
+    if name in _HOMES:
+        return getattr(import_module(f"semres_jax.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'semres_jax' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
