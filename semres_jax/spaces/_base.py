@@ -1,0 +1,154 @@
+"""The one interface of all stimulus spaces, and the registry of their names."""
+
+import abc
+import dataclasses
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar, dataclass_transform
+
+import jax
+import jax.numpy as jnp
+
+from semres_jax._types import Array, ArrayLike, Point
+
+_S = TypeVar("_S", bound=type)
+
+
+def static(*, default: Any = dataclasses.MISSING) -> Any:
+    """A dataclass field that decides shapes: part of the pytree's structure, not a leaf."""
+    return dataclasses.field(default=default, metadata={"static": True})
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(static, dataclasses.field))
+def space(cls: _S) -> _S:
+    """Class decorator: a frozen dataclass, registered as a pytree (fields made by `static` are not leaves)."""
+    return jax.tree_util.register_dataclass(dataclasses.dataclass(frozen=True, eq=False)(cls))
+
+
+class MetricSpace(abc.ABC):
+    """A metric space (M, d) with a probability measure ν, from which stimuli and probes are drawn.
+
+    A point is an array whose *trailing* axes (none for scalar points, one for vectors) hold its coordinates, or a
+    tuple of points; every leading axis is a batch axis. Spaces are frozen dataclasses and pytrees: numeric
+    parameters are leaves, parameters that decide shapes are static.
+    """
+
+    # One short lower-case word; with its parameters it makes `label`.
+    name: ClassVar[str]
+    # The four flags below are properties instead where they depend on parameters (a product is as homogeneous as its
+    # factors): read them from an instance.
+    # False where `distance` breaks the triangle inequality (a product by "min"; cosine "distances" too, unchecked).
+    triangle: ClassVar[bool] = True
+    # True where b_p(r) is the same for every p (almost surely).
+    homogeneous: ClassVar[bool] = False
+    # True where distances have atoms (finite spaces, Hamming): ties happen, and distinct items differ from repeated.
+    discrete: ClassVar[bool] = False
+    # Whether `ball_measure` is there; engines ask this instead of calling and failing.
+    has_ball_measure: ClassVar[bool] = False
+    # Whether `ticks` is there: points that are their uniforms and do without floating point.
+    has_ticks: ClassVar[bool] = False
+    # Number of stimuli of a finite space, which then has `distinct`; None for all others.
+    size: ClassVar[int | None] = None
+
+    @property
+    def label(self) -> str:
+        """How tables and figures name this space, parameters included: `"sphere(9)"`."""
+        return self.name
+
+    @property
+    @abc.abstractmethod
+    def uniforms(self) -> int:
+        """How many U(0, 1) numbers make one point; at least 1."""
+
+    @property
+    @abc.abstractmethod
+    def diameter(self) -> Any:
+        """sup d(x, y), in the space's own unit of distance; `inf` where unbounded."""
+
+    @abc.abstractmethod
+    def point(self, u: ArrayLike) -> Point:
+        """Push uniforms forward to ν: `u` of shape (*batch, uniforms), entries in [0, 1) -> points of batch shape."""
+
+    @abc.abstractmethod
+    def distance(self, x: Point, y: Point) -> Array:
+        """d(x, y) >= 0, broadcasting over batch axes; its gradient is finite everywhere, also at x = y."""
+
+    def ticks(self, x: list[Array], y: list[Array]) -> Array:
+        """The distance in units of 2^-32, uint32 and exact, of points given by words of 32 bits, one per coordinate.
+
+        A word w stands for the coordinate w / 2^32. Twice as fast as floating point in the innermost Monte Carlo loop,
+        and d <= epsilon is decided to 2^-32 there.
+        """
+        raise NotImplementedError(f"{self.label} has no integer distance")
+
+    def ball_measure(self, p: Point, r: ArrayLike) -> Array:
+        """b_p(r) = ν{x : d(x, p) <= r} in [0, 1], broadcasting the batch shape of `p` against `r`."""
+        raise NotImplementedError(f"{self.label} has no ball measure in closed form; use semres_jax.estimate")
+
+    # Averages over the probe. b_p(r) often depends on p through one number only (the distance to the centre of a ball,
+    # say): `probe` maps that many uniforms to probes p whose b_p(r) is distributed as that of p ~ ν.
+    @property
+    def probe_uniforms(self) -> int:
+        """How many uniforms decide b_p: 0 where the space is homogeneous."""
+        return 0 if self.homogeneous else self.uniforms
+
+    def probe(self, v: Array) -> Point:
+        """Probes for averages over p ~ ν: `v` of shape (*batch, probe_uniforms) -> points of batch shape."""
+        if self.homogeneous:
+            return self.point(jnp.full((*v.shape[:-1], self.uniforms), 0.5, v.dtype))
+        return self.point(v)
+
+    def probe_kinks(self, r: ArrayLike) -> tuple[tuple[Any, ...], ...]:
+        """For each of the `probe_uniforms`: the places in (0, 1) where v -> b_{probe(v)}(r) is not smooth.
+
+        Shaped like `r`; places outside (0, 1) are allowed and ignored. Smooth up to end-point singularities between.
+        """
+        return ((),) * self.probe_uniforms
+
+
+_REGISTRY: dict[str, Callable[..., MetricSpace]] = {}
+
+
+def register(name: str, factory: Callable[..., MetricSpace]) -> None:
+    """Enter `factory` under `name`: from then on `get(name, **params)` and every command know it."""
+    _REGISTRY[name] = factory
+
+
+def coordinates(space: MetricSpace, u: Any) -> Array:
+    """`u` as an array, once its last axis is known to hold one uniform per coordinate; every `point` begins here.
+
+    Raises:
+        ValueError: `u` is not of shape (*batch, space.uniforms).
+    """
+    u = jnp.asarray(u)
+    if u.ndim == 0 or u.shape[-1] != space.uniforms:
+        raise ValueError(
+            f"a point of {space.label} takes u of shape (*batch, {space.uniforms}), one number in [0, 1) per "
+            f"coordinate; got shape {u.shape}"
+        )
+    return u
+
+
+def real(value: Any) -> Array:
+    """`value` as a floating-point array; integers become the default float, floats keep their precision."""
+    value = jnp.asarray(value)
+    return value if jnp.issubdtype(value.dtype, jnp.floating) else value.astype(jnp.result_type(float))
+
+
+def spread(b: Array, batch: tuple[int, ...]) -> Array:
+    """`b` broadcast against a batch of probes: the ball measure of a homogeneous space."""
+    return jnp.broadcast_to(b, jnp.broadcast_shapes(b.shape, batch))
+
+
+def together(x: Any, r: Any) -> tuple[Array, Array]:
+    """Both as floating-point arrays of one precision and one shape (explicitly: rank promotion may be an error)."""
+    x, r = real(x), real(r)
+    dtype = jnp.result_type(x, r)
+    shape = jnp.broadcast_shapes(x.shape, r.shape)
+    return jnp.broadcast_to(x, shape).astype(dtype), jnp.broadcast_to(r, shape).astype(dtype)
+
+
+def safe_norm(v: Any, axis: int = -1) -> Array:
+    """Euclidean norm along `axis` whose gradient at the zero vector is 0, not NaN (double-where)."""
+    squared = jnp.sum(v * v, axis=axis)
+    positive = squared > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, squared, 1.0)), 0.0)

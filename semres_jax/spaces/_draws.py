@@ -1,0 +1,98 @@
+"""Different points of a finite space, drawn one after the other with one uniform each.
+
+A uniform is a place in the mass that earlier draws have left; the place in the whole mass follows by skipping the
+earlier picks in increasing order. Nothing is sorted, rejected or drawn again.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from semres_jax._types import Array
+
+# Unrolled, m draws are about m² elementwise operations that fuse into one loop over the batch; past this many, XLA
+# takes longer to compile them than they save. Weighted draws, made of gathers, compile six times slower.
+_UNROLLED = 40
+_UNROLLED_WEIGHTED = 5
+
+
+def distinct_equal(size: int, u: list[Array]) -> list[Array]:
+    """Indices in [0, size): draw j is uniform on the size - j that are left, as exactly as its uniform is."""
+
+    def draw(u_j: Array, j: Any, picks: Any) -> Array:
+        left = size - j
+        rank = jnp.minimum((u_j * left).astype(jnp.int32), left - 1)
+        return _fold(lambda i, pick: i + (i >= pick), rank, picks)
+
+    return _drawn(size, u, draw, _UNROLLED)
+
+
+def distinct_weighted(edges: Array, u: list[Array]) -> list[Array]:
+    """The same where point i has the mass from edges[i] to edges[i + 1], with edges from 0 to 1."""
+    size = edges.shape[0] - 1
+    # One more point, of no mass at infinity, stands for a pick that hasn't been made.
+    start, end = jnp.append(edges[:-1], jnp.inf), jnp.append(edges[1:], jnp.inf)
+    mass = jnp.append(edges[1:] - edges[:-1], 0.0)
+    # The last point of positive mass up to each one.
+    solid = jax.lax.cummax(jnp.where(mass[:-1] > 0, jnp.arange(size, dtype=jnp.int32), -1))
+
+    def skip(t: Array, pick: Array) -> Array:
+        # At least to its end: a rounded sum must not fall back into the interval it skips.
+        beyond = jnp.maximum(t + jnp.take(mass, pick), jnp.take(end, pick))
+        return jnp.where(t >= jnp.take(start, pick), beyond, t)
+
+    def draw(u_j: Array, j: Any, picks: Any) -> Array:
+        taken = _fold(lambda total, pick: total + jnp.take(mass, pick), jnp.zeros_like(u_j, mass.dtype), picks)
+        place = _fold(skip, u_j * jnp.maximum(1.0 - taken, 0.0), picks)
+        index = jnp.searchsorted(edges[1:], place, side="right").astype(jnp.int32)
+        # Where rounding leads past the end: the last point of positive mass that is left.
+        last = _fold(
+            lambda i, pick: jnp.where(i == pick, jnp.take(solid, jnp.maximum(i - 1, 0)), i),
+            jnp.full_like(index, 0) + solid[-1],
+            picks,
+            reverse=True,
+        )
+        return jnp.where(index < size, index, last)
+
+    return _drawn(size, u, draw, _UNROLLED_WEIGHTED)
+
+
+def _drawn(size: int, u: list[Array], draw: Callable[[Array, Any, Any], Array], unrolled: int) -> list[Array]:
+    """Calls draw(u_j, j, earlier picks in increasing order) for every j: unrolled over a list, or in a `scan`."""
+    u = list(jnp.broadcast_arrays(*u))
+    if len(u) <= unrolled:
+        drawn, picks = [], []
+        for j, u_j in enumerate(u):
+            drawn.append(draw(u_j, j, picks))
+            picks = _inserted(picks, drawn[-1])
+        return drawn
+
+    def step(picks: Array, column: tuple[Array, Array]) -> tuple[Array, Array]:
+        new = draw(column[0], column[1], picks)
+        # `size` marks a place in `picks` not filled yet: beyond every index, it is skipped by no rank.
+        _, picks = jax.lax.scan(lambda x, pick: (jnp.maximum(x, pick), jnp.minimum(x, pick)), new, picks)
+        return picks, new
+
+    empty = jnp.full((len(u), *u[0].shape), size, jnp.int32)
+    _, drawn = jax.lax.scan(step, empty, (jnp.stack(u), jnp.arange(len(u), dtype=jnp.int32)))
+    return [drawn[j] for j in range(len(u))]
+
+
+def _inserted(picks: list[Array], new: Array) -> list[Array]:
+    """Elementwise insertion into a sorted list, which grows by one."""
+    grown = []
+    for pick in picks:
+        grown.append(jnp.minimum(pick, new))
+        new = jnp.maximum(pick, new)
+    return [*grown, new]
+
+
+def _fold(f: Callable[[Any, Any], Any], start: Array, picks: Any, *, reverse: bool = False) -> Array:
+    """f(... f(f(start, picks[0]), picks[1]) ...), over a list of arrays or over the first axis of one."""
+    if isinstance(picks, list):
+        for pick in reversed(picks) if reverse else picks:
+            start = f(start, pick)
+        return start
+    return jax.lax.scan(lambda carry, pick: (f(carry, pick), None), start, picks, reverse=reverse)[0]

@@ -1,0 +1,104 @@
+"""A disk of the hyperbolic plane: room grows exponentially with radius, as in hierarchies."""
+
+import math
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+import numpy as np
+
+from semres_jax._checks import concrete, number_leaf, require
+from semres_jax._types import Array, ArrayLike
+from semres_jax.spaces._base import MetricSpace, coordinates, real, safe_norm, space, together
+from semres_jax.spaces.ball import on_first_axis, triangle_angles
+
+
+@space
+class Hyperbolic(MetricSpace):
+    """The disk of hyperbolic radius R (2 by default) in the plane of curvature -1, uniform in hyperbolic area.
+
+    A point at distance t from the centre is the vector of length sinh(t/2) in its direction, shape (2,): in this
+    equal-area chart the measure is uniform on a flat disk. Intrinsic distance: with c = (1 + |x|²)^(1/2) = cosh(t/2),
+    sinh(d/2) = |c_y x - c_x y|, computed without cancellation; at most 2 R.
+
+    Heterogeneous: b_p(r) = sinh²(r/2) / sinh²(R/2) inside, then the lens of two disks, whose area is
+    2 (α cosh R + β cosh r + γ - π) with α, β, γ the angles of the triangle with sides r, R, t opposite to them.
+
+    Args:
+        radius: R > 0, hyperbolic length. Below 20 in float32, whose digits it uses up exponentially.
+
+    Raises:
+        ValueError: radius not positive or not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from semres_jax import spaces
+        >>> disk = spaces.Hyperbolic()
+        >>> round(float(disk.ball_measure(np.zeros(2), 1.0)), 4)  # sinh²(1/2) / sinh²(1)
+        0.1966
+    """
+
+    radius: Any = 2.0
+    name: ClassVar[str] = "hyperbolic"
+    has_ball_measure: ClassVar[bool] = True
+
+    def __post_init__(self):
+        object.__setattr__(self, "radius", number_leaf(self.radius))
+        require("radius", self.radius, np.nextafter(0.0, 1.0), 1e4, "a positive hyperbolic length")
+
+    @property
+    def label(self) -> str:
+        radius = concrete(self.radius)
+        return self.name if radius is None or radius.ndim or radius == 2.0 else f"{self.name}({float(radius):g})"
+
+    @property
+    def uniforms(self) -> int:
+        return 2
+
+    @property
+    def diameter(self) -> Any:
+        return 2.0 * self.radius
+
+    def _edge(self, dtype: Any) -> Array:
+        """sinh(R/2), the radius of the flat disk, in the precision of what is computed."""
+        return jnp.sinh(jnp.asarray(self.radius, dtype) / 2.0)
+
+    def point(self, u: ArrayLike) -> Array:
+        u = coordinates(self, u)
+        radius, turn = jnp.sqrt(u[..., 0]) * self._edge(u.dtype), 2.0 * math.pi * u[..., 1]
+        return jnp.stack([radius * jnp.cos(turn), radius * jnp.sin(turn)], axis=-1)
+
+    def distance(self, x: ArrayLike, y: ArrayLike) -> Array:
+        c_x = jnp.sqrt(1.0 + jnp.sum(x * x, axis=-1, keepdims=True))
+        c_y = jnp.sqrt(1.0 + jnp.sum(y * y, axis=-1, keepdims=True))
+        gap, middle, c = x - y, (x + y) / 2.0, (c_x + c_y) / 2.0
+        # c_y x - c_x y with the difference x - y drawn out of it: near points keep their digits, and exchanging the two
+        # changes no bit.
+        along = jnp.sum(gap * middle, axis=-1, keepdims=True) / c
+        return 2.0 * jnp.arcsinh(safe_norm(c * gap - middle * along))
+
+    def ball_measure(self, p: ArrayLike, r: ArrayLike) -> Array:
+        t, r = together(2.0 * jnp.arcsinh(safe_norm(jnp.asarray(p))), r)
+        disk = jnp.broadcast_to(jnp.asarray(self.radius, r.dtype), r.shape)
+        lens = (r > disk - t) & (r < disk + t)
+        side, t = jnp.where(lens, r, disk), jnp.where(lens, t, disk)
+        alpha, beta = triangle_angles(side, disk, t, jnp.sinh)
+        _, gamma = triangle_angles(side, t, disk, jnp.sinh)
+        # 2 (α cosh R + β cosh r + γ - π), the flat part of each term taken out: angles that add up to less than π.
+        flat = alpha + beta + gamma - math.pi
+        curved = alpha * jnp.square(jnp.sinh(disk / 2.0)) + beta * jnp.square(jnp.sinh(side / 2.0))
+        whole = 2.0 * math.pi * jnp.square(jnp.sinh(disk / 2.0))
+        b = (flat + 2.0 * curved) / whole
+        inside = jnp.square(jnp.sinh(jnp.clip(r, 0.0, disk) / 2.0) / jnp.sinh(disk / 2.0))
+        return jnp.where(lens, jnp.clip(b, 0.0, 1.0), inside)
+
+    @property
+    def probe_uniforms(self) -> int:
+        return 1
+
+    def probe(self, v: Array) -> Array:
+        return on_first_axis(jnp.sqrt(v[..., 0]) * self._edge(v.dtype), 2)
+
+    def probe_kinks(self, r: ArrayLike) -> tuple[tuple[Any, ...], ...]:
+        r = real(r)
+        edge = self._edge(r.dtype)
+        return ((jnp.square(jnp.sinh((jnp.asarray(self.radius, r.dtype) - r) / 2.0) / edge),),)

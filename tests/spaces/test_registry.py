@@ -1,0 +1,75 @@
+"""Spaces by name."""
+
+import pytest
+
+from semres_jax import spaces
+from semres_jax.spaces import _base
+
+NAMES = ["circle", "interval", "torus", "sphere", "sphere(9)", "ball", "gaussian", "hamming", "hyperbolic"]
+
+
+def test_catalogue_holds_one_of_each_and_get_makes_the_same():
+    found = spaces.catalogue()
+    assert set(found) == {*NAMES, "tree", "finite", "product"}
+    for key, space in found.items():
+        assert spaces.get(key).label == space.label
+        assert type(spaces.get(key)) is type(space)
+    assert {key: found[key].label for key in ("tree", "finite", "product", "torus")} == {
+        "tree": "tree(137)",
+        "finite": "finite(64)",
+        "product": "product(circle, interval; max)",
+        "torus": "torus(2)",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("sphere:9", "sphere(9)"), ("Sphere(9)", "sphere(9)"), (" gaussian(dim=3) ", "gaussian(3)"),
+     ("torus(2, l1)", "torus(2, l1)"),
+     ("torus(metric=l2)", "torus(2, l2)"), ("hyperbolic(3.5)", "hyperbolic(3.5)"), ("hyperbolic:2", "hyperbolic"),
+     ("hamming(16)", "hamming(16)"), ("ball:dim=3", "ball(3)"), ("circle()", "circle")],
+)  # fmt: skip
+def test_parameters_in_the_name(name, label):
+    assert spaces.get(name).label == label
+    assert spaces.get(spaces.get(name).label).label == label
+
+
+def test_parameters_beside_the_name(tmp_path):
+    assert spaces.get("sphere", dim=4).label == "sphere(4)"
+    assert spaces.get("sphere(3)", dim=4).label == "sphere(4)"
+    assert (
+        spaces.get("product", factors=("sphere:2", spaces.Circle()), metric="l1").label
+        == "product(sphere(2), circle; l1)"
+    )
+    assert spaces.get("finite", distances=[[0, 1], [1, 0]]).label == "finite(2)"
+    assert spaces.get("tree", newick="((a:1,b:1):1,c:2);").labels == ("a", "b", "c")
+    path = tmp_path / "three.nwk"
+    path.write_text("((a:1,b:1):1,c:2);")
+    assert spaces.get(str(path)).label == spaces.get("tree", newick=path).label == "tree(3)"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [(lambda: spaces.get("spere"), "unknown space 'spere'; did you mean 'sphere'.*circle.*torus"),
+     (lambda: spaces.get("nowhere.nwk"), "unknown space 'nowhere.nwk'"),
+     (lambda: spaces.get("sphere", dims=2), "no parameter 'dims'; it accepts dim"),
+     (lambda: spaces.get("circle", dim=2), "it accepts no parameters"),
+     (lambda: spaces.get("sphere(2, 3)"), "too many parameters in 'sphere"),
+     (lambda: spaces.get("sphere(x)"), "dim must be a whole number"),
+     (lambda: spaces.get("torus(2, l3)"), "max, l1, l2.*'l3'")],
+)  # fmt: skip
+def test_bad_names(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_register_makes_a_space_known_by_name(monkeypatch):
+    monkeypatch.setattr(_base, "_REGISTRY", _base._REGISTRY)
+    monkeypatch.setitem(_base._REGISTRY, "wheel", None)  # undone afterwards
+    spaces.register("wheel", spaces.Circle)
+    assert spaces.get("wheel").label == "circle"
+    spaces.register("wheel", lambda spokes: spaces.Sphere(spokes))
+    assert spaces.get("wheel:3").label == "sphere(3)"
+    assert "wheel" not in spaces.catalogue()
+    with pytest.raises(ValueError, match="'wheel' needs spokes"):
+        spaces.get("wheel")
