@@ -1,0 +1,86 @@
+"""Animal silhouettes that ship with the package: real, labelled stimuli with their copies marked."""
+
+import functools
+import importlib.resources
+import io
+from typing import NamedTuple
+
+import numpy as np
+
+# Two 4-bit grey levels to a byte, as scripts/make_animals.py writes them: level times this is the grey value.
+_LEVEL = 17
+
+
+class Animals(NamedTuple):
+    """Labelled 28 x 28 pictures of animals.
+
+    Attributes:
+        images: (N, 28, 28) uint8, 0 background to 255 ink, in 16 levels.
+        labels: (N,) uint8, positions in `class_names`.
+        class_names: names of the classes, in alphabetical order.
+        group: (N,) int32; exact and near copies of each other share a number, the index of the first of them. Splits
+            into training and test data must keep groups whole.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    group: np.ndarray
+
+
+@functools.cache
+def load_animals() -> Animals:
+    """All 10,000 animal pictures, 1,000 of each of ten classes, in the order of their source.
+
+    Source, licence (MIT) and what counts as a near copy are in `semres_jax/data/README.md`. The arrays are shared
+    between calls and read-only; copy what is to be changed.
+
+    Example:
+        >>> from semres_jax.data import load_animals
+        >>> animals = load_animals()
+        >>> animals.images.shape, animals.class_names[animals.labels[0]]
+        ((10000, 28, 28), 'bear')
+    """
+    content = importlib.resources.files("semres_jax.data").joinpath("animals.npz").read_bytes()
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        packed = stored["packed"]
+        labels, group = stored["labels"], stored["group"].astype(np.int32)
+        class_names = tuple(str(name) for name in stored["class_names"])
+    images = np.empty((len(packed), 2 * packed.shape[1], packed.shape[2]), np.uint8)
+    images[:, 0::2] = (packed >> 4) * _LEVEL
+    images[:, 1::2] = (packed & 15) * _LEVEL
+    for array in (images, labels, group):
+        array.setflags(write=False)
+    return Animals(images, labels, class_names, group)
+
+
+def silhouette_points(count: int = 2000) -> np.ndarray:
+    """Silhouettes as points of a Euclidean space: different drawings only, the same number of every class.
+
+    Of each group of copies the first stands for all; of those, each class gives `count / 10`, evenly spaced through
+    its list. No chance is involved: the same count gives the same points.
+
+    Args:
+        count: number of points, a multiple of the ten classes and at most 8,120 (birds have 812 different drawings).
+
+    Returns:
+        (count, 784) float32, 0 background to 1 ink, ordered by class.
+
+    Raises:
+        ValueError: `count` is no such number.
+
+    Example:
+        >>> from semres_jax import data
+        >>> data.silhouette_points(100).shape
+        (100, 784)
+    """
+    animals = load_animals()
+    classes = len(animals.class_names)
+    first = np.flatnonzero(animals.group == np.arange(len(animals.group)))
+    members = [first[animals.labels[first] == label] for label in range(classes)]
+    most = classes * min(len(drawings) for drawings in members)
+    if count % classes or not classes <= count <= most:
+        raise ValueError(f"count must be a multiple of {classes} from {classes} to {most}; got {count}")
+    each = int(count) // classes
+    chosen = np.concatenate([drawings[np.arange(each) * len(drawings) // each] for drawings in members])
+    return animals.images[chosen].reshape(len(chosen), -1).astype(np.float32) / 255
