@@ -1,0 +1,255 @@
+"""Similarity functions g(d): non-increasing from g(0) = 1, with a resolution epsilon and a noise floor delta.
+
+A similarity is a frozen pytree that is called on distances. Its numbers are array leaves, so a grid of resolutions is
+one similarity whose leaves have a leading axis (`stack`), swept by one `vmap` and one compilation.
+"""
+
+import abc
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from semres_jax._checks import concrete, number_leaf, require
+from semres_jax._types import Array, ArrayLike
+
+
+class Similarity(abc.ABC):
+    """g(d) in [0, 1], non-increasing in the distance d >= 0, g(0) = 1.
+
+    `epsilon` has the unit of the space's distances; `delta` in [0, 1] is the floor: g = delta + (1 - delta) g0 with
+    g0 falling to 0.
+    """
+
+    name: ClassVar[str]
+
+    @abc.abstractmethod
+    def __call__(self, d: ArrayLike) -> Array:
+        """g(d), elementwise; leaves of the similarity broadcast against `d`."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the grid that a stacked similarity holds; () for a single one."""
+        return np.broadcast_shapes(*(np.shape(leaf) for leaf in jax.tree.leaves(self)))
+
+    def kinks(self) -> tuple[Any, ...]:
+        """Distances at which g or its slope jumps; quadratures split there."""
+        return ()
+
+
+def _similarity(cls):
+    return jax.tree_util.register_dataclass(dataclasses.dataclass(frozen=True, eq=False)(cls))
+
+
+class _Resolved(Similarity):
+    """What similarities with a resolution and a floor share: the checks, and g = delta + (1 - delta) g0."""
+
+    epsilon: Any
+    delta: Any
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):  # pyright: ignore[reportArgumentType]
+            object.__setattr__(self, field.name, number_leaf(getattr(self, field.name)))
+        require("epsilon", self.epsilon, 0.0, np.inf, "a distance, at least 0")
+        require("delta", self.delta, 0.0, 1.0, "a floor between 0 and 1")
+
+    @abc.abstractmethod
+    def _unfloored(self, d: Array) -> Array:
+        """g0(d)."""
+
+    def __call__(self, d: ArrayLike) -> Array:
+        return self.delta + (1.0 - self.delta) * self._unfloored(jnp.asarray(d))
+
+    def _scaled(self, d: Array) -> Array:
+        """d / epsilon, read as 0 at d = 0 and as infinity beyond it where epsilon = 0."""
+        positive = jnp.asarray(self.epsilon) > 0
+        return jnp.where(positive, d / jnp.where(positive, self.epsilon, 1.0), jnp.where(d > 0, jnp.inf, 0.0))
+
+
+@_similarity
+class Constant(_Resolved):
+    """Definition 1 of Nurisso et al.: g = 1 for d <= epsilon, delta beyond.
+
+    Args:
+        epsilon: resolution, >= 0, in the space's unit of distance; any shape.
+        delta: similarity of items further than epsilon, in [0, 1].
+
+    Raises:
+        ValueError: epsilon negative or not finite, delta outside [0, 1].
+
+    Example:
+        >>> from semres_jax import Constant
+        >>> [float(g) for g in Constant(0.2, delta=0.25)([0.1, 0.2, 0.3])]
+        [1.0, 1.0, 0.25]
+    """
+
+    epsilon: Any
+    delta: Any = 0.0
+    name: ClassVar[str] = "constant"
+
+    def _unfloored(self, d: Array) -> Array:
+        return jnp.where(d <= self.epsilon, 1.0, 0.0)
+
+    def kinks(self) -> tuple[Any, ...]:
+        return (self.epsilon,)
+
+
+@_similarity
+class Linear(_Resolved):
+    """g0(d) = max(0, 1 - d / epsilon): the similarity of proposition 1.
+
+    Args and errors as `Constant`.
+
+    Example:
+        >>> from semres_jax import Linear
+        >>> [float(g) for g in Linear(0.5)([0.0, 0.25, 1.0])]
+        [1.0, 0.5, 0.0]
+    """
+
+    epsilon: Any
+    delta: Any = 0.0
+    name: ClassVar[str] = "linear"
+
+    def _unfloored(self, d: Array) -> Array:
+        return jnp.maximum(0.0, 1.0 - self._scaled(d))
+
+    def kinks(self) -> tuple[Any, ...]:
+        return (self.epsilon,)
+
+
+@_similarity
+class Exponential(_Resolved):
+    """g0(d) = exp(-d / epsilon): Shepard's law of generalization. Args and errors as `Constant`.
+
+    Example:
+        >>> from semres_jax import Exponential
+        >>> round(float(Exponential(0.5)(0.5)), 4)
+        0.3679
+    """
+
+    epsilon: Any
+    delta: Any = 0.0
+    name: ClassVar[str] = "exponential"
+
+    def _unfloored(self, d: Array) -> Array:
+        return jnp.exp(-self._scaled(d))
+
+
+@_similarity
+class Gaussian(_Resolved):
+    """g0(d) = exp(-(d / epsilon)² / 2). Args and errors as `Constant`.
+
+    Example:
+        >>> from semres_jax import Gaussian
+        >>> round(float(Gaussian(0.5)(0.5)), 4)
+        0.6065
+    """
+
+    epsilon: Any
+    delta: Any = 0.0
+    name: ClassVar[str] = "gaussian"
+
+    def _unfloored(self, d: Array) -> Array:
+        return jnp.exp(-0.5 * self._scaled(d) ** 2)
+
+
+@_similarity
+class PowerLaw(_Resolved):
+    """g0(d) = (1 + d / epsilon)^(-exponent): heavy-tailed similarity, finite at d = 0.
+
+    Args:
+        epsilon: distance at which g0 has fallen to 2^(-exponent), >= 0.
+        exponent: order of the decay, >= 0.
+        delta: floor in [0, 1].
+
+    Example:
+        >>> from semres_jax import PowerLaw
+        >>> float(PowerLaw(0.5, exponent=2.0)(0.5))
+        0.25
+    """
+
+    epsilon: Any
+    exponent: Any = 1.0
+    delta: Any = 0.0
+    name: ClassVar[str] = "powerlaw"
+
+    def __post_init__(self):
+        super().__post_init__()
+        require("exponent", self.exponent, 0.0, np.inf, "at least 0")
+
+    def _unfloored(self, d: Array) -> Array:
+        return jnp.exp(-self.exponent * jnp.log1p(self._scaled(d)))
+
+
+@_similarity
+class Tabulated(Similarity):
+    """Any non-increasing g, by linear interpolation between tabulated values; the last value continues to infinity.
+
+    Args:
+        distances: (k,) increasing distances, the first 0.
+        values: (k,) similarities in [0, 1], non-increasing, the first 1; the last is the floor.
+
+    Raises:
+        ValueError: lengths differ, distances not increasing from 0, values rising, outside [0, 1] or not 1 at 0.
+
+    Example:
+        >>> from semres_jax import Tabulated
+        >>> float(Tabulated([0.0, 1.0, 2.0], [1.0, 0.5, 0.1])(1.5))
+        0.3
+    """
+
+    distances: Any
+    values: Any
+    name: ClassVar[str] = "tabulated"
+
+    def __post_init__(self):
+        object.__setattr__(self, "distances", number_leaf(self.distances))
+        object.__setattr__(self, "values", number_leaf(self.values))
+        d, g = concrete(self.distances), concrete(self.values)
+        if d is None or g is None:
+            return
+        if d.ndim == 0 or d.shape[-1] != g.shape[-1]:
+            raise ValueError(f"distances and values must have the same length; got {np.shape(d)} and {np.shape(g)}")
+        require("tabulated distances", d, 0.0, np.inf, "finite and at least 0")
+        require("tabulated values", g, 0.0, 1.0, "similarities between 0 and 1")
+        if (d[..., 0] != 0).any() or (np.diff(d, axis=-1) <= 0).any():
+            raise ValueError("tabulated distances must start at 0 and increase")
+        if (g[..., 0] != 1).any():
+            raise ValueError(f"tabulated values must start at g(0) = 1; got {g[..., 0].flat[0]:g}")
+        if (np.diff(g, axis=-1) > 0).any():
+            raise ValueError("tabulated values must not increase: similarity falls with distance")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return np.broadcast_shapes(np.shape(self.distances)[:-1], np.shape(self.values)[:-1])
+
+    def __call__(self, d: ArrayLike) -> Array:
+        return jnp.interp(jnp.asarray(d), self.distances, self.values)
+
+    def kinks(self) -> tuple[Any, ...]:
+        return tuple(self.distances[..., i] for i in range(np.shape(self.distances)[-1]))
+
+
+def stack(similarities: Sequence[Similarity]) -> Similarity:
+    """One stacked similarity out of several of a kind: every leaf gains a leading axis of their number.
+
+    Raises:
+        ValueError: the list is empty or mixes kinds.
+
+    Example:
+        >>> from semres_jax import Constant, similarity
+        >>> similarity.stack([Constant(0.1), Constant(0.2)]).shape
+        (2,)
+    """
+    kinds = {type(s).__name__ for s in similarities}
+    if len(kinds) != 1:
+        raise ValueError(f"stack needs one or more similarities of one kind; got {sorted(kinds) or 'none'}")
+    return jax.tree.map(lambda *leaves: np.stack(np.broadcast_arrays(*leaves)), *similarities)
+
+
+KINDS: dict[str, type[Similarity]] = {
+    kind.name: kind for kind in (Constant, Linear, Exponential, Gaussian, PowerLaw, Tabulated)
+}
