@@ -1,0 +1,167 @@
+"""The exact engines in one table, and `accuracy`, which takes the first that applies.
+
+A new engine is one line of the table: its name, where it applies, and a function of the shared signature.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from semres_jax._checks import concrete, require_count
+from semres_jax._types import Accuracy, ArrayLike
+from semres_jax.laws import closed_form, enumeration, quadrature
+from semres_jax.similarity import Constant, Linear, Similarity
+from semres_jax.spaces import Circle, MetricSpace, Sphere, Torus
+
+
+class _Task(NamedTuple):
+    """What an engine is asked for."""
+
+    space: MetricSpace
+    similarity: Similarity
+    n: int
+    exponent: Any
+    replace: bool
+
+
+class _Engine(NamedTuple):
+    name: str
+    applies: Callable[[_Task], bool]
+    run: Callable[[_Task], Accuracy]
+
+
+def accuracy(
+    space: MetricSpace, similarity: Similarity, *, n: int = 2, exponent: ArrayLike = 1.0, replace: bool = False
+) -> Accuracy:
+    """Exact accuracies of a system of finite resolution, by the best exact engine that there is.
+
+    - Constant similarity, any n, any Luce exponent a (the floor Δ becomes Δ^a): with b_p the ball measure,
+      p = <laws.constant(b_p(ε), n, Δ^a)> over probes p. In closed form on homogeneous spaces, by quadrature (error
+      below 1e-11) on others with a ball measure, by counting on finite ones, which with distinct items have laws of
+      their own (`laws.finite_constant`).
+    - Linear similarity, n = 2, Δ = 0, on the circle, torus(1) and sphere(1): `laws.linear(ε / diameter)`.
+
+    Source: theorems 1 to 3 and proposition 1 of Nurisso et al., arXiv 2506.14797; distinct items: new, of this project.
+
+    Args:
+        space: any `MetricSpace`.
+        similarity: any `Similarity`; a grid (array leaves) is swept in one compiled call.
+        n: number of items, at least 2; static.
+        exponent: Luce exponent, at least 0; infinity is argmax.
+        replace: on finite spaces, whether stimuli may repeat; elsewhere it makes no difference.
+
+    Returns:
+        Accuracy of the similarity's shape: float64 NumPy whatever JAX's precision; or, where an argument is traced (in
+        `jit`, `grad`, `vmap`), JAX arrays in the precision around.
+
+    Raises:
+        ValueError: no exact engine applies (the message names `semres_jax.estimate`); n below 2, or more distinct items
+            than there are stimuli.
+
+    Example:
+        >>> from semres_jax import Constant, spaces
+        >>> from semres_jax.laws import accuracy
+        >>> [round(float(p), 4) for p in accuracy(spaces.Circle(), Constant([0.1, 0.25])).p_s]
+        [0.66, 0.75]
+        >>> round(float(accuracy(spaces.Ball(2), Constant(0.5)).p_i), 4)
+        0.9014
+    """
+    task = _Task(space, similarity, n, exponent, replace)
+    engine = _engine(task)
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((space, similarity, exponent))):
+        return engine.run(task)
+    with jax.enable_x64(True):
+        space, similarity = jax.tree.map(_float64, (space, similarity))
+        exact = engine.run(task._replace(space=space, similarity=similarity))
+        return Accuracy(*(np.asarray(p, np.float64)[()] for p in exact))
+
+
+def engine_for(
+    space: MetricSpace, similarity: Similarity, *, n: int = 2, exponent: ArrayLike = 1.0, replace: bool = False
+) -> str:
+    """The engine that `accuracy` takes for these arguments: "closed_form", "quadrature" or "enumeration".
+
+    Arguments and errors as `accuracy`; nothing is computed.
+
+    Example:
+        >>> from semres_jax import Constant, spaces
+        >>> from semres_jax.laws import engine_for
+        >>> engine_for(spaces.Circle(), Constant(0.1)), engine_for(spaces.Interval(), Constant(0.1))
+        ('closed_form', 'quadrature')
+    """
+    return _engine(_Task(space, similarity, n, exponent, replace)).name
+
+
+def _engine(task: _Task) -> _Engine:
+    require_count("n", task.n, 2, " (the probe needs items to choose from)")
+    power = concrete(task.exponent)
+    if power is not None and (power.ndim or not power >= 0):
+        raise ValueError(f"exponent must be one number, at least 0; got {task.exponent!r}")
+    if not task.replace:
+        enumeration.require_distinct(task.space, task.n)
+    for engine in _ENGINES:
+        if engine.applies(task):
+            return engine
+    exponent = "" if power is None or power == 1 else f" and exponent {float(power):g}"
+    raise ValueError(
+        f"no exact engine for the {task.similarity.name} similarity on {task.space.label} with n = {task.n}{exponent}; "
+        "use semres_jax.estimate"
+    )
+
+
+def _float64(leaf: Any) -> Any:
+    known = concrete(leaf)
+    return leaf if known is None or known.dtype.kind != "f" else known.astype(np.float64, copy=False)
+
+
+def _on_a_circle(space: MetricSpace) -> bool:
+    """Whether the distance to the probe is uniform between 0 and the diameter."""
+    return isinstance(space, Circle) or (isinstance(space, (Sphere, Torus)) and space.dim == 1)
+
+
+def _linear_applies(task: _Task) -> bool:
+    delta = concrete(task.similarity.delta) if isinstance(task.similarity, Linear) else None
+    power = concrete(task.exponent)
+    known = delta is not None and not delta.any() and power is not None and bool(power == 1)
+    return known and task.n == 2 and _on_a_circle(task.space)
+
+
+def _linear(task: _Task) -> Accuracy:
+    similarity: Any = task.similarity
+    epsilon = jnp.broadcast_to(
+        jnp.asarray(similarity.epsilon, jnp.result_type(similarity.epsilon, 0.0)), similarity.shape
+    )
+    # No more than a hair above the limit at 0, where the law itself is not defined.
+    return closed_form.linear(epsilon / task.space.diameter + float(jnp.finfo(epsilon.dtype).tiny))
+
+
+def _finite_applies(task: _Task) -> bool:
+    tabled = task.space.size is not None and hasattr(task.space, "distances")
+    counted = task.replace or task.n == 2 or not enumeration.unequal(task.space)
+    return isinstance(task.similarity, Constant) and tabled and counted
+
+
+def _finite(task: _Task) -> Accuracy:
+    similarity: Any = task.similarity
+    return enumeration.constant(task.space, similarity, n=task.n, exponent=task.exponent, replace=task.replace)
+
+
+def _integrable(task: _Task) -> bool:
+    return isinstance(task.similarity, Constant) and task.space.size is None and quadrature.applies(task.space)
+
+
+def _integrated(task: _Task) -> Accuracy:
+    similarity: Any = task.similarity
+    return quadrature.constant(task.space, similarity, n=task.n, exponent=task.exponent)
+
+
+# The first that applies is taken.
+_ENGINES = (
+    _Engine("closed_form", lambda task: _integrable(task) and task.space.probe_uniforms == 0, _integrated),
+    _Engine("closed_form", _linear_applies, _linear),
+    _Engine("enumeration", _finite_applies, _finite),
+    _Engine("quadrature", _integrable, _integrated),
+)
