@@ -1,0 +1,1 @@
+from semres_jax.montecarlo.estimate import estimate as estimate

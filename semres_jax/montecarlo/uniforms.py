@@ -1,0 +1,96 @@
+"""Counter-based words of 32 random bits, pseudo-random or on a lattice, and the points of the unit cube made of them.
+
+A stream is (key, index): `fold_in(key, index)` seeds it, and word `j` of trial `t` is a pure function of stream, t and
+j. Nothing has a state, so any device can make any part of any stream, in any order.
+
+- `prng`: the hash pcg4d of M. Jarzynski and M. Olano, "Hash functions for GPU rendering", JCGT 9(3), 2020, which turns
+  four words (trial, block of dimensions, two words of the stream's key) into four. It passed their TestU01 runs, is a
+  quarter of the work of threefry, and costs the same on every JAX release (threefry on CPU does not).
+- `lattice`: a rank-1 lattice with 2^m points, x_t = frac(t z / 2^m + shift), each stream an independent uniform shift
+  (randomised quasi-Monte Carlo; Cranley and Patterson 1976). A product, a sum: no generator at all.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from importlib import resources
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from semres_jax._types import Array, PRNGKey
+
+# (first block, number of blocks) -> 4 * blocks arrays of words; a block is 4 consecutive dimensions of the unit cube.
+WordSource = Callable[[Array | int, int], list[Array]]
+BLOCK = 4
+
+
+def prng_words(key: PRNGKey, stream: Array, trial: Array) -> WordSource:
+    """Pseudo-random words of the trials `trial` (uint32, any shape) of one stream."""
+    seed = jax.random.bits(jax.random.fold_in(key, stream), (2,), jnp.uint32)
+
+    def words(first: Array | int, blocks: int) -> list[Array]:
+        out = []
+        for block in range(blocks):
+            dimension = jnp.asarray(first, jnp.uint32) + jnp.uint32(block)
+            out += pcg4d(trial, dimension, seed[0], seed[1])
+        return out
+
+    return words
+
+
+def lattice_words(key: PRNGKey, stream: Array, trial: Array, log2_points: Array, dimensions: int) -> WordSource:
+    """Words of the points `trial` of a lattice with 2^log2_points points, randomly shifted for this stream."""
+    padded = -(-dimensions // BLOCK) * BLOCK
+    shift = jax.random.bits(jax.random.fold_in(key, stream), (padded,), jnp.uint32)
+    # t z / 2^m as a fraction of 2^32 is t * (z << (32 - m)) with the overflow dropped. A shift by 32 is undefined: m = 0
+    # is a single point.
+    unit = jnp.where(log2_points > 0, jnp.uint32(1) << jnp.uint32(32 - jnp.maximum(log2_points, 1)), jnp.uint32(0))
+    step = jnp.asarray(generating_vector(padded)) * unit
+
+    def words(first: Array | int, blocks: int) -> list[Array]:
+        if isinstance(first, int):
+            return [trial * step[j] + shift[j] for j in range(BLOCK * first, BLOCK * (first + blocks))]
+        steps = jax.lax.dynamic_slice(step, (BLOCK * first,), (BLOCK * blocks,))
+        shifts = jax.lax.dynamic_slice(shift, (BLOCK * first,), (BLOCK * blocks,))
+        return [trial * steps[j] + shifts[j] for j in range(BLOCK * blocks)]
+
+    return words
+
+
+def pcg4d(x: Array, y: Array, z: Array, w: Array) -> tuple[Array, Array, Array, Array]:
+    """Four words to four words, every output bit depending on every input bit; arguments broadcast."""
+    multiplier, increment = jnp.uint32(1664525), jnp.uint32(1013904223)
+    x, y, z, w = (v * multiplier + increment for v in (x, y, z, w))
+    x = x + y * w
+    y = y + z * x
+    z = z + x * y
+    w = w + y * z
+    x, y, z, w = (v ^ (v >> 16) for v in (x, y, z, w))
+    x = x + y * w
+    y = y + z * x
+    z = z + x * y
+    w = w + y * z
+    return x, y, z, w
+
+
+def to_unit(word: Array) -> Array:
+    """A word as a number strictly between 0 and 1, in float64 where it is enabled: (word + 1/2) / 2^32."""
+    if jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
+        return (word.astype(jnp.float64) + 0.5) * 2.0**-32
+    # 23 bits and a half fit float32 exactly; more would round to 1.
+    return ((word >> 9).astype(jnp.float32) + 0.5) * 2.0**-23
+
+
+@cache
+def generating_vector(dimensions: int) -> np.ndarray:
+    """Generating vector of the lattice, odd uint32: searched for the first dimensions, pseudo-random beyond them.
+
+    A vector for 2^m points is the residue mod 2^m, for every m up to 32 (an embedded lattice). How the table was
+    searched: scripts/make_lattice.py.
+    """
+    table = np.load(str(resources.files("semres_jax.montecarlo") / "lattice.npy"))
+    if dimensions > len(table):
+        more = np.random.Generator(np.random.PCG64(20)).integers(0, 2**32, dimensions - len(table), dtype=np.uint32)
+        table = np.concatenate([table, more | np.uint32(1)])
+    return table[:dimensions]

@@ -1,0 +1,308 @@
+"""The estimator against the laws, its error bars against themselves, its bits against chunks and devices."""
+
+import re
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import semres_jax
+from semres_jax import Constant, Exponential, Gaussian, Linear, PowerLaw, Tabulated, choice, estimate, laws, spaces
+from semres_jax.montecarlo import tally
+from semres_jax.similarity import stack
+
+SIGMAS = 5.0
+METHODS = ("prng", "lattice")
+KEY = jax.random.key(2506)
+DIGITS = 1e-12  # where both are exact
+
+
+def _z(value, exact, stderr):
+    return np.abs(np.asarray(value) - np.asarray(exact)) / np.asarray(stderr)
+
+
+def _agrees(e, exact):
+    assert np.max(_z(e.p_s, exact.p_s, e.p_s_stderr)) < SIGMAS
+    assert np.max(_z(e.p_i, exact.p_i, e.p_i_stderr)) < SIGMAS
+
+
+# Integer, float, vector, discrete and finite points; items as a list and as an axis.
+LAWS = [("circle", n, m) for n in (2, 3, 40) for m in METHODS] + [
+    ("interval", 8, "prng"), ("torus", 2, "lattice"), ("sphere(9)", 3, "lattice"), ("sphere(9)", 40, "prng"),
+    ("hamming", 3, "prng"), ("finite", 2, "lattice"), ("finite", 3, "prng"), ("finite", 40, "prng"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "n", "method"), LAWS)
+def test_constant_similarity_against_the_exact_law(name, n, method):
+    space = spaces.get(name)
+    radii = {"sphere(9)": 1.6, "hamming": 0.5, "finite": 0.4}.get(name, 0.2)
+    similarity = Constant(radii * np.array([0.5, 1.0, 1.3])[:, None], np.array([0.0, 0.05]))
+    e = estimate(space, similarity, key=KEY, trials=2**16, n=n, method=method)
+    assert e.p_s.shape == (3, 2)
+    _agrees(e, semres_jax.accuracy(space, similarity, n=n))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_linear_similarity_against_proposition_1(method, x64):
+    epsilon = np.array([0.1, 0.25, 0.5, 0.7, 2.0])
+    e = estimate(spaces.get("circle"), Linear(epsilon), key=KEY, trials=2**18, method=method)
+    _agrees(e, laws.linear(jnp.asarray(2 * epsilon)))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_ball_measure_moments_are_those_of_the_segment(method, x64):
+    epsilon = np.array([0.0, 0.1, 0.3, 0.6])
+    mean_b, var_b = laws.segment_moments(jnp.asarray(epsilon))
+    trials, seeds = 2**12, 24
+    runs = [
+        estimate(spaces.get("interval"), Constant(epsilon), key=jax.random.key(i), trials=trials, n=4, method=method)
+        for i in range(seeds)
+    ]
+    for got, exact in (([r.mean_b for r in runs], mean_b), ([r.var_b for r in runs], var_b)):
+        spread = np.std(got, axis=0, ddof=1) / np.sqrt(seeds) + 1e-9
+        assert np.max(np.abs(np.mean(got, axis=0) - exact) / spread) < SIGMAS  # unbiased
+
+
+def test_finite_moments_are_those_of_the_other_stimuli():
+    space = spaces.get("finite")
+    k = (np.asarray(space.distances) <= 0.4).sum(1) - 1
+    share = k / (space.size - 1)
+    e = [estimate(space, Constant(0.4), key=jax.random.key(i), trials=2**12, n=3, method="prng") for i in range(24)]
+    for got, exact in (([r.mean_b for r in e], share.mean()), ([r.var_b for r in e], share.var())):
+        assert abs(np.mean(got) - exact) < SIGMAS * np.std(got, ddof=1) / np.sqrt(24)
+
+
+@pytest.mark.parametrize(
+    "similarity",
+    [
+        Linear([0.1, 0.4], 0.02),
+        Exponential([0.1, 0.4]),
+        Gaussian([0.1, 0.4], 0.1),
+        PowerLaw([0.1, 0.4], 2.0),
+        Tabulated([0.0, 0.1, 0.3], [1.0, 0.4, 0.05]),
+    ],
+    ids=lambda s: s.name,
+)
+@pytest.mark.parametrize("n", [2, 35])
+def test_other_similarities_against_a_program_in_numpy(similarity, n):
+    """Written from the definitions, trial by trial, with NumPy's own generator: two independent estimates agree."""
+    space, trials, exponent = spaces.get("interval"), 20_000, 1.5
+    e = estimate(space, similarity, key=KEY, trials=2**15, n=n, exponent=exponent, method="prng")
+    rng = np.random.default_rng(1)
+    x, p = rng.random((trials, n)), rng.random((trials, 1))
+    d = np.abs(x - p)
+    for member in np.ndindex(similarity.shape):
+        one = jax.tree.map(lambda leaf, m=member: leaf[m] if np.ndim(leaf) == len(m) else leaf, similarity)
+        g = np.asarray(one(d), float) ** exponent
+        p_s = g[np.arange(trials), d.argmin(1)] / g.sum(1)
+        p_i = 1 / (1 + g[:, 1:].sum(1))
+        for credit, value, stderr in ((p_s, e.p_s, e.p_s_stderr), (p_i, e.p_i, e.p_i_stderr)):
+            both = np.hypot(credit.std() / np.sqrt(trials), stderr[member] if similarity.shape else stderr)
+            assert abs(credit.mean() - (value[member] if similarity.shape else value)) < SIGMAS * both
+
+
+def _cells(method, per_space, trials):
+    """z of p_S and p_I over (space, epsilon, key)."""
+    z = []
+    for name in ("circle", "interval", "torus", "ball", "hamming"):
+        space = spaces.get(name)
+        epsilon = {"hamming": np.array([0.25, 0.375, 0.5, 0.625])}.get(name, np.array([0.07, 0.16, 0.31, 0.43]))
+        similarity = Constant(epsilon, 0.02)
+        exact = semres_jax.accuracy(space, similarity)
+        for i in range(per_space):
+            e = estimate(space, similarity, key=jax.random.key(100 + i), trials=trials, method=method)
+            z += [(e.p_s - exact.p_s) / e.p_s_stderr, (e.p_i - exact.p_i) / e.p_i_stderr]
+    return np.abs(np.concatenate(z))
+
+
+def test_the_error_bar_of_plain_monte_carlo_is_honest():
+    """A normal error is within two standard errors in 95.4 % of cells; 2,000 cells here, two per (space, epsilon, key)."""
+    z = _cells("prng", 50, 2**14)
+    assert z.size == 2000
+    assert 0.93 < np.mean(z < 2) < 0.97
+    assert z.max() < SIGMAS
+
+
+def test_the_error_bar_of_the_lattice_is_honest():
+    z = _cells("lattice", 50, 2**14)
+    assert np.mean(z < 2) > 0.90
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("similarity", [Constant([0.1, 0.2, 0.4]), Exponential([0.1, 0.2])], ids=lambda s: s.name)
+def test_same_bits_for_any_chunk_and_any_number_of_devices(similarity, method):
+    space, trials = spaces.get("interval"), 2**19 + 12345
+
+    def bits(**how):
+        e = estimate(space, similarity, key=KEY, trials=trials, n=3, method=method, **how)
+        return np.stack([*e[:6]]), e.trials
+
+    reference, counted = bits(devices=1)
+    for how in ({"devices": 4}, {"devices": 3, "chunk": 2**18}, {"devices": 1, "chunk": 1}):
+        got, trials_again = bits(**how)
+        np.testing.assert_array_equal(got, reference)
+        assert trials_again == counted
+
+
+def test_chunks_can_be_added_in_any_order():
+    """What makes the line above true of any order: the sums have no rounding (tests/montecarlo/test_exact_sum.py)."""
+    from semres_jax.montecarlo.exact_sum import ExactSum
+
+    rng = np.random.default_rng(0)
+    values = rng.random((50, 2, 6)) * 2**18
+    results = []
+    for order in (np.arange(50), np.arange(50)[::-1], rng.permutation(50)):
+        total = ExactSum((1, 2, 6))
+        for i in order:
+            total.add(np.array([0]), values[i : i + 1])
+        results.append(total.value())
+    chex.assert_trees_all_equal(*results)
+
+
+def test_a_stacked_similarity_sees_the_trials_of_each_member():
+    space = spaces.get("ball")
+    members = [Constant(0.2, 0.1), Constant(0.5, 0.0), Constant(0.9, 0.3)]
+    together = estimate(space, stack(members), key=KEY, trials=2**16, n=3)
+    for i, member in enumerate(members):
+        alone = estimate(space, member, key=KEY, trials=2**16, n=3)
+        assert (together.p_s[i], together.p_i[i]) == (alone.p_s, alone.p_i)
+
+
+@pytest.mark.parametrize("name", ["circle", "ball"])
+@pytest.mark.parametrize("n", [2, 5])
+@pytest.mark.parametrize("grid", ["even", "crowded", "scattered"])
+def test_the_histogram_of_many_resolutions_is_that_of_each(name, n, grid, x64):
+    """The fast count against counting outright, also where epsilons are closer than its cells."""
+    epsilons = {
+        "even": np.linspace(0.0, 0.5, 64),
+        "crowded": np.sort(0.3 + 1e-9 * np.random.default_rng(0).random(30)),
+        "scattered": np.sort(np.random.default_rng(1).random(50) ** 4),
+    }[grid]
+    d = np.random.default_rng(2).random((n, 4096)) * 0.5
+    d[:, :50] = epsilons[:50].mean()
+    d[0, : len(epsilons)] = epsilons
+    if name == "circle":
+        items, unit = [jnp.asarray((row * 2**32).astype(np.uint32)) for row in d], 2.0**-32
+        inside = np.stack(items)[:, None] <= tally.ticks_within(epsilons, np)[None, :, None]
+    else:
+        items, unit = [jnp.asarray(row) for row in d], 1.0
+        inside = d[:, None] <= epsilons[None, :, None]
+    valid = jnp.arange(4096) % 7 > 0
+    k = inside.sum(0)[:, np.asarray(valid)]
+    expected = np.stack([np.bincount(row, minlength=n + 1) for row in k])
+    crowd = tally.crowding(epsilons, name == "circle")
+    assert (crowd == 0) == (grid == "crowded")
+    got = tally.histogram(tally.Distances(items, unit), jnp.asarray(epsilons), crowd, valid)
+    np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("kind", [Constant, Exponential])
+def test_swept_values_trace_nothing_new(kind, monkeypatch):
+    traces = []
+    distances = tally.distances
+    monkeypatch.setattr(tally, "distances", lambda *a: traces.append(1) or distances(*a))
+    space = spaces.get("circle")
+    estimate(space, kind(np.linspace(0.1, 0.4, 5)), key=KEY, trials=2**10, n=6)
+    first = len(traces)
+    estimate(space, kind(np.linspace(0.2, 0.5, 5), 0.2), key=jax.random.key(9), trials=2**10, n=6)
+    assert len(traces) == first > 0
+
+
+def test_target_standard_error_stops_the_run():
+    space = spaces.get("interval")
+    for method, target in (("prng", 1e-4), ("lattice", 2e-6)):
+        e = estimate(space, Constant(0.2), key=KEY, target_stderr=target, method=method)
+        assert max(e.p_s_stderr, e.p_i_stderr) <= target
+        _agrees(e, semres_jax.accuracy(space, Constant(0.2)))
+    short = estimate(space, Constant(0.2), key=KEY, target_stderr=1e-9, trials=2**18, method="prng")
+    assert short.trials == 2**18
+
+
+def test_error_of_the_lattice_falls_faster_than_one_over_root_n():
+    space, exact = spaces.get("circle"), 0.5 + 0.2 - 0.04
+    errors = []
+    for log2 in (12, 16, 20):
+        e = [estimate(space, Constant(0.1), key=jax.random.key(i), trials=2**log2).p_s for i in range(8)]
+        errors.append(np.sqrt(np.mean((np.array(e) - exact) ** 2)))
+    # 256 times the points: plain Monte Carlo gains 16
+    assert errors[0] / errors[2] > 64
+
+
+def test_a_rare_event_that_was_not_seen_is_within_the_error_bar():
+    space, epsilon = spaces.get("circle"), 1e-6
+    for method in METHODS:
+        e = estimate(space, Constant(epsilon), key=KEY, trials=2**14, method=method)
+        assert e.p_s == 0.5
+        assert _z(e.p_s, 0.5 + 2 * epsilon, e.p_s_stderr) < 2
+
+
+def test_progress_tells_how_far():
+    seen = []
+    e = estimate(
+        spaces.get("circle"), Constant(0.1), key=KEY, trials=10 * 2**18, chunk=2**18, devices=1, method="prng",
+        progress=lambda done, planned: seen.append((done, planned)),
+    )  # fmt: skip
+    assert len(seen) == 10
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert seen[-1] == (e.trials, e.trials)
+
+
+def test_weighted_stimuli_without_replacement_against_the_exact_sum():
+    rng = np.random.default_rng(4)
+    points, weights = rng.random((12, 2)), rng.random(12)
+    space = spaces.Finite.from_points(points, weights=weights / weights.sum())
+    similarity = Constant([0.3, 0.6], 0.1)
+    e = estimate(space, similarity, key=KEY, trials=2**18, method="prng")
+    _agrees(e, semres_jax.accuracy(space, similarity))
+    again = estimate(space, similarity, key=KEY, trials=2**18, n=3, replace=True, method="prng")
+    _agrees(again, semres_jax.accuracy(space, similarity, n=3, replace=True))
+
+
+def test_luce_exponents():
+    space = spaces.get("circle")
+    e = estimate(space, Constant(0.2, 0.5), key=KEY, trials=2**16, exponent=3.0)
+    _agrees(e, semres_jax.accuracy(space, Constant(0.2, 0.125)))
+    argmax = estimate(space, Linear(1.0), key=KEY, trials=2**12, exponent=np.inf)
+    assert abs(argmax.p_s - 1) < DIGITS
+    guess = estimate(space, Linear(1.0), key=KEY, trials=2**12, exponent=0.0)
+    assert abs(guess.p_s - 0.5) < DIGITS
+
+
+def test_constant_credits_are_the_credits():
+    """As functions of K against the choice rule itself."""
+    n, floor = 5, 0.3
+    similar, identify = choice.constant_credits(n, floor)
+    for k in range(n + 1):
+        strengths = jnp.array([1.0] * k + [floor] * (n - k))
+        assert abs(similar[k] - jnp.max(choice.luce(strengths))) < 1e-6
+        each = [choice.identification_credit(strengths.sum() - s) for s in strengths]
+        assert abs(identify[k] - np.mean(each)) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n": 1}, "n must be at least 2"),
+        ({"trials": 0}, "trials must be at least 1; got 0"),
+        ({"target_stderr": 0.0}, "target_stderr must be positive"),
+        ({"method": "sobol"}, "'lattice' or 'prng'; got 'sobol'"),
+        ({"devices": 99}, "devices must be between 1 and 4"),
+        ({"exponent": -1.0}, "exponent must be one number, at least 0"),
+        ({"n": 64}, "64 distinct items and a probe need 65 stimuli; finite(64) has 64"),
+        ({"key": 3}, "key must be a JAX random key"),
+    ],
+)
+def test_bad_input_is_one_clear_line(change, message):
+    arguments = {"key": KEY, "trials": 100} | change
+    with pytest.raises(ValueError, match=re.escape(message)) as caught:
+        estimate(spaces.get("finite"), Constant(0.1), **arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_estimates_print_to_the_digit_they_know():
+    e = estimate(spaces.get("circle"), Constant(0.25), key=KEY, trials=2**14)
+    assert str(e).startswith("p_s = 0.7") and "±" in str(e)
+    assert "(3,)" in str(estimate(spaces.get("circle"), Constant([0.1, 0.2, 0.3]), key=KEY, trials=2**10))
