@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import jax
 import numpy as np
+from jax import Device
 from jax.sharding import Mesh, PartitionSpec
 
 # Vectors as wide as the processor has them; the default stops at half of AVX-512. No effect elsewhere.
@@ -12,7 +13,7 @@ _COMPILER_OPTIONS = {"xla_cpu_prefer_vector_width": 512}
 
 
 @lru_cache(maxsize=64)
-def over_devices(kernel: Callable, static: tuple, devices: tuple[jax.Device, ...], per_device: int) -> Callable:
+def over_devices(kernel: Callable, static: tuple, devices: tuple[Device, ...], per_device: int) -> Callable:
     """Compile `kernel(static, tile, *arguments) -> sums` for a run of tiles, spread over `devices`.
 
     Args:
@@ -46,7 +47,7 @@ def over_devices(kernel: Callable, static: tuple, devices: tuple[jax.Device, ...
     return jax.jit(run, compiler_options=_COMPILER_OPTIONS)
 
 
-def resolve(devices: Sequence[jax.Device] | int | None) -> tuple[jax.Device, ...]:
+def resolve(devices: Sequence[Device] | int | None) -> tuple[Device, ...]:
     """The devices of a run: those given, the first so many, or all local ones.
 
     Raises:

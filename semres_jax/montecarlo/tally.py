@@ -6,7 +6,8 @@ floor delta and the choice exponent enter only at the very end (`histogram`). An
 float64 (`credits`).
 """
 
-from functools import partial
+import functools
+import operator
 from typing import Any, NamedTuple
 
 import jax
@@ -23,6 +24,8 @@ from semres_jax.spaces._base import MetricSpace
 UNROLLED_ITEMS = 32
 # Coarse bins of the distances on the way to those that the epsilons make.
 _CELLS = 4096
+# `crowding` of evenly spaced epsilons, and the share of 2^-32 by which rounding may move them.
+EVEN, _HAIR = -1, 1e-4
 # Moments per similarity that `credits` adds up.
 MOMENTS = ("p_s", "p_s²", "p_i", "p_i²", "k", "k²")
 
@@ -84,15 +87,24 @@ def histogram(d: Distances, epsilons: Array, crowd: int, valid: Array | None) ->
     Returns:
         (m, n + 1) int32: how many trials have K items within each epsilon.
     """
-    if d.unit != 1.0:
-        epsilons = ticks_within(epsilons, jnp)
     n = len(d.items)
+    if d.unit != 1.0 and crowd != EVEN:
+        epsilons = ticks_within(epsilons, jnp)
     if epsilons.shape[0] == 1:
-        return _count(sum((item <= epsilons[0]).astype(jnp.int32) for item in d.items), n, valid)[None]
+        return _count(_within(d.items, epsilons[0]), n, valid)[None]
     if n <= UNROLLED_ITEMS and crowd:
         return _ranked(list(d.items), epsilons, crowd, valid)
+    if crowd == EVEN:
+        epsilons = ticks_within(epsilons, jnp)
     items = jnp.stack(d.items) if isinstance(d.items, list) else d.items
-    return jax.lax.map(lambda e: _count(jnp.sum(items <= e, axis=0, dtype=jnp.int32), n, valid), epsilons)
+    return jax.lax.map(lambda e: _count(_within(items, e), n, valid), epsilons)
+
+
+def _within(items: list[Array] | Array, epsilon: Array) -> Array:
+    """K: how many of the items are within epsilon."""
+    if isinstance(items, list):
+        return functools.reduce(operator.add, ((item <= epsilon).astype(jnp.int32) for item in items))
+    return jnp.sum(items <= epsilon, axis=0, dtype=jnp.int32)
 
 
 def ticks_within(epsilons: Any, xp: Any) -> Any:
@@ -101,7 +113,15 @@ def ticks_within(epsilons: Any, xp: Any) -> Any:
 
 
 def crowding(epsilons: np.ndarray, ticks: bool) -> int:
-    """The largest number of epsilons that share one of the `_CELLS` cells of `_first_reaching`; 0 if too many."""
+    """How `_first_reaching` may look up these increasing epsilons.
+
+    `EVEN` where they are evenly spaced and distances are integers; otherwise the largest number that share one of the
+    `_CELLS` cells, and 0 if those are too many.
+    """
+    if ticks and len(epsilons) > 2:
+        even = np.linspace(epsilons[0], epsilons[-1], len(epsilons))
+        if np.abs(epsilons - even).max() < 0.1 * _HAIR * 2.0**-32:
+            return EVEN
     cells = _cell(ticks_within(epsilons, np) if ticks else epsilons, epsilons[-1], np)
     crowd = int(np.bincount(cells).max())
     return crowd if crowd <= 4 else 0
@@ -119,7 +139,7 @@ def _count(k: Array, n: int, valid: Array | None) -> Array:
         one = jnp.sum(rows & 65535, dtype=jnp.int32) - 2 * both
         return jnp.stack([k.size - one - both, one, both])
     weight = 1 if valid is None else valid.astype(jnp.int32)
-    return jnp.zeros(n + 1, jnp.int32).at[k].add(weight, mode="promise_in_bounds")
+    return _scatter(k, n + 1, weight)
 
 
 def _ranked(items: list[Array], epsilons: Array, crowd: int, valid: Array | None) -> Array:
@@ -134,14 +154,15 @@ def _ranked(items: list[Array], epsilons: Array, crowd: int, valid: Array | None
         joint = _scatter(jnp.minimum(*bins) * (m + 1) + jnp.maximum(*bins), (m + 1) ** 2, weight).reshape(m + 1, m + 1)
         entering = jnp.stack([joint.sum(1, dtype=jnp.int32), joint.sum(0, dtype=jnp.int32)])
     else:
-        reached = jax.lax.map(lambda item: _first_reaching(item, epsilons, crowd), jnp.stack(items))
-        order = jnp.arange(n)[:, None]
+        small = jnp.uint8 if m < 255 else jnp.int32  # 64 to a vector
+        reached = jax.lax.map(lambda item: _first_reaching(item, epsilons, crowd).astype(small), jnp.stack(items))
 
         def enter(i: Array, entering: Array) -> Array:
             own = reached[i]
-            closer = (reached < own[None]) | ((reached == own[None]) & (order < i))
-            rank = jnp.sum(closer, axis=0, dtype=jnp.int32)
-            return entering + _scatter(rank * (m + 1) + own, n * (m + 1), weight)
+            # closer, or as close and earlier in the list; written out, since a reduction would not be vectorised
+            ranks = ((reached[j] < own + (j < i).astype(small)).astype(jnp.uint8) for j in range(n))
+            rank = functools.reduce(operator.add, ranks).astype(jnp.int32)
+            return entering + _scatter(rank * (m + 1) + own.astype(jnp.int32), n * (m + 1), weight)
 
         entering = jax.lax.fori_loop(0, n, enter, jnp.zeros(n * (m + 1), jnp.int32)).reshape(n, m + 1)
     at_least = jnp.cumsum(entering, axis=1, dtype=jnp.int32)[:, :m]  # K >= j + 1, by epsilon
@@ -158,11 +179,18 @@ def _cell(d: Any, top: Any, xp: Any) -> Any:
 
 
 def _first_reaching(d: Array, epsilons: Array, crowd: int) -> Array:
-    """How many epsilons are < d: one look-up of its cell, then as many comparisons as epsilons can share a cell.
+    """How many epsilons are < d: by arithmetic where they are evenly spaced (`crowd` is `EVEN`).
+
+    Otherwise one look-up of its cell, then as many comparisons as epsilons can share a cell.
 
     Three times faster than a binary search, and as exact: the cell never decreases in d, so epsilons of lower cells
     are smaller and those of higher cells larger.
     """
+    if crowd == EVEN:
+        first, step = epsilons[0] * 2.0**32, (epsilons[-1] - epsilons[0]) * 2.0**32 / (epsilons.shape[0] - 1)
+        # A distance equal to an epsilon is within it, whatever the rounding.
+        reached = jnp.ceil((d.astype(first.dtype) - (first + _HAIR)) / step)
+        return jnp.clip(reached, 0, epsilons.shape[0]).astype(jnp.int32)
     below = jnp.searchsorted(_cell(epsilons, epsilons[-1], jnp), jnp.arange(_CELLS + 1), side="left").astype(jnp.int32)
     infinite = jnp.full(crowd, jnp.iinfo(d.dtype).max if d.dtype == jnp.uint32 else jnp.inf, d.dtype)
     padded = jnp.concatenate([epsilons.astype(d.dtype), infinite])
@@ -192,23 +220,23 @@ def credits(d: Distances, similarity: Similarity, exponent: Array | None, valid:
     items = d.items if d.unit == 1.0 else [item.astype(float) * d.unit for item in d.items]
     if n > UNROLLED_ITEMS:
         items = jnp.stack(items) if isinstance(items, list) else items
-    return jax.lax.map(partial(_member, items, n, exponent, valid), similarity)
+    return jax.lax.map(functools.partial(_member, items, n, exponent, valid), similarity)
 
 
-def _member(items, n: int, exponent: Array | None, valid: Array | None, similarity: Similarity) -> Array:
-    strengths = [similarity(item) for item in items] if isinstance(items, list) else similarity(items)
-    stacked = jnp.stack(strengths) if isinstance(strengths, list) and exponent is not None else strengths
+def _member(
+    items: list[Array] | Array, n: int, exponent: Array | None, valid: Array | None, similarity: Similarity
+) -> Array:
     if exponent is not None:
+        strengths = jnp.stack([similarity(item) for item in items]) if isinstance(items, list) else similarity(items)
         # relative to the largest, so that an infinite exponent is the argmax and nothing underflows
-        similar = jnp.max(choice.luce(stacked, exponent, axis=0), axis=0)
-        others = jnp.sum(choice.power(stacked[: n - 1], exponent), axis=0)
-    elif isinstance(strengths, list):
-        others = sum(strengths[:-1])
-        largest = strengths[0]
-        for strength in strengths[1:]:
-            largest = jnp.maximum(largest, strength)
-        similar = choice.similarity_credit(largest, others + strengths[-1], n)
+        similar = jnp.max(choice.luce(strengths, exponent, axis=0), axis=0)
+        others = jnp.sum(choice.power(strengths[: n - 1], exponent), axis=0)
+    elif isinstance(items, list):
+        *most, last = (similarity(item) for item in items)
+        others = functools.reduce(operator.add, most)
+        similar = choice.similarity_credit(functools.reduce(jnp.maximum, most, last), others + last, n)
     else:
+        strengths = similarity(items)
         others = jnp.sum(strengths[:-1], axis=0)
         similar = choice.similarity_credit(jnp.max(strengths, axis=0), others + strengths[-1], n)
     identify = choice.identification_credit(others)
@@ -216,7 +244,7 @@ def _member(items, n: int, exponent: Array | None, valid: Array | None, similari
     if epsilon is None:
         k = jnp.full_like(similar, jnp.nan)
     else:
-        k = sum((item <= epsilon).astype(similar.dtype) for item in items)
+        k = _within(items, epsilon).astype(similar.dtype)
     moments = (similar, similar**2, identify, identify**2, k, k**2)
     if valid is not None:
         moments = tuple(jnp.where(valid, moment, 0.0) for moment in moments)

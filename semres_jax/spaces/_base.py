@@ -84,6 +84,10 @@ class MetricSpace(abc.ABC):
         """b_p(r) = ν{x : d(x, p) <= r} in [0, 1], broadcasting the batch shape of `p` against `r`."""
         raise NotImplementedError(f"{self.label} has no ball measure in closed form; use semres_jax.estimate")
 
+    def distinct(self, u: Any) -> Any:
+        """Different points of a finite space, one uniform each: a list of m arrays -> a list of m arrays of indices."""
+        raise NotImplementedError(f"{self.label} is not finite: its points are different by themselves")
+
     # Averages over the probe. b_p(r) often depends on p through one number only (the distance to the centre of a ball,
     # say): `probe` maps that many uniforms to probes p whose b_p(r) is distributed as that of p ~ ν.
     @property

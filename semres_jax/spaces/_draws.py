@@ -12,21 +12,34 @@ import jax.numpy as jnp
 
 from semres_jax._types import Array
 
-# Unrolled, m draws are about m² elementwise operations that fuse into one loop over the batch; past this many, XLA
-# takes longer to compile them than they save. Weighted draws, made of gathers, compile six times slower.
-_UNROLLED = 40
-_UNROLLED_WEIGHTED = 5
+# Unrolled, m draws are about m² elementwise operations in one loop over the batch, which XLA computes anew for each of
+# the m results: past a few, a scan over arrays of picks is faster.
+_UNROLLED = 4
 
 
 def distinct_equal(size: int, u: list[Array]) -> list[Array]:
     """Indices in [0, size): draw j is uniform on the size - j that are left, as exactly as its uniform is."""
 
-    def draw(u_j: Array, j: Any, picks: Any) -> Array:
+    def rank(u_j: Array, j: Any) -> Array:
         left = size - j
-        rank = jnp.minimum((u_j * left).astype(jnp.int32), left - 1)
-        return _fold(lambda i, pick: i + (i >= pick), rank, picks)
+        return jnp.minimum((u_j * left).astype(jnp.int32), left - 1)
 
-    return _drawn(size, u, draw, _UNROLLED)
+    if len(u) <= _UNROLLED:
+        return _unrolled(u, lambda u_j, j, picks: _fold(lambda i, pick: i + (i >= pick), rank(u_j, j), picks))
+    u = list(jnp.broadcast_arrays(*u))
+    place = jnp.arange(len(u), dtype=jnp.int32).reshape(-1, *(1,) * u[0].ndim)
+
+    def step(picks: Array, column: tuple[Array, Array]) -> tuple[Array, Array]:
+        # The fold above at once: pick i (in increasing order) is skipped just if i picks and the rank lie below it.
+        first = rank(*column)
+        new = first + jnp.sum(picks - place <= first[None], axis=0, dtype=jnp.int32)
+        shifted = jnp.concatenate([jnp.full_like(picks[:1], -1), picks[:-1]])
+        return jnp.minimum(picks, jnp.maximum(shifted, new[None])), new
+
+    # `2 * size` marks a place not filled yet: no rank reaches it.
+    empty = jnp.full((len(u), *u[0].shape), 2 * size, jnp.int32)
+    _, drawn = jax.lax.scan(step, empty, (jnp.stack(u), jnp.arange(len(u), dtype=jnp.int32)))
+    return [drawn[j] for j in range(len(u))]
 
 
 def distinct_weighted(edges: Array, u: list[Array]) -> list[Array]:
@@ -56,18 +69,23 @@ def distinct_weighted(edges: Array, u: list[Array]) -> list[Array]:
         )
         return jnp.where(index < size, index, last)
 
-    return _drawn(size, u, draw, _UNROLLED_WEIGHTED)
+    if len(u) <= _UNROLLED:
+        return _unrolled(u, draw)
+    return _scanned(size, u, draw)
 
 
-def _drawn(size: int, u: list[Array], draw: Callable[[Array, Any, Any], Array], unrolled: int) -> list[Array]:
-    """Calls draw(u_j, j, earlier picks in increasing order) for every j: unrolled over a list, or in a `scan`."""
+def _unrolled(u: list[Array], draw: Callable[[Array, Any, Any], Array]) -> list[Array]:
+    """Calls draw(u_j, j, earlier picks in increasing order) for every j."""
+    drawn, picks = [], []
+    for j, u_j in enumerate(u):
+        drawn.append(draw(u_j, j, picks))
+        picks = _inserted(picks, drawn[-1])
+    return drawn
+
+
+def _scanned(size: int, u: list[Array], draw: Callable[[Array, Any, Any], Array]) -> list[Array]:
+    """The same in a scan, the picks an array."""
     u = list(jnp.broadcast_arrays(*u))
-    if len(u) <= unrolled:
-        drawn, picks = [], []
-        for j, u_j in enumerate(u):
-            drawn.append(draw(u_j, j, picks))
-            picks = _inserted(picks, drawn[-1])
-        return drawn
 
     def step(picks: Array, column: tuple[Array, Array]) -> tuple[Array, Array]:
         new = draw(column[0], column[1], picks)

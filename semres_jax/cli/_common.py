@@ -1,0 +1,116 @@
+"""What commands share: how lists and counts are written, bad input, progress, the last line for machines."""
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Annotated, Any
+
+from tyro.constructors import PrimitiveConstructorSpec
+
+# Between two refreshes of the progress bar's text.
+_REFRESH = 0.1
+
+
+# What the user typed, for the provenance of results; `main` sets it.
+COMMAND_LINE: ContextVar[str] = ContextVar("COMMAND_LINE", default="")
+
+
+class BadInput(Exception):
+    """What the user gave can't be used. Its message is one line that names the value and what would do."""
+
+
+@contextlib.contextmanager
+def checking_input() -> Iterator[None]:
+    """Where input is read and checked: what the library refuses there is `BadInput`, not a bug."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise BadInput(" ".join(str(error).split())) from error
+
+
+def count(text: str) -> int:
+    """A whole number, also as 1e6.
+
+    Example:
+        >>> from semres_jax.cli import _common
+        >>> _common.count("1e6")
+        1000000
+    """
+    try:
+        value = float(text)
+        if value.is_integer():
+            return int(text) if text.strip().isdigit() else int(value)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError(f"{text!r} is not a whole number such as 3 or 1e6")
+
+
+def number(text: str) -> float:
+    """A real number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number such as 0.05") from None
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(_written, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _option(read: Callable[[str], Any], metavar: str) -> PrimitiveConstructorSpec:
+    """One word of the command line, read by `read`; None stands for a default that depends on other options."""
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar=metavar,
+        instance_from_str=lambda words: read(words[0]),
+        is_instance=lambda value: True,
+        str_from_instance=lambda value: [_written(value)],
+    )
+
+
+def _list_of(read: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
+    return lambda text: tuple(read(word) for word in text.split(",") if word.strip())
+
+
+Count = Annotated[int | None, _option(count, "INT")]
+Counts = Annotated[tuple[int, ...] | None, _option(_list_of(count), "INT,INT,...")]
+Numbers = Annotated[tuple[float, ...], _option(_list_of(number), "X,X,...")]
+
+
+@contextlib.contextmanager
+def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on standard error while the block runs; nothing at all where that is no terminal.
+
+    Yields:
+        A function of (what is being done, done, planned).
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    share, what = TextColumn("{task.percentage:3.0f}%"), TextColumn("{task.description}")
+    columns = (BarColumn(), share, TimeRemainingColumn(), what)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("starting", total=None)
+        last = 0.0
+
+        def tick(what: str, done: int, planned: int) -> None:
+            nonlocal last
+            if done >= planned or time.monotonic() - last > _REFRESH:
+                last = time.monotonic()
+                bar.update(task, description=what, completed=done, total=planned)
+
+        yield tick
+
+
+def say_json(content: dict[str, Any]) -> None:
+    """The machine-readable last line."""
+    from semres_jax.results import plain
+
+    sys.stdout.flush()
+    print(json.dumps(plain(content), allow_nan=False), flush=True)

@@ -1,0 +1,144 @@
+"""`semres validate`: every exact law against the simulation."""
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from semres_jax.cli._common import COMMAND_LINE, Count, Counts, Numbers, checking_input, progress_bar, say_json
+
+if TYPE_CHECKING:
+    import xarray
+
+_TRIALS, _QUICK_TRIALS = 2**22, 2**18
+_NS, _QUICK_NS = (2, 3, 8, 32), (2, 8)
+_QUICK_QUANTILES = (0.0, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Validate:
+    """Compare every exact law with simulations: how many standard errors lie between?
+
+    Writes validation.nc, validation.json and figures. Exit code 1 where any difference exceeds five standard errors.
+    """
+
+    space: Annotated[
+        tuple[str, ...], tyro.conf.arg(metavar="NAME|FILE.nwk", help_behavior_hint="(default: one of each kind)")
+    ] = ()
+    """A space by name, as in "sphere(9)", or a Newick file, or "animals"; repeat for more."""
+    n: Annotated[Counts, tyro.conf.arg(help_behavior_hint="(default: 2,3,8,32; 2,8 with --quick)")] = None
+    """Numbers of items."""
+    delta: Numbers = (0.0, 0.05)
+    """Noise floors, in [0, 1]."""
+    trials: Annotated[Count, tyro.conf.arg(help_behavior_hint="(default: 4194304; 262144 with --quick)")] = None
+    """Trials for each space and n, as in 1e6."""
+    method: Literal["prng", "lattice"] = "prng"
+    """prng: independent trials, the cleanest standard errors. lattice: quasi-Monte Carlo, the smallest."""
+    seed: int = 0
+    """Seed of all random numbers."""
+    out: Path = Path("results/validate")
+    """Folder for the results; made if missing."""
+    json: bool = False
+    """End with one line of JSON on standard output."""
+    quick: bool = False
+    """Fewer trials, items and resolutions, on every space: under a minute."""
+
+    def run(self) -> int:
+        """Validate, print, write; 0 where every law holds, 1 where one doesn't."""
+        with checking_input():
+            from semres_jax import plots, results, validation
+
+            trials = self.trials if self.trials is not None else (_QUICK_TRIALS if self.quick else _TRIALS)
+            if trials < 1:
+                raise ValueError(f"--trials must be at least 1; got {trials}")
+            folder = results.output_folder(self.out)
+            quantiles = _QUICK_QUANTILES if self.quick else validation.QUANTILES
+            cases = validation.cases(
+                validation.spaces_by_name(self.space) if self.space else validation.default_spaces(),
+                ns=self.n if self.n is not None else (_QUICK_NS if self.quick else _NS),
+                deltas=self.delta,
+                quantiles=quantiles,
+            )
+        attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
+        attributes |= {"title": "exact laws against simulation", "method": self.method}
+        started = time.perf_counter()
+
+        def write(table: "xarray.Dataset", complete: bool = False) -> dict[str, Any]:
+            """The results so far, each file whole."""
+            told = attributes | {"seconds": round(time.perf_counter() - started, 3), "complete": int(complete)}
+            results.write(table.assign_attrs(told), folder / "validation.nc")
+            content = told | summary(table)
+            results.write_json(content, folder / "validation.json")
+            return content
+
+        with progress_bar() as progress:
+            table = validation.validate(
+                cases, trials=trials, seed=self.seed, method=self.method, progress=progress, finished=write
+            )
+        content = write(table, complete=True)
+        print_table(table)
+        pictures = plots.save_all(table, folder)
+        print(f"{content['seconds']:.1f} s; results in {folder}: validation.nc, validation.json, {', '.join(pictures)}")
+        code = 1 if content["failed"] else 0
+        if self.json:
+            say_json({"command": "validate", "exit": code, "out": str(folder)} | content)
+        return code
+
+
+def summary(table: "xarray.Dataset") -> dict[str, Any]:
+    """What validation.json and the last line say: one row for each (space, n, delta), the worst of all, what failed."""
+    import numpy as np
+
+    from semres_jax.validation import Z_LIMIT, worst
+
+    extremes, rows = worst(table), []
+    for i, space in enumerate(table.space.values):
+        for j, n in enumerate(table.n.values):
+            for k, delta in enumerate(table.delta.values):
+                if not table.note.values[i, j] and not np.isfinite(table.p_s.values[i, j, k]).any():
+                    continue  # not asked for, or not done yet
+                rows.append({
+                    "space": str(space),
+                    "n": int(n),
+                    "delta": float(delta),
+                    "worst_z": float(extremes.z.values[i, j, k]),
+                    "worst_error": float(extremes.error.values[i, j, k]),
+                    "trials": float(table.trials.values[i, j]),
+                    "trials_per_second": float(table.trials_per_second.values[i, j]),
+                    "note": str(table.note.values[i, j]),
+                })  # fmt: skip
+    # JSON has no infinity; a law that fails where nothing may differ is infinitely wrong.
+    failed = [f"{row['space']}, n = {row['n']}, delta = {row['delta']:g}" for row in rows if row["worst_z"] > Z_LIMIT]
+    checked = [row["worst_z"] for row in rows if row["worst_z"] == row["worst_z"]]
+    return {"rows": rows, "worst_z": max(checked, default=None), "z_limit": Z_LIMIT, "failed": failed}
+
+
+def print_table(table: "xarray.Dataset") -> None:
+    """One row for each (space, n, delta) on standard output; red where a law fails."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    content = summary(table)
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    shown.add_column("space", no_wrap=True)
+    for head in ("n", "delta", "worst |z|", "worst error", "trials/s"):
+        shown.add_column(head, justify="right", no_wrap=True)
+    shown.add_column("")
+    for row in content["rows"]:
+        z, failed = row["worst_z"], row["worst_z"] > content["z_limit"]
+        cells = [row["space"], str(row["n"]), f"{row['delta']:g}", _known(z, ".2f"), _known(row["worst_error"], ".1e")]
+        note = "FAILS" if failed else row["note"]
+        shown.add_row(*cells, _known(row["trials_per_second"], ".1e"), Text(note), style="bold red" if failed else None)
+    console = Console(soft_wrap=True) if not Console().is_terminal else Console()
+    console.print(shown)
+    limit, failures = content["z_limit"], len(content["failed"])
+    told = f"{failures} of them further than {limit:g}" if failures else f"none further than {limit:g}"
+    largest = _known(content["worst_z"], ".2f")
+    console.print(f"largest |z| of {len(content['rows'])} rows: {largest}, {told}", highlight=False)
+
+
+def _known(value: float | None, spec: str) -> str:
+    return "–" if value is None or value != value else format(value, spec)

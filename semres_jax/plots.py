@@ -1,0 +1,289 @@
+"""Pictures of results: a dataset in, matplotlib Axes out. Laws are lines, simulations are marks.
+
+Colours are those of Okabe and Ito, and no two spaces of a picture share a mark, so it can be read without colour. No
+function touches matplotlib's global state: without `ax` it makes a `Figure` of its own, at `ax.figure`.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from semres_jax.results import replacing
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette but for black, which is the law's, and yellow, which paper swallows.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "d", "*", "8", "H")
+GREY = "#7a7a7a"
+# Mean ball measures of the picture of many items, and how close a simulated one must be.
+_BALL_MEASURES, _CLOSE = (0.01, 0.03, 0.1, 0.3), 0.04
+_ERRORS = "bars: ± 1 standard error, mostly smaller than the marks"
+_STYLE: Any = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "svg.hashsalt": "semres",
+    "svg.fonttype": "none",
+}
+
+
+def tradeoff(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
+    """Generalization against identification for two items without a floor, every space and resolution.
+
+    Homogeneous spaces share the one curve p_S = 1/2 + b - b², p_I = 1 - b/2; all others lie below it by Var(b), each on
+    a law of its own. Homogeneous spaces are simulated at like ball measures; so that no mark hides another, each shows
+    its own share of them (`residuals` shows all).
+
+    Args:
+        table: what `validation.validate` makes, with n = 2 and delta = 0 in it.
+        ax: where to draw.
+
+    Returns:
+        The axes, p_I to the right and p_S upward.
+
+    Raises:
+        ValueError: there is no n = 2 with delta = 0 in the table.
+    """
+    part = _two_items(table)
+    ax = _axes(ax, (6.8, 4.4))
+    b = np.linspace(0.0, 1.0, 401)
+    (law,) = ax.plot(1 - b / 2, 0.5 + b - b**2, color="black", lw=1.6, zorder=2)
+    one, own, other = "homogeneous spaces", "others: lower by Var $b$", "another similarity"
+    groups: dict[str, list[tuple[Any, str]]] = {one: [(law, "one law for all")], own: [], other: []}
+    shared = [str(space) for space in part.space.values if _on_the_curve(part, space)]
+    top = 0.75
+    for space, (colour, mark) in _styles(table).items():
+        row = part.sel(space=space)
+        if not np.isfinite(row.p_s.values).any():
+            continue
+        shown = slice(shared.index(space), None, len(shared)) if space in shared else slice(None)
+        if space not in shared:
+            ax.plot(row.curve_p_i, row.curve_p_s, color=colour, lw=0.8, ls="-", zorder=1)
+        values = (row[name].values[shown] for name in ("p_i", "p_s", "p_i_stderr", "p_s_stderr"))
+        group = one if space in shared else own if str(row.similarity.values) == "constant" else other
+        groups[group].append((_marks(ax, *values, colour, mark), space))
+        top = max(top, float(np.nanmax(row.p_s.values)))
+    ax.set_xlim(0.485, 1.015)
+    ax.set_ylim(0.485, top + 0.02)
+    ax.set_xlabel("identification, $p_I$ (probability of a right answer)")
+    ax.set_ylabel("generalization, $p_S$ (probability of a right answer)")
+    ax.annotate("$\\epsilon\\to 0$", (0.975, 0.495), fontsize=8, color=GREY, ha="right")
+    ax.annotate("$\\epsilon$ = diameter", (0.525, 0.495), fontsize=8, color=GREY, ha="left")
+    _legend(ax, groups)
+    return ax
+
+
+def residuals(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
+    """Simulation minus law in standard errors, z of p_S, against p_I: the marks of `tradeoff`, all of them.
+
+    Arguments and errors as `tradeoff`. The band holds 95 % of right answers.
+    """
+    part = _two_items(table)
+    ax = _axes(ax, (6.8, 1.8))
+    ax.axhspan(-1.96, 1.96, color="#e8e8e8", lw=0, zorder=0)
+    ax.axhline(0.0, color="black", lw=1.0, zorder=1)
+    largest = 3.0
+    for space, (colour, mark) in _styles(table).items():
+        row = part.sel(space=space)
+        z = row.z_s.values
+        finite = z[np.isfinite(z)]
+        largest = max(largest, *np.abs(finite), 0.0) if finite.size else largest
+        ax.plot(row.p_i, z, ls="none", marker=mark, ms=4, color=colour, mfc="white", mew=0.9, zorder=3)
+    ax.set_ylim(-1.15 * largest, 1.15 * largest)
+    ax.set_xlim(0.485, 1.015)
+    ax.set_xlabel("identification, $p_I$ (probability of a right answer)")
+    ax.set_ylabel("(simulation − law)\n/ standard error")
+    return ax
+
+
+def many_items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
+    """n p_I against the number of items n: the 1/n collapse of identification, on homogeneous spaces without a floor.
+
+    n p_I = (1 - (1 - b)^n) / b saturates at 1/b: however many items there are, those within the ball share the answer.
+    All spaces lie on the same points; so that no mark hides another, they take turns.
+
+    Args:
+        table: what `validation.validate` makes, with delta = 0 in it.
+        ax: where to draw.
+
+    Returns:
+        The axes, both logarithmic.
+
+    Raises:
+        ValueError: there is no delta = 0 in the table.
+    """
+    if not np.any(table.delta.values == 0):
+        raise ValueError(f"this picture needs delta = 0; the table has {table.delta.values.tolist()}")
+    part = table.sel(delta=0.0)
+    ax = _axes(ax, (6.0, 4.4))
+    n = np.geomspace(1.0, 1000.0, 300)
+    styles = {space: style for space, style in _styles(table).items() if _on_the_curve(part, space)}
+    entries: list[str] = []
+    for turn, (b, colour) in enumerate(zip(_BALL_MEASURES, COLOURS, strict=False)):
+        ax.plot(n, -np.expm1(n * np.log1p(-b)) / b, color=colour, lw=1.3, zorder=2)
+        ax.plot(n, np.full_like(n, 1 / b), color=colour, lw=0.9, ls=(0, (4, 3)), zorder=1)
+        ax.annotate(f"$b$ = {b:g}", (1000.0, 1 / b), (-2, 3), textcoords="offset points", ha="right", color=colour)
+        for column, n_items in enumerate(table.n.values):
+            near = {space: abs(part.mean_b.sel(space=space, n=n_items).values / b - 1) for space in styles}
+            there = [space for space, off in near.items() if np.nanmin(off, initial=np.inf) < _CLOSE]
+            if not there:
+                continue
+            space = there[(column + turn) % len(there)]
+            row = part.sel(space=space, n=n_items).isel(resolution=int(np.nanargmin(near[space])))
+            p_i, error = n_items * float(row.p_i), n_items * float(row.p_i_stderr)
+            _marks(ax, float(n_items), p_i, None, error, colour, styles[space][1])
+            entries += [space] if space not in entries else []
+    from matplotlib.lines import Line2D
+
+    lines = [Line2D([], [], color="black", lw=1.3), Line2D([], [], color="black", lw=0.9, ls=(0, (4, 3)))]
+    marks = [Line2D([], [], color="black", marker=styles[space][1], ls="none", mfc="white", ms=5) for space in entries]
+    handles, texts = [*lines, *marks], ["law, $(1-(1-b)^n)/b$", "its limit, $1/b$", *entries]
+    ax.legend(handles, texts, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlim(1.0, 1000.0)
+    ax.set_ylim(0.9, 160.0)
+    ax.set_xlabel("number of items, $n$")
+    ax.set_ylabel("$n\\,p_I$ (items told apart)")
+    return ax
+
+
+def agreement(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
+    """All z of a validation against the quantiles of a standard normal distribution: a straight line if all laws hold.
+
+    Args:
+        table: what `validation.validate` makes.
+        ax: where to draw.
+
+    Returns:
+        The axes. Comparisons of certain outcomes (b = 0 or 1), where nothing may differ, are left out.
+    """
+    from scipy.special import ndtri
+
+    ax = _axes(ax, (4.6, 4.2))
+    uncertain = (table.z_s.values != 0) | (table.z_i.values != 0)
+    reach, total = 3.0, 0
+    for name, text, colour, mark in (("z_s", "$p_S$", COLOURS[0], "o"), ("z_i", "$p_I$", COLOURS[1], "^")):
+        z = table[name].values
+        z = np.sort(z[np.isfinite(z) & uncertain])
+        if not z.size:
+            continue
+        expected = ndtri((np.arange(z.size) + 0.5) / z.size)
+        ax.plot(expected, z, ls="none", marker=mark, ms=3.2, mfc="white", mew=0.8, color=colour, label=text)
+        reach, total = max(reach, np.abs(z).max(), expected.max()), total + z.size
+    line = np.array([-1.08, 1.08]) * reach
+    ax.plot(line, line, color="black", lw=1.2, zorder=1, label="both right")
+    ax.set_xlim(*line)
+    ax.set_ylim(*line)
+    ax.set_aspect("equal")
+    ax.set_xlabel("expected, quantile of the standard normal")
+    ax.set_ylabel("found, (simulation − law) / standard error")
+    ax.set_title(f"{total:,} comparisons; those of one run share draws", fontsize=9, loc="left")
+    ax.legend(loc="upper left", handletextpad=0.4)
+    return ax
+
+
+def save(figure: "Figure", folder: str | os.PathLike[str], name: str) -> list[str]:
+    """Write a figure as PNG (200 dpi) and SVG, each file whole.
+
+    Returns:
+        The names of both files.
+    """
+    from matplotlib import rc_context
+
+    names = [f"{name}.png", f"{name}.svg"]
+    with rc_context(_STYLE):
+        for file in names:
+            metadata = {"Date": None} if file.endswith("svg") else None  # the same data, the same file
+            with replacing(Path(folder) / file) as temporary:
+                figure.savefig(temporary, dpi=200, metadata=metadata)
+    return names
+
+
+def save_all(table: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[str]:
+    """Every picture that a validation has the data for, as files in a folder; their names."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    floorless = bool(np.any(table.delta.values == 0))
+    written = []
+    with rc_context(_STYLE):
+        if floorless and 2 in table.n.values:
+            figure = Figure(figsize=(7.6, 6.4), layout="constrained")
+            above, below = figure.subplots(2, 1, height_ratios=(3.3, 1.0), sharex=True)
+            residuals(table, below)
+            tradeoff(table, above).set_xlabel("")
+            above.tick_params(labelbottom=False)
+            above.set_title(f"Two items, $\\Delta$ = 0: law and simulation ({_ERRORS})", fontsize=9, loc="left")
+            written += save(figure, folder, "tradeoff")
+        if floorless and len(table.n) > 1 and any(_on_the_curve(table, space) for space in table.space.values):
+            ax = many_items(table)
+            ax.set_title(f"Homogeneous spaces, $\\Delta$ = 0 ({_ERRORS})", fontsize=9, loc="left")
+            written += save(ax.figure, folder, "many_items")  # pyright: ignore[reportArgumentType]
+        if np.isfinite(table.z_s.values).any():
+            written += save(agreement(table).figure, folder, "agreement")  # pyright: ignore[reportArgumentType]
+    return written
+
+
+def _axes(ax: "Axes | None", size: tuple[float, float]) -> "Axes":
+    if ax is not None:
+        return ax
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(_STYLE):
+        return Figure(figsize=size, layout="constrained").subplots()
+
+
+def _styles(table: "xarray.Dataset") -> dict[str, tuple[str, str]]:
+    """Colour and mark of every space: the same in all pictures of one table."""
+    names = [str(space) for space in table.space.values]
+    return {name: (COLOURS[i % len(COLOURS)], MARKS[i % len(MARKS)]) for i, name in enumerate(names)}
+
+
+def _on_the_curve(table: "xarray.Dataset", space: Any) -> bool:
+    """Whether the space is homogeneous and its similarity constant."""
+    return bool(table.homogeneous.sel(space=space)) and str(table.similarity.sel(space=space).values) == "constant"
+
+
+def _two_items(table: "xarray.Dataset") -> "xarray.Dataset":
+    if 2 not in table.n.values or not np.any(table.delta.values == 0):
+        raise ValueError(
+            f"this picture needs n = 2 and delta = 0; the table has n = {table.n.values.tolist()}, "
+            f"delta = {table.delta.values.tolist()}"
+        )
+    return table.sel(n=2, delta=0.0)
+
+
+def _marks(ax: "Axes", x: Any, y: Any, x_error: Any, y_error: Any, colour: str, mark: str) -> Any:
+    return ax.errorbar(
+        x, y, xerr=x_error, yerr=y_error, ls="none", marker=mark, ms=5, color=colour, mfc="white", mew=1.1,
+        elinewidth=0.9, zorder=3, clip_on=False,
+    )  # fmt: skip
+
+
+def _legend(ax: "Axes", groups: dict[str, list[tuple[Any, str]]]) -> None:
+    """One legend right of the axes, a heading above each group."""
+    from matplotlib.lines import Line2D
+
+    handles, texts, headings = [], [], []
+    for heading, entries in groups.items():
+        if entries:
+            headings.append(len(texts))
+            handles += [Line2D([], [], ls="none"), *(handle for handle, _ in entries)]
+            texts += [heading, *(text for _, text in entries)]
+    legend = ax.legend(
+        handles, texts, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, labelspacing=0.35
+    )
+    for position in headings:
+        legend.get_texts()[position].set_weight("bold")
+        legend.get_texts()[position].set_x(-28)
