@@ -1,9 +1,9 @@
 """Search the generating vector of the lattice and write semres_jax/montecarlo/lattice.npy.
 
-Component by component, digit by digit: bit m - 1 of z_j is chosen so that the lattice of 2^m points is best, given the
-components before and the digits below, for m up to `LEVELS`; digits above that are random. The measure of quality is the
-worst-case error for periodic functions of smoothness 1 (kernel 1 + weight * 2 pi^2 B_2), for the points themselves and
-for their differences to the first component: distances depend on differences of coordinates.
+Component by component, digit by digit: bit m - 1 of z_j is chosen so that the lattice of 2^m points is best, given
+the components before and the digits below, for m up to `LEVELS`; digits above that are random. The measure of quality
+is the worst-case error for periodic functions of smoothness 1 (kernel 1 + weight * 2 pi^2 B_2), for the points
+themselves and for their differences to the first component: distances depend on differences of coordinates.
 """
 
 from pathlib import Path

@@ -34,8 +34,6 @@ _HOMES = {
     ("Constant", "Exponential", "Gaussian", "Linear", "PowerLaw", "Similarity", "Tabulated"), "similarity"
 )
 
-__all__ = ["__version__", *_MODULES, *_HOMES]
-
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
@@ -46,4 +44,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted(["__version__", *_MODULES, *_HOMES])

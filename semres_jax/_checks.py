@@ -8,11 +8,12 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 
 def concrete(value: Any) -> np.ndarray | None:
     """`value` as a NumPy array where it holds numbers now, else None (a tracer, a placeholder, None)."""
-    if isinstance(value, jax.core.Tracer) or value is None:
+    if isinstance(value, Tracer) or value is None:
         return None
     if isinstance(value, (int, float, np.number, np.ndarray, list, tuple, jax.Array)):
         try:

@@ -3,15 +3,13 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array as Array, Key
 
-# What user-facing functions take where they want numbers: anything JAX can make an array of.
-ArrayLike = Array | np.ndarray | np.number | float | int
+# What user-facing functions take where they want numbers: anything that jnp.asarray takes, lists included.
+ArrayLike = Any
 # A point of a space, or a batch of points: an array, or a tuple of points for a product.
 Point = Any
 PRNGKey = Key[Array, ""]
-
-__all__ = ["Accuracy", "Array", "ArrayLike", "Estimate", "Float", "Point", "PRNGKey"]
 
 
 class Accuracy(NamedTuple):

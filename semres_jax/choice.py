@@ -10,6 +10,7 @@ Both tasks share their draws. Given a probe p and items x_1..x_n with strengths 
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from semres_jax._types import Array, ArrayLike
 
@@ -63,23 +64,29 @@ def identification_credit(others: Array) -> Array:
     return 1.0 / (1.0 + others)
 
 
-def constant_credits(n: int, floor: Any) -> tuple[Any, Any]:
+def constant_credits(n: int, delta: Any, exponent: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Both credits of the constant similarity as functions of K, the number of the n items inside the ball.
 
     With floor strength f = Δ^exponent: similarity 1/(K + (n - K) f), and 1/n at K = 0; identification, one of the n
     items left out at random to make room for the probe: K/n · 1/(K + (n - K) f) + (1 - K/n) / (1 + K + (n - 1 - K) f).
+    Computed on the host, in float64.
 
     Args:
         n: number of items, >= 2.
-        floor: f in [0, 1], any shape.
+        delta: Δ in [0, 1], any shape.
+        exponent: of Luce's rule, >= 0, infinity included.
 
     Returns:
-        Two arrays of shape (*floor, n + 1), indexed by K.
+        Two arrays of shape (*delta, n + 1), indexed by K.
+
+    Example:
+        >>> from semres_jax import choice
+        >>> [p.tolist() for p in choice.constant_credits(2, 0.0)]
+        [[0.5, 1.0, 0.5], [1.0, 0.75, 0.5]]
     """
-    floor = jnp.asarray(floor)[..., None]
-    k = jnp.broadcast_to(jnp.arange(n + 1), (*floor.shape[:-1], n + 1))
-    inside = k + (n - k) * floor
-    similar = jnp.where(k == 0, 1.0 / n, 1.0 / jnp.where(k == 0, 1.0, inside))
-    left_in = jnp.where(k == 0, 0.0, k / n / jnp.where(k == 0, 1.0, inside))
-    left_out = (1.0 - k / n) / jnp.maximum(1.0 + k + (n - 1 - k) * floor, 1.0)
-    return similar, left_in + left_out
+    floor = np.asarray(delta, np.float64)[..., None] ** exponent
+    k = np.arange(n + 1)
+    inside = np.where(k == 0, 1.0, k + (n - k) * floor)
+    similar = np.where(k == 0, 1.0 / n, 1.0 / inside)
+    left_out = (1.0 - k / n) / np.maximum(1.0 + k + (n - 1 - k) * floor, 1.0)
+    return similar, k / n / inside + left_out

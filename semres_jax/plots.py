@@ -68,9 +68,9 @@ def tradeoff(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
         shown = slice(shared.index(space), None, len(shared)) if space in shared else slice(None)
         if space not in shared:
             ax.plot(row.curve_p_i, row.curve_p_s, color=colour, lw=0.8, ls="-", zorder=1)
-        values = (row[name].values[shown] for name in ("p_i", "p_s", "p_i_stderr", "p_s_stderr"))
+        x, y, x_error, y_error = (row[name].values[shown] for name in ("p_i", "p_s", "p_i_stderr", "p_s_stderr"))
         group = one if space in shared else own if str(row.similarity.values) == "constant" else other
-        groups[group].append((_marks(ax, *values, colour, mark), space))
+        groups[group].append((_marks(ax, x, y, x_error, y_error, colour, mark), space))
         top = max(top, float(np.nanmax(row.p_s.values)))
     ax.set_xlim(0.485, 1.015)
     ax.set_ylim(0.485, top + 0.02)
@@ -157,41 +157,6 @@ def many_items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
-def agreement(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
-    """All z of a validation against the quantiles of a standard normal distribution: a straight line if all laws hold.
-
-    Args:
-        table: what `validation.validate` makes.
-        ax: where to draw.
-
-    Returns:
-        The axes. Comparisons of certain outcomes (b = 0 or 1), where nothing may differ, are left out.
-    """
-    from scipy.special import ndtri
-
-    ax = _axes(ax, (4.6, 4.2))
-    uncertain = (table.z_s.values != 0) | (table.z_i.values != 0)
-    reach, total = 3.0, 0
-    for name, text, colour, mark in (("z_s", "$p_S$", COLOURS[0], "o"), ("z_i", "$p_I$", COLOURS[1], "^")):
-        z = table[name].values
-        z = np.sort(z[np.isfinite(z) & uncertain])
-        if not z.size:
-            continue
-        expected = ndtri((np.arange(z.size) + 0.5) / z.size)
-        ax.plot(expected, z, ls="none", marker=mark, ms=3.2, mfc="white", mew=0.8, color=colour, label=text)
-        reach, total = max(reach, np.abs(z).max(), expected.max()), total + z.size
-    line = np.array([-1.08, 1.08]) * reach
-    ax.plot(line, line, color="black", lw=1.2, zorder=1, label="both right")
-    ax.set_xlim(*line)
-    ax.set_ylim(*line)
-    ax.set_aspect("equal")
-    ax.set_xlabel("expected, quantile of the standard normal")
-    ax.set_ylabel("found, (simulation − law) / standard error")
-    ax.set_title(f"{total:,} comparisons; those of one run share draws", fontsize=9, loc="left")
-    ax.legend(loc="upper left", handletextpad=0.4)
-    return ax
-
-
 def save(figure: "Figure", folder: str | os.PathLike[str], name: str) -> list[str]:
     """Write a figure as PNG (200 dpi) and SVG, each file whole.
 
@@ -229,8 +194,6 @@ def save_all(table: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[st
             ax = many_items(table)
             ax.set_title(f"Homogeneous spaces, $\\Delta$ = 0 ({_ERRORS})", fontsize=9, loc="left")
             written += save(ax.figure, folder, "many_items")  # pyright: ignore[reportArgumentType]
-        if np.isfinite(table.z_s.values).any():
-            written += save(agreement(table).figure, folder, "agreement")  # pyright: ignore[reportArgumentType]
     return written
 
 

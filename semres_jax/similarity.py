@@ -7,7 +7,7 @@ one similarity whose leaves have a leading axis (`stack`), swept by one `vmap` a
 import abc
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, dataclass_transform
 
 import jax
 import jax.numpy as jnp
@@ -40,6 +40,7 @@ class Similarity(abc.ABC):
         return ()
 
 
+@dataclass_transform(frozen_default=True)
 def _similarity(cls):
     return jax.tree_util.register_dataclass(dataclasses.dataclass(frozen=True, eq=False)(cls))
 
@@ -197,7 +198,7 @@ class Tabulated(Similarity):
 
     Example:
         >>> from semres_jax import Tabulated
-        >>> float(Tabulated([0.0, 1.0, 2.0], [1.0, 0.5, 0.1])(1.5))
+        >>> round(float(Tabulated([0.0, 1.0, 2.0], [1.0, 0.5, 0.1])(1.5)), 6)
         0.3
     """
 

@@ -44,7 +44,7 @@ _SAME_ATOM = 1e-9
 # Trials between two calls of `progress`.
 _CHUNK = 2**18
 # Of so few, the first of which compiles, nobody can tell a speed.
-_ENOUGH_CHUNKS = 4
+_ENOUGH_CHUNKS = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,7 +147,8 @@ def _lattice_distances(space: MetricSpace) -> np.ndarray:
     words = np.arange(points, dtype=np.uint32)[:, None] * steps  # the overflow is the lattice
     with jax.enable_x64(True):
         u = jnp.asarray((words.astype(np.float64) + 2.0 ** (31 - _LOG2_PAIRS)) / 2.0**32)
-        return np.asarray(space.distance(space.point(u[:, :width]), space.point(u[:, width:])), np.float64)
+        distances = jax.jit(lambda x, y: space.distance(space.point(x), space.point(y)))
+        return np.asarray(distances(u[:, :width], u[:, width:]), np.float64)
 
 
 def cases(
@@ -261,16 +262,14 @@ def validate(
     if method not in ("prng", "lattice"):
         raise ValueError(f"method must be 'prng' or 'lattice'; got {method!r}")
     table = _empty(run)
-    key, curves = jax.random.key(seed), set()
-    planned, before = trials * sum(not case.note for case in run), 0
+    key = jax.random.key(seed)
+    todo = [case for case in run if not case.note]
+    planned, before = trials * len(todo), 0
     for case in run:
+        table.note.values[_place(table, case)] = case.note
+    curves: set[str] = set()
+    for case in todo:
         place = _place(table, case)
-        if case.note:
-            table.note.values[place] = case.note
-            continue
-        if case.label not in curves:
-            curves.add(case.label)
-            _fill_curve(table, case)
         ticks: list[tuple[float, int]] = []
 
         def tick(done: int, _: int, case=case, before=before, ticks=ticks) -> None:
@@ -283,11 +282,15 @@ def validate(
             case.space, case.similarity, key=own, trials=trials, n=case.n,
             method=method, chunk=_CHUNK, devices=devices, progress=tick,
         )  # fmt: skip
-        exact, note = _law(case.space, case.similarity, case.n)
+        curve = _curve(case) if case.label not in curves else None
+        curves.add(case.label)
+        exact, on_curve, note = _laws(case, curve)
         _fill(table, case, found, exact, note, method)
-        (start, first), (end, last) = ticks[0], ticks[-1]
+        for name, values in zip(("curve_p_s", "curve_p_i"), on_curve, strict=False):
+            table[name].values[place[0], : len(values)] = values
+        (start, done), (end, all_done) = ticks[0], ticks[-1]
         table.trials_per_second.values[place] = (
-            (last - first) / (end - start) if len(ticks) >= _ENOUGH_CHUNKS else np.nan
+            (all_done - done) / (end - start) if len(ticks) >= _ENOUGH_CHUNKS else np.nan
         )
         before += trials
         if finished is not None:
@@ -303,15 +306,29 @@ def worst(table: xarray.Dataset) -> xarray.Dataset:
     return xarray.Dataset({"z": z, "error": error})
 
 
-def _law(space: MetricSpace, similarity: Similarity, n: int) -> tuple[Any, str]:
-    """The exact accuracies, or None and why there are none."""
+def _laws(case: Case, curve: Similarity | None) -> tuple[Any, Any, str]:
+    """Exact accuracies of the case, those of n = 2 along a curve, and why there are none (None and ()) otherwise."""
+    try:
+        if curve is None or case.n != 2:
+            on_curve = () if curve is None else _law(case.space, curve, 2)
+            return _law(case.space, case.similarity, case.n), on_curve, ""
+        # Both at once: one compilation.
+        shape, size = case.similarity.shape, curve.shape[0]
+        flat = jax.tree.map(
+            lambda own, other: np.append(np.broadcast_to(own, shape), np.broadcast_to(other, size)),
+            case.similarity, curve,
+        )  # fmt: skip
+        both = _law(case.space, flat, 2)
+        return tuple(p[:-size].reshape(shape) for p in both), tuple(p[-size:] for p in both), ""
+    except ValueError as error:
+        if "estimate" not in str(error):
+            raise
+        return None, (), "no exact law"
+
+
+def _law(space: MetricSpace, similarity: Similarity, n: int) -> tuple[np.ndarray, ...]:
     with jax.enable_x64(True):
-        try:
-            return tuple(np.asarray(p) for p in engines.accuracy(space, similarity, n=n)), ""
-        except ValueError as error:
-            if "estimate" not in str(error):
-                raise
-            return None, "no exact law"
+        return tuple(np.asarray(p) for p in engines.accuracy(space, similarity, n=n))
 
 
 def _empty(run: Sequence[Case]) -> xarray.Dataset:
@@ -384,20 +401,17 @@ def _fill(table: xarray.Dataset, case: Case, found: Any, exact: Any, note: str, 
         enter(f"z_{task}", z_scores(value, stderr, law, resolution=resolution, shifts=shifts))
 
 
-def _fill_curve(table: xarray.Dataset, case: Case) -> None:
-    """The law of n = 2 without a floor on a fine grid of resolutions, for figures."""
+def _curve(case: Case) -> Similarity | None:
+    """The case's similarity without a floor on a fine grid of resolutions, for figures."""
     if case.space.size is not None and case.space.size < 3:
-        return
+        return None
     if isinstance(case.similarity, Constant):
         epsilon = resolutions(case.space, np.linspace(0.0, 1.0, _CURVE_POINTS))
     else:
         most = np.max(case.similarity.epsilon) / float(case.space.diameter)  # pyright: ignore
         even = np.linspace(0.0, most / (1 + most), _CURVE_POINTS)
         epsilon = float(case.space.diameter) * even / (1 - even)  # dense where the curve bends
-    law, _ = _law(case.space, dataclasses.replace(case.similarity, epsilon=epsilon, delta=0.0), 2)  # pyright: ignore
-    if law is not None:
-        row, _ = _place(table, case)
-        table.curve_p_s.values[row, : len(epsilon)], table.curve_p_i.values[row, : len(epsilon)] = law
+    return dataclasses.replace(case.similarity, epsilon=epsilon, delta=0.0)  # pyright: ignore
 
 
 def _place(table: xarray.Dataset, case: Case) -> tuple[int, int]:

@@ -32,7 +32,7 @@ def table():
         return validation.validate(run, trials=1000)
 
 
-@pytest.mark.parametrize("draw", [plots.tradeoff, plots.residuals, plots.many_items, plots.agreement])
+@pytest.mark.parametrize("draw", [plots.tradeoff, plots.residuals, plots.many_items])
 def test_axes_are_labelled(table, draw):
     ax = draw(table)
     assert ax.get_xlabel()

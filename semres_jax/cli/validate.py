@@ -12,8 +12,11 @@ from semres_jax.cli._common import COMMAND_LINE, Count, Counts, Numbers, checkin
 if TYPE_CHECKING:
     import xarray
 
-_TRIALS, _QUICK_TRIALS = 2**22, 2**18
-_NS, _QUICK_NS = (2, 3, 8, 32), (2, 8)
+_TRIALS, _QUICK_TRIALS = 2**22, 2**19
+_SECONDS_BETWEEN_WRITES = 5.0
+_NS = (2, 3, 8, 32)
+# Quickly: two items on every space, many on a few; compiling is what takes the time.
+_QUICK_NS, _QUICK_MANY, _QUICK_SPACES = (2,), (8, 32), ("circle", "interval", "tree(137)")
 _QUICK_QUANTILES = (0.0, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
 
 
@@ -28,11 +31,13 @@ class Validate:
         tuple[str, ...], tyro.conf.arg(metavar="NAME|FILE.nwk", help_behavior_hint="(default: one of each kind)")
     ] = ()
     """A space by name, as in "sphere(9)", or a Newick file, or "animals"; repeat for more."""
-    n: Annotated[Counts, tyro.conf.arg(help_behavior_hint="(default: 2,3,8,32; 2,8 with --quick)")] = None
+    n: Annotated[Counts, tyro.conf.arg(help_behavior_hint="(default: 2,3,8,32; with --quick 2, and 8,32 on a few)")] = (
+        None
+    )
     """Numbers of items."""
     delta: Numbers = (0.0, 0.05)
     """Noise floors, in [0, 1]."""
-    trials: Annotated[Count, tyro.conf.arg(help_behavior_hint="(default: 4194304; 262144 with --quick)")] = None
+    trials: Annotated[Count, tyro.conf.arg(help_behavior_hint="(default: 4194304; 524288 with --quick)")] = None
     """Trials for each space and n, as in 1e6."""
     method: Literal["prng", "lattice"] = "prng"
     """prng: independent trials, the cleanest standard errors. lattice: quasi-Monte Carlo, the smallest."""
@@ -55,12 +60,13 @@ class Validate:
                 raise ValueError(f"--trials must be at least 1; got {trials}")
             folder = results.output_folder(self.out)
             quantiles = _QUICK_QUANTILES if self.quick else validation.QUANTILES
-            cases = validation.cases(
-                validation.spaces_by_name(self.space) if self.space else validation.default_spaces(),
-                ns=self.n if self.n is not None else (_QUICK_NS if self.quick else _NS),
-                deltas=self.delta,
-                quantiles=quantiles,
-            )
+            found = validation.spaces_by_name(self.space) if self.space else validation.default_spaces()
+            few = self.quick and self.n is None
+            ns = self.n if self.n is not None else (_QUICK_NS if few else _NS)
+            cases = validation.cases(found, ns=ns, deltas=self.delta, quantiles=quantiles)
+            if few:
+                some = {label: space for label, space in found.items() if self.space or label in _QUICK_SPACES}
+                cases += validation.cases(some, ns=_QUICK_MANY, deltas=self.delta, quantiles=quantiles)
         attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
         attributes |= {"title": "exact laws against simulation", "method": self.method}
         started = time.perf_counter()
@@ -73,10 +79,26 @@ class Validate:
             results.write_json(content, folder / "validation.json")
             return content
 
-        with progress_bar() as progress:
-            table = validation.validate(
-                cases, trials=trials, seed=self.seed, method=self.method, progress=progress, finished=write
-            )
+        unwritten: list[Any] = []
+        written = started
+
+        def keep(table: "xarray.Dataset") -> None:
+            """Write every few seconds; what is not yet written is so when the run is stopped."""
+            nonlocal written
+            unwritten[:] = [table]
+            if time.perf_counter() - written > _SECONDS_BETWEEN_WRITES:
+                write(unwritten.pop())
+                written = time.perf_counter()
+
+        try:
+            with progress_bar() as progress:
+                table = validation.validate(
+                    cases, trials=trials, seed=self.seed, method=self.method, progress=progress, finished=keep
+                )
+        except BaseException:
+            if unwritten:
+                write(unwritten.pop())
+            raise
         content = write(table, complete=True)
         print_table(table)
         pictures = plots.save_all(table, folder)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from semres_jax._checks import concrete, require_count
 from semres_jax._types import Accuracy, ArrayLike
@@ -71,7 +72,7 @@ def accuracy(
     """
     task = _Task(space, similarity, n, exponent, replace)
     engine = _engine(task)
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((space, similarity, exponent))):
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((space, similarity, exponent))):
         return engine.run(task)
     with jax.enable_x64(True):
         space, similarity = jax.tree.map(_float64, (space, similarity))

@@ -94,7 +94,7 @@ def constant(
     return Accuracy(*(p.reshape(shape) for p in each))
 
 
-def share_moments(space: MetricSpace, epsilons: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def share_moments(space: MetricSpace, epsilons: ArrayLike) -> tuple[Any, Any]:
     """Mean and variance over probes of the share of the *other* stimuli within epsilon.
 
         b_p = Σ_{x≠p, d(x,p) <= ε} w_x / (1 - w_p),   probes weighted by w
@@ -116,7 +116,7 @@ def share_moments(space: MetricSpace, epsilons: ArrayLike) -> tuple[np.ndarray, 
     return _moments(space, epsilons, among_others=True)
 
 
-def ball_moments(space: MetricSpace, epsilons: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def ball_moments(space: MetricSpace, epsilons: ArrayLike) -> tuple[Any, Any]:
     """Mean and variance over probes of the ball measure b_p(ε), the probe included. Arguments as `share_moments`.
 
     Example:
@@ -247,7 +247,8 @@ def _balls(space: MetricSpace, epsilons: Any) -> tuple[Any, tuple[Any, Any, Any]
         weights = weights / weights.sum()
         epsilons = np.asarray(epsilons)
         rows = [_ball(np, weights, p, _sorted_split(row, epsilons)) for p, row in enumerate(table)]
-        return weights, tuple(np.stack(column) for column in zip(*rows, strict=True))
+        ball, share, split = (np.stack(column) for column in zip(*rows, strict=True))
+        return weights, (ball, share, split)
     weights = jnp.asarray(given)
     weights = weights / jnp.sum(weights)
     epsilons = jnp.asarray(epsilons)
@@ -302,7 +303,7 @@ def _ball(xp: Any, weights: Any, p: Any, split: Any) -> tuple[Any, Any, Any]:
     return ball, xp.minimum(near / rest, 1.0), (odds_near * far + near * odds_far) / rest
 
 
-def _moments(space: MetricSpace, epsilons: ArrayLike, *, among_others: bool) -> tuple[np.ndarray, np.ndarray]:
+def _moments(space: MetricSpace, epsilons: ArrayLike, *, among_others: bool) -> tuple[Any, Any]:
     shape = np.shape(epsilons)
     values, member = np.unique(np.asarray(epsilons, np.float64), return_inverse=True)
     if unequal(space):

@@ -1,7 +1,7 @@
 """The Monte Carlo estimator: any space with a distance and a sampler, any similarity, any number of items."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -41,7 +41,7 @@ def estimate(
     method: str = "lattice",
     replace: bool = False,
     chunk: int = DEFAULT_CHUNK,
-    devices: Sequence[jax.Device] | int | None = None,
+    devices: Any = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Estimate:
     """Monte Carlo estimate of p_S and p_I, both from the same trials, with standard errors.
@@ -54,8 +54,8 @@ def estimate(
 
     Args:
         space: any `MetricSpace`.
-        similarity: any `Similarity`; a stacked one (`similarity.stack`, or array leaves) sees the same trials in all its
-            members, in one compiled pass.
+        similarity: any `Similarity`; a stacked one (`similarity.stack`, or array leaves) sees the same trials in all
+            its members, in one compiled pass.
         key: a JAX random key.
         trials: how many; for the lattice rounded up to a whole number of shifts (by less than 1/16). With
             `target_stderr`: at most about so many. Default 2^20.
@@ -70,8 +70,8 @@ def estimate(
         progress: called with (trials done, trials planned) after each chunk.
 
     Returns:
-        `Estimate`, arrays of the similarity's shape in float64. On finite spaces without replacement mean_b and var_b are
-        those of the share of the *other* stimuli within epsilon.
+        `Estimate`, arrays of the similarity's shape in float64. On finite spaces without replacement mean_b and var_b
+        are those of the share of the *other* stimuli within epsilon.
 
     Raises:
         ValueError: n < 2, trials < 1, target_stderr <= 0, unknown method, more distinct stimuli than there are.
@@ -219,7 +219,8 @@ class _Run:
         per_device = max(1, min(-(-self.chunk // lanes), -(-tiles // len(self.devices))))
         per_device = _power_of_two(per_device)  # few sizes, few compilations
         with jax.enable_x64(True):
-            program = sharding.over_devices(_tile, static, self.devices, per_device)
+            shape = self._shape_of_sums()
+            program = sharding.over_devices(_tile, static, shape, self.devices, per_device)
             step = per_device * len(self.devices)
             layout = tuple(np.int64(x) for x in (plan.start, plan.points, plan.log2_points, plan.half))
             waiting: list[tuple[int, int, Array]] = []
@@ -231,9 +232,17 @@ class _Run:
             for item in waiting:
                 self._add(*item, per_stream, plan, lanes, planned, progress)
 
+    def _shape_of_sums(self) -> jax.ShapeDtypeStruct:
+        """What one tile adds up to."""
+        if self.counting:
+            return jax.ShapeDtypeStruct((len(self.epsilons), self.n + 1), np.int32)
+        return jax.ShapeDtypeStruct((int(np.prod(self.shape)), len(tally.MOMENTS)), np.float64)
+
     def _lanes(self, points: int) -> int:
-        """Trials in a tile: a power of two, no more than are wanted."""
-        return min(max(_TILE // _power_of_two(self.n), 1), _power_of_two(points))
+        """Trials in a tile: a power of two; short runs have a few tiles too, so that they can be timed and spread."""
+        return min(
+            max(_TILE // _power_of_two(self.n), 1), max(_power_of_two(points) // 4, _power_of_two(min(points, 2**10)))
+        )
 
     def _add(self, first, count, sums, per_stream, plan, lanes, planned, progress) -> None:
         values = np.asarray(sums)[:count]
@@ -278,10 +287,8 @@ class _Run:
     def _from_counts(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Means per shift of (p_S, p_I, K/n, pairs) and overall mean squares of the first three."""
         n = self.n
-        with jax.enable_x64(True):
-            delta = np.broadcast_to(np.asarray(self.similarity.delta, np.float64), self.shape).ravel()
-            floor = choice.power(jnp.asarray(delta), self.exponent)
-            similar, identify = (np.asarray(c) for c in choice.constant_credits(n, floor))  # (members, n + 1)
+        delta = np.broadcast_to(np.asarray(self.similarity.delta, np.float64), self.shape).ravel()
+        similar, identify = choice.constant_credits(n, delta, self.exponent)  # (members, n + 1)
         counts = counts[:, self.member.ravel(), :]  # (shifts, members, n + 1)
         k = np.arange(n + 1)
         share = np.broadcast_to(k / n, similar.shape)

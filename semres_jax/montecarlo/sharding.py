@@ -1,11 +1,11 @@
 """Tiles of trials over devices: the same tiles, and so the same bits, whatever their number."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import jax
 import numpy as np
-from jax import Device
 from jax.sharding import Mesh, PartitionSpec
 
 # Vectors as wide as the processor has them; the default stops at half of AVX-512. No effect elsewhere.
@@ -13,12 +13,15 @@ _COMPILER_OPTIONS = {"xla_cpu_prefer_vector_width": 512}
 
 
 @lru_cache(maxsize=64)
-def over_devices(kernel: Callable, static: tuple, devices: tuple[Device, ...], per_device: int) -> Callable:
+def over_devices(
+    kernel: Callable, static: tuple, sums: jax.ShapeDtypeStruct, devices: tuple[Any, ...], per_device: int
+) -> Callable:
     """Compile `kernel(static, tile, *arguments) -> sums` for a run of tiles, spread over `devices`.
 
     Args:
         kernel: a module-level function of one tile, given by its index; traced once per (static, devices).
         static: its hashable static arguments.
+        sums: shape and dtype of what it returns.
         devices: where to run.
         per_device: how many tiles one call gives to each device.
 
@@ -31,13 +34,12 @@ def over_devices(kernel: Callable, static: tuple, devices: tuple[Device, ...], p
 
     def local(first, count, *arguments):
         mine = jax.lax.axis_index("device") * per_device
-        shape = jax.eval_shape(lambda: kernel(static, first, *arguments))
-        sums = jax.numpy.zeros((per_device, *shape.shape), shape.dtype)
 
-        def one(i, sums):
-            return sums.at[i].set(kernel(static, first + mine + i, *arguments))
+        def one(i, tiles):
+            return tiles.at[i].set(kernel(static, first + mine + i, *arguments))
 
-        return jax.lax.fori_loop(0, jax.numpy.clip(count - mine, 0, per_device), one, sums)
+        nothing = jax.numpy.zeros((per_device, *sums.shape), sums.dtype)
+        return jax.lax.fori_loop(0, jax.numpy.clip(count - mine, 0, per_device), one, nothing)
 
     def run(first, count, *arguments):
         specs = (everywhere,) * (2 + len(arguments))
@@ -47,7 +49,7 @@ def over_devices(kernel: Callable, static: tuple, devices: tuple[Device, ...], p
     return jax.jit(run, compiler_options=_COMPILER_OPTIONS)
 
 
-def resolve(devices: Sequence[Device] | int | None) -> tuple[Device, ...]:
+def resolve(devices: Any) -> tuple[Any, ...]:
     """The devices of a run: those given, the first so many, or all local ones.
 
     Raises:

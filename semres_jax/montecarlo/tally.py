@@ -1,9 +1,9 @@
 """What a tile of trials adds up to: the innermost loop of every Monte Carlo run.
 
-The constant similarity has two strengths only, so both credits of a trial are functions of K, the number of its n items
-within epsilon of the probe. Such a run keeps integer counts of K: exact, the same in any order and on any device, and the
-floor delta and the choice exponent enter only at the very end (`histogram`). Any other similarity adds up credits in
-float64 (`credits`).
+The constant similarity has two strengths only, so both credits of a trial are functions of K, the number of its n
+items within epsilon of the probe. Such a run keeps integer counts of K: exact, the same in any order and on any device,
+and the floor delta and the choice exponent enter only at the very end (`histogram`). Any other similarity adds up
+credits in float64 (`credits`).
 """
 
 import functools

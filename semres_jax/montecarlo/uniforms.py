@@ -43,8 +43,8 @@ def lattice_words(key: PRNGKey, stream: Array, trial: Array, log2_points: Array,
     """Words of the points `trial` of a lattice with 2^log2_points points, randomly shifted for this stream."""
     padded = -(-dimensions // BLOCK) * BLOCK
     shift = jax.random.bits(jax.random.fold_in(key, stream), (padded,), jnp.uint32)
-    # t z / 2^m as a fraction of 2^32 is t * (z << (32 - m)) with the overflow dropped. A shift by 32 is undefined: m = 0
-    # is a single point.
+    # t z / 2^m as a fraction of 2^32 is t * (z << (32 - m)) with the overflow dropped. A shift by 32 is undefined:
+    # m = 0 is a single point.
     unit = jnp.where(log2_points > 0, jnp.uint32(1) << jnp.uint32(32 - jnp.maximum(log2_points, 1)), jnp.uint32(0))
     step = jnp.asarray(generating_vector(padded)) * unit
 

@@ -30,7 +30,7 @@ def _agrees(e, exact):
 
 # Integer, float, vector, discrete and finite points; items as a list and as an axis.
 LAWS = [("circle", n, m) for n in (2, 3, 40) for m in METHODS] + [
-    ("interval", 8, "prng"), ("torus", 2, "lattice"), ("sphere(9)", 3, "lattice"), ("sphere(9)", 40, "prng"),
+    ("interval", 8, "prng"), ("torus", 2, "lattice"), ("sphere(9)", 3, "lattice"), ("torus", 40, "prng"),
     ("hamming", 3, "prng"), ("finite", 2, "lattice"), ("finite", 3, "prng"), ("finite", 40, "prng"),
 ]  # fmt: skip
 
@@ -119,7 +119,7 @@ def _cells(method, per_space, trials):
 
 
 def test_the_error_bar_of_plain_monte_carlo_is_honest():
-    """A normal error is within two standard errors in 95.4 % of cells; 2,000 cells here, two per (space, epsilon, key)."""
+    """Normal errors are within two standard errors in 95.4 % of cells; here 2,000, two per (space, epsilon, key)."""
     z = _cells("prng", 50, 2**14)
     assert z.size == 2000
     assert 0.93 < np.mean(z < 2) < 0.97
@@ -134,14 +134,14 @@ def test_the_error_bar_of_the_lattice_is_honest():
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("similarity", [Constant([0.1, 0.2, 0.4]), Exponential([0.1, 0.2])], ids=lambda s: s.name)
 def test_same_bits_for_any_chunk_and_any_number_of_devices(similarity, method):
-    space, trials = spaces.get("interval"), 2**19 + 12345
+    space, trials = spaces.get("interval"), 2**17 + 12345
 
     def bits(**how):
         e = estimate(space, similarity, key=KEY, trials=trials, n=3, method=method, **how)
         return np.stack([*e[:6]]), e.trials
 
     reference, counted = bits(devices=1)
-    for how in ({"devices": 4}, {"devices": 3, "chunk": 2**18}, {"devices": 1, "chunk": 1}):
+    for how in ({"devices": 4}, {"devices": 3, "chunk": 2**15}, {"devices": 1, "chunk": 1}):
         got, trials_again = bits(**how)
         np.testing.assert_array_equal(got, reference)
         assert trials_again == counted
@@ -213,12 +213,12 @@ def test_swept_values_trace_nothing_new(kind, monkeypatch):
 
 def test_target_standard_error_stops_the_run():
     space = spaces.get("interval")
-    for method, target in (("prng", 1e-4), ("lattice", 2e-6)):
+    for method, target in (("prng", 3e-4), ("lattice", 2e-5)):
         e = estimate(space, Constant(0.2), key=KEY, target_stderr=target, method=method)
         assert max(e.p_s_stderr, e.p_i_stderr) <= target
         _agrees(e, semres_jax.accuracy(space, Constant(0.2)))
-    short = estimate(space, Constant(0.2), key=KEY, target_stderr=1e-9, trials=2**18, method="prng")
-    assert short.trials == 2**18
+    short = estimate(space, Constant(0.2), key=KEY, target_stderr=1e-9, trials=2**16, method="prng")
+    assert short.trials == 2**16
 
 
 def test_error_of_the_lattice_falls_faster_than_one_over_root_n():
@@ -304,5 +304,6 @@ def test_bad_input_is_one_clear_line(change, message):
 
 def test_estimates_print_to_the_digit_they_know():
     e = estimate(spaces.get("circle"), Constant(0.25), key=KEY, trials=2**14)
-    assert str(e).startswith("p_s = 0.7") and "±" in str(e)
+    assert str(e).startswith("p_s = 0.7")
+    assert "±" in str(e)
     assert "(3,)" in str(estimate(spaces.get("circle"), Constant([0.1, 0.2, 0.3]), key=KEY, trials=2**10))

@@ -16,7 +16,11 @@ EXTRA = [
     *(spaces.Product((spaces.Circle(), spaces.Ball(2), spaces.Hamming(8)), metric) for metric in ("max", "l1", "l2")),
     spaces.Product((spaces.Interval(), spaces.Interval()), "min"),
 ]  # fmt: skip
-SPACES = [pytest.param(space, id=space.label) for space in (*spaces.catalogue().values(), *EXTRA)]
+# One worker takes all tests of a space, so that each is compiled once.
+SPACES = [
+    pytest.param(space, id=space.label, marks=pytest.mark.xdist_group(space.label))
+    for space in (*spaces.catalogue().values(), *EXTRA)
+]
 every_space = pytest.mark.parametrize("space", SPACES)
 every_measure = pytest.mark.parametrize("space", [p for p in SPACES if p.values[0].has_ball_measure])
 both_precisions = pytest.mark.parametrize("double", [False, True], ids=["float32", "float64"])
@@ -216,3 +220,17 @@ def test_min_product_breaks_the_triangle_inequality_and_says_so():
     x, y, z = ((jnp.asarray(a), jnp.asarray(b)) for a, b in ((0.0, 0.0), (0.0, 1.0), (1.0, 1.0)))
     d = spaces.Product(pair, "min").distance
     assert float(d(x, z)) == 1.0 > float(d(x, y)) + float(d(y, z)) == 0.0
+
+
+@pytest.mark.parametrize("space", [p for p in SPACES if p.values[0].has_ticks])
+def test_ticks_are_the_distance_in_integers(space, x64):
+    words = np.random.default_rng(3).integers(0, 2**32, (2, space.uniforms, 1000), dtype=np.uint32)
+    words[:, :, :2] = [0, 2**32 - 1]
+    ticks = space.ticks(*(list(jnp.asarray(w)) for w in words))
+    assert ticks.dtype == jnp.uint32
+    x, y = (space.point(jnp.asarray(w.T / 2.0**32)) for w in words)
+    np.testing.assert_allclose(np.asarray(ticks) / 2.0**32, space.distance(x, y), rtol=0, atol=1e-15)
+
+
+def test_only_flat_spaces_have_ticks():
+    assert {p.id for p in SPACES if p.values[0].has_ticks} == {"circle", "interval", "torus(2)", "torus(3)"}

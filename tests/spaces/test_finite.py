@@ -45,7 +45,6 @@ def test_loops_draw_what_unrolled_code_draws(monkeypatch):
         for limit in (0, 5):
             with monkeypatch.context() as patch:
                 patch.setattr("semres_jax.spaces._draws._UNROLLED", limit)
-                patch.setattr("semres_jax.spaces._draws._UNROLLED_WEIGHTED", limit)
                 # A new function each time, or jit would give back the first compilation.
                 drawn.append(np.asarray(jax.jit(lambda u, w=weights: line(30, w).distinct(u))(u)))
         np.testing.assert_array_equal(*drawn)
