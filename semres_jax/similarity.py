@@ -7,13 +7,14 @@ one similarity whose leaves have a leading axis (`stack`), swept by one `vmap` a
 import abc
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, ClassVar, dataclass_transform
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from semres_jax._checks import concrete, number_leaf, require
+from semres_jax._pytrees import pytree
 from semres_jax._types import Array, ArrayLike
 
 
@@ -38,11 +39,6 @@ class Similarity(abc.ABC):
     def kinks(self) -> tuple[Any, ...]:
         """Distances at which g or its slope jumps; quadratures split there."""
         return ()
-
-
-@dataclass_transform(frozen_default=True)
-def _similarity(cls):
-    return jax.tree_util.register_dataclass(dataclasses.dataclass(frozen=True, eq=False)(cls))
 
 
 class _Resolved(Similarity):
@@ -70,7 +66,7 @@ class _Resolved(Similarity):
         return jnp.where(positive, d / jnp.where(positive, self.epsilon, 1.0), jnp.where(d > 0, jnp.inf, 0.0))
 
 
-@_similarity
+@pytree
 class Constant(_Resolved):
     """Definition 1 of Nurisso et al.: g = 1 for d <= epsilon, delta beyond.
 
@@ -98,7 +94,7 @@ class Constant(_Resolved):
         return (self.epsilon,)
 
 
-@_similarity
+@pytree
 class Linear(_Resolved):
     """g0(d) = max(0, 1 - d / epsilon): the similarity of proposition 1.
 
@@ -121,7 +117,7 @@ class Linear(_Resolved):
         return (self.epsilon,)
 
 
-@_similarity
+@pytree
 class Exponential(_Resolved):
     """g0(d) = exp(-d / epsilon): Shepard's law of generalization. Args and errors as `Constant`.
 
@@ -139,7 +135,7 @@ class Exponential(_Resolved):
         return jnp.exp(-self._scaled(d))
 
 
-@_similarity
+@pytree
 class Gaussian(_Resolved):
     """g0(d) = exp(-(d / epsilon)² / 2). Args and errors as `Constant`.
 
@@ -157,7 +153,7 @@ class Gaussian(_Resolved):
         return jnp.exp(-0.5 * self._scaled(d) ** 2)
 
 
-@_similarity
+@pytree
 class PowerLaw(_Resolved):
     """g0(d) = (1 + d / epsilon)^(-exponent): heavy-tailed similarity, finite at d = 0.
 
@@ -185,7 +181,7 @@ class PowerLaw(_Resolved):
         return jnp.exp(-self.exponent * jnp.log1p(self._scaled(d)))
 
 
-@_similarity
+@pytree
 class Tabulated(Similarity):
     """Any non-increasing g, by linear interpolation between tabulated values; the last value continues to infinity.
 

@@ -1,27 +1,16 @@
 """The one interface of all stimulus spaces, and the registry of their names."""
 
 import abc
-import dataclasses
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar, dataclass_transform
+from typing import Any, ClassVar
 
-import jax
 import jax.numpy as jnp
 
+from semres_jax._pytrees import pytree, static as static
 from semres_jax._types import Array, ArrayLike, Point
 
-_S = TypeVar("_S", bound=type)
-
-
-def static(*, default: Any = dataclasses.MISSING) -> Any:
-    """A dataclass field that decides shapes: part of the pytree's structure, not a leaf."""
-    return dataclasses.field(default=default, metadata={"static": True})
-
-
-@dataclass_transform(frozen_default=True, field_specifiers=(static, dataclasses.field))
-def space(cls: _S) -> _S:
-    """Class decorator: a frozen dataclass, registered as a pytree (fields made by `static` are not leaves)."""
-    return jax.tree_util.register_dataclass(dataclasses.dataclass(frozen=True, eq=False)(cls))
+# What makes a class a space: a frozen dataclass, registered as a pytree.
+space = pytree
 
 
 class MetricSpace(abc.ABC):
