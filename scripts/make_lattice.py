@@ -3,7 +3,8 @@
 Component by component, digit by digit: bit m - 1 of z_j is chosen so that the lattice of 2^m points is best, given
 the components before and the digits below, for m up to `LEVELS`; digits above that are random. The measure of quality
 is the worst-case error for periodic functions of smoothness 1 (kernel 1 + weight * 2 pi^2 B_2), for the points
-themselves and for their differences to the first component: distances depend on differences of coordinates.
+themselves and for their differences to twice the first component, which is how the probe uses it: distances depend
+on differences of coordinates.
 """
 
 from pathlib import Path
@@ -35,7 +36,7 @@ def main() -> None:
             for candidate in candidates:
                 score = plain[level] @ kernel(index[level] * np.uint64(candidate), level, weight)
                 if j:
-                    gap = np.uint64((candidate - vector[0]) % (1 << 32))
+                    gap = np.uint64((candidate - 2 * vector[0]) % (1 << 32))
                     score += difference[level] @ kernel(index[level] * gap, level, weight)
                 scores.append(score)
             # the first components tie by symmetry: let the seed decide
@@ -45,7 +46,7 @@ def main() -> None:
         for level in range(2, LEVELS + 1):
             plain[level] *= kernel(index[level] * np.uint64(z), level, weight)
             if j:
-                difference[level] *= kernel(index[level] * np.uint64((z - vector[0]) % (1 << 32)), level, weight)
+                difference[level] *= kernel(index[level] * np.uint64((z - 2 * vector[0]) % (1 << 32)), level, weight)
         print(f"dimension {j + 1:3d} of {DIMENSIONS}: {z:#010x}", flush=True)
     path = Path(__file__).parents[1] / "semres_jax" / "montecarlo" / "lattice.npy"
     np.save(path, np.array(vector, np.uint32))

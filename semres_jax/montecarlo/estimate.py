@@ -156,7 +156,7 @@ def _tile(static: _Static, tile: Array, key, space, similarity, exponent, layout
         # The points halfway are the odd ones of a lattice of twice the size.
         trial = jnp.where(half, 2 * trial + 1, trial)
         dimensions = (static.n + 1) * space.uniforms
-        words = lattice_words(key, stream, trial, log2_points + half, dimensions)
+        words = lattice_words(key, stream, trial, log2_points + half, dimensions, even=space.uniforms)
     d = tally.distances(space, words, static.n, static.replace)
     valid = None if static.whole else lane < jnp.clip(last, 0, static.lanes).astype(jnp.uint32)
     if static.counting:

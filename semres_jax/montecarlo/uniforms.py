@@ -39,14 +39,21 @@ def prng_words(key: PRNGKey, stream: Array, trial: Array) -> WordSource:
     return words
 
 
-def lattice_words(key: PRNGKey, stream: Array, trial: Array, log2_points: Array, dimensions: int) -> WordSource:
-    """Words of the points `trial` of a lattice with 2^log2_points points, randomly shifted for this stream."""
+def lattice_words(
+    key: PRNGKey, stream: Array, trial: Array, log2_points: Array, dimensions: int, even: int = 0
+) -> WordSource:
+    """Words of the points `trial` of a lattice with 2^log2_points points, randomly shifted for this stream.
+
+    The first `even` components of the generating vector, those of the probe, are doubled. Distances depend on the
+    differences to the probe, and differences of odd components are even: they would visit half as many points.
+    """
     padded = -(-dimensions // BLOCK) * BLOCK
     shift = jax.random.bits(jax.random.fold_in(key, stream), (padded,), jnp.uint32)
     # t z / 2^m as a fraction of 2^32 is t * (z << (32 - m)) with the overflow dropped. A shift by 32 is undefined:
     # m = 0 is a single point.
     unit = jnp.where(log2_points > 0, jnp.uint32(1) << jnp.uint32(32 - jnp.maximum(log2_points, 1)), jnp.uint32(0))
-    step = jnp.asarray(generating_vector(padded)) * unit
+    vector = generating_vector(padded) << (np.arange(padded) < even).astype(np.uint32)
+    step = jnp.asarray(vector) * unit
 
     def words(first: Array | int, blocks: int) -> list[Array]:
         if isinstance(first, int):

@@ -90,6 +90,16 @@ def test_lattice_projections_are_perfectly_stratified(m):
         np.testing.assert_array_equal(strata, np.arange(2**m))
 
 
+def test_differences_to_the_probe_are_perfectly_stratified():
+    """What distances depend on; with the probe's component odd they would visit every other stratum, twice."""
+    m, trial = 8, jnp.arange(2**8, dtype=jnp.uint32)
+    probe, *items = uniforms.lattice_words(jax.random.key(3), jnp.uint32(0), trial, jnp.int32(m), 4, even=1)(0, 1)
+    for item in items:
+        gap = np.asarray(item - probe)
+        strata = np.sort((gap - gap.min()) >> np.uint32(32 - m))
+        np.testing.assert_array_equal(strata, np.arange(2**m))
+
+
 def test_doubled_lattice_is_the_lattice_and_the_points_halfway():
     key, stream = jax.random.key(0), jnp.uint32(0)
 
