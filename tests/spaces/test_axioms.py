@@ -23,7 +23,17 @@ SPACES = [
 ]
 every_space = pytest.mark.parametrize("space", SPACES)
 every_measure = pytest.mark.parametrize("space", [p for p in SPACES if p.values[0].has_ball_measure])
-both_precisions = pytest.mark.parametrize("double", [False, True], ids=["float32", "float64"])
+# The catalogue in both precisions, the rest in float64.
+_BOTH = [
+    pytest.param(*param.values, double, id=f"{param.id}-{'float64' if double else 'float32'}", marks=param.marks)
+    for i, param in enumerate(SPACES)
+    for double in (False, True)
+    if double or i < len(spaces.catalogue())
+]
+every_space_and_precision = pytest.mark.parametrize(("space", "double"), _BOTH)
+every_measure_and_precision = pytest.mark.parametrize(
+    ("space", "double"), [param for param in _BOTH if param.values[0].has_ball_measure]
+)
 
 SIGMAS = 5  # standard errors that a Monte Carlo mean may be off
 
@@ -63,8 +73,7 @@ def finite_gradient(space, x, y):
     return all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(distance_gradient(x, y, space)))
 
 
-@both_precisions
-@every_space
+@every_space_and_precision
 def test_distance_is_a_metric(space, double):
     with jax.enable_x64(double):
         x, y, z = (points(space, seed) for seed in range(3))
@@ -81,8 +90,7 @@ def test_distance_is_a_metric(space, double):
         assert (broken == 0) == space.triangle
 
 
-@both_precisions
-@every_space
+@every_space_and_precision
 def test_gradients_are_finite_everywhere(space, double):
     with jax.enable_x64(double):
         x, y = points(space), points(space, 1)
@@ -98,8 +106,7 @@ def test_gradients_are_finite_everywhere(space, double):
             assert (slope >= -1e-5).all(), slope
 
 
-@both_precisions
-@every_space
+@every_space_and_precision
 def test_the_ends_of_the_unit_cube_make_points(space, double):
     with jax.enable_x64(double):
         dtype = jnp.result_type(float)
@@ -133,8 +140,7 @@ def test_sampler_fills_balls_as_the_ball_measure_says(space):
         assert (np.abs(inside - b) < margin).all(), (probe, inside, b)
 
 
-@both_precisions
-@every_measure
+@every_measure_and_precision
 def test_ball_measure_rises_from_0_to_1(space, double):
     with jax.enable_x64(double):
         p = jax.tree.map(lambda leaf: leaf[:20, None], points(space))
