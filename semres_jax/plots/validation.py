@@ -1,39 +1,19 @@
-"""Pictures of results: a dataset in, matplotlib Axes out. Laws are lines, simulations are marks.
-
-Colours are those of Okabe and Ito, and no two spaces of a picture share a mark, so it can be read without colour. No
-function touches matplotlib's global state: without `ax` it makes a `Figure` of its own, at `ax.figure`.
-"""
+"""Pictures of a validation: laws are lines, simulations are marks. No two spaces of a picture share a mark."""
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from semres_jax.results import replacing
+from semres_jax.plots._style import COLOURS, GREY, MARKS, STYLE, axes, marks, save
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-# Okabe and Ito's palette but for black, which is the law's, and yellow, which paper swallows.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "d", "*", "8", "H")
-GREY = "#7a7a7a"
 # Mean ball measures of the picture of many items, and how close a simulated one must be.
 _BALL_MEASURES, _CLOSE = (0.01, 0.03, 0.1, 0.3), 0.04
 _ERRORS = "bars: ± 1 standard error, mostly smaller than the marks"
-_STYLE: Any = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.8,
-    "legend.frameon": False,
-    "legend.fontsize": 8,
-    "svg.hashsalt": "semres",
-    "svg.fonttype": "none",
-}
 
 
 def tradeoff(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
@@ -54,7 +34,7 @@ def tradeoff(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
         ValueError: there is no n = 2 with delta = 0 in the table.
     """
     part = _two_items(table)
-    ax = _axes(ax, (6.8, 4.4))
+    ax = axes(ax, (6.8, 4.4))
     b = np.linspace(0.0, 1.0, 401)
     (law,) = ax.plot(1 - b / 2, 0.5 + b - b**2, color="black", lw=1.6, zorder=2)
     one, own, other = "homogeneous spaces", "others: lower by Var $b$", "another similarity"
@@ -70,7 +50,7 @@ def tradeoff(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
             ax.plot(row.curve_p_i, row.curve_p_s, color=colour, lw=0.8, ls="-", zorder=1)
         x, y, x_error, y_error = (row[name].values[shown] for name in ("p_i", "p_s", "p_i_stderr", "p_s_stderr"))
         group = one if space in shared else own if str(row.similarity.values) == "constant" else other
-        groups[group].append((_marks(ax, x, y, x_error, y_error, colour, mark), space))
+        groups[group].append((marks(ax, x, y, x_error, y_error, colour, mark), space))
         top = max(top, float(np.nanmax(row.p_s.values)))
     ax.set_xlim(0.485, 1.015)
     ax.set_ylim(0.485, top + 0.02)
@@ -88,7 +68,7 @@ def residuals(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     Arguments and errors as `tradeoff`. The band holds 95 % of right answers.
     """
     part = _two_items(table)
-    ax = _axes(ax, (6.8, 1.8))
+    ax = axes(ax, (6.8, 1.8))
     ax.axhspan(-1.96, 1.96, color="#e8e8e8", lw=0, zorder=0)
     ax.axhline(0.0, color="black", lw=1.0, zorder=1)
     largest = 3.0
@@ -124,7 +104,7 @@ def many_items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     if not np.any(table.delta.values == 0):
         raise ValueError(f"this picture needs delta = 0; the table has {table.delta.values.tolist()}")
     part = table.sel(delta=0.0)
-    ax = _axes(ax, (6.0, 4.4))
+    ax = axes(ax, (6.0, 4.4))
     n = np.geomspace(1.0, 1000.0, 300)
     styles = {space: style for space, style in _styles(table).items() if _on_the_curve(part, space)}
     entries: list[str] = []
@@ -140,13 +120,13 @@ def many_items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
             space = there[(column + turn) % len(there)]
             row = part.sel(space=space, n=n_items).isel(resolution=int(np.nanargmin(near[space])))
             p_i, error = n_items * float(row.p_i), n_items * float(row.p_i_stderr)
-            _marks(ax, float(n_items), p_i, None, error, colour, styles[space][1])
+            marks(ax, float(n_items), p_i, None, error, colour, styles[space][1])
             entries += [space] if space not in entries else []
     from matplotlib.lines import Line2D
 
     lines = [Line2D([], [], color="black", lw=1.3), Line2D([], [], color="black", lw=0.9, ls=(0, (4, 3)))]
-    marks = [Line2D([], [], color="black", marker=styles[space][1], ls="none", mfc="white", ms=5) for space in entries]
-    handles, texts = [*lines, *marks], ["law, $(1-(1-b)^n)/b$", "its limit, $1/b$", *entries]
+    shapes = [Line2D([], [], color="black", marker=styles[space][1], ls="none", mfc="white", ms=5) for space in entries]
+    handles, texts = [*lines, *shapes], ["law, $(1-(1-b)^n)/b$", "its limit, $1/b$", *entries]
     ax.legend(handles, texts, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0)
     ax.set_xscale("log")
     ax.set_yscale("log")
@@ -157,23 +137,6 @@ def many_items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
-def save(figure: "Figure", folder: str | os.PathLike[str], name: str) -> list[str]:
-    """Write a figure as PNG (200 dpi) and SVG, each file whole.
-
-    Returns:
-        The names of both files.
-    """
-    from matplotlib import rc_context
-
-    names = [f"{name}.png", f"{name}.svg"]
-    with rc_context(_STYLE):
-        for file in names:
-            metadata = {"Date": None} if file.endswith("svg") else None  # the same data, the same file
-            with replacing(Path(folder) / file) as temporary:
-                figure.savefig(temporary, dpi=200, metadata=metadata)
-    return names
-
-
 def save_all(table: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[str]:
     """Every picture that a validation has the data for, as files in a folder; their names."""
     from matplotlib import rc_context
@@ -181,7 +144,7 @@ def save_all(table: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[st
 
     floorless = bool(np.any(table.delta.values == 0))
     written = []
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         if floorless and 2 in table.n.values:
             figure = Figure(figsize=(7.6, 6.4), layout="constrained")
             above, below = figure.subplots(2, 1, height_ratios=(3.3, 1.0), sharex=True)
@@ -195,16 +158,6 @@ def save_all(table: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[st
             ax.set_title(f"Homogeneous spaces, $\\Delta$ = 0 ({_ERRORS})", fontsize=9, loc="left")
             written += save(ax.figure, folder, "many_items")  # pyright: ignore[reportArgumentType]
     return written
-
-
-def _axes(ax: "Axes | None", size: tuple[float, float]) -> "Axes":
-    if ax is not None:
-        return ax
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    with rc_context(_STYLE):
-        return Figure(figsize=size, layout="constrained").subplots()
 
 
 def _styles(table: "xarray.Dataset") -> dict[str, tuple[str, str]]:
@@ -225,13 +178,6 @@ def _two_items(table: "xarray.Dataset") -> "xarray.Dataset":
             f"delta = {table.delta.values.tolist()}"
         )
     return table.sel(n=2, delta=0.0)
-
-
-def _marks(ax: "Axes", x: Any, y: Any, x_error: Any, y_error: Any, colour: str, mark: str) -> Any:
-    return ax.errorbar(
-        x, y, xerr=x_error, yerr=y_error, ls="none", marker=mark, ms=5, color=colour, mfc="white", mew=1.1,
-        elinewidth=0.9, zorder=3, clip_on=False,
-    )  # fmt: skip
 
 
 def _legend(ax: "Axes", groups: dict[str, list[tuple[Any, str]]]) -> None:

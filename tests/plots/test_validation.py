@@ -51,7 +51,7 @@ def test_marks_are_the_estimates(table):
 
 
 def test_every_space_has_a_mark_of_its_own(table):
-    styles = plots._styles(table)
+    styles = plots.validation._styles(table)
     assert len({mark for _, mark in styles.values()}) == len(table.space)
 
 
