@@ -6,6 +6,7 @@ one similarity whose leaves have a leading axis (`stack`), swept by one `vmap` a
 
 import abc
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -16,6 +17,9 @@ import numpy as np
 from semres_jax._checks import concrete, number_leaf, require
 from semres_jax._pytrees import pytree
 from semres_jax._types import Array, ArrayLike
+
+# Above -_NATS, ln(g0 + Δ (1 - g0)) is written as a correction of ln g0.
+_NATS = 30.0
 
 
 class Similarity(abc.ABC):
@@ -30,6 +34,11 @@ class Similarity(abc.ABC):
     @abc.abstractmethod
     def __call__(self, d: ArrayLike) -> Array:
         """g(d), elementwise; leaves of the similarity broadcast against `d`."""
+
+    def log(self, d: ArrayLike) -> Array:
+        """ln g(d), -inf where g = 0; its gradients are finite. Good where g itself underflows, if the kind can."""
+        g = self(d)
+        return jnp.where(g > 0, jnp.log(jnp.where(g > 0, g, 1.0)), -jnp.inf)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -59,6 +68,22 @@ class _Resolved(Similarity):
 
     def __call__(self, d: ArrayLike) -> Array:
         return self.delta + (1.0 - self.delta) * self._unfloored(jnp.asarray(d))
+
+    def _log_unfloored(self, d: Array) -> Array:
+        """ln g0(d), -inf where g0 = 0."""
+        g = self._unfloored(d)
+        return jnp.where(g > 0, jnp.log(jnp.where(g > 0, g, 1.0)), -jnp.inf)
+
+    def log(self, d: ArrayLike) -> Array:
+        below = self._log_unfloored(jnp.asarray(d))
+        # Near the top as ln g0 + ln(1 + Δ (1/g0 - 1)), whose slope in Δ is right at Δ = 0 too; elsewhere as it stands.
+        # Each branch sees only what it can bear.
+        high = below > -_NATS
+        top = jnp.where(high, below, 0.0)
+        near = top + jnp.log1p(self.delta * jnp.expm1(-top))
+        floored = jnp.asarray(self.delta) > 0
+        g = jnp.where(floored & ~high, self.delta + (1.0 - self.delta) * jnp.exp(jnp.where(high, -1.0, below)), 1.0)
+        return jnp.where(high, near, jnp.where(floored, jnp.log(g), below))
 
     def _scaled(self, d: Array) -> Array:
         """d / epsilon, read as 0 at d = 0 and as infinity beyond it where epsilon = 0."""
@@ -132,7 +157,10 @@ class Exponential(_Resolved):
     name: ClassVar[str] = "exponential"
 
     def _unfloored(self, d: Array) -> Array:
-        return jnp.exp(-self._scaled(d))
+        return jnp.exp(self._log_unfloored(d))
+
+    def _log_unfloored(self, d: Array) -> Array:
+        return -self._scaled(d)
 
 
 @pytree
@@ -150,7 +178,10 @@ class Gaussian(_Resolved):
     name: ClassVar[str] = "gaussian"
 
     def _unfloored(self, d: Array) -> Array:
-        return jnp.exp(-0.5 * self._scaled(d) ** 2)
+        return jnp.exp(self._log_unfloored(d))
+
+    def _log_unfloored(self, d: Array) -> Array:
+        return -0.5 * self._scaled(d) ** 2
 
 
 @pytree
@@ -178,7 +209,11 @@ class PowerLaw(_Resolved):
         require("exponent", self.exponent, 0.0, np.inf, "at least 0")
 
     def _unfloored(self, d: Array) -> Array:
-        return jnp.exp(-self.exponent * jnp.log1p(self._scaled(d)))
+        return jnp.exp(self._log_unfloored(d))
+
+    def _log_unfloored(self, d: Array) -> Array:
+        falls = jnp.asarray(self.exponent) > 0  # at exponent 0 g0 is 1 everywhere, also where d / epsilon is infinite
+        return jnp.where(falls, -self.exponent * jnp.log1p(jnp.where(falls, self._scaled(d), 0.0)), 0.0)
 
 
 @pytree
@@ -228,6 +263,26 @@ class Tabulated(Similarity):
 
     def kinks(self) -> tuple[Any, ...]:
         return tuple(self.distances[..., i] for i in range(np.shape(self.distances)[-1]))
+
+
+def flatten(similarity: Similarity) -> Similarity:
+    """The members of a grid along one axis: every leaf gains it, in front, by broadcasting.
+
+    Example:
+        >>> from semres_jax import Constant, similarity
+        >>> similarity.flatten(Constant([[0.1], [0.2]], delta=[0.0, 0.5, 1.0])).shape
+        (6,)
+    """
+    shape = similarity.shape
+    size = math.prod(shape)
+
+    def leaf(value: Any) -> Any:
+        # What an array of a grid has beyond the grid's axes is its own: the table of a Tabulated.
+        xp: Any = np if concrete(value) is not None else jnp
+        own = np.shape(value)[-1:] if isinstance(similarity, Tabulated) else ()
+        return xp.broadcast_to(xp.asarray(value), shape + own).reshape(size, *own)
+
+    return jax.tree.map(leaf, similarity)
 
 
 def stack(similarities: Sequence[Similarity]) -> Similarity:

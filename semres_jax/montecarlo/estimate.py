@@ -15,7 +15,7 @@ from semres_jax.laws import enumeration
 from semres_jax.montecarlo import sharding, tally
 from semres_jax.montecarlo.exact_sum import ExactSum
 from semres_jax.montecarlo.uniforms import lattice_words, prng_words
-from semres_jax.similarity import Constant, Similarity
+from semres_jax.similarity import Constant, Similarity, flatten
 from semres_jax.spaces._base import MetricSpace
 
 DEFAULT_TRIALS = 2**20
@@ -180,8 +180,7 @@ class _Run:
                 self.epsilons, self.member = np.unique(epsilon, return_inverse=True)
                 swept: Any = self.epsilons
             else:
-                size = int(np.prod(self.shape))
-                swept = _flatten(similarity, self.shape, size)
+                swept = flatten(similarity)
             replicated = jax.sharding.NamedSharding(
                 jax.sharding.Mesh(np.array(devices), ("device",)), jax.sharding.PartitionSpec()
             )
@@ -320,17 +319,6 @@ class _Run:
 
 def _power_of_two(at_least: int) -> int:
     return 1 << (at_least - 1).bit_length()
-
-
-def _flatten(similarity: Similarity, shape: tuple[int, ...], size: int) -> Similarity:
-    """The same similarity with every leaf of shape (size, *what one member needs)."""
-
-    def flat(leaf):
-        leaf = np.asarray(leaf) if not isinstance(leaf, jax.Array) else leaf
-        own = leaf.shape[-1:] if similarity.name == "tabulated" else ()
-        return jnp.broadcast_to(leaf, (*shape, *own)).reshape(size, *own)
-
-    return jax.tree.map(flat, similarity)
 
 
 def _float64(leaf):

@@ -97,6 +97,13 @@ class MetricSpace(abc.ABC):
         """
         return ((),) * self.probe_uniforms
 
+    def radius_kinks(self, p: Point) -> tuple[Array, ...]:
+        """Radii, each of the batch shape of `p`, where r -> b_p(r) is not smooth or jumps; b_p is 1 from the last on.
+
+        Between them b_p is smooth up to square roots at the ends. Quadratures over distances split there.
+        """
+        raise NotImplementedError(f"{self.label} has no ball measure in closed form; use semres_jax.estimate")
+
 
 _REGISTRY: dict[str, Callable[..., MetricSpace]] = {}
 
@@ -138,6 +145,11 @@ def together(x: Any, r: Any) -> tuple[Array, Array]:
     dtype = jnp.result_type(x, r)
     shape = jnp.broadcast_shapes(x.shape, r.shape)
     return jnp.broadcast_to(x, shape).astype(dtype), jnp.broadcast_to(r, shape).astype(dtype)
+
+
+def each_probe(radius: Any, batch: tuple[int, ...], dtype: Any) -> Array:
+    """One radius for every probe of a batch."""
+    return jnp.broadcast_to(jnp.asarray(radius, dtype), batch)
 
 
 def safe_norm(v: Any, axis: int = -1) -> Array:

@@ -77,6 +77,10 @@ class Ball(MetricSpace):
         inside = jnp.clip(r, 0.0, 1.0) ** self.dim
         return jnp.where(lens, jnp.minimum(b, 1.0), inside)
 
+    def radius_kinks(self, p: ArrayLike) -> tuple[Array, ...]:
+        rho = safe_norm(jnp.asarray(p))
+        return 1.0 - rho, 1.0 + rho
+
     @property
     def probe_uniforms(self) -> int:
         return 1

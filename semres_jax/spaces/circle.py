@@ -5,7 +5,7 @@ from typing import ClassVar
 import jax.numpy as jnp
 
 from semres_jax._types import Array, ArrayLike
-from semres_jax.spaces._base import MetricSpace, coordinates, space
+from semres_jax.spaces._base import MetricSpace, coordinates, each_probe, real, space
 
 
 @space
@@ -46,3 +46,6 @@ class Circle(MetricSpace):
 
     def ball_measure(self, p: ArrayLike, r: ArrayLike) -> Array:
         return jnp.clip(2.0 * jnp.asarray(r), 0.0, 1.0) + 0.0 * jnp.asarray(p)
+
+    def radius_kinks(self, p: ArrayLike) -> tuple[Array, ...]:
+        return (each_probe(0.5, jnp.shape(p), real(p).dtype),)

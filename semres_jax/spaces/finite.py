@@ -127,6 +127,10 @@ class Finite(MetricSpace):
         weights = jnp.asarray(self.weights, r.dtype).reshape((1,) * r.ndim + (-1,))
         return jnp.minimum(jnp.sum(jnp.where(inside, weights, 0.0), axis=-1), 1.0)
 
+    def radius_kinks(self, p: ArrayLike) -> tuple[Array, ...]:
+        rows = jnp.take(jnp.asarray(self.distances), jnp.asarray(p), axis=0, mode="clip")
+        return tuple(jnp.moveaxis(rows, -1, 0))
+
     def distinct(self, u: Any) -> Any:
         """Different points, drawn one after the other from ν restricted to those not yet drawn.
 

@@ -90,6 +90,9 @@ class Gaussian(MetricSpace):
         density = jnp.exp(-0.5 * jnp.square(along)) * across * chi_cdf(self.dim - 1, across)
         return (last - first) * jnp.sum(weights * density, axis=-1) / math.sqrt(2.0 * math.pi)
 
+    def radius_kinks(self, p: ArrayLike) -> tuple[Array, ...]:
+        return (safe_norm(jnp.asarray(p)) + math.sqrt(self.dim) + _REACH,)
+
     @property
     def probe_uniforms(self) -> int:
         return 1

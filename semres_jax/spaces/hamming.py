@@ -11,7 +11,7 @@ import numpy as np
 
 from semres_jax._checks import require_count
 from semres_jax._types import Array, ArrayLike, Point
-from semres_jax.spaces._base import MetricSpace, coordinates, real, space, spread, static
+from semres_jax.spaces._base import MetricSpace, coordinates, each_probe, real, space, spread, static
 
 # A float32 uniform carries 23 or 24 bits; 16 of them make half a machine word, exactly.
 _BITS_PER_UNIFORM = 16
@@ -83,6 +83,10 @@ class Hamming(MetricSpace):
         cdf = jnp.asarray(np.array([int(c) / 2**self.dim for c in counts]), r.dtype)
         b = cdf[jnp.searchsorted(steps, r, side="right")]
         return spread(b, np.shape(jax.tree.leaves(p)[0]))
+
+    def radius_kinks(self, p: Point) -> tuple[Array, ...]:
+        batch = jnp.shape(jax.tree.leaves(p)[0])
+        return tuple(each_probe(k / self.dim, batch, jnp.result_type(float)) for k in range(self.dim + 1))
 
 
 def _inverse(dim: int, mantissa: int) -> tuple[float, float]:

@@ -91,6 +91,10 @@ class Hyperbolic(MetricSpace):
         inside = jnp.square(jnp.sinh(jnp.clip(r, 0.0, disk) / 2.0) / jnp.sinh(disk / 2.0))
         return jnp.where(lens, jnp.clip(b, 0.0, 1.0), inside)
 
+    def radius_kinks(self, p: ArrayLike) -> tuple[Array, ...]:
+        t = 2.0 * jnp.arcsinh(safe_norm(jnp.asarray(p)))
+        return self.radius - t, self.radius + t
+
     @property
     def probe_uniforms(self) -> int:
         return 1

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 
 from semres_jax._types import Array, ArrayLike
-from semres_jax.spaces._base import MetricSpace, coordinates, space, together
+from semres_jax.spaces._base import MetricSpace, coordinates, real, space, together
 
 
 @space
@@ -48,5 +48,12 @@ class Interval(MetricSpace):
         # Two one-sided pieces: no cancellation where r is small.
         return jnp.clip(r, 0.0, 1.0 - p) + jnp.clip(r, 0.0, p)
 
+    def radius_kinks(self, p: ArrayLike) -> tuple[Array, ...]:
+        p = real(p)
+        return p, 1.0 - p
+
+    def probe(self, v: Array) -> Array:
+        return v[..., 0] / 2.0  # b_p = b_(1-p): one half is enough
+
     def probe_kinks(self, r: ArrayLike) -> tuple[tuple[Any, ...], ...]:
-        return ((r, 1.0 - r),)
+        return ((2.0 * jnp.minimum(r, 1.0 - jnp.asarray(r)),),)

@@ -117,6 +117,12 @@ class Product(MetricSpace):
         # 1 - (1 - a)(1 - b) = a + b (1 - a): no digits lost where both are small.
         return functools.reduce(lambda a, b: a + b * (1.0 - a), each)
 
+    def radius_kinks(self, p: Point) -> tuple[Array, ...]:
+        if not self.has_ball_measure:
+            return super().radius_kinks(p)
+        each = [factor.radius_kinks(own) for factor, own in zip(self.factors, p, strict=True)]
+        return tuple(itertools.chain.from_iterable(each))
+
     @property
     def probe_uniforms(self) -> int:
         return sum(factor.probe_uniforms for factor in self.factors)

@@ -9,7 +9,7 @@ import numpy as np
 
 from semres_jax._checks import require_count
 from semres_jax._types import Array, ArrayLike
-from semres_jax.spaces._base import MetricSpace, coordinates, real, safe_norm, space, spread, static
+from semres_jax.spaces._base import MetricSpace, coordinates, each_probe, real, safe_norm, space, spread, static
 from semres_jax.spaces._integrals import cap
 
 
@@ -73,6 +73,9 @@ class Sphere(MetricSpace):
         r = real(r)
         b = cap(self.dim - 1, jnp.clip(r, 0.0, math.pi))
         return spread(jnp.where(r >= math.pi, 1.0, b), np.shape(p)[:-1])
+
+    def radius_kinks(self, p: ArrayLike) -> tuple[Array, ...]:
+        return (each_probe(math.pi, jnp.shape(p)[:-1], real(p).dtype),)
 
 
 def normal(u: Array) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 
 from semres_jax._checks import require_count
 from semres_jax._types import Array, ArrayLike
-from semres_jax.spaces._base import MetricSpace, coordinates, real, safe_norm, space, spread, static
+from semres_jax.spaces._base import MetricSpace, coordinates, each_probe, real, safe_norm, space, spread, static
 
 _METRICS = ("max", "l1", "l2")
 
@@ -92,6 +92,13 @@ class Torus(MetricSpace):
         else:
             return super().ball_measure(p, r)
         return spread(b, np.shape(p)[:-1])
+
+    def radius_kinks(self, p: ArrayLike) -> tuple[Array, ...]:
+        if not self.has_ball_measure:
+            return super().radius_kinks(p)
+        steps = {"max": 1, "l1": self.dim, "l2": 1}[self.metric]
+        kinks = [0.5 * k for k in range(1, steps + 1)] + [math.sqrt(0.5)] * (self.metric == "l2" and self.dim == 2)
+        return tuple(each_probe(kink, jnp.shape(p)[:-1], real(p).dtype) for kink in kinks)
 
 
 def _irwin_hall(n: int, x: Array) -> Array:
