@@ -1,7 +1,7 @@
 """Finite spaces, exactly: sums over all draws of a probe and its items.
 
-`constant` counts which stimuli are within epsilon of which: all resolutions of a grid are read off one sort of each row
-of the distance table. `accuracy` takes any similarity; `exemplars` tells stimuli from the classes that they belong to.
+`constant` counts which stimuli are within epsilon of which: all resolutions of a grid are counted in one pass over the
+distance table. `accuracy` takes any similarity; `exemplars` tells stimuli from the classes that they belong to.
 """
 
 from typing import Any

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from semres_jax import spaces
-from semres_jax.laws import _subsets, closed_form, enumeration
+from semres_jax.laws import _counting, _subsets, closed_form, enumeration
 from semres_jax.montecarlo.estimate import estimate
 from semres_jax.similarity import Constant, Exponential, Gaussian, Linear, PowerLaw, Tabulated
 
@@ -219,6 +219,26 @@ def test_against_monte_carlo(weighted, n, replace, x64):
     assert (np.abs(run.p_i - exact.p_i) < STANDARD_ERRORS * run.p_i_stderr).all()
     moments = (enumeration.ball_moments if replace else enumeration.share_moments)(space, [0.3, 0.8])
     np.testing.assert_allclose([run.mean_b, run.var_b], moments, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("values", "looked_up"),
+    [
+        (lambda d: d[::50], True),  # distances themselves: d <= epsilon is decided by the last bit
+        (lambda d: np.nextafter(d[::50], 0.0), True),
+        (lambda d: np.linspace(0.0, 3.0, 200), True),
+        (lambda d: np.geomspace(1e-3, 1.0, 200), True),
+        (lambda d: np.zeros(1), True),
+        (lambda d: np.array([0.0, 1e-310, 5e-310]), False),
+        (lambda d: np.append(d[5:9], np.nextafter(d[5:9], 9.0)), False),
+    ],
+)
+def test_counts_are_exact(values, looked_up):
+    for distances in (table(60), table(60).astype(np.float32), 1e-300 * table(60), table(60, ties=True)):
+        epsilons = np.unique(values(np.unique(distances[distances > 0])))
+        want = (distances[:, :, None] <= epsilons).sum(1)
+        np.testing.assert_array_equal(_counting.counts(distances, epsilons), want)
+    assert (_counting._lookup(np.unique(values(np.unique(table(60)[table(60) > 0])))) is not None) == looked_up
 
 
 def test_two_thousand_stimuli_take_no_time(x64):
