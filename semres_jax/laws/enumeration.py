@@ -64,7 +64,7 @@ def accuracy(
         nothing is compiled again for other ones, traced or not, of the same shapes, and nodes that the range of
         strengths doesn't need are skipped (under `vmap` they are computed: leave grids to the similarity).
         Time grows like N² n (65 + 3.6 ln(1/h)) with h the smallest strength; memory like the table of distances. N =
-        5,000, n = 2, Exponential(0.3) in the unit square: 20 s on two CPU cores, with nothing on top of the 0.8 GB that
+        5,000, n = 2, Exponential(0.3) in the unit square: 23 s on two CPU cores, with nothing on top of the 0.8 GB that
         making the space took. Unequal weights and n > 2 distinct items take some 100 times longer.
 
     Raises:
