@@ -18,11 +18,13 @@ import tyro
 
 from semres_jax.cli._common import COMMAND_LINE, BadInput
 from semres_jax.cli.laws import Laws
+from semres_jax.cli.optimal import Optimal
 from semres_jax.cli.validate import Validate
 
 # One line for each command, in the order of the help text.
 COMMANDS: dict[str, type] = {
     "validate": Validate,
+    "optimal": Optimal,
     "laws": Laws,
 }
 

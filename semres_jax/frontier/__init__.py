@@ -1,1 +1,9 @@
 """Fronts of the tradeoff: grids in one call, non-dominated sets and distances to them, the best similarity there is."""
+
+from semres_jax.frontier.optimal import (
+    WEIGHTS as WEIGHTS,
+    Optimum as Optimum,
+    optimal as optimal,
+    optimal_front as optimal_front,
+)
+from semres_jax.frontier.optimal_fronts import best_constant as best_constant, optimal_table as optimal_table

@@ -1,6 +1,11 @@
 """Pictures of results: a dataset in, matplotlib Axes out; one module for each command."""
 
 from semres_jax.plots._style import save as save
+from semres_jax.plots.optimal import (
+    optimal_fronts as optimal_fronts,
+    optimal_similarities as optimal_similarities,
+    save_optimal as save_optimal,
+)
 from semres_jax.plots.validation import (
     many_items as many_items,
     residuals as residuals,

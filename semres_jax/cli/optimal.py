@@ -1,0 +1,152 @@
+"""`semres optimal`: the best similarity there is for a floor, and the front of all similarities."""
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from semres_jax.cli._common import (
+    COMMAND_LINE,
+    Count,
+    Numbers,
+    _option,
+    checking_input,
+    count,
+    number,
+    progress_bar,
+    say_json,
+)
+
+if TYPE_CHECKING:
+    import xarray
+
+_WIDE = 200
+
+
+def read_weights(text: str) -> tuple[float, ...]:
+    """Weights as a count, as first:last:count, or as a list.
+
+    Example:
+        >>> from semres_jax.cli import optimal
+        >>> optimal.read_weights("3"), optimal.read_weights("0.5:1:2"), optimal.read_weights("0.1,0.7")
+        ((0.0, 0.5, 1.0), (0.5, 1.0), (0.1, 0.7))
+    """
+    words = text.split(":")
+    if len(words) == 3:
+        first, last, many = number(words[0]), number(words[1]), count(words[2])
+    elif "," not in text and text.strip().isdigit() and count(text) > 1:
+        first, last, many = 0.0, 1.0, count(text)
+    elif len(words) == 1:
+        return tuple(number(word) for word in text.split(",") if word.strip())
+    else:
+        raise ValueError(f"{text!r} is no count such as 21, no 0:1:21 (first, last, how many) and no list such as 0,1")
+    if many < 2:
+        raise ValueError(f"there must be at least 2 weights from {first:g} to {last:g}; got {many}")
+    return tuple(first + (last - first) * i / (many - 1) for i in range(many))
+
+
+@dataclasses.dataclass(frozen=True)
+class Optimal:
+    """Find the similarity functions that are best for a floor, among all there are, with a certificate.
+
+    Writes optimal.nc, optimal.json and figures. Exit code 1 where an optimum is not certain to 1e-6.
+    """
+
+    delta: Numbers = (0.001, 0.02, 0.1, 0.5)
+    """Noise floors, each above 0 and below 1."""
+    n: Count = 2
+    """Number of items. For more than 2 the optimum is certified to be stationary, not to be global."""
+    weights: Annotated[
+        tuple[float, ...] | None,
+        _option(read_weights, "INT|FIRST:LAST:INT|X,X,..."),
+        tyro.conf.arg(help_behavior_hint="(default: 21, closer at both ends)"),
+    ] = None
+    """Weights of p_S against p_I along the front; 1 is always there."""
+    levels: Annotated[Count, tyro.conf.arg(help_behavior_hint="(default: as many as it takes)")] = None
+    """Levels of similarity, evenly spaced in its logarithm."""
+    out: Path = Path("results/optimal")
+    """Folder for the results; made if missing."""
+    json: bool = False
+    """End with one line of JSON on standard output."""
+
+    def run(self) -> int:
+        """Find, print, write; 0 where every optimum is certain to 1e-6, 1 where one isn't."""
+        with checking_input():
+            from semres_jax import frontier, plots, results
+            from semres_jax.frontier.optimal import asked
+
+            weights = frontier.WEIGHTS if self.weights is None else self.weights
+            if not self.delta or not weights:
+                raise ValueError(f"--{'weights' if self.delta else 'delta'} needs at least one value, such as 0.1")
+            for delta in self.delta:
+                for weight in weights:
+                    asked(delta, weight, self.n, self.levels)
+            folder = results.output_folder(self.out)
+        attributes = results.provenance(command=COMMAND_LINE.get()) | {"title": "optimal similarity functions"}
+        started = time.perf_counter()
+        with progress_bar() as progress:
+            table = frontier.optimal_table(
+                self.delta, weights=weights, n=self.n or 2, levels=self.levels, progress=progress
+            )
+        attributes |= {"seconds": round(time.perf_counter() - started, 3)}
+        table = table.assign_attrs(attributes | table.attrs)
+        results.write(table, folder / "optimal.nc")
+        content = attributes | summary(table)
+        results.write_json(content, folder / "optimal.json")
+        print_table(content)
+        pictures = plots.save_optimal(table, folder)
+        print(f"{content['seconds']:.1f} s; results in {folder}: optimal.nc, optimal.json, {', '.join(pictures)}")
+        code = 1 if content["failed"] else 0
+        if self.json:
+            say_json({"command": "optimal", "exit": code, "out": str(folder)} | content)
+        return code
+
+
+def summary(table: "xarray.Dataset") -> dict[str, Any]:
+    """What optimal.json and the last line say: one row for each floor, of the best p_S, and what is not certain."""
+    from semres_jax.frontier.optimal import GAP
+
+    rows = []
+    for delta in table.delta.values:
+        part = table.sel(delta=delta)
+        best = part.sel(weight=1.0)
+        rows.append({
+            "delta": float(delta),
+            "n": int(table.attrs["n"]),
+            "p_s": float(best.p_s),
+            "p_i": float(best.p_i),
+            "constant_b": float(part.constant_b),
+            "constant_p_s": float(part.constant_p_s),
+            "deficit": float(part.deficit),
+            "atom_one": float(best.atoms.sel(end="one")),
+            "atom_floor": float(best.atoms.sel(end="floor")),
+            "levels": int(best.levels),
+            "gap": float(part.gap.max()),
+            "certificate": str(table.attrs["certificate"]),
+            "starts": int(best.starts),
+            "agreeing": int(best.agreeing),
+        })  # fmt: skip
+    failed = [f"delta = {row['delta']:g}" for row in rows if not row["gap"] <= GAP]
+    return {"rows": rows, "gap_limit": GAP, "failed": failed}
+
+
+def print_table(content: dict[str, Any]) -> None:
+    """One row for each floor on standard output; red where an optimum is not certain."""
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for head in ("delta", "n", "p_S = p_I", "constant", "deficit", "atoms 1, delta", "gap"):
+        shown.add_column(head, justify="right", no_wrap=True)
+    shown.add_column("certificate", no_wrap=True)
+    for row in content["rows"]:
+        failed = not row["gap"] <= content["gap_limit"]
+        cells = [f"{row['delta']:g}", str(row["n"]), f"{row['p_s']:.6f}", f"{row['constant_p_s']:.6f}"]
+        cells += [f"{row['deficit']:.2e}", f"{row['atom_one']:.4f} {row['atom_floor']:.4f}", f"{row['gap']:.1e}"]
+        told = "GAP TOO LARGE" if failed else row["certificate"]
+        shown.add_row(*cells, told, style="bold red" if failed else None)
+    console = Console() if Console().is_terminal else Console(width=_WIDE)
+    console.print(shown)
+    print("constant: the best p_S of a constant similarity; gap: the largest along the front")

@@ -1,0 +1,117 @@
+"""Pictures of the best similarity there is: a colour for each floor, a style of line for each family."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from semres_jax.plots._style import COLOURS, STYLE, axes, save
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+
+_DASHES: dict[str, Any] = {
+    "optimal": "-",
+    "constant": (0, (5, 2)),
+    "linear": (0, (1, 1.3)),
+    "exponential": (0, (4, 1.5, 1, 1.5)),
+}
+_MOST_FLOORS = len(COLOURS)
+# Around the fronts, as a share of what is between chance and certainty.
+_ROOM = 0.04
+
+
+def optimal_fronts(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
+    """Generalization against identification: the front of all similarities, and those of the usual ones, by floor.
+
+    The end of a front to the left is the best p_S there is, where p_S = p_I (the grey line); that to the right the best
+    p_I. Of each family the front too is drawn: from the resolution of its best p_S to that of 0.
+
+    Args:
+        table: what `frontier.optimal_table` makes; the first six floors are drawn.
+        ax: where to draw.
+
+    Returns:
+        The axes, p_I to the right and p_S upward.
+    """
+    from matplotlib.lines import Line2D
+
+    ax = axes(ax, (6.8, 4.4))
+    chance = 1 / int(table.attrs["n"])
+    ax.plot([chance, 1], [chance, 1], color="#b8b8b8", lw=0.8, zorder=0)
+    names = [str(name) for name in table.family.values]
+    floors = table.delta.values[:_MOST_FLOORS]
+    for delta, colour in zip(floors, COLOURS, strict=False):
+        row = table.sel(delta=delta)
+        for name in names:
+            front = row.sel(family=name)
+            # Resolutions grow along the table: what comes after the best p_S is worse for both.
+            shown = slice(int(front.front_p_s.values.argmax()) + 1)
+            ax.plot(front.front_p_i[shown], front.front_p_s[shown], color=colour, lw=0.9, ls=_DASHES[name], zorder=2)
+        ax.plot(row.p_i, row.p_s, color=colour, lw=1.9, zorder=3)
+        best = row.isel(weight=-1)
+        ax.plot([best.p_i], [best.p_s], "o", color=colour, mfc="white", mew=1.3, ms=5.5, zorder=4)
+        # Left of the mark is free, and the marks climb the diagonal in the order of the floors.
+        place = (float(best.p_i), float(best.p_s))
+        ax.annotate(
+            f"$\\Delta$ = {delta:g}", place, (-7, 3), textcoords="offset points", ha="right", color=colour, fontsize=8
+        )
+    handles = [
+        Line2D([], [], color="black", lw=1.9),
+        Line2D([], [], color="black", marker="o", mfc="white", mew=1.3, ms=5.5, ls="none"),
+        *(Line2D([], [], color="black", lw=0.9, ls=_DASHES[name]) for name in names),
+        Line2D([], [], color="#b8b8b8", lw=0.8),
+    ]
+    texts = ["best of all", "best $p_S$", *names, "$p_S = p_I$"]
+    ax.legend(handles, texts, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, handlelength=2.8)
+    top = float(max(table.p_s.max(), table.front_p_s.max()))
+    margin = _ROOM * (1 - chance)
+    ax.set_xlim(chance - margin / 2, 1 + margin / 2)
+    ax.set_ylim(chance - margin / 2, top + margin)
+    ax.set_xlabel("identification, $p_I$ (probability of a right answer)")
+    ax.set_ylabel("generalization, $p_S$ (probability of a right answer)")
+    return ax
+
+
+def optimal_similarities(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
+    """The similarity that generalizes best, h against u = b(d), for each floor; the best constant one beside it.
+
+    u is the share of stimuli that are closer. Plateaus at both ends are the atoms. Arguments as `optimal_fronts`.
+
+    Returns:
+        The axes, u to the right and similarity upward, logarithmic.
+    """
+    from matplotlib.lines import Line2D
+
+    ax = axes(ax, (6.8, 4.0))
+    floors = table.delta.values[:_MOST_FLOORS]
+    for delta, colour in zip(floors, COLOURS, strict=False):
+        row = table.sel(delta=delta)
+        b = float(row.constant_b)
+        ax.plot(row.u, row.isel(weight=-1).h, color=colour, lw=1.9, zorder=3)
+        ax.plot([0, b, b, 1], [1, 1, delta, delta], color=colour, lw=0.9, ls=_DASHES["constant"], zorder=2)
+        ax.annotate(
+            f"$\\Delta$ = {delta:g}", (1.0, delta), (4, 0), textcoords="offset points", va="center", color=colour,
+            fontsize=8, annotation_clip=False,
+        )  # fmt: skip
+    ax.set_yscale("log")
+    ax.set_xlim(0, 1)
+    ax.set_ylim(float(floors.min()) * 0.75, 1.25)
+    handles = [Line2D([], [], color="black", lw=1.9), Line2D([], [], color="black", lw=0.9, ls=_DASHES["constant"])]
+    ax.legend(handles, ["best of all", "best constant"], loc="lower left")
+    ax.set_xlabel("$u = b(d)$, share of all stimuli that are closer")
+    ax.set_ylabel("similarity, $h(u)$ (1 = same)")
+    return ax
+
+
+def save_optimal(table: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[str]:
+    """Both pictures as files in a folder, optimal_fronts and optimal_similarities; their names."""
+    from matplotlib import rc_context
+
+    n = int(table.attrs["n"])
+    with rc_context(STYLE):
+        fronts, similarities = optimal_fronts(table), optimal_similarities(table)
+        fronts.set_title(f"All similarities with values in [$\\Delta$, 1], $n$ = {n} items", fontsize=9, loc="left")
+        similarities.set_title(f"What generalizes best ($p_S$ alone), $n$ = {n} items", fontsize=9, loc="left")
+        written = save(fronts.figure, folder, "optimal_fronts")  # pyright: ignore[reportArgumentType]
+        written += save(similarities.figure, folder, "optimal_similarities")  # pyright: ignore[reportArgumentType]
+    return written

@@ -1,0 +1,87 @@
+"""`semres optimal`, from the words typed to the files written."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray
+
+from semres_jax import cli, frontier
+
+TINY = ("optimal", "--weights", "0,0.5", "--delta", "0.3,0.6")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A small run: (exit code, folder)."""
+    folder = tmp_path_factory.mktemp("optimal") / "new" / "folder"
+    return cli.main([*TINY, "--out", str(folder)]), folder
+
+
+def test_files_are_written_and_say_where_they_come_from(finished):
+    code, folder = finished
+    assert code == 0
+    pictures = {f"optimal_{name}.{kind}" for name in ("fronts", "similarities") for kind in ("png", "svg")}
+    assert {path.name for path in folder.iterdir()} == {"optimal.nc", "optimal.json"} | pictures
+    with xarray.open_dataset(folder / "optimal.nc", engine="h5netcdf") as table:
+        assert table.weight.values.tolist() == [0.0, 0.5, 1.0]
+        assert table.attrs["command"].startswith("semres optimal --weights")
+        for name in ("semres_jax", "commit", "jax", "started", "seconds", "n", "certificate"):
+            assert name in table.attrs
+        best = frontier.optimal(0.3)
+        assert float(table.p_s.sel(delta=0.3, weight=1.0)) == best.accuracy.p_s
+        mass = table.mass.sel(delta=0.3, weight=1.0).values
+        np.testing.assert_array_equal(mass[np.isfinite(mass)], best.mass)
+    rows = json.loads((folder / "optimal.json").read_text())["rows"]
+    assert [row["delta"] for row in rows] == [0.3, 0.6]
+    assert rows[0]["p_s"] == pytest.approx(rows[0]["p_i"], abs=1e-12)
+    assert rows[0]["gap"] <= 1e-6
+
+
+def test_many_items_and_the_last_line_is_json(tmp_path, capsys):
+    words = ["optimal", "--n", "3", "--delta", "0.5", "--weights", "1", "--out", str(tmp_path), "--json"]
+    assert cli.main(words) == 0
+    told = capsys.readouterr()
+    last = json.loads(told.out.splitlines()[-1])
+    assert last["rows"][0]["certificate"] == "stationary"
+    assert last["rows"][0]["n"] == 3
+    assert "stationary" in told.out
+    assert told.err == ""
+
+
+def test_too_few_levels_fail_the_check(tmp_path, capsys):
+    assert cli.main([*TINY, "--levels", "9", "--out", str(tmp_path), "--json"]) == 1
+    told = capsys.readouterr().out
+    assert "GAP TOO LARGE" in told
+    assert json.loads(told.splitlines()[-1])["failed"] == ["delta = 0.3", "delta = 0.6"]
+
+
+def test_weights_are_read():
+    read = cli.optimal.read_weights
+    assert read("0:1:3") == read("3") == (0.0, 0.5, 1.0)
+    assert read("0.2,0.4") == (0.2, 0.4)
+    assert read("1") == (1.0,)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--delta", "0"], "no tradeoff"),
+        (["--delta", "1"], "must be below 1"),
+        (["--delta", "0.1,2"], "got 2"),
+        (["--delta", ""], "--delta needs at least one value"),
+        (["--weights", "1.5"], "weight must be between 0"),
+        (["--weights", "0:1"], "'0:1' is no count"),
+        (["--weights", "0:1:1"], "at least 2 weights"),
+        (["--weights", "x"], "'x' is not a number"),
+        (["--n", "1"], "n must be at least 2"),
+        (["--levels", "2"], "levels must be at least 3"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(words, told, tmp_path, capsys):
+    assert cli.main(["optimal", "--out", str(tmp_path / "out"), *words]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert error.startswith("semres: ")
+    assert told in error
+    assert not (tmp_path / "out").exists()
