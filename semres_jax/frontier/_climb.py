@@ -32,8 +32,9 @@ class Settled(NamedTuple):
 def on_grid(program: Program, phi: np.ndarray, start: np.ndarray) -> Settled:
     """The optimum among measures on the grid (n = 2), or a local one (n > 2), climbing from `start`.
 
-    Each step maximises the second-order expansion of F over the simplex. For n = 2 that is F itself. For n > 2 it need
-    not be concave: then as much of the quadratic form of n = 2 is taken off as makes it so and lets F rise.
+    Each step maximises over the simplex the second-order expansion of p_S and the first-order one of p_I. For n = 2
+    that is F itself. For n > 2 p_I is convex and above its tangent, so nothing is lost by that; the expansion of p_S
+    need not be concave: then as much of the quadratic form of n = 2 is taken off as makes it so and lets F rise.
     """
     kernel = _measures.similar(np.abs(phi[:, None] - phi)) if program.n > 2 else None
     mass, damping = start, 0.0

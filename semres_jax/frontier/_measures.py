@@ -29,7 +29,7 @@ class Program(NamedTuple):
 
 
 class Variation(NamedTuple):
-    """Accuracies at μ, and F there to second order: value, first variation G and Hessian at the atoms' places."""
+    """Accuracies at μ, F and its first variation G there, and the Hessian of weight p_S, at the atoms' places."""
 
     accuracy: Accuracy
     value: float
@@ -60,14 +60,16 @@ def accuracy(phi: np.ndarray, mass: np.ndarray, n: int) -> Accuracy:
 
 
 def vary(program: Program, phi: np.ndarray, mass: np.ndarray) -> Variation:
-    """F to second order at μ."""
+    """F and its variations at μ.
+
+    The Hessian is that of weight p_S: p_I is linear for n = 2 and convex for more, so that its tangent lies below it.
+    """
     if program.n == 2:
         return _vary_two(program, phi, mass)
     weight, nodes = program.weight, _Nodes(phi, mass, program.n)
     found = Accuracy(nodes.p_s(), nodes.p_i())
     first = weight * nodes.first_s() + (1 - weight) * nodes.first_i()
-    second = weight * nodes.second_s() + (1 - weight) * nodes.second_i()
-    return Variation(found, weight * found.p_s + (1 - weight) * found.p_i, first, second)
+    return Variation(found, weight * found.p_s + (1 - weight) * found.p_i, first, weight * nodes.second_s())
 
 
 def first_variation(program: Program, phi: np.ndarray, mass: np.ndarray) -> np.ndarray:
@@ -163,7 +165,3 @@ class _Nodes:
     def second_s(self) -> np.ndarray:
         upper = np.triu((self.decay * self._led(self.n - 2) * self.weight[:, None]).T @ self.decay)
         return self.n * (self.n - 1) * (upper + np.triu(upper, 1).T)
-
-    def second_i(self) -> np.ndarray:
-        told = self.weight * np.exp(-self.s) * self.beyond[:, 0] ** (self.n - 3)
-        return (self.n - 1) * (self.n - 2) * (self.decay.T * told) @ self.decay

@@ -113,9 +113,10 @@ def optimal(delta: ArrayLike, *, weight: ArrayLike = 1.0, n: int = 2, levels: in
 
     What is known of optima (n = 2 unless said otherwise):
     - At weight 1, p_S = p_I, for every Δ and n: p_S is a homogeneous polynomial in μ and G(0) = n p_I.
-    - There is an atom at φ = Λ, at large weights one at φ = 0 too, and a density between. The constant similarity, of
-      two atoms, is never optimal at weight 1: its best is p_S = 1/2 + (1 - Δ) / (4 (1 + Δ)), which is less by
-      (1 - Δ)^5 / 1536 to leading order as Δ → 1. There the atoms are 1/2 - Λ²/16 each, the density Λ/8.
+    - All that were computed have an atom at φ = Λ, at large weights one at φ = 0 too, and but for the smallest weights
+      a density. The constant similarity, of two atoms, is never optimal at weight 1: its best p_S,
+      1/2 + (1 - Δ) / (4 (1 + Δ)), is less by (1 - Δ)^5 / 1536 to leading order as Δ → 1. There the atoms are
+      1/2 - Λ²/16 each, the density Λ/8.
     - As Δ → 0 both accuracies tend to 1, Λ (1 - p_S) to 2 ln 2: it is the floor that makes the tradeoff. Measured, at
       weight 1: 1 / (1 - p_S) = Λ / (2 ln 2) + 1.871 within 1e-3 from Δ = 0.01 down to 1e-30.
     - At weight 0 all of μ is at Λ: p_I = 1 / (1 + (n - 1) Δ).

@@ -64,7 +64,10 @@ def test_variations_are_the_derivatives(n):
     step = 1e-5
     ahead, now, behind = (_measures.vary(program, phi, mass + t * way) for t in (step, 0, -step))
     assert now.first @ way == pytest.approx((ahead.value - behind.value) / (2 * step), rel=1e-6)
-    np.testing.assert_allclose(now.second @ way, (ahead.first - behind.first) / (2 * step), rtol=1e-6, atol=1e-8)
+    alone = program._replace(weight=1.0)  # the Hessian is that of weight p_S
+    ahead, behind = (_measures.vary(alone, phi, mass + t * way) for t in (step, -step))
+    change = program.weight * (ahead.first - behind.first) / (2 * step)
+    np.testing.assert_allclose(now.second @ way, change, rtol=1e-6, atol=1e-8)
     np.testing.assert_allclose(_measures.first_variation(program, phi, mass), now.first, rtol=ROUNDING)
 
 
