@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 from semres_jax._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from semres_jax import choice as choice, data as data, laws as laws, similarity as similarity, spaces as spaces
+    from semres_jax import (
+        choice as choice,
+        data as data,
+        frontier as frontier,
+        laws as laws,
+        similarity as similarity,
+        spaces as spaces,
+    )
     from semres_jax._types import Accuracy as Accuracy, Estimate as Estimate
     from semres_jax.laws.engines import accuracy as accuracy, engine_for as engine_for
     from semres_jax.montecarlo.estimate import estimate as estimate
@@ -23,7 +30,7 @@ if TYPE_CHECKING:
         Tabulated as Tabulated,
     )
 
-_MODULES = ("choice", "data", "laws", "plots", "results", "similarity", "spaces", "validation")
+_MODULES = ("choice", "data", "frontier", "laws", "plots", "results", "similarity", "spaces", "validation")
 _HOMES = {
     "Accuracy": "_types",
     "Estimate": "_types",

@@ -19,7 +19,7 @@ from semres_jax._pytrees import pytree
 from semres_jax._types import Array, ArrayLike
 
 # Above -_NATS, ln(g0 + Δ (1 - g0)) is written as a correction of ln g0.
-_NATS = 30.0
+_NATS = 600.0
 
 
 class Similarity(abc.ABC):

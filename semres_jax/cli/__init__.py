@@ -19,11 +19,13 @@ import tyro
 from semres_jax.cli._common import COMMAND_LINE, BadInput
 from semres_jax.cli.laws import Laws
 from semres_jax.cli.optimal import Optimal
+from semres_jax.cli.sweep import Sweep
 from semres_jax.cli.validate import Validate
 
 # One line for each command, in the order of the help text.
 COMMANDS: dict[str, type] = {
     "validate": Validate,
+    "sweep": Sweep,
     "optimal": Optimal,
     "laws": Laws,
 }

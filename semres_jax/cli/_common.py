@@ -77,6 +77,31 @@ def _list_of(read: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
     return lambda text: tuple(read(word) for word in text.split(",") if word.strip())
 
 
+def grid(text: str) -> tuple[float, ...]:
+    """Numbers as first:last:how many (equal steps), with :log after it (equal ratios), or as a list.
+
+    Example:
+        >>> from semres_jax.cli import _common
+        >>> _common.grid("0:1:3"), _common.grid("0.01:1:3:log"), _common.grid("0.1,0.7")
+        ((0.0, 0.5, 1.0), (0.01, 0.1, 1.0), (0.1, 0.7))
+    """
+    words = text.split(":")
+    if len(words) == 1:
+        return _list_of(number)(text)
+    if len(words) not in (3, 4) or words[3:] not in ([], ["log"]):
+        raise ValueError(f"{text!r} is no grid such as 0:0.5:200 (first, last, how many), 0.01:1:50:log, or 0.1,0.2")
+    first, last, many = number(words[0]), number(words[1]), count(words[2])
+    if many < 2:
+        raise ValueError(f"a grid from {first:g} to {last:g} needs at least 2 numbers; got {many}")
+    if len(words) == 3:
+        return tuple(first + (last - first) * i / (many - 1) for i in range(many))
+    if not first > 0:
+        raise ValueError(f"a grid of equal ratios must begin above 0; got {first:g}")
+    ratio = last / first
+    return tuple(float(f"{first * ratio ** (i / (many - 1)):.12g}") for i in range(many))
+
+
+grid_option = _option(grid, "FIRST:LAST:INT[:log]|X,X,...")
 Count = Annotated[int | None, _option(count, "INT")]
 Counts = Annotated[tuple[int, ...] | None, _option(_list_of(count), "INT,INT,...")]
 Numbers = Annotated[tuple[float, ...], _option(_list_of(number), "X,X,...")]

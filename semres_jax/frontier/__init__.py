@@ -7,3 +7,5 @@ from semres_jax.frontier.optimal import (
     optimal_front as optimal_front,
 )
 from semres_jax.frontier.optimal_fronts import best_constant as best_constant, optimal_table as optimal_table
+from semres_jax.frontier.pareto import Distance as Distance, distance as distance, pareto as pareto
+from semres_jax.frontier.sweep import optima as optima, sweep as sweep

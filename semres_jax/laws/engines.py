@@ -39,13 +39,15 @@ def accuracy(
 ) -> Accuracy:
     """Exact accuracies of a system of finite resolution, by the best exact engine that there is.
 
-    - Constant similarity, any n, any Luce exponent a (the floor Δ becomes Δ^a): with b_p the ball measure,
-      p = <laws.constant(b_p(ε), n, Δ^a)> over probes p. In closed form on homogeneous spaces, by quadrature (error
-      below 1e-11) on others with a ball measure, by counting on finite ones, which with distinct items have laws of
-      their own (`laws.finite_constant`).
-    - Linear similarity, n = 2, Δ = 0, on the circle, torus(1) and sphere(1): `laws.linear(ε / diameter)`.
+    - In closed form: the constant similarity on homogeneous spaces (any n; with the Luce exponent a the floor Δ becomes
+      Δ^a), `laws.constant(b(ε), n, Δ^a)`; and the linear one with n = 2, Δ = 0 on the circle, torus(1) and sphere(1),
+      `laws.linear(ε / diameter)`.
+    - By enumeration: any similarity and any n on finite spaces (`laws.enumeration`).
+    - By quadrature: any similarity and any n on all other spaces with a ball measure (`laws.quadrature`; its
+      `integrate` gives the same numbers with an estimate of their error, which is about 1e-12, and up to 1e-6 on
+      products of two heterogeneous spaces).
 
-    Source: theorems 1 to 3 and proposition 1 of Nurisso et al., arXiv 2506.14797; distinct items: new, of this project.
+    Source: theorems 1 to 3 and proposition 1 of Nurisso et al., arXiv 2506.14797; all else: new, of this project.
 
     Args:
         space: any `MetricSpace`.
@@ -139,30 +141,38 @@ def _linear(task: _Task) -> Accuracy:
     return closed_form.linear(epsilon / task.space.diameter + float(jnp.finfo(epsilon.dtype).tiny))
 
 
-def _finite_applies(task: _Task) -> bool:
-    tabled = task.space.size is not None and hasattr(task.space, "distances")
-    counted = task.replace or task.n == 2 or not enumeration.unequal(task.space)
-    return isinstance(task.similarity, Constant) and tabled and counted
+def _counted(task: _Task) -> bool:
+    """Whether the space has a table of distances."""
+    return task.space.size is not None and hasattr(task.space, "distances")
 
 
-def _finite(task: _Task) -> Accuracy:
-    similarity: Any = task.similarity
-    return enumeration.constant(task.space, similarity, n=task.n, exponent=task.exponent, replace=task.replace)
+def _enumerated(task: _Task) -> Accuracy:
+    return enumeration.accuracy(task.space, task.similarity, n=task.n, exponent=task.exponent, replace=task.replace)
 
 
-def _integrable(task: _Task) -> bool:
+def _averaged(task: _Task) -> bool:
+    """Whether the constant similarity needs no more than an average over the probe."""
     return isinstance(task.similarity, Constant) and task.space.size is None and quadrature.applies(task.space)
 
 
-def _integrated(task: _Task) -> Accuracy:
+def _average(task: _Task) -> Accuracy:
     similarity: Any = task.similarity
     return quadrature.constant(task.space, similarity, n=task.n, exponent=task.exponent)
 
 
+def _integrable(task: _Task) -> bool:
+    return task.space.size is None and quadrature.applies(task.space)
+
+
+def _integrated(task: _Task) -> Accuracy:
+    return quadrature.accuracy(task.space, task.similarity, n=task.n, exponent=task.exponent)
+
+
 # The first that applies is taken.
 _ENGINES = (
-    _Engine("closed_form", lambda task: _integrable(task) and task.space.probe_uniforms == 0, _integrated),
+    _Engine("closed_form", lambda task: _averaged(task) and task.space.probe_uniforms == 0, _average),
     _Engine("closed_form", _linear_applies, _linear),
-    _Engine("enumeration", _finite_applies, _finite),
+    _Engine("enumeration", _counted, _enumerated),
+    _Engine("quadrature", _averaged, _average),
     _Engine("quadrature", _integrable, _integrated),
 )

@@ -6,6 +6,14 @@ from semres_jax.plots.optimal import (
     optimal_similarities as optimal_similarities,
     save_optimal as save_optimal,
 )
+from semres_jax.plots.sweep import (
+    best_ball_measure as best_ball_measure,
+    families as families,
+    fronts as fronts,
+    items as items,
+    optimum as optimum,
+    save_sweep as save_sweep,
+)
 from semres_jax.plots.validation import (
     many_items as many_items,
     residuals as residuals,

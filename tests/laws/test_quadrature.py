@@ -10,7 +10,7 @@ import pytest
 from scipy import integrate, special, stats
 
 from semres_jax import spaces
-from semres_jax.laws import closed_form, quadrature
+from semres_jax.laws import closed_form, enumeration, quadrature
 from semres_jax.montecarlo.estimate import estimate
 from semres_jax.similarity import Constant
 
@@ -231,5 +231,16 @@ def test_refusals():
         quadrature.constant(spaces.Product((spaces.Circle(), spaces.Interval()), "l1"), Constant(0.1))
     with pytest.raises(ValueError, match=r"in too many ways; use semres_jax\.estimate"):
         quadrature.constant(spaces.Product((spaces.Interval(),) * 3), Constant(0.1))
-    with pytest.raises(ValueError, match=r"in too many ways; use semres_jax\.estimate"):
-        quadrature.constant(spaces.Product((spaces.Circle(), spaces.get("finite"))), Constant(0.1))
+
+
+def test_a_table_as_a_factor(x64):
+    """Probes of a finite factor are summed over: the product of two finite spaces is one finite space."""
+    line = spaces.Finite(np.abs(np.subtract.outer([0.0, 0.3, 1.0], [0.0, 0.3, 1.0])), [0.2, 0.3, 0.5])
+    both = spaces.Finite(
+        np.maximum(np.kron(line.distances, np.ones((3, 3))), np.kron(np.ones((3, 3)), line.distances)),
+        np.kron(line.weights, line.weights),
+    )
+    for n in (2, 5):
+        got = quadrature.constant(spaces.Product((line, line)), Constant(np.array([0.0, 0.5]), 0.1), n=n)
+        want = enumeration.constant(both, Constant(np.array([0.0, 0.5]), 0.1), n=n, replace=True)
+        np.testing.assert_allclose(got, want, rtol=0, atol=CLOSED_FORM)

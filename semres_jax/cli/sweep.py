@@ -1,0 +1,164 @@
+"""`semres sweep`: accuracies over a grid of resolutions, floors, items, similarities and spaces."""
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from semres_jax.cli._common import (
+    COMMAND_LINE,
+    BadInput,
+    Count,
+    Counts,
+    Numbers,
+    checking_input,
+    grid_option,
+    progress_bar,
+    say_json,
+)
+
+if TYPE_CHECKING:
+    import xarray
+
+_SECONDS_BETWEEN_WRITES = 5.0
+_EPSILONS = tuple(i / 200 for i in range(101))
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """Compute p_S and p_I over a grid: exactly, or by simulation.
+
+    Writes sweep.nc, sweep.json and figures: fronts, the best resolution, many items, families of similarities.
+    """
+
+    space: Annotated[
+        tuple[str, ...], tyro.conf.arg(metavar="NAME|FILE.nwk", help_behavior_hint="(default: circle)")
+    ] = ()
+    """A space by name, as in "sphere(9)", or a Newick file, or "animals"; repeat for more."""
+    similarity: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: constant)")] = ()
+    """constant, linear, exponential, gaussian, powerlaw or powerlaw(EXPONENT); repeat for more."""
+    epsilon: Annotated[tuple[float, ...], grid_option, tyro.conf.arg(help_behavior_hint="(default: 0:0.5:101)")] = (
+        _EPSILONS
+    )
+    """Resolutions, in the unit of the space: first:last:how many, first:last:how many:log, or a list."""
+    delta: Numbers = (0.0,)
+    """Noise floors, in [0, 1], increasing."""
+    n: Counts = (2, 3, 8, 32)
+    """Numbers of items."""
+    exponent: Numbers = (1.0,)
+    """Luce exponents, increasing; inf is argmax."""
+    engine: Literal["exact", "lattice", "prng"] = "exact"
+    """exact: closed forms, quadrature, enumeration. lattice, prng: simulation."""
+    trials: Annotated[Count, tyro.conf.arg(help_behavior_hint="(default: 1048576)")] = None
+    """Trials of a simulation for each space, similarity, n and exponent, as in 1e6."""
+    replace: bool = False
+    """On finite spaces, let stimuli repeat."""
+    seed: int = 0
+    """Seed of all random numbers."""
+    out: Path = Path("results/sweep")
+    """Folder for the results; made if missing."""
+    json: bool = False
+    """End with one line of JSON on standard output."""
+
+    def run(self) -> int:
+        """Sweep, print, write."""
+        with checking_input():
+            import jax
+
+            from semres_jax import frontier, plots, results, validation
+
+            if self.trials is not None and self.engine == "exact":
+                raise ValueError("--trials is for --engine lattice or prng; the exact engine makes none")
+            if self.trials is not None and self.trials < 1:
+                raise ValueError(f"--trials must be at least 1; got {self.trials}")
+            found = validation.spaces_by_name(self.space or ("circle",))
+            folder = results.output_folder(self.out)
+        attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
+        attributes |= {"title": "generalization and identification over a grid"}
+        pending: list[Any] = []
+        written = time.perf_counter()
+
+        def write(table: "xarray.Dataset", complete: bool) -> dict[str, Any]:
+            told = table.attrs | attributes | {"complete": int(complete)}
+            results.write(table.assign_attrs(told), folder / "sweep.nc")
+            content = told | {"optima": summary(table)}
+            results.write_json(content, folder / "sweep.json")
+            return content
+
+        def keep(table: "xarray.Dataset") -> None:
+            nonlocal written
+            pending[:] = [table]
+            if time.perf_counter() - written > _SECONDS_BETWEEN_WRITES:
+                write(pending.pop(), False)
+                written = time.perf_counter()
+
+        try:
+            with progress_bar() as progress:
+                table = frontier.sweep(
+                    found,
+                    list(self.similarity or ("constant",)),
+                    list(self.n or ()),
+                    epsilon=list(self.epsilon),
+                    delta=list(self.delta),
+                    exponent=list(self.exponent),
+                    engine=self.engine,
+                    trials=self.trials,
+                    key=jax.random.key(self.seed),
+                    replace=self.replace,
+                    progress=progress,
+                    finished=keep,
+                )
+        except ValueError as error:  # the grid is checked before anything is computed
+            if pending:
+                raise
+            raise BadInput(" ".join(str(error).split())) from error
+        except BaseException:
+            if pending:
+                write(pending.pop(), False)
+            raise
+        content = write(table, True)
+        print_table(content["optima"])
+        pictures = plots.save_sweep(table, folder)
+        print(f"{table.attrs['seconds']:.1f} s; results in {folder}: sweep.nc, sweep.json, {', '.join(pictures)}")
+        if self.json:
+            say_json({"command": "sweep", "exit": 0, "out": str(folder)} | content)
+        return 0
+
+
+def summary(table: "xarray.Dataset") -> list[dict[str, Any]]:
+    """One row for each space, similarity, floor, n and exponent: the best p_S of the grid and where it is."""
+    import itertools
+
+    from semres_jax.frontier import optima
+
+    best = optima(table)
+    names = [name for name in ("space", "similarity", "delta", "n", "exponent") if name in best.dims]
+    rows = []
+    for values in itertools.product(*(best[name].values for name in names)):
+        here = best.sel(dict(zip(names, values, strict=True)))
+        row = {name: value.item() for name, value in zip(names, values, strict=True)}
+        row |= {name: float(here[name]) for name in ("epsilon", "mean_b", "p_s", "p_i")}
+        rows.append(row | {"tie_rate": float(table.tie_rate.sel(space=row["space"], n=row["n"]))})
+    return rows
+
+
+def print_table(rows: list[dict[str, Any]]) -> None:
+    """The best resolution of each curve on standard output."""
+    from rich.console import Console
+    from rich.table import Table
+
+    names = list(rows[0])
+    shown = Table(
+        box=None, pad_edge=False, header_style="bold", title="the best p_S of each grid", title_justify="left"
+    )
+    heads = {"mean_b": "mean b", "p_s": "p_S", "p_i": "p_I", "tie_rate": "ties"}
+    for name in names:
+        shown.add_column(heads.get(name, name), justify="left" if name in ("space", "similarity") else "right")
+    for row in rows:
+        shown.add_row(
+            *(f"{v:.5g}" if isinstance(v, float) and v == v else "–" if v != v else str(v) for v in row.values())
+        )
+    console = Console(soft_wrap=True) if not Console().is_terminal else Console()
+    console.print(shown, highlight=False)

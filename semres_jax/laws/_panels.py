@@ -1,0 +1,84 @@
+"""Quadrature rules: double exponential for probes, running integrals in a panel for distances, logarithmic for s."""
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from semres_jax._types import Array
+
+# The double exponential rule's points are t = -_LAST, ..., _LAST; its ends are 1e-18 of a panel away from the panel's.
+_LAST = 3.2
+# Its step where nothing else is said.
+STEP = 0.1
+
+
+def edges(kinks: Sequence[Any], dtype: Any) -> Array:
+    """0, the kinks inside (0, 1) in order, 1; kinks outside are moved to the nearer end."""
+    return jnp.sort(jnp.clip(jnp.stack([jnp.asarray(x, dtype) for x in (0.0, *kinks, 1.0)]), 0.0, 1.0))
+
+
+def double_exponential(kinks: Sequence[Any], dtype: Any, step: float = STEP) -> tuple[Array, Array]:
+    """Nodes and weights on [0, 1], split at the kinks inside it; singularities at the ends of a panel do no harm."""
+    # Panels move with the kinks, gradients included, so that also second derivatives in the resolution are right.
+    ends = edges(kinks, dtype)
+    start, width = ends[:-1, None], jnp.diff(ends)[:, None]
+    nodes, weights = (jnp.asarray(x[None], dtype) for x in double_exponential_rule(step))
+    info = jnp.finfo(dtype)
+    # Never 0 or 1 exactly, where quantiles have no finite slope.
+    v = jnp.clip(start + width * nodes, float(info.tiny), 1.0 - float(info.eps) / 2)
+    return v.ravel(), (width * weights).ravel()
+
+
+@functools.cache
+def double_exponential_rule(step: float = STEP) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights on [0, 1]: the trapezoid rule in t, with x = 1 / (1 + exp(-π sinh t)) (Takahasi, Mori 1974)."""
+    t = np.arange(-round(_LAST / step), round(_LAST / step) + 1) * step
+    x = 1.0 / (1.0 + np.exp(-np.pi * np.sinh(t)))
+    slope = np.cosh(t) / (np.exp(np.pi * np.sinh(t)) + 2.0 + np.exp(-np.pi * np.sinh(t)))
+    return x, slope / slope.sum()
+
+
+@functools.cache
+def running_rule(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """A rule on [0, 1] that also gives the integral from each of its nodes to the end.
+
+    Gauss-Legendre nodes t with x = t² (3 - 2t): a square root at either end of a panel becomes a smooth function of t.
+
+    Returns:
+        Nodes x; slopes dx/dt there; weights of t; and the (count, count) matrix that takes values of f at the nodes,
+        times dx/dt, to ∫_x^1 f.
+    """
+    t, weights = np.polynomial.legendre.leggauss(count)
+    # The polynomial through the nodes by its Legendre coefficients (discrete orthogonality), integrated term by term:
+    # ∫_t^1 P_k = (P_{k-1}(t) - P_{k+1}(t)) / (2k + 1).
+    p = np.polynomial.legendre.legvander(t, count)
+    coefficients = (2 * np.arange(count)[:, None] + 1) / 2 * p[:, :count].T * weights[None, :]
+    tails = np.empty((count, count))
+    tails[:, 0] = 1 - t
+    for k in range(1, count):
+        tails[:, k] = (p[:, k - 1] - p[:, k + 1]) / (2 * k + 1)
+    matrix = tails @ coefficients / 2  # of t on [-1, 1]; half of it on [0, 1]
+    t = (t + 1) / 2
+    return t * t * (3 - 2 * t), 6 * t * (1 - t), weights / 2, matrix
+
+
+def log_nodes(first: float, step: float) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    """ln s and weights w of node k = 0, 1, ...: ∫_0^∞ f(s) ds = Σ w s f(s), by the trapezoid rule in ln s from `first`.
+
+    What lies below, where f is taken to be linear, is lumped into node 0, at its centre of mass.
+    """
+    # Σ over the nodes below of step s, and of step s²: both geometric.
+    mass, moment = step / math.expm1(step), step / math.expm1(2 * step)  # in units of the first s, and of its square
+    lump = math.log(moment / mass)
+
+    def log_s(k: Any) -> Any:
+        return first + jnp.where(k == 0, lump, step * (k - 1.0))
+
+    def weight(k: Any) -> Any:
+        return jnp.where(k == 0, mass * math.exp(-lump), step)
+
+    return log_s, weight

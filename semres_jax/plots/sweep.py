@@ -1,0 +1,221 @@
+"""Pictures of a sweep: fronts, p_S against the ball measure, many items, families of similarities side by side."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from semres_jax.frontier.pareto import distance
+from semres_jax.plots._style import COLOURS, GREY, MARKS, STYLE, axes, marks, save
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+
+_DASHES: Any = ("-", (0, (5, 2)), (0, (1, 1.3)), (0, (4, 1.5, 1, 1.5)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
+# Mean ball measures at which p_S is drawn against n.
+_BALL_MEASURES = (0.02, 0.05, 0.1, 0.2)
+_IDENTIFICATION, _GENERALIZATION = "identification, $p_I$ (probability)", "generalization, $p_S$ (probability)"
+
+
+def fronts(table: "xarray.Dataset", n: int, ax: "Axes | None" = None) -> "Axes":
+    """Generalization against identification as the resolution grows: a colour a similarity, a dash a space or a floor.
+
+    Args:
+        table: what `frontier.sweep` makes; of several exponents the first. Of several spaces the first floor is drawn.
+        n: number of items.
+        ax: where to draw.
+
+    Returns:
+        The axes, p_I to the right and p_S upward.
+    """
+    part, ax = _first_exponent(table).sel(n=n), axes(ax, (5.2, 4.0))
+    several = part.sizes["space"] > 1
+    for i, space in enumerate(part.space.values):
+        for j, similarity in enumerate(part.similarity.values):
+            for k, delta in enumerate(part.delta.values[: 1 if several else len(_DASHES)]):
+                row = part.sel(space=space, similarity=similarity, delta=delta)
+                _curve(ax, row.p_i, row.p_s, row, COLOURS[j % len(COLOURS)], _DASHES[(i if several else k) % 6])
+    ax.plot([1 / n, 1], [1 / n, 1], color="#c8c8c8", lw=0.8, zorder=0)
+    ax.set_xlabel(_IDENTIFICATION)
+    ax.set_ylabel(_GENERALIZATION)
+    ax.set_title(f"{n} items", fontsize=9, loc="left")
+    return ax
+
+
+def optimum(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
+    """p_S against the mean ball measure, the best of the grid marked: a colour a number of items, a dash a similarity.
+
+    Arguments as `fronts`; the first space and floor are drawn.
+    """
+    part, ax = _first_exponent(table).isel(space=0, delta=0), axes(ax, (6.4, 4.0))
+    for j, n in enumerate(part.n.values[: len(COLOURS)]):
+        for i, similarity in enumerate(part.similarity.values[: len(_DASHES)]):
+            row = part.sel(n=n, similarity=similarity)
+            _curve(ax, row.mean_b, row.p_s, row, COLOURS[j], _DASHES[i])
+            if not np.isfinite(row.p_s).any():
+                continue
+            at = int(np.nanargmax(row.p_s))
+            ax.plot([row.mean_b[at]], [row.p_s[at]], MARKS[j], color=COLOURS[j], mfc="white", mew=1.2, ms=6, zorder=4)
+    ax.set_xlabel("mean ball measure, $\\langle b\\rangle$ (share of the stimuli within $\\epsilon$)")
+    ax.set_ylabel(_GENERALIZATION)
+    ax.set_title(f"{part.space.item()}, $\\Delta$ = {part.delta.item():g}", fontsize=9, loc="left")
+    handles = [
+        *((COLOURS[j], "-", MARKS[j], f"$n$ = {n}") for j, n in enumerate(part.n.values[: len(COLOURS)])),
+        *(("black", dash, "", str(s)) for dash, s in zip(_DASHES, part.similarity.values, strict=False)),
+    ]
+    _legend(ax, handles, "mark: best $p_S$")
+    return ax
+
+
+def items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
+    """p_S against the number of items at fixed ball measures, relative to chance 1/n not removed: it is not monotone.
+
+    Arguments as `optimum`; the first similarity is drawn.
+    """
+    part, ax = _first_exponent(table).isel(space=0, delta=0, similarity=0), axes(ax, (5.2, 4.0))
+    n = part.n.values
+    for j, b in enumerate(_BALL_MEASURES):
+        off = np.abs(part.mean_b.isel(n=0).values - b)
+        if not np.nanmin(off, initial=np.inf) < 0.2 * b:
+            continue
+        row = part.isel(epsilon=int(np.nanargmin(off)))
+        label = f"$\\langle b\\rangle$ = {float(row.mean_b.isel(n=0)):.3g}"
+        ax.plot(n, row.p_s, color=COLOURS[j], marker=MARKS[j], mfc="white", ms=4.5, lw=1.1, label=label)
+    ax.set_xscale("log")
+    ax.set_xlabel("number of items, $n$")
+    ax.set_ylabel(_GENERALIZATION)
+    ax.set_title(
+        f"{part.space.item()}, {part.similarity.item()}, $\\Delta$ = {part.delta.item():g}", fontsize=9, loc="left"
+    )
+    ax.legend(loc="best")
+    return ax
+
+
+def best_ball_measure(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
+    """b*(n), the mean ball measure of the best p_S: marks from the grid, for the constant similarity the law as a line.
+
+    Arguments as `optimum`; bars span a step of the grid.
+    """
+    from semres_jax.frontier.sweep import optima
+
+    best, ax = optima(_first_exponent(table)).isel(space=0, delta=0), axes(ax, (5.2, 4.0))
+    b = _first_exponent(table).mean_b.isel(space=0, delta=0, n=0, similarity=0).values
+    half = np.interp(best.mean_b.values, b, np.gradient(b)) / 2 if np.all(np.diff(b) >= 0) else None
+    (law,) = ax.plot(best.n, best.best_b, color="black", lw=1.2)
+    law.set_label("law, constant similarity")
+    for i, similarity in enumerate(best.similarity.values):
+        error = None if half is None else half[i]
+        handle = marks(ax, best.n, best.mean_b.sel(similarity=similarity), None, error, COLOURS[i % 6], MARKS[i])
+        handle.set_label(str(similarity))
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlabel("number of items, $n$")
+    ax.set_ylabel("best ball measure, $b^*(n)$ (share of the stimuli)")
+    ax.set_title("bars: one step of the grid", fontsize=9, loc="left")
+    ax.legend(loc="best")
+    return ax
+
+
+def families(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
+    """How far each similarity, with each Luce exponent, lies from the front of the constant one, at equal ball measure.
+
+    Signed distance in the (p_I, p_S) plane: positive beyond the front that the constant similarity of the same floor
+    reaches with Luce's rule.
+
+    Arguments as `optimum`; the first n is drawn, and the first floor.
+
+    Raises:
+        ValueError: no constant similarity in the table.
+    """
+    part, ax = table.isel(space=0, n=0, delta=0), axes(ax, (6.4, 4.0))
+    if "constant" not in part.similarity.values:
+        raise ValueError(f"this picture needs the constant similarity; the table has {part.similarity.values.tolist()}")
+    powers = part.exponent.values if "exponent" in part.dims else [1.0]
+    reference = _at_exponent(part.sel(similarity="constant"), 1.0 if 1.0 in powers else powers[0])
+    handles = []
+    for i, similarity in enumerate(part.similarity.values):
+        handles.append((COLOURS[i % 6], "-", "", str(similarity)))
+        for j, power in enumerate(powers):
+            row = _at_exponent(part.sel(similarity=similarity), power)
+            gap = distance(row.p_s.values, row.p_i.values, reference).distance
+            ax.plot(row.mean_b, gap, color=COLOURS[i % 6], ls=_DASHES[j % 6], lw=1.2)
+    if len(powers) > 1:
+        handles += [("black", _DASHES[j % 6], "", f"exponent {power:g}") for j, power in enumerate(powers)]
+    ax.axhline(0.0, color=GREY, lw=0.8, zorder=0)
+    ax.set_xlabel("mean ball measure, $\\langle b\\rangle$ (share of the stimuli within $\\epsilon$)")
+    ax.set_ylabel("distance from the constant front (probability)")
+    title = f"{part.space.item()}, {int(part.n)} items, $\\Delta$ = {part.delta.item():g}; positive: beyond the front"
+    ax.set_title(title, fontsize=9, loc="left")
+    _legend(ax, handles, None)
+    return ax
+
+
+def save_sweep(table: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[str]:
+    """Every picture that a sweep has the data for, as files in a folder; their names."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    written = []
+    with rc_context(STYLE):
+        ns = table.n.values[:4]
+        columns = min(len(ns), 2)
+        rows = -(-len(ns) // columns)
+        figure = Figure(figsize=(4.0 * columns + 1.6, 3.3 * rows + 0.3), layout="constrained")
+        panels = np.atleast_1d(figure.subplots(rows, columns)).ravel()
+        for panel in panels[len(ns) :]:
+            panel.set_axis_off()
+        for panel, n in zip(panels, ns, strict=False):
+            fronts(table, int(n), panel)
+        several = table.sizes["space"] > 1
+        names = table.space.values if several else [f"$\\Delta$ = {d:g}" for d in table.delta.values]
+        handles = [
+            *((COLOURS[j % 6], "-", "", str(s)) for j, s in enumerate(table.similarity.values)),
+            *(("black", dash, "", str(name)) for dash, name in zip(_DASHES, names, strict=False)),
+        ]
+        _legend(panels[columns - 1], handles, None if not several else f"$\\Delta$ = {table.delta.values[0]:g}")
+        written += save(figure, folder, "fronts")
+        if np.isfinite(table.mean_b).any():
+            written += save(optimum(table).figure, folder, "optimum")  # pyright: ignore[reportArgumentType]
+            if len(table.n) > 2:
+                figure = Figure(figsize=(9.6, 3.8), layout="constrained")
+                left, right = figure.subplots(1, 2)
+                items(table, left)
+                best_ball_measure(table, right)
+                written += save(figure, folder, "items")
+            if "constant" in table.similarity.values and (len(table.similarity) > 1 or "exponent" in table.dims):
+                written += save(families(table).figure, folder, "families")  # pyright: ignore[reportArgumentType]
+    return written
+
+
+def _first_exponent(table: "xarray.Dataset") -> "xarray.Dataset":
+    """Luce's rule where it is there."""
+    if "exponent" not in table.dims:
+        return table
+    return table.sel(exponent=1.0) if 1.0 in table.exponent.values else table.isel(exponent=0)
+
+
+def _at_exponent(table: "xarray.Dataset", power: float) -> "xarray.Dataset":
+    return table.sel(exponent=power) if "exponent" in table.dims else table
+
+
+def _curve(ax: "Axes", x: Any, y: Any, row: "xarray.Dataset", colour: str, dash: Any) -> None:
+    """A line where the numbers are exact, marks with bars where they are simulated."""
+    if row.attrs.get("engine", "exact") == "exact":
+        ax.plot(x, y, color=colour, ls=dash, lw=1.3)
+    else:
+        across = None if x.name == "mean_b" else row.p_i_stderr
+        marks(ax, x, y, across, row.p_s_stderr, colour, "o")
+
+
+def _legend(ax: "Axes", entries: list[tuple[Any, Any, str, str]], title: str | None) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=colour, ls=dash, marker=mark or None, mfc="white", lw=1.3)
+        for colour, dash, mark, _ in entries
+    ]
+    texts = [text for *_, text in entries]
+    ax.legend(
+        handles, texts, title=title, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, handlelength=2.8
+    )

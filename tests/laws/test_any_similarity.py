@@ -1,0 +1,203 @@
+"""Quadrature for any similarity: against closed forms, sums over tables, adaptive integrals, Monte Carlo and itself."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import integrate
+
+from semres_jax import spaces
+from semres_jax.laws import closed_form, enumeration, quadrature
+from semres_jax.montecarlo.estimate import estimate
+from semres_jax.similarity import Constant, Exponential, Gaussian, Linear, PowerLaw, Tabulated
+
+EXACT = 1e-10
+STANDARD_ERRORS = 5
+NS = (2, 3, 32, 100_000)
+TABLE = Tabulated([0.0, 0.05, 0.2, 0.4], [1.0, 0.8, 0.3, 0.02])
+
+
+def test_constant_similarity_on_a_circle(x64):
+    """Every term of the law, by the general route; a jump of g in the middle of the integrals."""
+    similarity = Constant(np.array([[0.001], [0.1], [0.4]]), np.array([[0.0, 0.1, 1.0]]))
+    found = quadrature.several(spaces.Circle(), similarity, ns=NS)
+    for n, got in zip(NS, found, strict=True):
+        want = closed_form.constant(2 * np.broadcast_to(similarity.epsilon, (3, 3)), n=n, delta=similarity.delta)
+        np.testing.assert_allclose(got[:2], want, rtol=0, atol=EXACT, err_msg=f"n = {n}")
+
+
+def test_linear_similarity_on_a_circle(x64):
+    """Below and beyond the diameter."""
+    epsilons = np.linspace(0.01, 1.2, 40)
+    got = quadrature.accuracy(spaces.Circle(), Linear(epsilons))
+    np.testing.assert_allclose(got, closed_form.linear(2 * epsilons), rtol=0, atol=EXACT)
+
+
+def test_every_homogeneous_space_is_the_circle(x64):
+    """Only g as a function of u = b(d) matters: on the torus u = 4 d², on the circle u = 2 d."""
+    epsilons = np.array([0.05, 0.2, 0.5])
+    torus = quadrature.several(spaces.Torus(2), Gaussian(epsilons, 0.01), ns=NS)
+    circle = quadrature.several(spaces.Circle(), Exponential(4 * epsilons**2, 0.01), ns=NS)
+    for a, b in zip(torus, circle, strict=True):
+        np.testing.assert_allclose(a[:2], b[:2], rtol=0, atol=EXACT)
+
+
+@pytest.mark.parametrize(
+    "similarity", [Exponential(0.1), Exponential(0.004), PowerLaw(0.05, 3.0, 0.01), TABLE], ids=str
+)
+def test_two_items_by_adaptive_integration(similarity, x64):
+    """p_S = 2 ∫∫_{u<v} h(u)/(h(u)+h(v)), p_I = ∫ 1/(1+h), with scipy, between the kinks of h."""
+    marks = [0.0, *(2 * float(k) for k in similarity.kinks() if 0 < k < 0.5), 1.0]
+
+    def h(u):
+        return np.exp(np.asarray(similarity.log(np.asarray(u) / 2)))
+
+    def inner(u):
+        own = float(similarity.log(u / 2))
+        edges = [u, *(m for m in marks if m > u)]
+        reach = [min(u + 20 * 2 * 0.004, 1.0)] if similarity.name == "exponential" else []  # where the ratio falls
+        edges = sorted({*edges, *(r for r in reach if r > u)})
+        return sum(
+            integrate.fixed_quad(lambda v: 1 / (1 + np.exp(np.asarray(similarity.log(v / 2)) - own)), a, b, n=40)[0]
+            for a, b in itertools.pairwise(edges)
+        )
+
+    p_s = 2 * sum(integrate.fixed_quad(np.vectorize(inner), a, b, n=40)[0] for a, b in itertools.pairwise(marks))
+    p_i = sum(
+        integrate.quad(lambda u: 1 / (1 + h(u)), a, b, epsabs=1e-13, points=[a + 0.02 * (b - a)])[0]
+        for a, b in itertools.pairwise(marks)
+    )
+    np.testing.assert_allclose(quadrature.accuracy(spaces.Circle(), similarity), (p_s, p_i), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("exponent", [1.0, 2.5, np.inf])
+def test_atoms_against_sums(exponent, x64):
+    """Strings of bits, as a table of 2^5 points drawn with replacement: ties and all."""
+    bits = spaces.Hamming(5)
+    strings = np.arange(32, dtype=np.uint32)
+    table = spaces.Finite(np.asarray(bits.distance(strings[:, None], strings[None, :])))
+    for similarity in (Exponential(np.array([0.1, 0.5]), 0.01), Linear(np.array([0.3, 0.6]))):
+        got = quadrature.accuracy(bits, similarity, n=4, exponent=exponent)
+        want = enumeration.accuracy(table, similarity, n=4, exponent=exponent, replace=True)
+        np.testing.assert_allclose(got, want, rtol=0, atol=EXACT)
+
+
+@pytest.mark.parametrize(
+    ("space", "similarity"),
+    [
+        (spaces.Interval(), PowerLaw(np.array([0.02, 0.3]), 2.0)),
+        (spaces.Interval(), TABLE),
+        (spaces.Sphere(9), Gaussian(np.array([0.2, 1.0]))),
+        (spaces.Ball(2), Linear(np.array([0.3, 1.4]), 0.05)),
+        (spaces.Product((spaces.Circle(), spaces.Hamming(3)), "min"), Exponential(np.array([0.1, 0.4]))),
+    ],
+    ids=lambda x: getattr(x, "label", getattr(x, "name", "")),
+)
+def test_against_monte_carlo(space, similarity, x64):
+    ns = (2, 8)
+    for n, exact in zip(ns, quadrature.several(space, similarity, ns=ns), strict=True):
+        run = estimate(space, similarity, key=jax.random.key(5), trials=2**15, n=n)
+        assert (np.abs(run.p_s - exact.p_s) < STANDARD_ERRORS * run.p_s_stderr).all()
+        assert (np.abs(run.p_i - exact.p_i) < STANDARD_ERRORS * run.p_i_stderr).all()
+
+
+@pytest.mark.parametrize(
+    ("space", "similarity"),
+    [
+        (spaces.Circle(), Linear(np.array([0.05, 0.3, 0.9]), 0.02)),
+        (spaces.Interval(), Exponential(np.array([0.003, 0.1, 0.8]))),
+        (spaces.Gaussian(2), Linear(np.array([0.2, 1.5, 4.0]))),
+    ],
+    ids=lambda x: getattr(x, "label", getattr(x, "name", "")),
+)
+def test_reported_error_covers_the_true_one(space, similarity, x64):
+    """The truth by twice the nodes everywhere."""
+    ns = (2, 32, 1000)
+    finer = quadrature._FINE._replace(nodes=28, nats=1.5, step=0.22, probe_step=0.08)
+    truths, _ = quadrature._accuracies(space, similarity, 1.0, ns, finer)
+    for got, truth in zip(quadrature.several(space, similarity, ns=ns), truths, strict=True):
+        assert (np.abs(got.p_s - truth.p_s) <= got.p_s_error).all()
+        assert (np.abs(got.p_i - truth.p_i) <= got.p_i_error).all()
+        assert (np.maximum(got.p_s_error, got.p_i_error) < 1e-4).all()
+
+
+def test_deeper_than_what_is_resolved(x64):
+    """exp(-125,000) at the diameter: 1 - p_S is almost in proportion to the width of the similarity in ln g."""
+    steep, less = (quadrature.integrate(spaces.Circle(), Exponential(e)) for e in (2e-5, 6e-4))  # 25,000 and 833 nats
+    # Two items 1 nat apart are confused: ∫∫ 2/(1 + e^|x-y|) over the square of side Λ tends to 4 ln 2 Λ - ...
+    for got, nats in ((steep, 25_000), (less, 0.5 / 6e-4)):
+        want = 1 - 2 * np.log(2) / nats + np.pi**2 / 6 / nats**2
+        assert abs(got.p_s - want) <= got.p_s_error
+        np.testing.assert_allclose(got.p_s, want, rtol=0, atol=1e-7 if nats > 1e4 else 1e-10)
+    assert steep.p_s_error > 1e-5 > 1e-9 > less.p_s_error
+
+
+def test_luce_exponent(x64):
+    """e^{-d/ε} to the power a is e^{-ad/ε}; a = 0 guesses; an infinite a fails only where all are beyond ε."""
+    for n in (2, 5):
+        got = quadrature.accuracy(spaces.Interval(), Exponential(0.3), n=n, exponent=2.5)
+        want = quadrature.accuracy(spaces.Interval(), Exponential(0.3 / 2.5), n=n)
+        np.testing.assert_allclose(got, want, rtol=0, atol=EXACT)
+        guess = quadrature.accuracy(spaces.Interval(), Linear(0.3), n=n, exponent=0.0)
+        np.testing.assert_allclose(guess, 1 / n, rtol=0, atol=EXACT)
+        sharp = quadrature.accuracy(spaces.Circle(), Linear(0.2), n=n, exponent=np.inf)
+        np.testing.assert_allclose(sharp, (1 - 0.6**n + 0.6**n / n, 1.0), rtol=0, atol=EXACT)
+
+
+def test_no_resolution_at_all(x64):
+    for similarity in (Linear(0.0), Exponential(0.0), Gaussian(0.0), PowerLaw(0.0, 2.0)):
+        got = quadrature.accuracy(spaces.Circle(), similarity, n=4)
+        np.testing.assert_allclose(got, (0.25, 1.0), rtol=0, atol=EXACT, err_msg=similarity.name)
+
+
+@pytest.mark.parametrize(
+    ("space", "kind", "deltas"),
+    [(spaces.Circle(), Linear, (0.1,)), (spaces.Interval(), Linear, (0.1,)), (spaces.Ball(2), Exponential, (0.0, 0.1))],
+    ids=lambda x: getattr(x, "label", getattr(x, "name", "")),
+)
+def test_gradient_against_differences(space, kind, deltas, x64):
+    def run(e, d):
+        return jnp.stack(quadrature.accuracy(space, kind(e, d), n=3))
+
+    slopes, step = jax.jit(jax.jacrev(run, argnums=(0, 1))), 1e-5
+    for d in deltas:
+        by_e, by_d = slopes(0.3, d)
+        np.testing.assert_allclose(by_e, (run(0.3 + step, d) - run(0.3 - step, d)) / (2 * step), rtol=0, atol=2e-8)
+        ahead = -3 * run(0.3, d) + 4 * run(0.3, d + step) - run(0.3, d + 2 * step)  # none below 0
+        np.testing.assert_allclose(by_d, ahead / (2 * step), rtol=0, atol=2e-5)
+
+
+def test_slope_in_the_resolution_without_a_floor(x64):
+    """All of it from the end of the similarity, beyond which strengths are 0: proposition 1, differentiated."""
+    slope = jax.grad(lambda e: quadrature.accuracy(spaces.Circle(), Linear(e)).p_s)(0.3)
+    np.testing.assert_allclose(slope, 2 * (1 - 2 * (1.5 - np.log(2)) * 0.6), rtol=0, atol=1e-9)
+
+
+def test_single_precision():
+    got = quadrature.accuracy(spaces.Circle(), Exponential(jnp.float32(0.1)), n=8)
+    assert got.p_s.dtype == jnp.float32
+    with jax.enable_x64(True):
+        np.testing.assert_allclose(got, quadrature.accuracy(spaces.Circle(), Exponential(0.1), n=8), atol=1e-5)
+
+
+def test_new_numbers_are_not_traced_again(x64):
+    run = quadrature._any
+    quadrature.accuracy(spaces.Hyperbolic(2.0), Exponential(np.array([0.3, 1.0])), n=3)
+    traced = run._cache_size()
+    quadrature.accuracy(spaces.Hyperbolic(2.5), Exponential(np.array([0.01, 4.0]), 0.1), n=3, exponent=2.0)
+    assert run._cache_size() == traced
+
+
+def test_refusals():
+    with pytest.raises(ValueError, match=r"no quadrature .* torus\(3, l2\): it has none; use semres_jax\.estimate"):
+        quadrature.accuracy(spaces.Torus(3, "l2"), Linear(0.1))
+    with pytest.raises(ValueError, match="n must be at least 2"):
+        quadrature.integrate(spaces.Circle(), Linear(0.1), n=1)
+    with pytest.raises(ValueError, match="must not increase"):
+        Tabulated([0.0, 1.0, 2.0], [1.0, 0.2, 0.3])
+    with pytest.raises(ValueError, match=r"between 0 and 1; got 1\.5"):
+        Tabulated([0.0, 1.0], [1.5, 0.3])
+    with pytest.raises(ValueError, match="must start at 0 and increase"):
+        Tabulated([0.0, 2.0, 1.0], [1.0, 0.5, 0.3])
