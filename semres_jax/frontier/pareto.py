@@ -63,7 +63,7 @@ def distance(
     sqrt(u_s² stderr_s² + u_i² stderr_i²), for a pair on the front with u across it.
 
     Args:
-        p_s, p_i: measured accuracies in [0, 1], broadcasting.
+        p_s, p_i: measured accuracies in [0, 1], broadcasting. NaN gives NaN.
         front: what has p_s and p_i along one axis: an `Accuracy`, an `Estimate`, a dataset of `sweep` at one space,
             similarity, delta and n.
         p_s_stderr, p_i_stderr: standard errors, at least 0, broadcasting.
@@ -85,8 +85,9 @@ def distance(
     p_s, p_i = _pairs(p_s, p_i, same=False)
     errors = []
     for name, value in (("p_s_stderr", p_s_stderr), ("p_i_stderr", p_i_stderr)):
-        require(name, value, 0.0, np.inf, "a standard error, at least 0")
-        errors.append(np.broadcast_to(np.asarray(value, np.float64), p_s.shape))
+        errors.append(np.asarray(value, np.float64))
+        require(name, errors[-1][~np.isnan(errors[-1])], 0.0, np.inf, "a standard error, at least 0")
+    p_s, p_i, *errors = np.broadcast_arrays(p_s, p_i, *errors)
     front_s, front_i = _pairs(np.asarray(front.p_s), np.asarray(front.p_i))
     if front_s.ndim != 1:
         raise ValueError(
@@ -125,7 +126,7 @@ def _pairs(p_s: Any, p_i: Any, same: bool = True) -> tuple[np.ndarray, np.ndarra
         known = concrete(value)
         if known is None:
             raise ValueError(f"{name} must be numbers; got {value!r}")
-        require(name, known[np.isfinite(known)], 0.0, 1.0, "an accuracy between 0 and 1")
+        require(name, known[~np.isnan(known)], 0.0, 1.0, "an accuracy between 0 and 1")
         arrays.append(np.asarray(known, np.float64))
     if same and arrays[0].shape != arrays[1].shape:
         raise ValueError(f"p_s and p_i must have one shape; got {arrays[0].shape} and {arrays[1].shape}")

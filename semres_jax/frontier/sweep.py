@@ -83,10 +83,14 @@ def sweep(
     """
     started = time.perf_counter()
     places = _by_label(spaces)
-    families = dict(_family(one) for one in _several(similarities))
+    named = [_family(one) for one in _several(similarities)]
+    families = dict(named)
     counts = [require_count("n", n, 2, " (the probe needs items to choose from)") for n in np.ravel(ns).tolist()]
     if not (places and families and counts):
         raise ValueError("a sweep needs at least one space, one similarity and one n")
+    for what, labels in (("similarities", [label for label, _ in named]), ("ns", counts)):
+        if len(set(labels)) < len(labels):
+            raise ValueError(f"{what} must differ; got {labels}")
     epsilons = _grid("epsilon", epsilon, np.inf, "a distance, at least 0")
     deltas = _grid("delta", delta, 1.0, "a floor between 0 and 1")
     powers = _exponents(exponent)
@@ -288,7 +292,7 @@ def _family(given: Any) -> tuple[str, Callable[[Any, Any], Similarity]]:
         label = f"{given.name}({float(given.exponent):g})" if isinstance(given, PowerLaw) else given.name
         return label, lambda e, d: dataclasses.replace(given, epsilon=e, delta=d)  # pyright: ignore
     raise ValueError(
-        f"similarity must be a name, a class or a similarity with a resolution; got {given!r} (there are "
+        f"similarity must be a name, a class or a similarity with a resolution; got {_shown(given)} (there are "
         f"{', '.join(_SWEPT)})"
     )
 
@@ -316,7 +320,7 @@ def _grid(name: str, values: Any, high: float, what: str) -> np.ndarray:
     known = concrete(values)
     array = np.atleast_1d(np.asarray(known if known is not None else np.nan, np.float64))
     if array.ndim != 1 or array.size == 0:
-        raise ValueError(f"{name} must have at least one value, along one axis; got {values!r}")
+        raise ValueError(f"{name} must have at least one value, along one axis; got {_shown(values)}")
     require(name, array, 0.0, high, what)
     if (np.diff(array) <= 0).any():
         at = int(np.argmax(np.diff(array) <= 0))
@@ -325,10 +329,17 @@ def _grid(name: str, values: Any, high: float, what: str) -> np.ndarray:
 
 
 def _exponents(values: Any) -> list[float]:
-    array = np.atleast_1d(np.asarray(values, np.float64))
+    known = concrete(values)
+    array = np.atleast_1d(np.asarray(known if known is not None else np.nan, np.float64))
     if array.ndim != 1 or array.size == 0 or not (array >= 0).all() or (np.diff(array) <= 0).any():
-        raise ValueError(f"exponent must be numbers of at least 0, increasing; got {values!r}")
+        raise ValueError(f"exponent must be numbers of at least 0, increasing; got {_shown(values)}")
     return array.tolist()
+
+
+def _shown(value: Any) -> str:
+    """In one line, however large."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def optima(table: xarray.Dataset) -> xarray.Dataset:

@@ -210,8 +210,8 @@ def _probe_nodes(space: MetricSpace, radii: Sequence[Array], dtype: Any, step: f
     """(q, probe_uniforms) uniforms of probes, and their (q,) weights."""
     if space.probe_uniforms == 0:
         return jnp.zeros((1, 0), dtype), jnp.ones(1, dtype)
-    kinks = zip(*(space.probe_kinks(r) for r in radii), strict=True) if radii else [()] * space.probe_uniforms
-    axes = [
+    kinks: Any = zip(*(space.probe_kinks(r) for r in radii), strict=True) if radii else [()] * space.probe_uniforms
+    axes: list[Any] = [
         tuple(jnp.asarray(x, dtype) for x in rule)
         if rule is not None
         else _panels.double_exponential([kink for each in own for kink in each], dtype, step)

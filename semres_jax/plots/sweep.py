@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _DASHES: Any = ("-", (0, (5, 2)), (0, (1, 1.3)), (0, (4, 1.5, 1, 1.5)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
+# Of similarities, where dashes tell something else: grey prints need them.
+_WIDTHS = (2.2, 1.4, 0.8, 1.8, 1.1, 0.6)
 # Mean ball measures at which p_S is drawn against n.
 _BALL_MEASURES = (0.02, 0.05, 0.1, 0.2)
 _IDENTIFICATION, _GENERALIZATION = "identification, $p_I$ (probability)", "generalization, $p_S$ (probability)"
@@ -35,7 +37,15 @@ def fronts(table: "xarray.Dataset", n: int, ax: "Axes | None" = None) -> "Axes":
         for j, similarity in enumerate(part.similarity.values):
             for k, delta in enumerate(part.delta.values[: 1 if several else len(_DASHES)]):
                 row = part.sel(space=space, similarity=similarity, delta=delta)
-                _curve(ax, row.p_i, row.p_s, row, COLOURS[j % len(COLOURS)], _DASHES[(i if several else k) % 6])
+                _curve(
+                    ax,
+                    row.p_i,
+                    row.p_s,
+                    row,
+                    COLOURS[j % len(COLOURS)],
+                    _DASHES[(i if several else k) % 6],
+                    _WIDTHS[j % 6],
+                )
     ax.plot([1 / n, 1], [1 / n, 1], color="#c8c8c8", lw=0.8, zorder=0)
     ax.set_xlabel(_IDENTIFICATION)
     ax.set_ylabel(_GENERALIZATION)
@@ -69,7 +79,7 @@ def optimum(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
 
 
 def items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
-    """p_S against the number of items at fixed ball measures, relative to chance 1/n not removed: it is not monotone.
+    """p_S against the number of items at fixed ball measures: for small ones it falls, and then rises.
 
     Arguments as `optimum`; the first similarity is drawn.
     """
@@ -82,8 +92,7 @@ def items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
         row = part.isel(epsilon=int(np.nanargmin(off)))
         label = f"$\\langle b\\rangle$ = {float(row.mean_b.isel(n=0)):.3g}"
         ax.plot(n, row.p_s, color=COLOURS[j], marker=MARKS[j], mfc="white", ms=4.5, lw=1.1, label=label)
-    ax.set_xscale("log")
-    ax.set_xlabel("number of items, $n$")
+    _items_axis(ax, n)
     ax.set_ylabel(_GENERALIZATION)
     ax.set_title(
         f"{part.space.item()}, {part.similarity.item()}, $\\Delta$ = {part.delta.item():g}", fontsize=9, loc="left"
@@ -108,22 +117,24 @@ def best_ball_measure(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axe
         error = None if half is None else half[i]
         handle = marks(ax, best.n, best.mean_b.sel(similarity=similarity), None, error, COLOURS[i % 6], MARKS[i])
         handle.set_label(str(similarity))
-    ax.set_xscale("log")
+    _items_axis(ax, best.n.values)
     ax.set_yscale("log")
-    ax.set_xlabel("number of items, $n$")
     ax.set_ylabel("best ball measure, $b^*(n)$ (share of the stimuli)")
     ax.set_title("bars: one step of the grid", fontsize=9, loc="left")
     ax.legend(loc="best")
     return ax
 
 
-def families(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
-    """How far each similarity, with each Luce exponent, lies from the front of the constant one, at equal ball measure.
+def families(table: "xarray.Dataset", exponent: float = 1.0, ax: "Axes | None" = None) -> "Axes":
+    """How far each similarity lies from the front of the constant one, at equal ball measure: a dash a similarity.
 
-    Signed distance in the (p_I, p_S) plane: positive beyond the front that the constant similarity of the same floor
-    reaches with Luce's rule.
+    Signed distance in the (p_I, p_S) plane (`frontier.distance`): positive beyond the front that the constant
+    similarity of the same floor reaches with Luce's rule.
 
-    Arguments as `optimum`; the first n is drawn, and the first floor.
+    Args:
+        table: what `frontier.sweep` makes; the first space, n and floor are drawn.
+        exponent: of Luce's rule, one of the table.
+        ax: where to draw.
 
     Raises:
         ValueError: no constant similarity in the table.
@@ -131,23 +142,17 @@ def families(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     part, ax = table.isel(space=0, n=0, delta=0), axes(ax, (6.4, 4.0))
     if "constant" not in part.similarity.values:
         raise ValueError(f"this picture needs the constant similarity; the table has {part.similarity.values.tolist()}")
-    powers = part.exponent.values if "exponent" in part.dims else [1.0]
-    reference = _at_exponent(part.sel(similarity="constant"), 1.0 if 1.0 in powers else powers[0])
-    handles = []
+    reference = _first_exponent(part).sel(similarity="constant")
+    if "exponent" in part.dims:
+        part = part.sel(exponent=exponent)
     for i, similarity in enumerate(part.similarity.values):
-        handles.append((COLOURS[i % 6], "-", "", str(similarity)))
-        for j, power in enumerate(powers):
-            row = _at_exponent(part.sel(similarity=similarity), power)
-            gap = distance(row.p_s.values, row.p_i.values, reference).distance
-            ax.plot(row.mean_b, gap, color=COLOURS[i % 6], ls=_DASHES[j % 6], lw=1.2)
-    if len(powers) > 1:
-        handles += [("black", _DASHES[j % 6], "", f"exponent {power:g}") for j, power in enumerate(powers)]
+        row = part.sel(similarity=similarity)
+        gap = distance(row.p_s.values, row.p_i.values, reference).distance
+        ax.plot(row.mean_b, gap, color=COLOURS[i % 6], ls=_DASHES[i % 6], lw=1.5)
     ax.axhline(0.0, color=GREY, lw=0.8, zorder=0)
-    ax.set_xlabel("mean ball measure, $\\langle b\\rangle$ (share of the stimuli within $\\epsilon$)")
-    ax.set_ylabel("distance from the constant front (probability)")
-    title = f"{part.space.item()}, {int(part.n)} items, $\\Delta$ = {part.delta.item():g}; positive: beyond the front"
-    ax.set_title(title, fontsize=9, loc="left")
-    _legend(ax, handles, None)
+    ax.set_xlabel("mean ball measure, $\\langle b\\rangle$")
+    ax.set_ylabel("distance from the constant\nfront (probability)")
+    ax.set_title(f"Luce exponent {exponent:g}", fontsize=9, loc="left")
     return ax
 
 
@@ -173,7 +178,8 @@ def save_sweep(table: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[
             *((COLOURS[j % 6], "-", "", str(s)) for j, s in enumerate(table.similarity.values)),
             *(("black", dash, "", str(name)) for dash, name in zip(_DASHES, names, strict=False)),
         ]
-        _legend(panels[columns - 1], handles, None if not several else f"$\\Delta$ = {table.delta.values[0]:g}")
+        title = f"$\\Delta$ = {table.delta.values[0]:g}" if several else None
+        _legend(panels[columns - 1], handles, title, _WIDTHS[: table.sizes["similarity"]])
         written += save(figure, folder, "fronts")
         if np.isfinite(table.mean_b).any():
             written += save(optimum(table).figure, folder, "optimum")  # pyright: ignore[reportArgumentType]
@@ -184,8 +190,28 @@ def save_sweep(table: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[
                 best_ball_measure(table, right)
                 written += save(figure, folder, "items")
             if "constant" in table.similarity.values and (len(table.similarity) > 1 or "exponent" in table.dims):
-                written += save(families(table).figure, folder, "families")  # pyright: ignore[reportArgumentType]
+                powers = table.exponent.values if "exponent" in table.dims else [table.attrs.get("exponent", 1.0)]
+                columns = min(len(powers), 2)
+                rows = -(-len(powers) // columns)
+                figure = Figure(figsize=(3.9 * columns + 1.8, 2.9 * rows + 0.3), layout="constrained")
+                panels = np.atleast_1d(figure.subplots(rows, columns, sharey=True)).ravel()
+                for panel, power in zip(panels, powers, strict=False):
+                    families(table, power, panel)
+                for panel in panels[len(powers) :]:
+                    panel.set_axis_off()
+                handles = [(COLOURS[j % 6], _DASHES[j % 6], "", str(s)) for j, s in enumerate(table.similarity.values)]
+                space, floor = table.space.values[0], table.delta.values[0]
+                _legend(panels[columns - 1], handles, f"{space}, {table.n.values[0]} items\n$\\Delta$ = {floor:g}")
+                written += save(figure, folder, "families")
     return written
+
+
+def _items_axis(ax: "Axes", n: np.ndarray) -> None:
+    """A logarithmic axis of numbers of items, with the numbers themselves on it."""
+    ax.set_xscale("log")
+    ax.set_xticks(n, [str(k) for k in n])
+    ax.set_xticks([], minor=True)
+    ax.set_xlabel("number of items, $n$")
 
 
 def _first_exponent(table: "xarray.Dataset") -> "xarray.Dataset":
@@ -195,25 +221,23 @@ def _first_exponent(table: "xarray.Dataset") -> "xarray.Dataset":
     return table.sel(exponent=1.0) if 1.0 in table.exponent.values else table.isel(exponent=0)
 
 
-def _at_exponent(table: "xarray.Dataset", power: float) -> "xarray.Dataset":
-    return table.sel(exponent=power) if "exponent" in table.dims else table
-
-
-def _curve(ax: "Axes", x: Any, y: Any, row: "xarray.Dataset", colour: str, dash: Any) -> None:
+def _curve(ax: "Axes", x: Any, y: Any, row: "xarray.Dataset", colour: str, dash: Any, width: float = 1.3) -> None:
     """A line where the numbers are exact, marks with bars where they are simulated."""
     if row.attrs.get("engine", "exact") == "exact":
-        ax.plot(x, y, color=colour, ls=dash, lw=1.3)
+        ax.plot(x, y, color=colour, ls=dash, lw=width)
     else:
         across = None if x.name == "mean_b" else row.p_i_stderr
         marks(ax, x, y, across, row.p_s_stderr, colour, "o")
 
 
-def _legend(ax: "Axes", entries: list[tuple[Any, Any, str, str]], title: str | None) -> None:
+def _legend(ax: "Axes", entries: list[tuple[Any, Any, str, str]], title: str | None, widths: Any = ()) -> None:
     from matplotlib.lines import Line2D
 
+    widths = [*widths, *[1.3] * len(entries)]
+
     handles = [
-        Line2D([], [], color=colour, ls=dash, marker=mark or None, mfc="white", lw=1.3)
-        for colour, dash, mark, _ in entries
+        Line2D([], [], color=colour, ls=dash, marker=mark or None, mfc="white", lw=width)
+        for (colour, dash, mark, _), width in zip(entries, widths, strict=False)
     ]
     texts = [text for *_, text in entries]
     ax.legend(

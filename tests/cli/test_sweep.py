@@ -1,0 +1,81 @@
+"""`semres sweep`: what it writes and prints, and how it refuses."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray
+
+from semres_jax import cli, laws, plots
+
+FAST = ["sweep", "--epsilon", "0:0.5:11", "--n", "2,8,32"]
+
+
+def test_files_figures_and_last_line(tmp_path, capsys):
+    out = tmp_path / "new" / "folder"
+    words = [*FAST, "--delta", "0,0.1", "--exponent", "1,2", "--json", "--out", str(out)]
+    assert cli.main(words) == 0
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    names = {"fronts", "optimum", "items", "families"}
+    assert {p.name for p in out.iterdir()} == {"sweep.nc", "sweep.json"} | {
+        f"{n}.{e}" for n in names for e in ("png", "svg")
+    }
+    table = xarray.load_dataset(out / "sweep.nc")
+    assert table.p_s.dims == ("space", "similarity", "epsilon", "delta", "n", "exponent")
+    assert table.attrs["command"].startswith("semres sweep")
+    assert table.attrs["complete"] == 1
+    want = laws.constant(2 * table.epsilon.values, n=8, delta=0.1)
+    np.testing.assert_allclose(table.p_s.sel(n=8, delta=0.1, exponent=1.0).values.ravel(), want.p_s, atol=1e-6)
+    assert last["exit"] == 0
+    two = next(row for row in last["optima"] if row["n"] == 2 and row["delta"] == 0 and row["exponent"] == 1)
+    assert (two["epsilon"], two["p_s"], two["p_i"]) == (0.25, 0.75, 0.75)
+
+
+def test_simulation(tmp_path):
+    words = [*FAST, "--engine", "prng", "--trials", "4096", "--seed", "3", "--out", str(tmp_path)]
+    assert cli.main(words) == 0
+    table = xarray.load_dataset(tmp_path / "sweep.nc")
+    assert table.attrs["seed"] == 3
+    exact = laws.constant(2 * table.epsilon.values, n=32)
+    row = table.sel(n=32).squeeze()
+    assert (np.abs(row.p_s.values - exact.p_s) < 5 * row.p_s_stderr.values).all()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--epsilon", "0.2,0.1"], "epsilon must increase; got 0.2 before 0.1"),
+        (["--epsilon", "0:1"], "is no grid such as 0:0.5:200"),
+        (["--epsilon", "0:1:1"], "needs at least 2 numbers"),
+        (["--epsilon", "0:1:5:log"], "must begin above 0; got 0"),
+        (["--epsilon", "-0.1,0.1"], "at least 0; got -0.1"),
+        (["--delta", "0,1.5"], "between 0 and 1; got 1.5"),
+        (["--n", "1"], "at least 2"),
+        (["--exponent", "2,1"], "increasing"),
+        (["--similarity", "linaer"], "unknown similarity 'linaer'; there are constant, linear"),
+        (["--similarity", "powerlaw(x)"], "is not a number"),
+        (["--similarity", "tabulated"], "unknown similarity 'tabulated'"),
+        (["--space", "circel"], "did you mean 'circle'?"),
+        (["--space", "torus(3, l2)"], "no exact engine"),
+        (["--trials", "100"], "--trials is for --engine lattice or prng"),
+        (["--engine", "magic"], "'magic'"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(words, told, tmp_path, capsys):
+    assert cli.main(["sweep", "--out", str(tmp_path / "out"), *words]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert error.startswith("semres: ")
+    assert told in error
+
+
+def test_pictures_have_labels(tmp_path):
+    assert cli.main([*FAST, "--similarity", "constant", "--similarity", "linear", "--out", str(tmp_path)]) == 0
+    table = xarray.load_dataset(tmp_path / "sweep.nc")
+    for draw in (lambda t: plots.fronts(t, 2), plots.optimum, plots.items, plots.best_ball_measure, plots.families):
+        ax = draw(table)
+        assert ax.get_xlabel()
+        assert ax.get_ylabel()
+        assert ax.lines
+    with pytest.raises(ValueError, match="needs the constant similarity"):
+        plots.families(table.sel(similarity=["linear"]))

@@ -1,0 +1,272 @@
+"""Sweeps against the laws cell by cell, what they refuse, and what they compile."""
+
+import logging
+import time
+
+import jax
+import numpy as np
+import pytest
+
+from semres_jax import frontier, laws, spaces
+from semres_jax.laws import closed_form, enumeration, quadrature
+from semres_jax.montecarlo.estimate import estimate
+from semres_jax.similarity import Constant, Exponential, Linear, PowerLaw, Tabulated
+
+EXACT = 1e-10
+STANDARD_ERRORS = 5
+EPSILON, DELTA = np.array([0.05, 0.2, 0.45]), np.array([0.0, 0.1])
+RNG = np.random.default_rng(0)
+POINTS = RNG.random((12, 2))
+CLOUD = spaces.Finite(np.linalg.norm(POINTS[:, None] - POINTS[None], axis=-1))
+
+
+def _cells_are_those_of_the_laws(table, space, kinds, ns, **options):
+    for kind in kinds:
+        for n in ns:
+            here = table.sel(space=space.label, similarity=kind.name, n=n)
+            epsilon, delta = here.epsilon.values[:, None], here.delta.values[None, :]
+            want = laws.accuracy(space, kind(epsilon, delta), n=n, **options)
+            got = here[["p_s", "p_i"]].transpose("epsilon", "delta")
+            np.testing.assert_allclose((got.p_s, got.p_i), want, rtol=0, atol=EXACT, err_msg=f"{kind.name}, n = {n}")
+
+
+def test_dimensions_and_variables():
+    table = frontier.sweep([spaces.Circle(), CLOUD], Constant, [2, 5], epsilon=EPSILON, delta=DELTA)
+    assert dict(table.sizes) == {"space": 2, "similarity": 1, "epsilon": 3, "delta": 2, "n": 2}
+    assert set(table.data_vars) == {"p_s", "p_i", "p_s_stderr", "p_i_stderr", "mean_b", "var_b", "tie_rate"}
+    assert table.tie_rate.dims == ("space", "n")
+    assert all(table[name].dims == tuple(table.sizes) for name in table.data_vars if name != "tie_rate")
+    assert table.space.values.tolist() == ["circle", "finite(12)"]
+    assert table.n.values.tolist() == [2, 5]
+    assert not table.isnull().any().to_dataarray().any()
+    assert (table.p_s_stderr == 0).all()
+    assert (table.p_i_stderr == 0).all()
+    assert {"semres_jax", "commit", "jax", "device", "engine", "key", "seconds", "exponent"} <= table.attrs.keys()
+    for space in (spaces.Circle(), CLOUD):
+        _cells_are_those_of_the_laws(table, space, [Constant], (2, 5))
+
+
+def test_by_quadrature(x64):
+    """On the circle and the interval; both numbers of items come from one program."""
+    table = frontier.sweep(spaces.Interval(), ["constant", Exponential], [2, 7], epsilon=EPSILON, delta=DELTA)
+    _cells_are_those_of_the_laws(table, spaces.Interval(), [Constant, Exponential], (2, 7))
+
+
+def test_linear_on_a_circle_mixes_engines():
+    """A closed form for n = 2 without a floor, quadrature for the rest."""
+    table = frontier.sweep(spaces.Circle(), Linear, [2, 3], epsilon=EPSILON, delta=DELTA)
+    _cells_are_those_of_the_laws(table, spaces.Circle(), [Linear], (2, 3))
+    plain = frontier.sweep(spaces.Circle(), Linear, [3, 2], epsilon=EPSILON)
+    np.testing.assert_allclose(plain.p_s.sel(n=[2, 3]), table.p_s.sel(delta=[0.0]), rtol=0, atol=EXACT)
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_finite_space(replace):
+    table = frontier.sweep(CLOUD, [Constant, Exponential], [2, 4], epsilon=EPSILON, delta=DELTA, replace=replace)
+    _cells_are_those_of_the_laws(table, CLOUD, [Constant, Exponential], (2, 4), replace=replace)
+    moments = (enumeration.ball_moments if replace else enumeration.share_moments)(CLOUD, EPSILON)
+    here = table.sel(similarity="constant", n=2).isel(space=0, delta=0)
+    np.testing.assert_allclose((here.mean_b, here.var_b), moments, rtol=0, atol=1e-15)
+    want = [enumeration.tie_rate(CLOUD, n=n, replace=replace) for n in (2, 4)]
+    np.testing.assert_allclose(table.tie_rate[0], want, rtol=0, atol=1e-15)
+
+
+def test_ties():
+    """A square of four points: 2/3 of the similarity trials with two of the three others tie ... by enumeration."""
+    square = spaces.Finite([[0, 1, 2, 1], [1, 0, 1, 2], [2, 1, 0, 1], [1, 2, 1, 0]])
+    weighted = spaces.Finite(CLOUD.distances, weights=np.arange(1.0, 13.0))
+    table = frontier.sweep(
+        {"square": square, "weighted": weighted, "circle": spaces.Circle()}, Constant, [2, 3], epsilon=[1.0]
+    )
+    np.testing.assert_allclose(table.tie_rate.sel(space="square"), [1 / 3, 1.0], rtol=0, atol=1e-15)
+    assert table.tie_rate.sel(space="circle").values.tolist() == [0.0, 0.0]
+    assert np.isnan(table.tie_rate.sel(space="weighted", n=3))
+    assert table.tie_rate.sel(space="weighted", n=2) == 0
+
+
+def test_moments_of_the_balls():
+    epsilon = np.linspace(0.0, 1.2, 13)
+    table = frontier.sweep([spaces.Interval(), spaces.Circle()], Constant, [2, 3], epsilon=epsilon, delta=DELTA)
+    with jax.enable_x64(True):
+        mean, variance = (np.asarray(x) for x in closed_form.segment_moments(epsilon))
+    for n in (2, 3):
+        for delta in DELTA:
+            here = table.sel(n=n, delta=delta).isel(similarity=0)
+            np.testing.assert_allclose(here.mean_b.sel(space="interval"), mean, rtol=0, atol=1e-12)
+            np.testing.assert_allclose(here.var_b.sel(space="interval"), variance, rtol=0, atol=1e-12)
+            np.testing.assert_allclose(here.mean_b.sel(space="circle"), np.minimum(2 * epsilon, 1), rtol=0, atol=1e-12)
+            np.testing.assert_allclose(here.var_b.sel(space="circle"), 0, rtol=0, atol=1e-12)
+
+
+def test_several_exponents_are_a_dimension():
+    powers = np.array([0.0, 1.0, 2.5, np.inf])
+    table = frontier.sweep(spaces.Circle(), Constant, [2, 5], epsilon=EPSILON, delta=DELTA, exponent=powers)
+    assert tuple(table.sizes) == ("space", "similarity", "epsilon", "delta", "n", "exponent")
+    assert "exponent" not in table.attrs
+    for power in powers:
+        _cells_are_those_of_the_laws(
+            table.sel(exponent=power), spaces.Circle(), [Constant], (2, 5), exponent=float(power)
+        )
+    assert frontier.sweep(CLOUD, Constant, 2, epsilon=0.2, exponent=2.5).attrs["exponent"] == 2.5
+
+
+@pytest.mark.parametrize("given", ["powerlaw(3)", " powerlaw( 3.0 ) ", PowerLaw(17.0, 3.0)], ids=str)
+def test_powers_by_label(given):
+    """The resolution of a similarity that is handed in gives way to the grid."""
+    table = frontier.sweep(CLOUD, given, 2, epsilon=EPSILON, delta=DELTA)
+    assert table.similarity.values.tolist() == ["powerlaw(3)"]
+    want = laws.accuracy(CLOUD, PowerLaw(EPSILON[:, None], 3.0, DELTA[None]))
+    np.testing.assert_allclose((table.p_s.squeeze(), table.p_i.squeeze()), want, rtol=0, atol=EXACT)
+
+
+@pytest.mark.parametrize("engine", ["lattice", "prng"])
+def test_monte_carlo_agrees(engine):
+    grid = {"epsilon": EPSILON, "delta": DELTA}
+    run = frontier.sweep([spaces.Circle(), CLOUD], Constant, [2, 5], **grid, engine=engine, trials=2**14)
+    exact = frontier.sweep([spaces.Circle(), CLOUD], Constant, [2, 5], **grid)
+    assert run.attrs["trials"] == 2**14
+    for name in ("p_s", "p_i"):
+        assert (run[f"{name}_stderr"] > 0).all()
+        assert (np.abs(run[name] - exact[name]) < STANDARD_ERRORS * run[f"{name}_stderr"]).all()
+    assert (np.abs(run.mean_b - exact.mean_b) < 0.05).all()
+    assert run.tie_rate.equals(exact.tie_rate)
+
+
+def test_a_cell_is_the_same_whatever_else_is_swept():
+    options = {"engine": "lattice", "trials": 2**12, "key": jax.random.key(7)}
+    alone = frontier.sweep(spaces.Circle(), Constant, 3, epsilon=[0.2], **options)
+    among = frontier.sweep(
+        [CLOUD, spaces.Circle()], [Linear, Constant], [2, 3], epsilon=EPSILON, delta=DELTA, exponent=[1, 2], **options
+    )
+    here = among.sel(space="circle", similarity="constant", n=3, epsilon=0.2, delta=0.0, exponent=1.0)
+    for name in ("p_s", "p_i", "p_s_stderr", "p_i_stderr", "mean_b", "var_b"):
+        assert here[name].item() == alone[name].item(), name
+    other = frontier.sweep(spaces.Circle(), Constant, 3, epsilon=[0.2], **options | {"key": jax.random.key(8)})
+    assert other.p_s.item() != alone.p_s.item()
+
+
+def test_other_numbers_compile_nothing(caplog):
+    """Other values, another size of the grid and another number of floors; the programs are those of the first."""
+    spots = [spaces.Circle(), spaces.Interval()]
+    frontier.sweep(spots, [Constant, Exponential], [2, 7], epsilon=EPSILON, delta=DELTA)
+    programs = quadrature._any._cache_size()
+    jax.config.update("jax_log_compiles", True)
+    try:
+        with caplog.at_level(logging.WARNING):
+            epsilon = np.linspace(0.01, 0.3, 50)[1:4]
+            frontier.sweep(spots, [Constant, Exponential], [2, 7], epsilon=epsilon, delta=[0.05, 0.2])
+    finally:
+        jax.config.update("jax_log_compiles", False)
+    assert [m for m in caplog.messages if m.startswith("Compiling")] == []
+    frontier.sweep(spots, Exponential, [2, 7], epsilon=np.linspace(0.01, 0.3, 20), delta=[0.05, 0.2, 0.4])
+    assert quadrature._any._cache_size() == programs
+
+
+def test_finished_sees_the_table_grow():
+    seen, told = [], []
+    table = frontier.sweep(
+        [spaces.Circle(), CLOUD],
+        Constant,
+        [2, 3],
+        epsilon=np.linspace(0, 0.5, 40),
+        finished=lambda partial: seen.append(partial.copy(deep=True)),
+        progress=lambda *what: told.append(what),
+    )
+    unknown = [int(np.isnan(partial.p_s).sum()) for partial in seen]
+    assert len(seen) == len(told) == 3  # two chunks of the circle, the finite space at once
+    assert unknown == sorted(unknown, reverse=True)
+    assert unknown[0] > 0 == unknown[-1]
+    assert told[-1][1:] == (80, 80)
+    last = seen[-1]
+    for partial in seen:
+        assert np.isnan(partial.p_s).equals(np.isnan(partial.p_i))
+        assert ((partial.p_s == last.p_s) | np.isnan(partial.p_s)).all()
+        assert not np.isnan(partial.mean_b).any()
+    assert last.p_s.equals(table.p_s)
+
+
+@pytest.mark.parametrize("engine", ["exact", "lattice"])
+def test_interrupted_between_parts(engine):
+    """What is waiting is not started any more."""
+    calls = []
+
+    def stop(partial):
+        calls.append(partial)
+        raise KeyboardInterrupt
+
+    places = {str(i): spaces.Circle() for i in range(2000)}
+    started = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        frontier.sweep(places, Constant, 2, epsilon=EPSILON, engine=engine, trials=2**10, finished=stop)
+    assert time.perf_counter() - started < 10
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"epsilon": [0.2, 0.1]}, r"epsilon must increase; got 0\.2 before 0\.1 \(sort it\)"),
+        ({"epsilon": [0.1, 0.1]}, "epsilon must increase"),
+        ({"epsilon": []}, "epsilon must have at least one value"),
+        ({"epsilon": [[0.1]]}, "along one axis"),
+        ({"epsilon": [-0.1]}, r"epsilon must be a distance, at least 0; got -0\.1"),
+        ({"epsilon": "wide"}, "epsilon must be a distance, at least 0; got nan"),
+        ({"delta": [0.0, 1.5]}, r"delta must be a floor between 0 and 1; got 1\.5"),
+        ({"delta": [0.5, 0.0]}, "delta must increase"),
+        ({"exponent": [2.0, 1.0]}, "exponent must be numbers of at least 0, increasing"),
+        ({"exponent": np.linspace(1, 0, 100)}, r"exponent must be .*\.\.\."),
+        ({"exponent": "x"}, "exponent must be numbers .* got 'x'"),
+        ({"similarities": "lineal"}, "unknown similarity 'lineal'; there are constant, linear"),
+        ({"similarities": "linear(3)"}, r"unknown similarity 'linear\(3\)'"),
+        ({"similarities": "powerlaw(x)"}, r"the exponent of 'powerlaw\(x\)' is not a number"),
+        ({"similarities": "powerlaw(-1)"}, "exponent must be at least 0; got -1"),
+        ({"similarities": Tabulated}, "unknown similarity 'tabulated'"),
+        ({"similarities": Tabulated(np.linspace(0, 1, 50), np.linspace(1, 0, 50))}, "a similarity with a resolution"),
+        ({"similarities": [Constant, "constant"]}, r"similarities must differ; got \['constant', 'constant'\]"),
+        ({"similarities": []}, "at least one space, one similarity and one n"),
+        ({"ns": [3, 3]}, r"ns must differ; got \[3, 3\]"),
+        ({"ns": 1}, "n must be at least 2"),
+        ({"ns": 2.5}, "n must be a whole number"),
+        ({"engine": "exakt"}, "engine must be one of exact, lattice, prng; got 'exakt'"),
+        ({"spaces": spaces.Torus(3, "l2")}, r"no exact engine .* torus\(3, l2\) .*; use semres_jax\.estimate"),
+        ({"spaces": [CLOUD, CLOUD]}, "spaces must have different labels"),
+        ({"spaces": CLOUD, "ns": [2, 12]}, "12 distinct items and a probe need 13 stimuli"),
+    ],
+)
+def test_refuses(changed, told):
+    """In one line, before anything is computed."""
+    asked = {"spaces": spaces.Circle(), "similarities": Constant, "ns": 2, "epsilon": [0.1]} | changed
+    with pytest.raises(ValueError, match=told) as refused:
+        frontier.sweep(**asked, finished=lambda _: pytest.fail("something was computed"))
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 250
+
+
+def test_optima_of_the_constant_similarity():
+    epsilon = np.linspace(0, 0.5, 501)
+    best = frontier.optima(frontier.sweep(spaces.Circle(), Constant, [2, 8], epsilon=epsilon, delta=DELTA)).squeeze()
+    assert set(best.data_vars) == {"epsilon", "p_s", "p_i", "mean_b", "best_b"}
+    for n in (2, 8):
+        for delta in DELTA:
+            want = closed_form.optimal_ball_measure(n, float(delta))
+            here = best.sel(n=n, delta=delta)
+            assert here.best_b == want
+            assert abs(here.mean_b - want) <= 2 * 0.001
+            assert abs(here.epsilon - want / 2) <= 0.001
+            assert abs(here.p_s - here.p_i) < 0.01  # they meet at the optimum
+
+
+def test_optima_of_a_table_with_gaps():
+    table = frontier.sweep(spaces.Circle(), Constant, 2, epsilon=[0.1, 0.25, 0.4])
+    table.p_s.values[0, 0, 1] = np.nan
+    assert frontier.optima(table).epsilon.item() in (0.1, 0.4)
+    empty = table.assign(p_s=table.p_s * np.nan)
+    assert np.isnan(frontier.optima(empty).p_s).all()
+
+
+def test_labels_of_its_own_and_one_estimate_per_cell():
+    """A dict names the spaces; a cell is `estimate` with a key of its own."""
+    table = frontier.sweep({"ring": spaces.Circle()}, "constant", 2, epsilon=0.1, engine="prng", trials=1000)
+    assert table.space.values.tolist() == ["ring"]
+    alone = estimate(spaces.Circle(), Constant(0.1), key=jax.random.key(0), trials=1000, method="prng")
+    assert abs(table.p_s.item() - alone.p_s) < 0.1
