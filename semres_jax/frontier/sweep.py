@@ -21,6 +21,7 @@ from semres_jax.laws import closed_form, engines, enumeration, quadrature
 from semres_jax.montecarlo.estimate import estimate
 from semres_jax.results import provenance
 from semres_jax.similarity import KINDS, Constant, PowerLaw, Similarity
+from semres_jax.spaces import get as registered
 from semres_jax.spaces._base import MetricSpace
 
 ENGINES = ("exact", "lattice", "prng")
@@ -49,7 +50,7 @@ def sweep(
     items. New numbers compile nothing. Work is spread over the cores.
 
     Args:
-        spaces: one or several `MetricSpace`, or a dict of them by the label to show.
+        spaces: one or several `MetricSpace`, or names of them, or a dict of them by the label to show.
         similarities: one or several names ("linear", "powerlaw(3)"), classes, or similarities, whose epsilon and delta
             the grid replaces.
         ns: one or several numbers of items, each at least 2.
@@ -58,8 +59,8 @@ def sweep(
         exponent: Luce exponents, at least 0, infinity included; several of them, increasing, make one more dimension.
         engine: "exact" (`laws.accuracy`), or Monte Carlo by "lattice" or "prng" (`estimate`).
         trials: of Monte Carlo, for each space, similarity, n and exponent; default 2^20.
-        key: JAX random key of Monte Carlo; default that of seed 0. Cells draw from keys of their own, so that a cell is
-            the same whatever else is swept.
+        key: JAX random key of Monte Carlo; default that of seed 0. Cells draw from keys of their own, so that p_s and
+            p_i of a cell are the same whatever else is swept.
         replace: on finite spaces, whether stimuli may repeat.
         progress: called with (what is being done, members done, members planned).
         finished: called with the dataset so far (NaN where not done yet) after each part.
@@ -67,8 +68,8 @@ def sweep(
     Returns:
         Dataset with dimensions (space, similarity, epsilon, delta, n), and exponent where there are several. Variables
         p_s, p_i; p_s_stderr, p_i_stderr, standard errors, 0 where exact; mean_b, var_b, over the probes the moments of
-        b_p(epsilon) (on finite spaces with distinct items of the share of the others); tie_rate over (space, n), NaN
-        where it is not known. Attributes: versions, commit, device, key, engine, seconds.
+        b_p(epsilon), exact where there is a formula (on finite spaces with distinct items of the share of the others);
+        tie_rate over (space, n), NaN where it is not known. Attributes: versions, commit, device, key, engine, seconds.
 
     Raises:
         ValueError: a grid that is empty, not increasing or out of range; an unknown similarity or engine; a space on
@@ -98,7 +99,6 @@ def sweep(
         raise ValueError(f"engine must be one of {', '.join(ENGINES)}; got {engine!r}")
     key = jax.random.key(0) if key is None else key
     members = tuple(x.ravel() for x in np.meshgrid(epsilons, deltas, indexing="ij"))
-    shape = (len(epsilons), len(deltas))
     parts = _parts(places, families, counts, powers, members, engine, replace)
     table = _empty(places, families, epsilons, deltas, counts, powers)
     table.attrs |= provenance() | {
@@ -109,15 +109,14 @@ def sweep(
     }
     if engine != "exact":
         table.attrs["trials"] = int(trials if trials is not None else 2**20)
-    for i, space in enumerate(places.values()):
-        _describe(table, i, space, epsilons, counts, replace)
+    known = [_describe(table, i, space, epsilons, counts, replace) for i, space in enumerate(places.values())]
     planned, done, lock = len(members[0]) * len(places) * len(families) * len(powers), 0, threading.Lock()
 
     def keep(part: "_Part", found: np.ndarray) -> None:
         nonlocal done
         with lock:
             for name, values in zip(("p_s", "p_i", "p_s_stderr", "p_i_stderr", "mean_b", "var_b"), found, strict=True):
-                if name in ("mean_b", "var_b") and engine == "exact":
+                if name in ("mean_b", "var_b") and (engine == "exact" or known[part.at[0]]):
                     continue
                 target = table[name].values.reshape(*table[name].shape[:2], len(members[0]), len(counts), -1)
                 target[part.at[0], part.at[1], part.members, part.columns, part.at[2]] = values
@@ -128,7 +127,6 @@ def sweep(
             if finished is not None:
                 finished(table)
 
-    assert shape == table.p_s.shape[2:4]
     if engine == "exact":
         _all_cores(parts, keep)
     else:
@@ -244,8 +242,8 @@ def _empty(places, families, epsilons, deltas, counts, powers) -> xarray.Dataset
     return table
 
 
-def _describe(table: xarray.Dataset, i: int, space: MetricSpace, epsilons: np.ndarray, counts, replace: bool) -> None:
-    """What the space alone decides: moments of its balls, and how often items tie."""
+def _describe(table: xarray.Dataset, i: int, space: MetricSpace, epsilons: np.ndarray, counts, replace: bool) -> bool:
+    """What the space alone decides: moments of its balls, and how often items tie. Are the moments known?"""
     moments = _moments(space, epsilons, replace)
     if moments is not None:
         for name, values in zip(("mean_b", "var_b"), moments, strict=True):
@@ -256,6 +254,7 @@ def _describe(table: xarray.Dataset, i: int, space: MetricSpace, epsilons: np.nd
             table.tie_rate.values[i, j] = 0.0
         elif space.size is not None and not (n > 2 and enumeration.unequal(space) and not replace):
             table.tie_rate.values[i, j] = enumeration.tie_rate(space, n=n, replace=replace)
+    return moments is not None
 
 
 def _moments(space: MetricSpace, epsilons: np.ndarray, replace: bool) -> tuple[np.ndarray, np.ndarray] | None:
@@ -272,6 +271,7 @@ def _moments(space: MetricSpace, epsilons: np.ndarray, replace: bool) -> tuple[n
 def _by_label(spaces: Any) -> dict[str, MetricSpace]:
     if isinstance(spaces, dict):
         return spaces
+    spaces = [registered(space) if isinstance(space, str) else space for space in _several(spaces)]
     found = {space.label: space for space in _several(spaces)}
     if len(found) < len(_several(spaces)):
         raise ValueError(f"spaces must have different labels; got {[s.label for s in spaces]} (give a dict of them)")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from semres_jax import frontier, laws, spaces
-from semres_jax.laws import closed_form, enumeration, quadrature
+from semres_jax.laws import _integrals, closed_form, enumeration
 from semres_jax.similarity import Constant, Exponential, Linear, PowerLaw, Tabulated
 
 EXACT = 1e-10
@@ -147,7 +147,7 @@ def test_other_numbers_compile_nothing(caplog):
     """Other values, another size of the grid and another number of floors; the programs are those of the first."""
     circle = spaces.Circle()
     frontier.sweep(circle, [Constant, Linear], [2, 3], epsilon=EPSILON, delta=DELTA)
-    programs = quadrature._any._cache_size()
+    programs = _integrals.luce._cache_size()
     jax.config.update("jax_log_compiles", True)
     try:
         with caplog.at_level(logging.WARNING):
@@ -160,7 +160,7 @@ def test_other_numbers_compile_nothing(caplog):
         jax.config.update("jax_log_compiles", False)
     assert [m for m in caplog.messages if m.startswith("Compiling")] == []
     frontier.sweep(circle, Linear, [2, 3], epsilon=np.linspace(0.01, 0.3, 20), delta=[0.05, 0.2, 0.4])
-    assert quadrature._any._cache_size() == programs
+    assert _integrals.luce._cache_size() == programs
 
 
 def test_finished_sees_the_table_grow():
