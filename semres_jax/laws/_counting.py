@@ -17,8 +17,8 @@ from semres_jax.spaces._base import MetricSpace
 
 # Numbers in one batch of laws: k along one axis, the number of items inside along the other.
 _BATCH = 2**20
-# Distances that a thread counts at once: they stay in its cache.
-_AT_ONCE = 2**15
+# Side of the square of distances that a thread counts at once: it stays in its cache.
+_TILE = 256
 
 
 def distinct_values(values: Any) -> tuple[Any, np.ndarray]:
@@ -33,18 +33,43 @@ def counts(distances: Any, epsilons: Any) -> Any:
     table, known = concrete(distances), concrete(epsilons)
     if table is None or known is None:
         return _compared(jnp.asarray(distances), jnp.asarray(epsilons))
+    reached = _lookup(known)
+    # NumPy does all of this without the GIL.
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        if reached is not None:
+            return _by_tiles(table, reached, known.size + 1, pool)
+        rows = np.array_split(table, -(-table.size // _TILE**2))
+        found = pool.map(lambda some: [row.searchsorted(known, side="right") for row in np.sort(some, axis=1)], rows)
+        return np.concatenate(list(found))
 
-    def search(rows: np.ndarray) -> np.ndarray:
-        return np.stack([row.searchsorted(known, side="right") for row in np.sort(rows, axis=1)])
 
-    count = _lookup(known) or search
-    blocks = np.array_split(table, -(-table.size // _AT_ONCE))
-    with ThreadPoolExecutor(min(len(blocks), os.cpu_count() or 1)) as pool:  # NumPy does all this without the GIL
-        return np.concatenate(list(pool.map(count, blocks)))
+def _by_tiles(table: np.ndarray, reached: Callable[[np.ndarray], np.ndarray], width: int, pool: Any) -> np.ndarray:
+    """`counts` by half of the table, which is symmetric: what a tile says of its rows and of its columns."""
+    starts = range(0, len(table), _TILE)
+    row = width * np.arange(_TILE)
+
+    def histogram(places: np.ndarray, points: int) -> np.ndarray:
+        return np.bincount(places.ravel(), minlength=width * points).reshape(points, width)
+
+    def tile(corner: tuple[int, int]) -> tuple[np.ndarray, np.ndarray | None]:
+        i, j = corner
+        passed = reached(table[i : i + _TILE, j : j + _TILE])
+        height, across = passed.shape
+        columns = None if i == j else histogram(passed + row[None, :across], across)
+        passed += row[:height, None]
+        return histogram(passed, height), columns
+
+    corners = [(i, j) for i in starts for j in starts if i <= j]
+    each = np.zeros((len(table), width), np.intp)
+    for (i, j), (rows, columns) in zip(corners, pool.map(tile, corners), strict=True):
+        each[i : i + _TILE] += rows
+        if columns is not None:
+            each[j : j + _TILE] += columns
+    return np.cumsum(each[:, :-1], axis=1)
 
 
 def _lookup(epsilons: np.ndarray) -> Callable[[np.ndarray], np.ndarray] | None:
-    """`counts` of some rows by a table of buckets of distances; None where two epsilons share a bucket.
+    """How many of the epsilons each distance is beyond, by a table of buckets; None where two epsilons share one.
 
     Faster than a sort, and as exact: d * scale, rounded, never falls as d grows, so that a distance has passed all
     epsilons of lower buckets and none of higher ones, and is compared with the one of its own.
@@ -57,19 +82,19 @@ def _lookup(epsilons: np.ndarray) -> Callable[[np.ndarray], np.ndarray] | None:
     else:
         return None
     passed = bucket.searchsorted(np.arange(buckets + 2))
-    bounds, width = np.append(epsilons, np.inf), epsilons.size + 1
+    bound = np.append(epsilons, np.inf)[passed]
 
-    def count(rows: np.ndarray) -> np.ndarray:
+    def reached(some: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):  # an infinite place is beyond all buckets, as it should be
-            place = rows * scale
+            place = some * scale
         np.minimum(place, buckets + 1, out=place)
-        reached = passed.take(place.astype(np.intp), mode="clip")
-        reached += rows > bounds.take(reached, mode="clip")
-        reached += width * np.arange(len(rows))[:, None]
-        each = np.bincount(reached.ravel(), minlength=width * len(rows)).reshape(-1, width)
-        return np.cumsum(each[:, :-1], axis=1)
+        own = place.astype(np.intp)
+        beyond = some > bound.take(own, mode="clip", out=place)
+        found = passed.take(own, mode="clip")
+        found += beyond
+        return found
 
-    return count
+    return reached
 
 
 @jax.jit
