@@ -41,6 +41,8 @@ _BY_PRODUCTS = 65
 _END = math.log(40.0)
 # Kinks of a similarity at which panels of probes are split; finer tables are smooth enough.
 _MOST_SPLITS = 4
+# Nats after which a smooth similarity has as good as ended, and how far that is looked for in an unbounded space.
+_ENDED, _FAR = 4.0, 64.0
 
 
 class Rule(NamedTuple):
@@ -62,7 +64,7 @@ def luce(
     space: MetricSpace, members: Similarity, exponent: Array, *, ns: tuple[int, ...], rule: Rule
 ) -> tuple[Accuracy, Array]:
     """(members, ns) accuracies, and whether each member falls deeper than `rule.depth`."""
-    count = probe_count(space, len(_splits(members)), rule.probe_step)
+    count = probe_count(space, max(1, len(_splits(members))), rule.probe_step)
     size = members.shape[0]
     together = min(size, max(1, _NUMBERS // (count * _window(rule, ns) * rule.nodes)))
     # Whole batches: `lax.map` would compile what is left over a second time.
@@ -73,9 +75,27 @@ def luce(
 
 
 def _splits(similarity: Similarity) -> tuple[Any, ...]:
-    """Where panels of probes are split."""
+    """Kinks at which panels of probes are split."""
     kinks = tuple(similarity.kinks())
     return kinks if len(kinks) <= _MOST_SPLITS else ()
+
+
+def _reach(space: MetricSpace, log_g: Callable[[Array], Array], dtype: Any) -> Array:
+    """The distance at which a smooth similarity has as good as ended.
+
+    Probes closer than that to an edge see it, others don't: panels of probes are split there, too.
+    """
+    diameter = space.diameter
+    farthest = jnp.asarray(diameter if isinstance(diameter, jax.Array) or math.isfinite(diameter) else _FAR, dtype)
+
+    def halve(_: Any, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+        low, high = ends
+        middle = (low + high) / 2
+        beyond = -log_g(farthest * jnp.exp2(middle)) > _ENDED
+        return jnp.where(beyond, low, middle), jnp.where(beyond, middle, high)
+
+    ends = jax.lax.fori_loop(0, 20, halve, (jnp.asarray(-60.0, dtype), jnp.asarray(0.0, dtype)))
+    return jax.lax.stop_gradient(farthest * jnp.exp2(ends[1]))
 
 
 def _window(rule: Rule, ns: tuple[int, ...]) -> int:
@@ -88,14 +108,16 @@ def _member(
 ) -> tuple[Accuracy, Array]:
     """(ns,): the averages over probes of the integrals over distances and s; and whether g falls too deep for them."""
     dtype = exponent.dtype
-    v, weights = probe_nodes(space, _splits(similarity), dtype, rule.probe_step)
-    probes = space.probe(v)
-    own = jnp.stack(space.radius_kinks(probes), axis=-1).astype(dtype)  # (q, kinks)
-    most = max(ns)
 
     def log_g(r: Array) -> Array:
         some = exponent > 0  # 0^0 = 1
         return jnp.where(some, jnp.where(some, exponent, 1.0) * similarity.log(r), 0.0)
+
+    splits = _splits(similarity) or (_reach(space, log_g, dtype),)
+    v, weights = probe_nodes(space, splits, dtype, rule.probe_step)
+    probes = space.probe(v)
+    own = jnp.stack(space.radius_kinks(probes), axis=-1).astype(dtype)  # (q, kinks)
+    most = max(ns)
 
     def ball(r: Array) -> Array:  # of every probe, for (q, radii)
         return jax.vmap(lambda p, x: space.ball_measure(jax.tree.map(lambda c: c[None], p), x))(probes, r)

@@ -161,7 +161,7 @@ def integrate(space: MetricSpace, similarity: Similarity, *, n: int = 2, exponen
     p_I = <∫ 1/(1 + g)>. Source: new, of this project.
 
     Runs in the dtype of the similarity (meant for float64); can be jitted, vmapped, and differentiated in epsilon and
-    delta. On homogeneous spaces a few nodes a panel leave errors of 1e-12; over probes about the same, but 1e-6 where
+    delta. Errors are about 1e-12 on homogeneous spaces and below 1e-9 on others (1e-8 at n = 1,000), but larger where
     two features each have an edge (products of two intervals).
 
     Args:
