@@ -14,7 +14,7 @@ from semres_jax.cli._common import (
     _option,
     checking_input,
     count,
-    number,
+    grid,
     progress_bar,
     say_json,
 )
@@ -26,25 +26,14 @@ _WIDE = 200
 
 
 def read_weights(text: str) -> tuple[float, ...]:
-    """Weights as a count, as first:last:count, or as a list.
+    """Weights as a grid or a list, or as a count of equal steps from 0 to 1.
 
     Example:
         >>> from semres_jax.cli import optimal
         >>> optimal.read_weights("3"), optimal.read_weights("0.5:1:2"), optimal.read_weights("0.1,0.7")
         ((0.0, 0.5, 1.0), (0.5, 1.0), (0.1, 0.7))
     """
-    words = text.split(":")
-    if len(words) == 3:
-        first, last, many = number(words[0]), number(words[1]), count(words[2])
-    elif "," not in text and text.strip().isdigit() and count(text) > 1:
-        first, last, many = 0.0, 1.0, count(text)
-    elif len(words) == 1:
-        return tuple(number(word) for word in text.split(",") if word.strip())
-    else:
-        raise ValueError(f"{text!r} is no count such as 21, no 0:1:21 (first, last, how many) and no list such as 0,1")
-    if many < 2:
-        raise ValueError(f"there must be at least 2 weights from {first:g} to {last:g}; got {many}")
-    return tuple(first + (last - first) * i / (many - 1) for i in range(many))
+    return grid(f"0:1:{text}" if text.strip().isdigit() and count(text) > 1 else text)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,13 +16,12 @@ from semres_jax.laws import closed_form
 FAMILIES = ("constant", "linear", "exponential")
 # Points of a family's front, cells of u and of φ for each point, places u where the best h is told.
 _REACHES, _CELLS, _PLACES = 81, 500, 501
-_ZOOMS = 12
 
 
 def best_constant(delta: ArrayLike, *, n: int = 2) -> tuple[float, float]:
     """The ball measure b at which the constant similarity generalizes best on a homogeneous space, and its p_S there.
 
-    For n = 2, b = 1/2 and p_S = 1/2 + (1 - Δ) / (4 (1 + Δ)); else by repeatedly narrowing a grid of b.
+    For n = 2, b = 1/2 and p_S = 1/2 + (1 - Δ) / (4 (1 + Δ)); else b is `laws.optimal_ball_measure`.
     Source: theorems 2 and 3 of Nurisso et al., arXiv 2506.14797.
 
     Args:
@@ -43,14 +42,9 @@ def best_constant(delta: ArrayLike, *, n: int = 2) -> tuple[float, float]:
     program = asked(delta, 1.0, n, None)
     if program.n == 2:
         return 0.5, 0.5 + (1 - program.delta) / (4 * (1 + program.delta))
-    low, high, best = 0.0, 1.0, (0.5, 0.0)
+    b = closed_form.optimal_ball_measure(program.n, program.delta)
     with jax.enable_x64(True):
-        for _ in range(_ZOOMS):
-            b = np.linspace(low, high, 33)
-            p_s = np.asarray(closed_form.constant(b, n=program.n, delta=program.delta).p_s)
-            top = int(p_s.argmax())
-            low, high, best = b[max(top - 1, 0)], b[min(top + 1, 32)], (float(b[top]), float(p_s[top]))
-    return best
+        return b, float(closed_form.constant(b, n=program.n, delta=program.delta).p_s)
 
 
 def optimal_table(
