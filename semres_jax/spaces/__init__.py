@@ -9,6 +9,7 @@ from semres_jax.spaces.ball import Ball as Ball
 from semres_jax.spaces.circle import Circle as Circle
 from semres_jax.spaces.finite import Finite as Finite
 from semres_jax.spaces.gaussian import Gaussian as Gaussian
+from semres_jax.spaces.grids import grid as grid
 from semres_jax.spaces.hamming import Hamming as Hamming
 from semres_jax.spaces.hyperbolic import Hyperbolic as Hyperbolic
 from semres_jax.spaces.interval import Interval as Interval

@@ -1,0 +1,226 @@
+"""Finite spaces, exactly, for strengths that are no function of distance: learned, measured, written in a table.
+
+A trial is right when the nearest item wins, and strengths decide who wins: the two meet here without a similarity in
+between. Everything is a pure function of the table of strengths, so it runs inside jitted training loops.
+"""
+
+import functools
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from semres_jax._checks import concrete, require_count
+from semres_jax._pytrees import pytree, static
+from semres_jax._types import Accuracy, Array, ArrayLike
+from semres_jax.laws._reciprocal import ZERO, decays, sum_over_nodes
+from semres_jax.laws.enumeration import require_distinct, unequal
+from semres_jax.spaces._base import MetricSpace
+
+
+@pytree
+class Ranking:
+    """The others of each probe in the order of their distance, farthest first.
+
+    Args:
+        order: (N, N - 1) indices of the others.
+        group: (N, N - 1) number of the group of equally far others that each belongs to, from 0.
+        ties: size of the largest group.
+    """
+
+    order: Any
+    group: Any
+    ties: int = static()
+
+
+def ranking(space: MetricSpace) -> Ranking:
+    """How the stimuli of a finite space rank by distance from each of them; distances are compared exactly.
+
+    Raises:
+        ValueError: no known table of distances; unequal weights.
+
+    Example:
+        >>> from semres_jax import spaces
+        >>> from semres_jax.laws import tables
+        >>> ranks = tables.ranking(spaces.Finite([[0, 1, 1], [1, 0, 2], [1, 2, 0]]))
+        >>> ranks.order[1].tolist(), ranks.group[0].tolist(), ranks.ties
+        ([2, 0], [0, 0], 2)
+    """
+    table = concrete(getattr(space, "distances", None))
+    if table is None:
+        raise ValueError(f"{space.label} has no known table of distances to rank")
+    if unequal(space):
+        raise ValueError(f"stimuli must be equally likely; {space.label} has unequal weights")
+    size = len(table)
+    far = np.where(np.eye(size, dtype=bool), -np.inf, table)  # the probe itself comes last
+    order = np.argsort(-far, axis=1, kind="stable")[:, :-1]
+    d = np.take_along_axis(table, order, axis=1)
+    group = np.zeros(d.shape, np.int64)
+    group[:, 1:] = np.cumsum(d[:, 1:] != d[:, :-1], axis=1)
+    largest = max((int(np.bincount(row).max()) for row in group), default=1)
+    return Ranking(order.astype(np.int32), group.astype(np.int32), largest)
+
+
+def accuracy(space: MetricSpace, strengths: ArrayLike, *, n: int = 2) -> Accuracy:
+    """Accuracies on a finite space with any table of strengths: exact sums over all probes and n distinct items.
+
+        p_S = <Σ_{i in T} h_pi / |T| / Σ_i h_pi>, T the items nearest to p;   p_I = <h_pp / (h_pp + Σ_i h_pi)>
+
+    with n items in the first average and n - 1 in the second; 1/n where all strengths are 0. Ties in distance share
+    the right answer. A similarity's own table, h = g(d)^a, gives `enumeration.accuracy`. Source: new, of this project.
+
+    Args:
+        space: finite, of equally likely stimuli.
+        strengths: (..., N, N), at least 0; row p holds those of all stimuli when p is the probe. The scale of a row
+            doesn't matter.
+        n: number of items.
+
+    Returns:
+        Accuracy of shape (...), in the dtype of `strengths`.
+
+    Raises:
+        ValueError: strengths negative, not finite or of another shape; too few stimuli; unequal weights.
+
+    Example:
+        >>> import numpy as np
+        >>> from semres_jax import spaces
+        >>> from semres_jax.laws import tables
+        >>> line = spaces.Finite([[0, 1, 2], [1, 0, 1], [2, 1, 0]])
+        >>> [round(float(p), 4) for p in tables.accuracy(line, np.exp(-np.asarray(line.distances)))]
+        [0.654, 0.781]
+    """
+    n = require_count("n", n, 2, " (the probe needs items to choose from)")
+    require_distinct(space, n)
+    ranks = ranking(space)
+    known = concrete(strengths)
+    shape = np.shape(strengths)
+    if shape[-2:] != (len(ranks.order),) * 2:
+        raise ValueError(f"strengths must be {len(ranks.order)} by {len(ranks.order)}, as the distances; got {shape}")
+    if known is not None and not (np.isfinite(known) & (known >= 0)).all():
+        bad = known[~(np.isfinite(known) & (known >= 0))][0]
+        raise ValueError(f"strengths must be finite and at least 0; got {bad:g}")
+    tables = jnp.asarray(strengths, jnp.result_type(0.0, strengths)).reshape(-1, *shape[-2:])
+    p_s, p_i = _many(tables, ranks, n)
+    return Accuracy(p_s.reshape(shape[:-2]), p_i.reshape(shape[:-2]))
+
+
+@functools.partial(jax.jit, static_argnames="n")
+def _many(tables: Array, ranks: Ranking, n: int) -> Accuracy:
+    return jax.lax.map(lambda table: Accuracy(*(jnp.mean(p) for p in by_probe(table, ranks, (n,)))), tables)
+
+
+def by_probe(strengths: Array, ranks: Ranking, ns: tuple[int, ...]) -> Accuracy:
+    """`accuracy` of one table for several n at once, before the average over probes.
+
+    For n = 2 a sum over pairs. Else 1/x = ∫ e^{-xs} ds turns sets into products: elementary symmetric polynomials of
+    e^{-sh}, grown item by item, farthest first. Of a set's nearest items that tie, the right one is that with the
+    smallest of independent uniform marks v; given v the others of its group count with probability 1 - v, and the
+    polynomial in v is integrated by as many Gauss nodes as it takes. All terms are positive: nothing cancels.
+
+    Args:
+        strengths: (N, N), real.
+        ranks: of the space.
+        ns: numbers of items, each from 2 to N - 1; static.
+
+    Returns:
+        Accuracy of shape (len(ns), N), with a relative error of 1e-13 in float64.
+    """
+    h = jnp.take_along_axis(strengths, jnp.asarray(ranks.order), axis=1)
+    own = jnp.diagonal(strengths)
+    more = [n for n in ns if n > 2]
+    found = {2: _pairs(h, own, jnp.asarray(ranks.group))} if 2 in ns else {}
+    if more:
+        found |= dict(zip(more, _sets(h, own, jnp.asarray(ranks.group), ranks.ties, tuple(more)), strict=True))
+    return Accuracy(*(jnp.stack([found[n][part] for n in ns]) for part in range(2)))
+
+
+def _pairs(h: Array, own: Array, group: Array) -> tuple[Array, Array]:
+    """(N,) accuracies of each probe, n = 2, for strengths of the others, farthest first."""
+    others = h.shape[1]
+    total = h[:, :, None] + h[:, None, :]
+    nearer = jnp.where(total > 0, h[:, None, :] / jnp.where(total > 0, total, 1.0), 0.5)
+    share = jnp.where(group[:, :, None] == group[:, None, :], 0.5, nearer)
+    later = np.triu(np.ones((others, others), bool), 1)
+    p_s = jnp.sum(jnp.where(later[None], share, 0.0), axis=(1, 2)) / math.comb(others, 2)
+    both = own[:, None] + h
+    p_i = jnp.where(both > 0, own[:, None] / jnp.where(both > 0, both, 1.0), 0.5)
+    return p_s, jnp.mean(p_i, axis=1)
+
+
+def _sets(h: Array, own: Array, group: Array, ties: int, ns: tuple[int, ...]) -> list[tuple[Array, Array]]:
+    """(N,) accuracies of each probe for each n."""
+    others, most = h.shape[1], max(ns)
+    # Marks v of the right one among equals, and their weights; degree of the polynomial: equals that may come along.
+    degree = min(ties, most) - 1
+    x, w = np.polynomial.legendre.leggauss(degree // 2 + 1)
+    keep, weight = (jnp.asarray(y, h.dtype)[:, None, None, None] for y in ((1 - x) / 2, w / 2))
+    # Strengths relative to the strongest of the probe's row, itself included, in logarithms.
+    top = jnp.maximum(jnp.max(h, axis=1), own)
+    top = jnp.where(top > 0, top, 1.0)
+    logs, own_log = (_logs(y, z) for y, z in ((h, top[:, None]), (own, top)))
+    lowest = jnp.minimum(jnp.min(jnp.where(logs == ZERO, 0.0, logs)), jnp.min(jnp.where(own_log == ZERO, 0.0, own_log)))
+    opens = jnp.concatenate([jnp.ones_like(group[:, :1]), jnp.diff(group, axis=1)], axis=1)
+    closes = jnp.concatenate([opens[:, 1:], jnp.ones_like(group[:, :1])], axis=1)
+    # e^{-sh} carries a factor c, so that the polynomials neither overflow nor vanish.
+    c = most / others
+
+    def walk(factors: Any, count: int) -> tuple[Array, Array]:
+        """(N, most, count) sums over sets of the right one's credit times the factors of all, and of factors alone."""
+        shape = (h.shape[0], most, count)
+
+        def add(a: Array, e: Array) -> Array:
+            return a.at[..., 1:, :].add(e * a[..., :-1, :])
+
+        def step(state: Any, item: Any) -> tuple[Any, None]:
+            a, with_equals, right, credit = state
+            log, first, last = item
+            e, mine = (y[:, None, :] for y in factors(log))
+            first, last = (y[:, None, None] > 0 for y in (first, last))
+            # A group starts from all that is farther; `right` has the sets in which one of the group is the right one.
+            with_equals = jnp.where(first[None], a[None], with_equals)
+            right = jnp.where(first[None], 0.0, right)
+            right = add(right, keep * e[None]) + mine[None] * with_equals
+            with_equals = add(with_equals, keep * e[None])
+            credit = credit + jnp.where(last, jnp.sum(weight * right, axis=0), 0.0)
+            return (add(a, e), with_equals, right, credit), None
+
+        one = jnp.zeros(shape, h.dtype).at[:, 0].set(1.0)
+        many = jnp.broadcast_to(one, (keep.shape[0], *shape))
+        items = (logs.T, opens.T, closes.T)
+        (a, _, _, credit), _ = jax.lax.scan(step, (one, many, jnp.zeros_like(many), jnp.zeros_like(one)), items)
+        return credit, a
+
+    def chunk(log_s: Array, ratio: Array) -> tuple[Array, Array]:
+        def factors(log: Array) -> tuple[Array, Array]:
+            sh, e = decays(log, log_s)
+            return c * e, ratio[None] * sh * e
+
+        credit, a = walk(factors, log_s.size)
+        sh, e = decays(own_log, log_s)
+        return jnp.sum(credit, axis=-1), jnp.sum((ratio[None] * sh * e)[:, None, :] * a, axis=-1)
+
+    p_s, p_i = sum_over_nodes(chunk, most, lowest)
+
+    # Where all strengths are 0 the credit is 1/n: a node at infinity, where only factors of 0 are left.
+    def silent(log: Array) -> tuple[Array, Array]:
+        left = jnp.where(log == ZERO, 1.0, 0.0).astype(h.dtype)[:, None]
+        return c * left, left
+
+    credit, a = (y[..., 0] for y in walk(silent, 1))
+    mute = jnp.where(own_log == ZERO, 1.0, 0.0).astype(h.dtype)
+    found = []
+    for n in ns:
+        sets, fewer = math.comb(others, n) * c ** (n - 1), math.comb(others, n - 1) * c ** (n - 1)
+        found.append((
+            (p_s[:, n - 1] + credit[:, n - 1] / n) / sets,
+            (p_i[:, n - 1] + mute * a[:, n - 1] / n) / fewer,
+        ))  # fmt: skip
+    return found
+
+
+def _logs(value: Array, top: Array) -> Array:
+    """ln(value / top), `ZERO` for 0; its gradient is finite."""
+    positive = value > 0
+    return jnp.where(positive, jnp.log(jnp.where(positive, value, 1.0)) - jnp.log(top), ZERO)

@@ -1,0 +1,217 @@
+"""Resolution of a model's own similarity: its profile over distance, and the similarity functions that fit it."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from semres_jax._checks import concrete
+from semres_jax._types import ArrayLike
+from semres_jax.similarity import Constant, Exponential, Linear, Similarity
+from semres_jax.spaces._base import MetricSpace
+
+FAMILIES: dict[str, type[Similarity]] = {"constant": Constant, "linear": Linear, "exponential": Exponential}
+# Resolutions tried at first, from a share of the smallest distance to a multiple of the largest; then around the best.
+_COARSE, _FROM, _TO = 241, 0.125, 16.0
+_ZOOM, _ZOOMS = 17, 7
+# Numbers worked on at once.
+_BLOCK = 2**22
+
+
+class Profile(NamedTuple):
+    """Relative similarity against distance, of models of shape (...).
+
+    Attributes:
+        distance: (L,) distances that there are between different stimuli, increasing, in the unit of the space.
+        pairs: (L,) how many ordered pairs are at each.
+        mean: (..., L) mean of g(p, x) / g(p, p) over pairs.
+        variance: (..., L) variance over pairs.
+    """
+
+    distance: np.ndarray
+    pairs: np.ndarray
+    mean: np.ndarray
+    variance: np.ndarray
+
+
+class Fit(NamedTuple):
+    """A similarity function of one family fitted to a profile, for models of shape (...).
+
+    Attributes:
+        epsilon, delta: resolution, in the unit of the space, and floor.
+        epsilon_stderr, delta_stderr: standard errors; NaN for a floor at its bound of 0.
+        rss: sum over unordered pairs of squared differences.
+        aic: Akaike's information criterion, M ln(rss / M) + 6 for M unordered pairs (two numbers and the noise are
+            fitted in every family, so families rank by it as by rss; a difference of 10 is decisive).
+    """
+
+    epsilon: np.ndarray
+    delta: np.ndarray
+    epsilon_stderr: np.ndarray
+    delta_stderr: np.ndarray
+    rss: np.ndarray
+    aic: np.ndarray
+
+
+def profile(space: MetricSpace, strengths: ArrayLike) -> Profile:
+    """The profile of tables of similarities: the mean over all pairs of stimuli at each distance.
+
+    Luce's rule compares items of one probe only, so rows are taken relative to the probe's similarity to itself.
+
+    Args:
+        space: finite, with `distances`.
+        strengths: (..., N, N), positive on the diagonal; row p is of probe p.
+
+    Raises:
+        ValueError: no table of distances, strengths of another shape, a diagonal that isn't positive.
+
+    Example:
+        >>> import numpy as np
+        >>> from semres_jax import measure, spaces
+        >>> line = spaces.Finite([[0, 1, 2], [1, 0, 1], [2, 1, 0]])
+        >>> found = measure.profile(line, [[2, 1, 0], [1, 2, 1], [0, 1, 2]])
+        >>> found.distance.tolist(), found.pairs.tolist(), found.mean.tolist()
+        ([1.0, 2.0], [4, 2], [0.5, 0.0])
+    """
+    table, strengths = _tables(space, strengths)
+    own = np.diagonal(strengths, axis1=-2, axis2=-1)
+    if not (own > 0).all():
+        raise ValueError(f"the similarity of a stimulus to itself must be positive; got {own[~(own > 0)][0]:g}")
+    others = ~np.eye(len(table), dtype=bool)
+    order = np.argsort(table[others], kind="stable")
+    distance, first, pairs = np.unique(table[others][order], return_index=True, return_counts=True)
+    relative = (strengths / own[..., None])[..., others][..., order]
+    mean = np.add.reduceat(relative, first, axis=-1) / pairs
+    variance = np.add.reduceat(relative**2, first, axis=-1) / pairs - mean**2
+    return Profile(distance, pairs, mean, np.maximum(variance, 0.0))
+
+
+def fit(found: Profile, family: str) -> Fit:
+    """Least squares over all pairs: which resolution and floor make a family's g(d) closest to a profile.
+
+    Minimises Σ (g(p, x)/g(p, p) - Δ - (1 - Δ) g0(d(p, x); ε))² over ε >= 0 and Δ in [0, 1]. For given ε the best Δ is a
+    quotient of sums; ε is searched on a grid that is narrowed around the best. Standard errors take unordered pairs for
+    independent and equally noisy; they are not those over repeated trainings. A constant similarity has the same fit
+    for every ε between two distances: the middle is given, with the standard deviation of a uniform distribution there.
+
+    Args:
+        found: profiles of shape (..., L).
+        family: "constant", "linear" or "exponential".
+
+    Returns:
+        `Fit` of shape (...).
+
+    Raises:
+        ValueError: unknown family.
+
+    Example:
+        >>> import numpy as np
+        >>> from semres_jax import Linear, measure, spaces
+        >>> ring = spaces.Finite.from_points(np.linspace(0, 1, 20))
+        >>> profile = measure.profile(ring, Linear(0.4, 0.1)(ring.distances))
+        >>> best = measure.fit(profile, "linear")
+        >>> round(float(best.epsilon), 6), round(float(best.delta), 6)
+        (0.4, 0.1)
+    """
+    if family not in FAMILIES:
+        raise ValueError(f"family must be one of {', '.join(FAMILIES)}; got {family!r}")
+    shape, levels = found.mean.shape[:-1], found.distance.size
+    mean, variance = found.mean.reshape(-1, levels), found.variance.reshape(-1, levels)
+    rows = max(1, _BLOCK // (_COARSE * levels))
+    parts = [
+        _fitted(found.distance, found.pairs / 2, mean[i : i + rows], variance[i : i + rows], family)
+        for i in range(0, len(mean), rows)
+    ]
+    return Fit(*(np.concatenate(column).reshape(shape) for column in zip(*parts, strict=True)))
+
+
+def reach(strengths: ArrayLike, above: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance over probes of the share of other stimuli with a similarity above a value.
+
+    It is the ball measure b of a similarity that ends somewhere: for the constant and the linear one, b(ε).
+
+    Args:
+        strengths: (..., N, N); row p is of probe p.
+        above: what a similarity must exceed to count.
+
+    Returns:
+        (mean, variance), of shape (...).
+
+    Example:
+        >>> from semres_jax import measure
+        >>> mean, variance = measure.reach([[1.0, 0.5, 0.0], [0.5, 1.0, 0.2], [0.0, 0.2, 1.0]])
+        >>> round(float(mean), 4), round(float(variance), 4)
+        (0.6667, 0.0556)
+    """
+    table = np.asarray(strengths)
+    size = table.shape[-1]
+    seen = (table > above) & ~np.eye(size, dtype=bool)
+    share = seen.sum(-1) / (size - 1)
+    return share.mean(-1), share.var(-1)
+
+
+def _tables(space: MetricSpace, strengths: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    table = concrete(getattr(space, "distances", None))
+    if table is None:
+        raise ValueError(f"{space.label} has no known table of distances")
+    strengths = np.asarray(strengths, np.float64)
+    if strengths.shape[-2:] != table.shape:
+        raise ValueError(f"strengths must be {len(table)} by {len(table)}, as the distances; got {strengths.shape}")
+    return np.asarray(table, np.float64), strengths
+
+
+def _unfloored(family: str, d: np.ndarray, epsilon: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """g0(d) and its slope in epsilon, (..., L) for (...,) resolutions above 0."""
+    x = d / epsilon[..., None]
+    if family == "linear":
+        return np.maximum(0.0, 1.0 - x), np.where(x < 1, x, 0.0) / epsilon[..., None]
+    g = np.exp(-x)
+    return g, g * x / epsilon[..., None]
+
+
+def _best_floor(g: np.ndarray, mean: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The floor in [0, 1] that is best for each unfloored profile g, and the sum of squares of means it leaves."""
+    below = np.sum(weight * (1 - g) ** 2, axis=-1)
+    raw = np.sum(weight * (mean - g) * (1 - g), axis=-1) / np.where(below > 0, below, 1.0)
+    delta = np.clip(raw, 0.0, 1.0)
+    return delta, np.sum(weight * (mean - g - delta[..., None] * (1 - g)) ** 2, axis=-1)
+
+
+def _fitted(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, variance: np.ndarray, family: str) -> Fit:
+    """(B,) fits to (B, L) profiles; weight: unordered pairs at each distance."""
+    rows = np.arange(len(mean))
+    if family == "constant":
+        # k distances inside: epsilon is halfway to the next.
+        edges = np.concatenate([[0.0], d])
+        middles = np.append((edges[1:] + edges[:-1]) / 2, d[-1])
+        steps = np.tril(np.ones((d.size + 1, d.size)), -1)
+        best = _best_floor(steps[None], mean[:, None], weight)[1].argmin(axis=1)
+        epsilon, g, slope = middles[best], steps[best], np.zeros((len(mean), d.size))
+        spread = np.append(np.diff(edges), 0.0)[best] / np.sqrt(12)
+    else:
+        grid = np.geomspace(_FROM * d[0], _TO * d[-1], _COARSE)
+        left = _best_floor(_unfloored(family, d, grid)[0][None], mean[:, None], weight)[1]
+        epsilon, ratio = grid[left.argmin(axis=1)], grid[1] / grid[0]
+        for _ in range(_ZOOMS):
+            tried = epsilon[:, None] * ratio ** np.linspace(-1, 1, _ZOOM)
+            left = _best_floor(_unfloored(family, d, tried)[0], mean[:, None], weight)[1]
+            epsilon = tried[rows, left.argmin(axis=1)]
+            ratio = ratio ** (2 / (_ZOOM - 1))
+        g, slope = _unfloored(family, d, epsilon)
+        spread = None
+    delta, rest = _best_floor(g, mean, weight)
+    pairs = float(weight.sum())
+    rss = rest + np.sum(weight * variance, axis=-1)
+    noise = rss / max(pairs - 2, 1)
+    by_epsilon, by_delta = (1 - delta)[:, None] * slope, 1 - g
+    one, cross, two = (np.sum(weight * x, axis=-1) for x in (by_epsilon**2, by_epsilon * by_delta, by_delta**2))
+    free = delta > 0
+    one, two, cross = (np.where(x > 0, x, np.nan) for x in (one, two, cross))
+    if spread is None:
+        determinant = one * two - cross**2
+        determinant = np.where(determinant > 0, determinant, np.nan)
+        spread = np.sqrt(noise * np.where(free, two / determinant, 1 / one))
+        floor_error = np.sqrt(noise * one / determinant)
+    else:
+        floor_error = np.sqrt(noise / two)
+    aic = pairs * np.log(np.maximum(rss, np.finfo(float).tiny) / pairs) + 6
+    return Fit(epsilon, delta, spread, np.where(free, floor_error, np.nan), rss, aic)

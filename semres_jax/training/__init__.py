@@ -1,0 +1,1 @@
+"""Training inside jitted loops, with checkpoints: `toy`."""

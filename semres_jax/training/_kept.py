@@ -1,0 +1,66 @@
+"""What of a toy training goes into its checkpoints, and what has to be the same to go on from one."""
+
+import dataclasses
+import hashlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from semres_jax.spaces._base import MetricSpace
+from semres_jax.training._settings import Design, Hyper
+
+
+def settings(space: MetricSpace, design: Design, hyper: Hyper, seed: int, runs: int) -> dict[str, Any]:
+    """What has to be the same when a run is resumed."""
+    table = np.ascontiguousarray(np.asarray(getattr(space, "distances"), np.float64))  # noqa: B009
+    told = {"space": space.label, "distances": hashlib.sha256(table.tobytes()).hexdigest()[:16]}
+    numbers = {
+        field.name: np.asarray(getattr(hyper, field.name)).tolist()
+        for field in dataclasses.fields(hyper)  # pyright: ignore[reportArgumentType]
+    }
+    return told | dataclasses.asdict(design) | numbers | {"seed": seed, "runs": runs}
+
+
+class Kept:
+    """Checkpoints of a training, or nothing where no folder is given."""
+
+    def __init__(self, folder: Any, settings: dict[str, Any], resume: bool, recorded: np.ndarray):
+        self.folder, self._recorded, self._store = folder, recorded, None
+        if folder is not None:
+            from semres_jax.training.checkpoints import Checkpoints
+
+            self._store = Checkpoints(folder, settings, resume=resume)
+
+    def save(self, state: Any, found: list[Any]) -> None:
+        if self._store is not None:
+            content = {
+                "state": jax.tree.leaves(state),
+                "steps": self._recorded[: len(found)],
+                "scores": [np.stack(column) for column in zip(*found, strict=True)],
+            }
+            self._store.save(int(state.step), content)
+
+    def restore(self, state: Any) -> tuple[Any, list[Any]]:
+        """The newest checkpoint, or the state given and no scores."""
+        if self._store is None or self._store.latest() is None:
+            return state, []
+        content = self._store.restore()
+        leaves = [jnp.asarray(x) for x in content["state"]]
+        state = jax.tree.unflatten(jax.tree.structure(state), leaves)
+        there, now = np.asarray(content["steps"]).tolist(), int(state.step)
+        wanted = [int(step) for step in self._recorded if step <= now]
+        missing = [step for step in wanted if step not in there]
+        if missing or now > self._recorded[-1]:
+            what = f"is at step {now}, past the last one asked for" if not missing else f"has no record of {missing[0]}"
+            raise ValueError(
+                f"can't resume: the checkpoint in {str(self.folder)!r} {what} (give the steps and records that it was "
+                "made with, or leave out resume)"
+            )
+        columns = [np.asarray(x) for x in content["scores"]]
+        return state, [tuple(column[there.index(step)] for column in columns) for step in wanted]
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.__exit__()

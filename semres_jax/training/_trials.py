@@ -1,0 +1,97 @@
+"""Trials of the toy network: which stimuli meet, and which item is right."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from semres_jax._types import Array
+from semres_jax.montecarlo.uniforms import BLOCK, pcg4d
+
+# Sums of distances over slots are equal when they differ by less than this share of the diameter (float32 sums).
+_SAME = 1e-5
+
+
+class Trials(NamedTuple):
+    """A batch: (S, B) probes, (S, B, n) items, all stimuli of a trial different within a slot."""
+
+    probe: Array
+    items: Array
+
+
+def draw(seed: Array, number: Array, *, stimuli: int, slots: int, batch: int, items: int) -> Trials:
+    """Batch `number` of a stream: every set of distinct stimuli equally likely (to 2^-32 N), without sorting.
+
+    The probe is any stimulus; the items are a random set of the others by Floyd's algorithm (Bentley and Floyd, CACM
+    30(9), 1987): the k-th draw is from the first N - n + k - 1 of them, and one that was drawn before is replaced by
+    the last of that range. Their order isn't random; nothing that is made of them depends on it.
+
+    Args:
+        seed: (2,) uint32.
+        number: uint32 scalar.
+        stimuli, slots, batch, items: N up to 65,536, S, B, n.
+    """
+    per_slot = items + 1
+    blocks = -(-slots * per_slot // BLOCK)
+    trial = jax.lax.iota(jnp.uint32, batch)
+    words: list[Array] = []
+    for block in range(blocks):
+        words += pcg4d(trial, number * jnp.uint32(blocks) + jnp.uint32(block), seed[0], seed[1])
+    w = jnp.stack(words[: slots * per_slot]).reshape(slots, per_slot, batch)
+    probe = _below(w[:, 0], stimuli)
+    drawn: list[Array] = []
+    for k in range(items):
+        last = stimuli - 1 - items + k
+        new = _below(w[:, 1 + k], last + 1)
+        seen = jnp.zeros(new.shape, bool)
+        for earlier in drawn:
+            seen |= earlier == new
+        drawn.append(jnp.where(seen, last, new))
+    others = jnp.stack(drawn, axis=-1)
+    return Trials(probe, others + (others >= probe[..., None]).astype(jnp.int32))
+
+
+def _below(word: Array, bound: int) -> Array:
+    """floor(word bound / 2^32) in 32-bit integers, for bound up to 2^16."""
+    high, low, many = word >> 16, word & 0xFFFF, jnp.uint32(bound)
+    return ((high * many + ((low * many) >> 16)) >> 16).astype(jnp.int32)
+
+
+def pick(tables: Array, trials: Trials, other: Any = None) -> Array:
+    """(S, B, n) entries [probe, item] of (S, N, N) tables, or (S, B) of [probe, other] for (S, B) others."""
+    size = tables.shape[-1]
+    if other is None:
+        probe, other = trials.probe[..., None], trials.items
+    else:
+        probe = trials.probe
+    # One flat gather, whose gradient is one scatter: faster than one for each slot.
+    slot = jnp.arange(tables.shape[0], dtype=jnp.int32).reshape(-1, *[1] * (other.ndim - 1))
+    return tables.reshape(-1)[(slot * size + probe) * size + other]
+
+
+def label_table(distances: np.ndarray, slots: int, label: str) -> np.ndarray:
+    """What `right_items` compares, (N, N) float32: ranks among all distances where only order counts, else distances.
+
+    Ranks are exact where float32 distances are not: ties stay ties, and near ties don't become any.
+    """
+    if slots == 1 or label in ("min", "max"):
+        return np.unique(distances, return_inverse=True)[1].reshape(distances.shape).astype(np.float32)
+    scaled = distances / distances.max()
+    return (scaled**2 if label == "l2" else scaled).astype(np.float32)
+
+
+def right_items(d: Array, label: str) -> Array:
+    """(B, n) probability of being the right one, for (S, B, n) entries of `label_table`: equal shares of ties."""
+    if d.shape[0] == 1 or label in ("min", "max"):
+        total = jnp.max(d, axis=0) if label == "max" else jnp.min(d, axis=0)
+        nearest = total == jnp.min(total, axis=-1, keepdims=True)
+    else:
+        total = jnp.sum(d, axis=0)
+        nearest = total <= jnp.min(total, axis=-1, keepdims=True) + _SAME * d.shape[0]
+    return nearest / jnp.sum(nearest, axis=-1, keepdims=True, dtype=d.dtype)
+
+
+def decide(g: Array, decision: str) -> Array:
+    """Strengths of whole items from those of their slots, along the first axis."""
+    return jnp.max(g, axis=0) if decision == "max" else jnp.sum(g, axis=0)
