@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from semres_jax._types import Accuracy, Array
-from semres_jax.laws import _panels
+from semres_jax.laws import _panels, _reciprocal
 from semres_jax.laws._probes import probe_count, probe_nodes
 from semres_jax.similarity import Similarity
 from semres_jax.spaces._base import MetricSpace
@@ -135,7 +135,7 @@ def _member(
     ends = jnp.concatenate([shared, own, _mass_radii(ball, farthest, most)], axis=-1)
     ends = jnp.sort(jnp.clip(ends, 0.0, farthest), axis=-1)
     nodes, slopes, rule_weights, tail = (jnp.asarray(x, dtype) for x in _panels.running_rule(rule.nodes))
-    log_s, steps = _panels.log_nodes(-math.log(1e6 * most), rule.step)
+    node = functools.partial(_reciprocal.node, most=most, step=rule.step)
     window = jnp.arange(_window(rule, ns))
 
     def powers(kept: Array) -> list[Array]:
@@ -150,12 +150,12 @@ def _member(
         what enters it has lost nothing yet.
         """
         first, missing = state
-        target = jnp.ceil((-highest - _NOTHING - log_s(1) + math.log(1.0 / most)) / rule.step)
+        target = jnp.ceil((-highest - _NOTHING - node(1)[0] + math.log(1.0 / most)) / rule.step)
         target = jnp.where(jnp.isfinite(target), jnp.clip(target, 0, first), first).astype(first.dtype)
         place = window[None] - (first - target)[:, None]
         moved = jnp.take_along_axis(missing, jnp.maximum(place, 0), axis=-1)
         here = target[:, None] + window[None]
-        return (target, jnp.where(place >= 0, moved, 0.0)), log_s(here), steps(here)
+        return (target, jnp.where(place >= 0, moved, 0.0)), *node(here)
 
     def at_atom(state: tuple[Array, Array], r: Array, counts: Array) -> tuple[tuple[Array, Array], Array]:
         """What the ball gains at radii r (q,), where `counts`, falls on one distance: those items tie."""
@@ -300,16 +300,12 @@ def argmax(space: MetricSpace, members: Similarity, *, ns: tuple[int, ...], rule
         tied = jax.ops.segment_sum(jnp.where(level, mass, 0.0), group, size)
         weaker = jnp.maximum(1.0 - jnp.cumsum(jax.ops.segment_sum(mass, group, size)), 0.0)
         best = tied[0]  # the group of the probe itself, at distance 0
-        first = -math.log(1e6 * max(ns))
-        log_s, steps = (
-            jnp.asarray(f(np.arange(math.ceil((_END - first) / rule.step) + 2)), dtype)
-            for f in _panels.log_nodes(first, rule.step)
-        )
-        s = jnp.exp(log_s)[:, None]
+        s, s_weights = (jnp.asarray(x, dtype) for x in _reciprocal.nodes(max(ns)))
+        s = s[:, None]
         p_s, p_i = [], []
         for n in ns:
             rest = weaker**n
-            shared = (steps * jnp.exp(log_s)) @ ((tied[None] * jnp.exp(-s) + weaker[None]) ** n - rest[None])
+            shared = s_weights @ ((tied[None] * jnp.exp(-s) + weaker[None]) ** n - rest[None])
             p_s.append(1.0 - jnp.sum((tied + weaker) ** n - rest - shared))
             some = best > 0
             b = jnp.where(some, jnp.minimum(best, 1.0), 1.0)

@@ -6,8 +6,8 @@ is derived from its definition, and proved equal, in `semres_jax.laws.symbolic`.
 
 Sums over binomial outcomes have up to n + 1 terms. They are all of the kind E[1/x] with 1 <= x <= n, and
 1/x = ∫ e^{-xs} ds = ∫ e^{-xs} s d(ln s). The trapezoid rule in ln s does this integral to 2e-16, relatively and for
-every x at once, with some hundred nodes; and E[e^{-sK}] = (1 - b + b e^{-s})^n is one power. So n = 3 and n = 10^9 cost
-about the same, and as all terms are positive nothing cancels.
+every x at once, with some hundred nodes (`_reciprocal`); and E[e^{-sK}] = (1 - b + b e^{-s})^n is one power. So n = 3
+and n = 10^9 cost about the same, and as all terms are positive nothing cancels.
 """
 
 import functools
@@ -20,6 +20,7 @@ import numpy as np
 
 from semres_jax._checks import concrete, require, require_count
 from semres_jax._types import Accuracy, Array, ArrayLike
+from semres_jax.laws._reciprocal import nodes
 
 # The best lambda in the limit of many items, and the value of both accuracies there: the root of
 # e^{-λ}(Ei(λ) - ln λ - γ) = (1 - e^{-λ})/λ. LAMBDA_SLOPE is the next term: n b*(n) = λ* + LAMBDA_SLOPE/n + O(1/n²).
@@ -29,7 +30,6 @@ LAMBDA_STAR_ACCURACY = 0.517351436894373
 LAMBDA_SLOPE = -1.41117829447654
 
 _UNIT = "a probability between 0 and 1"
-_STEP = 0.25  # in ln s: the rule's relative error is 2 |Γ(1 + 2πi/_STEP)| = 1.8e-16
 _MOST_LAMBDA = 1e6  # beyond it four terms of the asymptotic series are exact
 
 
@@ -227,7 +227,7 @@ def optimal_ball_measure(n: int, delta: ArrayLike = 0.0) -> float:
     n = require_count("n", n, 2, " items")
     require("delta", delta, 0.0, 1.0, "a floor between 0 and 1")
     delta = float(delta)
-    s, weight = _reciprocal_nodes(n)
+    s, weight = nodes(n)
     contrast = 1 - delta
     gap = -np.expm1(-contrast * s) / contrast if contrast > 0 else s
 
@@ -366,21 +366,10 @@ def _two_items(mean_b: Array, var_b: Array, delta: Array) -> Accuracy:
     return Accuracy(p_s, mean_b / 2 + (1 - mean_b) / (1 + delta))
 
 
-@functools.lru_cache
-def _reciprocal_nodes(most: float | int) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes s and weights w: 1/x = Σ w e^{-xs} to 2e-16 of itself for every x in [1, most] (see the module's head)."""
-    first, last = np.floor(np.log(1e-6 / most) / _STEP), np.ceil(np.log(37.0) / _STEP)
-    s = np.exp(_STEP * np.arange(first, last + 1))
-    # All nodes below the first one, lumped where their centre of mass is.
-    mass, moment = s[0] / np.expm1(_STEP), s[0] ** 2 / np.expm1(2 * _STEP)
-    s, weight = np.append(s, moment / mass), _STEP * np.append(s, mass)
-    return s, weight
-
-
 @functools.partial(jax.jit, static_argnames="n")
 def _many_items(b: Array, delta: Array, *, n: int) -> Accuracy:
     """`constant` by 1/x = Σ w e^{-xs}. Jitted, so that the sums over nodes are fused and never take memory."""
-    s, weight = (_last_axis(nodes, b) for nodes in _reciprocal_nodes(n))
+    s, weight = (_last_axis(x, b) for x in nodes(n))
     tiny = jnp.finfo(b.dtype).eps  # keeps the logarithms finite at b = 1, where what they multiply vanishes
     nobody = jnp.exp(n * jnp.log1p(-jnp.minimum(b, 1 - tiny))) / n
     b, delta = b[..., None], delta[..., None]
@@ -396,7 +385,7 @@ def _many_items(b: Array, delta: Array, *, n: int) -> Accuracy:
 @jax.jit
 def _poisson(lam: Array) -> Accuracy:
     """`large_n_limit`: the same sum over nodes with E e^{-sK} = exp(λ (e^{-s} - 1))."""
-    s, weight = (_last_axis(nodes, lam) for nodes in _reciprocal_nodes(2 * _MOST_LAMBDA))
+    s, weight = (_last_axis(x, lam) for x in nodes(2 * _MOST_LAMBDA))
     summed = lam <= _MOST_LAMBDA
     few, many = jnp.where(summed, lam, 1.0)[..., None], jnp.where(summed, _MOST_LAMBDA, lam)
     all_items = weight * jnp.exp(few * jnp.expm1(-s))
