@@ -199,6 +199,8 @@ def test_refusals():
         enumeration.constant(spaces.Finite(table(4), weights_of("zeros", 4)), Constant(0.1))
     with pytest.raises(ValueError, match="n must be at least 2"):
         enumeration.constant(space, Constant(0.1), n=1)
+    with pytest.raises(ValueError, match=r"circle has no table of distances to enumerate; use semres_jax\.estimate"):
+        enumeration.constant(spaces.Circle(), Constant(0.1))
 
 
 TIED = [("equal", False, 2), ("equal", False, 3), ("equal", False, 5), ("equal", True, 3), ("unequal", True, 3)]
