@@ -34,6 +34,8 @@ _DEPTH, TRACED_DEPTH = 1024, 64
 _NOTHING = 30.0
 # Nats by which a panel may exceed its width.
 _SLACK = 0.5
+# What g has above a floor is resolved from e^2 down to e^-18 floors, by panels of this width in its logarithm.
+_ABOVE_FLOOR, _FLOOR_NATS, _FLOOR_LEVELS = 2.0, 4.0, 6
 _TINY = 1e-300
 # Up to this many items powers are products, which are faster than exponentials of logarithms and as precise.
 _BY_PRODUCTS = 65
@@ -229,19 +231,32 @@ def _member(
 
 
 def _level_radii(log_g: Callable[[Array], Array], farthest: Array, depth: Array, rule: Rule) -> Array:
-    """Radii between which ln(1/g) grows by `rule.nats`, infinity for those beyond `depth`."""
-    level = rule.nats * jnp.arange(1, math.ceil(rule.depth / rule.nats), dtype=farthest.dtype)
+    """Radii between which ln(1/g) grows by `rule.nats`, and those between which g comes close to a floor.
+
+    Infinity for those beyond `depth`, and where there is no floor.
+    """
     farthest = jax.lax.stop_gradient(farthest)
 
-    def halve(_: Any, ends: tuple[Array, Array]) -> tuple[Array, Array]:
-        low, high = ends
-        middle = (low + high) / 2
-        beyond = -log_g(middle) > level
-        return jnp.where(beyond, low, middle), jnp.where(beyond, middle, high)
+    def halve(beyond: Callable[[Array], Array], count: int) -> Array:
+        def step(_: Any, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+            low, high = ends
+            middle = (low + high) / 2
+            far = beyond(middle)
+            return jnp.where(far, low, middle), jnp.where(far, middle, high)
 
-    ends = jnp.zeros_like(level), jnp.broadcast_to(farthest, level.shape)
-    radii = jax.lax.fori_loop(0, 40, halve, ends)[1]
-    return jax.lax.stop_gradient(jnp.where(level > depth, jnp.inf, radii))
+        ends = jnp.zeros(count, farthest.dtype), jnp.full(count, farthest)
+        return jax.lax.fori_loop(0, 40, step, ends)[1]
+
+    level = rule.nats * jnp.arange(1, math.ceil(rule.depth / rule.nats), dtype=farthest.dtype)
+    radii = jnp.where(level > depth, jnp.inf, halve(lambda r: -log_g(r) > level, level.size))
+    # Where a floor takes over ln g hardly changes any more, but what g is above the floor falls on. A panel from there
+    # to the farthest would see all of that fall in its first few nodes, if at all.
+    floor = jax.lax.stop_gradient(log_g(farthest))
+    least = jnp.exp(floor)
+    above = (1.0 - least) * jnp.exp(floor + _ABOVE_FLOOR - _FLOOR_NATS * jnp.arange(_FLOOR_LEVELS, dtype=floor.dtype))
+    settling = halve(lambda r: jnp.exp(log_g(r)) - least < above, _FLOOR_LEVELS)
+    settling = jnp.where(floor > -_NOTHING, settling, jnp.inf)
+    return jax.lax.stop_gradient(jnp.concatenate([radii, settling]))
 
 
 def _mass_radii(ball: Callable[[Array], Array], farthest: Array, n: int) -> Array:
