@@ -13,34 +13,26 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray
 
 from semres_jax import spaces
 from semres_jax._checks import require, require_count
+from semres_jax._resolutions import QUANTILES as QUANTILES, resolutions as resolutions
 from semres_jax.laws import engines
 from semres_jax.montecarlo.estimate import SHIFTS, estimate
-from semres_jax.montecarlo.uniforms import generating_vector
 from semres_jax.similarity import Constant, Linear, Similarity
 from semres_jax.spaces import MetricSpace
 
 # No |z| of a right law gets here: the chance is 6e-7 for each.
 Z_LIMIT = 5.0
 NS, DELTAS = (2, 3, 8, 32), (0.0, 0.05)
-# Resolutions, as quantiles of the space's own distances: so many pairs lie within epsilon.
-QUANTILES = (0.0, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 # The linear similarity on the circle, in units of the diameter: beyond 1 it never reaches 0.
 _LINEAR_REACHES = (0.0, 0.1, 0.25, 0.5, 0.618, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0)
-_LOG2_PAIRS = 16
 _CURVE_POINTS = 65
 _ANIMALS = 2000
-# An unbounded space has no last quantile.
-_NEARLY_ALL = 0.999
 # Both numbers are float64 sums: closer than this they are equal.
 _EQUAL = 1e-12
-# Distances closer than this, in units of the diameter, are equal but for rounding.
-_SAME_ATOM = 1e-9
 # Trials between two calls of `progress`.
 _CHUNK = 2**18
 # Of so few, the first of which compiles, nobody can tell a speed.
@@ -100,55 +92,6 @@ def spaces_by_name(names: Iterable[str]) -> dict[str, MetricSpace]:
             space = spaces.get(name)
             found[space.label] = space
     return found
-
-
-def resolutions(space: MetricSpace, quantiles: Sequence[float] | np.ndarray = QUANTILES) -> np.ndarray:
-    """Resolutions at which the mean ball measure is about the given quantiles.
-
-    Distances of 65,536 pairs on a lattice stand for all; of a finite space, its table does. Where distances have atoms,
-    a resolution is put halfway between two of them, and resolutions that would be alike are dropped: d <= epsilon then
-    never depends on rounding. Quantile 0 is epsilon = 0 and quantile 1 the diameter, where it is finite.
-
-    Returns:
-        Increasing resolutions, as many as quantiles or fewer.
-
-    Example:
-        >>> from semres_jax import spaces, validation
-        >>> [round(float(e), 3) for e in validation.resolutions(spaces.Circle(), (0.0, 0.5, 1.0))]
-        [0.0, 0.25, 0.5]
-    """
-    asked = np.asarray(quantiles, np.float64)
-    if space.size is not None and getattr(space, "weights", None) is None:
-        distances = np.asarray(space.distances)[np.triu_indices(space.size, 1)]  # pyright: ignore
-    else:
-        distances = _lattice_distances(space)
-    distances = np.sort(distances)
-    diameter = float(space.diameter)
-    if not space.discrete:
-        found = np.quantile(distances, np.minimum(asked, 1.0 if np.isfinite(diameter) else _NEARLY_ALL))
-        if np.isfinite(diameter):
-            found[asked == 1.0] = diameter
-        found[asked == 0.0] = 0.0
-        return np.unique(found)
-    atoms = np.unique(np.append(distances, [0.0, diameter]))
-    # Equal distances may differ by rounding: neighbours of one atom, not two.
-    first = np.append(True, np.diff(atoms) > _SAME_ATOM * diameter)
-    starts, ends = atoms[first], atoms[np.append(first[1:], True)]
-    reached = distances[np.clip((asked * len(distances)).astype(int), 0, len(distances) - 1)]
-    reached[asked == 0.0] = 0.0
-    place = np.unique(np.searchsorted(starts, reached, side="right") - 1)
-    return np.append((ends[:-1] + starts[1:]) / 2, diameter)[place]  # halfway to the next one
-
-
-def _lattice_distances(space: MetricSpace) -> np.ndarray:
-    """Distances of pairs of independent points, evenly spread over the unit cube of both: the same at every call."""
-    points, width = 2**_LOG2_PAIRS, space.uniforms
-    steps = generating_vector(2 * width) << np.uint32(32 - _LOG2_PAIRS)
-    words = np.arange(points, dtype=np.uint32)[:, None] * steps  # the overflow is the lattice
-    with jax.enable_x64(True):
-        u = jnp.asarray((words.astype(np.float64) + 2.0 ** (31 - _LOG2_PAIRS)) / 2.0**32)
-        distances = jax.jit(lambda x, y: space.distance(space.point(x), space.point(y)))
-        return np.asarray(distances(u[:, :width], u[:, width:]), np.float64)
 
 
 def cases(

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Annotated, Any
 
 from tyro.constructors import PrimitiveConstructorSpec
@@ -139,3 +140,14 @@ def say_json(content: dict[str, Any]) -> None:
 
     sys.stdout.flush()
     print(json.dumps(plain(content), allow_nan=False), flush=True)
+
+
+def finish(
+    command: str, folder: Path, name: str, content: dict[str, Any], pictures: list[str], *, as_json: bool, code: int = 0
+) -> int:
+    """The last lines of a run whose results are NAME.nc, NAME.json and pictures; its exit code."""
+    files = ", ".join((f"{name}.nc", f"{name}.json", *pictures))
+    print(f"{content['seconds']:.1f} s; results in {folder}: {files}")
+    if as_json:
+        say_json({"command": command, "exit": code, "out": str(folder)} | content)
+    return code

@@ -14,9 +14,9 @@ from semres_jax.cli._common import (
     _option,
     checking_input,
     count,
+    finish,
     grid,
     progress_bar,
-    say_json,
 )
 
 if TYPE_CHECKING:
@@ -85,12 +85,8 @@ class Optimal:
         content = attributes | summary(table)
         results.write_json(content, folder / "optimal.json")
         print_table(content)
-        pictures = plots.save_optimal(table, folder)
-        print(f"{content['seconds']:.1f} s; results in {folder}: optimal.nc, optimal.json, {', '.join(pictures)}")
-        code = 1 if content["failed"] else 0
-        if self.json:
-            say_json({"command": "optimal", "exit": code, "out": str(folder)} | content)
-        return code
+        pictures, code = plots.save_optimal(table, folder), 1 if content["failed"] else 0
+        return finish("optimal", folder, "optimal", content, pictures, as_json=self.json, code=code)
 
 
 def summary(table: "xarray.Dataset") -> dict[str, Any]:

@@ -14,9 +14,9 @@ from semres_jax.cli._common import (
     Counts,
     Numbers,
     checking_input,
+    finish,
     grid_option,
     progress_bar,
-    say_json,
 )
 
 if TYPE_CHECKING:
@@ -120,11 +120,7 @@ class Sweep:
             raise
         content = write(table, True)
         print_table(content["optima"])
-        pictures = plots.save_sweep(table, folder)
-        print(f"{table.attrs['seconds']:.1f} s; results in {folder}: sweep.nc, sweep.json, {', '.join(pictures)}")
-        if self.json:
-            say_json({"command": "sweep", "exit": 0, "out": str(folder)} | content)
-        return 0
+        return finish("sweep", folder, "sweep", content, plots.save_sweep(table, folder), as_json=self.json)
 
 
 def summary(table: "xarray.Dataset") -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from semres_jax.cli._common import COMMAND_LINE, Count, Counts, Numbers, checking_input, progress_bar, say_json
+from semres_jax.cli._common import COMMAND_LINE, Count, Counts, Numbers, checking_input, finish, progress_bar
 
 if TYPE_CHECKING:
     import xarray
@@ -101,12 +101,8 @@ class Validate:
             raise
         content = write(table, complete=True)
         print_table(table)
-        pictures = plots.save_all(table, folder)
-        print(f"{content['seconds']:.1f} s; results in {folder}: validation.nc, validation.json, {', '.join(pictures)}")
-        code = 1 if content["failed"] else 0
-        if self.json:
-            say_json({"command": "validate", "exit": code, "out": str(folder)} | content)
-        return code
+        pictures, code = plots.save_all(table, folder), 1 if content["failed"] else 0
+        return finish("validate", folder, "validation", content, pictures, as_json=self.json, code=code)
 
 
 def summary(table: "xarray.Dataset") -> dict[str, Any]:

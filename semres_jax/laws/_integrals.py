@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from semres_jax._types import Accuracy, Array
-from semres_jax.laws import _panels
+from semres_jax.laws import _panels, _reciprocal
 from semres_jax.laws._probes import probe_count, probe_nodes
 from semres_jax.similarity import Similarity
 from semres_jax.spaces._base import MetricSpace
@@ -34,6 +34,8 @@ _DEPTH, TRACED_DEPTH = 1024, 64
 _NOTHING = 30.0
 # Nats by which a panel may exceed its width.
 _SLACK = 0.5
+# What g has above a floor is resolved from e^2 down to e^-18 floors, by panels of this width in its logarithm.
+_ABOVE_FLOOR, _FLOOR_NATS, _FLOOR_LEVELS = 2.0, 4.0, 6
 _TINY = 1e-300
 # Up to this many items powers are products, which are faster than exponentials of logarithms and as precise.
 _BY_PRODUCTS = 65
@@ -135,7 +137,7 @@ def _member(
     ends = jnp.concatenate([shared, own, _mass_radii(ball, farthest, most)], axis=-1)
     ends = jnp.sort(jnp.clip(ends, 0.0, farthest), axis=-1)
     nodes, slopes, rule_weights, tail = (jnp.asarray(x, dtype) for x in _panels.running_rule(rule.nodes))
-    log_s, steps = _panels.log_nodes(-math.log(1e6 * most), rule.step)
+    node = functools.partial(_reciprocal.node, most=most, step=rule.step)
     window = jnp.arange(_window(rule, ns))
 
     def powers(kept: Array) -> list[Array]:
@@ -150,12 +152,12 @@ def _member(
         what enters it has lost nothing yet.
         """
         first, missing = state
-        target = jnp.ceil((-highest - _NOTHING - log_s(1) + math.log(1.0 / most)) / rule.step)
+        target = jnp.ceil((-highest - _NOTHING - node(1)[0] + math.log(1.0 / most)) / rule.step)
         target = jnp.where(jnp.isfinite(target), jnp.clip(target, 0, first), first).astype(first.dtype)
         place = window[None] - (first - target)[:, None]
         moved = jnp.take_along_axis(missing, jnp.maximum(place, 0), axis=-1)
         here = target[:, None] + window[None]
-        return (target, jnp.where(place >= 0, moved, 0.0)), log_s(here), steps(here)
+        return (target, jnp.where(place >= 0, moved, 0.0)), *node(here)
 
     def at_atom(state: tuple[Array, Array], r: Array, counts: Array) -> tuple[tuple[Array, Array], Array]:
         """What the ball gains at radii r (q,), where `counts`, falls on one distance: those items tie."""
@@ -229,19 +231,32 @@ def _member(
 
 
 def _level_radii(log_g: Callable[[Array], Array], farthest: Array, depth: Array, rule: Rule) -> Array:
-    """Radii between which ln(1/g) grows by `rule.nats`, infinity for those beyond `depth`."""
-    level = rule.nats * jnp.arange(1, math.ceil(rule.depth / rule.nats), dtype=farthest.dtype)
+    """Radii between which ln(1/g) grows by `rule.nats`, and those between which g comes close to a floor.
+
+    Infinity for those beyond `depth`, and where there is no floor.
+    """
     farthest = jax.lax.stop_gradient(farthest)
 
-    def halve(_: Any, ends: tuple[Array, Array]) -> tuple[Array, Array]:
-        low, high = ends
-        middle = (low + high) / 2
-        beyond = -log_g(middle) > level
-        return jnp.where(beyond, low, middle), jnp.where(beyond, middle, high)
+    def halve(beyond: Callable[[Array], Array], count: int) -> Array:
+        def step(_: Any, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+            low, high = ends
+            middle = (low + high) / 2
+            far = beyond(middle)
+            return jnp.where(far, low, middle), jnp.where(far, middle, high)
 
-    ends = jnp.zeros_like(level), jnp.broadcast_to(farthest, level.shape)
-    radii = jax.lax.fori_loop(0, 40, halve, ends)[1]
-    return jax.lax.stop_gradient(jnp.where(level > depth, jnp.inf, radii))
+        ends = jnp.zeros(count, farthest.dtype), jnp.full(count, farthest)
+        return jax.lax.fori_loop(0, 40, step, ends)[1]
+
+    level = rule.nats * jnp.arange(1, math.ceil(rule.depth / rule.nats), dtype=farthest.dtype)
+    radii = jnp.where(level > depth, jnp.inf, halve(lambda r: -log_g(r) > level, level.size))
+    # Where a floor takes over ln g hardly changes any more, but what g is above the floor falls on. A panel from there
+    # to the farthest would see all of that fall in its first few nodes, if at all.
+    floor = jax.lax.stop_gradient(log_g(farthest))
+    least = jnp.exp(floor)
+    above = (1.0 - least) * jnp.exp(floor + _ABOVE_FLOOR - _FLOOR_NATS * jnp.arange(_FLOOR_LEVELS, dtype=floor.dtype))
+    settling = halve(lambda r: jnp.exp(log_g(r)) - least < above, _FLOOR_LEVELS)
+    settling = jnp.where(floor > -_NOTHING, settling, jnp.inf)
+    return jax.lax.stop_gradient(jnp.concatenate([radii, settling]))
 
 
 def _mass_radii(ball: Callable[[Array], Array], farthest: Array, n: int) -> Array:
@@ -300,16 +315,12 @@ def argmax(space: MetricSpace, members: Similarity, *, ns: tuple[int, ...], rule
         tied = jax.ops.segment_sum(jnp.where(level, mass, 0.0), group, size)
         weaker = jnp.maximum(1.0 - jnp.cumsum(jax.ops.segment_sum(mass, group, size)), 0.0)
         best = tied[0]  # the group of the probe itself, at distance 0
-        first = -math.log(1e6 * max(ns))
-        log_s, steps = (
-            jnp.asarray(f(np.arange(math.ceil((_END - first) / rule.step) + 2)), dtype)
-            for f in _panels.log_nodes(first, rule.step)
-        )
-        s = jnp.exp(log_s)[:, None]
+        s, s_weights = (jnp.asarray(x, dtype) for x in _reciprocal.nodes(max(ns)))
+        s = s[:, None]
         p_s, p_i = [], []
         for n in ns:
             rest = weaker**n
-            shared = (steps * jnp.exp(log_s)) @ ((tied[None] * jnp.exp(-s) + weaker[None]) ** n - rest[None])
+            shared = s_weights @ ((tied[None] * jnp.exp(-s) + weaker[None]) ** n - rest[None])
             p_s.append(1.0 - jnp.sum((tied + weaker) ** n - rest - shared))
             some = best > 0
             b = jnp.where(some, jnp.minimum(best, 1.0), 1.0)

@@ -1,8 +1,7 @@
-"""Quadrature rules: double exponential for probes, running integrals in a panel for distances, logarithmic for s."""
+"""Quadrature rules: double exponential for probes, running integrals in a panel for distances."""
 
 import functools
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -64,21 +63,3 @@ def running_rule(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nda
     matrix = tails @ coefficients / 2  # of t on [-1, 1]; half of it on [0, 1]
     t = (t + 1) / 2
     return t * t * (3 - 2 * t), 6 * t * (1 - t), weights / 2, matrix
-
-
-def log_nodes(first: float, step: float) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    """ln s and weights w of node k = 0, 1, ...: ∫_0^∞ f(s) ds = Σ w s f(s), by the trapezoid rule in ln s from `first`.
-
-    What lies below, where f is taken to be linear, is lumped into node 0, at its centre of mass.
-    """
-    # Σ over the nodes below of step s, and of step s²: both geometric.
-    mass, moment = step / math.expm1(step), step / math.expm1(2 * step)  # in units of the first s, and of its square
-    lump = math.log(moment / mass)
-
-    def log_s(k: Any) -> Any:
-        return first + jnp.where(k == 0, lump, step * (k - 1.0))
-
-    def weight(k: Any) -> Any:
-        return jnp.where(k == 0, mass * math.exp(-lump), step)
-
-    return log_s, weight

@@ -1,11 +1,13 @@
 """1/x = ∫ e^{-xs} ds over finitely many nodes, for sums x of strengths of any size.
 
-In ln s the trapezoid rule does this integral for every x at once, and e^{-xs} is a product over what x is a sum of. The
-nodes reach down to strengths of exp(-DEEPEST). They are walked in chunks, and chunks beyond the smallest strength that
-there is are skipped at run time: programs are the same for all strengths, traced ones included.
+In ln s the trapezoid rule does this integral for every x at once, and e^{-xs} is a product over what x is a sum of.
+`node` is the rule; `nodes` are enough of them for x from 1 on; `sum_over_nodes` goes down to strengths of
+exp(-DEEPEST). The latter are walked in chunks, and chunks beyond the smallest strength that there is are skipped at run
+time: programs are the same for all strengths, traced ones included.
 """
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +17,8 @@ import numpy as np
 
 from semres_jax._types import Array
 
-_STEP = 0.28  # in ln s: the rule's relative error is 2 |Γ(1 + 2πi/_STEP)| = 1.2e-14
+# Steps in ln s: the rule's relative error is 2 |Γ(1 + 2πi/step)|, 1.8e-16 and 1.2e-14.
+_FINE, _STEP = 0.25, 0.28
 CHUNK, _CHUNKS, _GROUPS = 48, 840, 30
 _LOG_LAST = 3.62  # ln 37.3: e^{-xs} is below 1e-16 beyond s = 37/x
 # Strengths below exp(-DEEPEST), of g(0) = 1, are read as zero: the nodes would not tell them apart.
@@ -33,18 +36,37 @@ def strength_logs(similarity: Any, d: Array, exponent: Array) -> Array:
     return jnp.where((positive | (exponent == 0)) & (log >= -DEEPEST), log, ZERO)
 
 
+def node(k: Any, most: float | int, step: float) -> tuple[Any, Any]:
+    """ln s and w/s of the nodes k = 0, 1, ...: 1/x = Σ w e^{-xs} for x up to `most`, down to 37/x in s.
+
+    Works on whole numbers of NumPy, in float64, and of JAX, traced ones included.
+    """
+    # Node 1 is at a multiple of the step where e^{-xs} is still linear in s. All nodes below it, Σ step s and Σ step s²
+    # of which are geometric, are lumped into node 0, at their centre of mass.
+    first = -step * math.ceil(math.log(1e6 * most) / step)
+    mass, moment = step / math.expm1(step), step / math.expm1(2 * step)
+    lump = moment / mass
+    lumped = k == 0
+    return (
+        first + step * (k - 1.0) + lumped * (step + math.log(lump)),
+        step + lumped * (mass / lump - step),
+    )
+
+
 @functools.lru_cache
 def nodes(most: float | int) -> tuple[np.ndarray, np.ndarray]:
-    """(chunks, CHUNK) ln s and w/s of nodes s of weights w: 1/x = Σ w e^{-xs} for x from exp(-DEEPEST) to `most`."""
-    first = np.floor(np.log(1e-6 / most) / _STEP)
-    log_s = _STEP * (first + np.arange(CHUNK * _CHUNKS - 1))
-    # All nodes below the first one, lumped where their centre of mass is.
-    s = np.exp(log_s[0])
-    mass, moment = s / np.expm1(_STEP), s**2 / np.expm1(2 * _STEP)
-    lump = moment / mass
-    log_s = np.append(np.log(lump), log_s)
-    ratio = np.append(_STEP * mass / lump, np.full(log_s.size - 1, _STEP))
-    return log_s.reshape(-1, CHUNK), ratio.reshape(-1, CHUNK)
+    """Nodes s and weights w: 1/x = Σ w e^{-xs} to 2e-16 of itself for every x in [1, most]."""
+    count = 2 + math.ceil(math.log(1e6 * most) / _FINE) + math.ceil(_LOG_LAST / _FINE)
+    log_s, ratio = node(np.arange(count), most, _FINE)
+    s = np.exp(log_s)
+    return s, ratio * s
+
+
+@functools.lru_cache
+def _chunks(most: float | int) -> tuple[np.ndarray, np.ndarray]:
+    """(groups, chunks, CHUNK) ln s and w/s for x from exp(-DEEPEST) to `most`."""
+    log_s, ratio = node(np.arange(CHUNK * _CHUNKS), most, _STEP)
+    return log_s.reshape(_GROUPS, -1, CHUNK), ratio.reshape(_GROUPS, -1, CHUNK)
 
 
 def decays(log_strengths: Array, log_s: Array) -> tuple[Array, Array]:
@@ -59,7 +81,7 @@ def sum_over_nodes(f: Callable[[Array, Array], Any], most: float | int, lowest: 
 
     f maps two (CHUNK,) arrays to a pytree. Reverse-mode gradients compute each chunk again instead of keeping it.
     """
-    chunks = tuple(jnp.asarray(x, lowest.dtype).reshape(_GROUPS, -1, CHUNK) for x in nodes(most))
+    chunks = tuple(jnp.asarray(x, lowest.dtype) for x in _chunks(most))
     zero = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(f, *(x[0, 0] for x in chunks)))
 
     def total(g: Callable[[Array, Array], Any], log_s: Array, ratio: Array) -> Any:

@@ -137,10 +137,10 @@ def _walk(log_h: Array, factors: Callable[[Array], tuple[Array, Array]], draws: 
 
 def _argmax(d: Array, log_g: Array, draws: _Draws, n: int) -> Accuracy:
     """`_luce` for an infinite exponent: x counts the strongest, whose factors are e^{-s}; weaker ones have 1."""
-    log_s, ratio = (jnp.asarray(x.ravel()[: 3 * CHUNK], d.dtype) for x in nodes(n))  # x is at least 1
-    s, unit = jnp.exp(log_s), jnp.ones(1, d.dtype)
+    s, weight = (jnp.asarray(x, d.dtype) for x in nodes(n))
+    unit = jnp.ones(1, d.dtype)
     e = jnp.concatenate([jnp.exp(-s), unit])[None]  # with a last node, at 0, for all factors being 1
-    own = jnp.concatenate([ratio * s * jnp.exp(-s), 0.0 * unit])[None]
+    own = jnp.concatenate([weight * jnp.exp(-s), 0.0 * unit])[None]
 
     def weaker(carry: Array, closer: Array) -> Array:
         closer = jnp.expand_dims(closer, range(1, carry.ndim))

@@ -2,24 +2,19 @@
 
 b is the ball measure b_p(epsilon): the probability that an item falls within the resolution of the probe. Functions are
 elementwise and broadcast, run in the dtype they are given, and can be jitted, vmapped and differentiated. Every formula
-is derived from its definition, and proved equal, in `semres_jax.laws.symbolic`.
-
-Sums over binomial outcomes have up to n + 1 terms. They are all of the kind E[1/x] with 1 <= x <= n, and
-1/x = ∫ e^{-xs} ds = ∫ e^{-xs} s d(ln s). The trapezoid rule in ln s does this integral to 2e-16, relatively and for
-every x at once, with some hundred nodes; and E[e^{-sK}] = (1 - b + b e^{-s})^n is one power. So n = 3 and n = 10^9 cost
-about the same, and as all terms are positive nothing cancels.
+is derived from its definition, and proved equal, in `semres_jax.laws.symbolic`. Sums over outcomes are in `_outcomes`.
 """
 
-import functools
 import math
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from semres_jax._checks import concrete, require, require_count
 from semres_jax._types import Accuracy, Array, ArrayLike
+from semres_jax.laws import _outcomes
+from semres_jax.laws._reciprocal import nodes
 
 # The best lambda in the limit of many items, and the value of both accuracies there: the root of
 # e^{-λ}(Ei(λ) - ln λ - γ) = (1 - e^{-λ})/λ. LAMBDA_SLOPE is the next term: n b*(n) = λ* + LAMBDA_SLOPE/n + O(1/n²).
@@ -29,8 +24,6 @@ LAMBDA_STAR_ACCURACY = 0.517351436894373
 LAMBDA_SLOPE = -1.41117829447654
 
 _UNIT = "a probability between 0 and 1"
-_STEP = 0.25  # in ln s: the rule's relative error is 2 |Γ(1 + 2πi/_STEP)| = 1.8e-16
-_MOST_LAMBDA = 1e6  # beyond it four terms of the asymptotic series are exact
 
 
 def constant(b: ArrayLike, *, n: int = 2, delta: ArrayLike = 0.0) -> Accuracy:
@@ -65,7 +58,7 @@ def constant(b: ArrayLike, *, n: int = 2, delta: ArrayLike = 0.0) -> Accuracy:
     require("delta", delta, 0.0, 1.0, "a floor between 0 and 1")
     if n == 2:
         return _two_items(*_floats(b, 0.0, delta))
-    return _many_items(*_floats(b, delta), n=n)
+    return _outcomes.binomial(*_floats(b, delta), n=n)
 
 
 def constant_moments(mean_b: ArrayLike, var_b: ArrayLike, *, delta: ArrayLike = 0.0) -> Accuracy:
@@ -195,7 +188,7 @@ def large_n_limit(lam: ArrayLike) -> Accuracy:
         [0.5174, 0.5174]
     """
     require("lam", lam, 0.0, np.inf, "an expected number of items, at least 0")
-    return _poisson(*_floats(lam))
+    return _outcomes.poisson(*_floats(lam))
 
 
 def optimal_ball_measure(n: int, delta: ArrayLike = 0.0) -> float:
@@ -227,7 +220,7 @@ def optimal_ball_measure(n: int, delta: ArrayLike = 0.0) -> float:
     n = require_count("n", n, 2, " items")
     require("delta", delta, 0.0, 1.0, "a floor between 0 and 1")
     delta = float(delta)
-    s, weight = _reciprocal_nodes(n)
+    s, weight = nodes(n)
     contrast = 1 - delta
     gap = -np.expm1(-contrast * s) / contrast if contrast > 0 else s
 
@@ -274,7 +267,7 @@ def finite_constant(k: ArrayLike, m: ArrayLike, *, n: int = 2, delta: ArrayLike 
     inside, others = concrete(k), concrete(m)
     if inside is not None and others is not None and (inside > others).any():
         raise ValueError(f"k must be at most m; got k = {np.max(inside):g} inside the ball, m = {np.min(others):g}")
-    return _hypergeometric_items(*_floats(k, m, delta), n=n)
+    return _outcomes.hypergeometric(*_floats(k, m, delta), n=n)
 
 
 def two_exemplars(hit_rate: ArrayLike, mean_b: ArrayLike, near: ArrayLike, far: ArrayLike) -> Accuracy:
@@ -355,79 +348,10 @@ def _floats(*values: Any) -> tuple[Array, ...]:
     return tuple(jnp.broadcast_arrays(*(jnp.asarray(value, dtype) for value in values)))
 
 
-def _last_axis(values: np.ndarray, like: Array) -> Array:
-    """Host numbers in the dtype of an array, along a new last axis of it."""
-    return jnp.expand_dims(jnp.asarray(values, like.dtype), tuple(range(like.ndim)))
-
-
 def _two_items(mean_b: Array, var_b: Array, delta: Array) -> Accuracy:
     """Theorem 2."""
     p_s = 0.5 + (mean_b * (1 - mean_b) - var_b) * (1 - delta) / (1 + delta)
     return Accuracy(p_s, mean_b / 2 + (1 - mean_b) / (1 + delta))
-
-
-@functools.lru_cache
-def _reciprocal_nodes(most: float | int) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes s and weights w: 1/x = Σ w e^{-xs} to 2e-16 of itself for every x in [1, most] (see the module's head)."""
-    first, last = np.floor(np.log(1e-6 / most) / _STEP), np.ceil(np.log(37.0) / _STEP)
-    s = np.exp(_STEP * np.arange(first, last + 1))
-    # All nodes below the first one, lumped where their centre of mass is.
-    mass, moment = s[0] / np.expm1(_STEP), s[0] ** 2 / np.expm1(2 * _STEP)
-    s, weight = np.append(s, moment / mass), _STEP * np.append(s, mass)
-    return s, weight
-
-
-@functools.partial(jax.jit, static_argnames="n")
-def _many_items(b: Array, delta: Array, *, n: int) -> Accuracy:
-    """`constant` by 1/x = Σ w e^{-xs}. Jitted, so that the sums over nodes are fused and never take memory."""
-    s, weight = (_last_axis(nodes, b) for nodes in _reciprocal_nodes(n))
-    tiny = jnp.finfo(b.dtype).eps  # keeps the logarithms finite at b = 1, where what they multiply vanishes
-    nobody = jnp.exp(n * jnp.log1p(-jnp.minimum(b, 1 - tiny))) / n
-    b, delta = b[..., None], delta[..., None]
-    decay = (1 - delta) * s
-    item = jnp.maximum(b * jnp.expm1(-decay), tiny - 1)  # E e^{-s g(x)} = (1 + item) e^{-Δs} for one item x
-    log_item = jnp.log1p(item) - delta * s
-    inside = jnp.minimum(b * jnp.exp(-decay) / (1 + item), 1 - tiny)  # the share of that from inside the ball
-    somebody = -jnp.expm1(n * jnp.log1p(-inside))
-    p_s = jnp.sum(weight * jnp.exp(n * log_item) * somebody, axis=-1) + nobody
-    return Accuracy(p_s, jnp.sum(weight * jnp.exp((n - 1) * log_item - s), axis=-1))
-
-
-@jax.jit
-def _poisson(lam: Array) -> Accuracy:
-    """`large_n_limit`: the same sum over nodes with E e^{-sK} = exp(λ (e^{-s} - 1))."""
-    s, weight = (_last_axis(nodes, lam) for nodes in _reciprocal_nodes(2 * _MOST_LAMBDA))
-    summed = lam <= _MOST_LAMBDA
-    few, many = jnp.where(summed, lam, 1.0)[..., None], jnp.where(summed, _MOST_LAMBDA, lam)
-    all_items = weight * jnp.exp(few * jnp.expm1(-s))
-    p_s = jnp.sum(all_items * -jnp.expm1(-few * jnp.exp(-s)), axis=-1)
-    p_i = jnp.sum(all_items * jnp.exp(-s), axis=-1)
-    p_s_many = (1 + (1 + (2 + 6 / many) / many) / many) / many
-    return Accuracy(jnp.where(summed, p_s, p_s_many), jnp.where(summed, p_i, 1 / many))
-
-
-@functools.partial(jax.jit, static_argnames="n")
-def _hypergeometric_items(k: Array, m: Array, delta: Array, *, n: int) -> Accuracy:
-    """`finite_constant`, summed over the number of items inside the ball."""
-    j = _last_axis(np.arange(n + 1), k)
-    k, m, delta = k[..., None], m[..., None], delta[..., None]
-    weight = delta * (n - j) + j
-    similar = jnp.where(j == 0, 1 / n, 1 / jnp.where(j == 0, 1.0, weight))
-    p_s = jnp.sum(_hypergeometric(j, k, m, n) * similar, axis=-1)
-    others = j[..., :n]
-    p_i = jnp.sum(_hypergeometric(others, k, m, n - 1) / (1 + others + (n - 1 - others) * delta), axis=-1)
-    return Accuracy(p_s, p_i)
-
-
-def _hypergeometric(j: Array, k: Array, m: Array, draws: int) -> Array:
-    """P(j of the draws are among the k of m), by products of ratios outward from the mode: log-gammas lose digits."""
-    mode = jnp.clip(jnp.floor((draws + 1) * (k + 1) / (m + 2)), jnp.maximum(draws - m + k, 0.0), jnp.minimum(k, draws))
-    up = (k - j + 1) * (draws - j + 1) / (j * jnp.maximum(m - k - draws + j, 1.0) + (j == 0))  # P(j) / P(j-1)
-    down = (j + 1) * jnp.maximum(m - k - draws + j + 1, 0.0) / jnp.maximum((k - j) * (draws - j), 1.0)  # P(j) / P(j+1)
-    rising = jnp.cumprod(jnp.where(j > mode, jnp.maximum(up, 0.0), 1.0), axis=-1)
-    falling = jnp.cumprod(jnp.where(j < mode, down, 1.0)[..., ::-1], axis=-1)[..., ::-1]
-    relative = rising * falling
-    return relative / jnp.sum(relative, axis=-1, keepdims=True)
 
 
 def _linear_series(inverse: Array) -> Array:

@@ -45,7 +45,7 @@ def accuracy(
     - By enumeration: any similarity and any n on finite spaces (`laws.enumeration`).
     - By quadrature: any similarity and any n on all other spaces with a ball measure (`laws.quadrature`; its
       `integrate` gives the same numbers with an estimate of their error, which is about 1e-12 on homogeneous spaces,
-      below 1e-8 on others, and larger on products of two heterogeneous spaces).
+      below 1e-9 on others, and larger on products of two heterogeneous spaces).
 
     Source: theorems 1 to 3 and proposition 1 of Nurisso et al., arXiv 2506.14797; all else: new, of this project.
 

@@ -78,15 +78,10 @@ def accuracy(
         >>> [round(float(p), 4) for p in enumeration.accuracy(line, Exponential(1.0))]
         [0.654, 0.781]
     """
-    n = require_count("n", n, 2, " (the probe needs items to choose from)")
-    distances: Any = getattr(space, "distances", None)
-    if distances is None:
-        raise ValueError(f"{space.label} has no table of distances to enumerate; use semres_jax.estimate")
+    n, distances = _asked(space, n, replace)
     power = concrete(exponent)
     if power is not None and (power.ndim or not power >= 0):
         raise ValueError(f"exponent must be one number, at least 0; got {exponent!r}")
-    if not replace:
-        require_distinct(space, n)
     weighted = unequal(space)
     sequential = weighted and n > 2 and not replace
     if isinstance(similarity, Constant) and not sequential:
@@ -147,7 +142,8 @@ def constant(
         of different resolutions times N. Traced resolutions are counted by comparing each with every distance.
 
     Raises:
-        ValueError: fewer stimuli than n distinct items and a probe; unequal weights and n > 2 distinct items.
+        ValueError: no table of distances; fewer stimuli than n distinct items and a probe; unequal weights and n > 2
+            distinct items.
 
     Example:
         >>> from semres_jax import Constant, spaces
@@ -156,14 +152,13 @@ def constant(
         >>> [round(float(p), 4) for p in enumeration.constant(line, Constant(1.0))]
         [0.8333, 0.6667]
     """
-    n = require_count("n", n, 2, " (the probe needs items to choose from)")
-    if not replace:
-        require_distinct(space, n)
-        if unequal(space) and n > 2:
-            raise ValueError(
-                f"distinct items of unequal weights are enumerated for n = 2 only; got n = {n} (use semres_jax."
-                "estimate, or replace=True)"
-            )
+    n, _ = _asked(space, n, replace)
+    weighted = unequal(space)
+    if weighted and n > 2 and not replace:
+        raise ValueError(
+            f"distinct items of unequal weights are enumerated for n = 2 only; got n = {n} (use semres_jax.estimate, "
+            "or replace=True)"
+        )
     shape = similarity.shape
     epsilon = _leaf(similarity.epsilon, shape)
     delta = _leaf(similarity.delta, shape)
@@ -171,7 +166,6 @@ def constant(
     epsilons, at_epsilon = _counting.distinct_values(epsilon)
     deltas, at_delta = _counting.distinct_values(delta)
     floors = choice.power(jnp.asarray(deltas), exponent)
-    weighted = unequal(space)
     if n == 2:
         share, split = (x[at_epsilon] for x in _counting.two_items(space, weighted, epsilons, replace))
         gain = 1.0 / (1.0 + floors[at_delta]) - 0.5  # of a far item over one that ties
@@ -271,6 +265,17 @@ def require_distinct(space: MetricSpace, n: int) -> None:
             f"{n} distinct items and a probe need {n + 1} stimuli; {space.label} has {size}{weighed} (use fewer items, "
             "or replace=True)"
         )
+
+
+def _asked(space: MetricSpace, n: int, replace: bool) -> tuple[int, Any]:
+    """The number of items and the table of distances, or a `ValueError` where there is nothing to enumerate."""
+    n = require_count("n", n, 2, " (the probe needs items to choose from)")
+    distances: Any = getattr(space, "distances", None)
+    if distances is None:
+        raise ValueError(f"{space.label} has no table of distances to enumerate; use semres_jax.estimate")
+    if not replace:
+        require_distinct(space, n)
+    return n, distances
 
 
 def _leaf(value: Any, shape: tuple[int, ...]) -> Any:

@@ -161,8 +161,8 @@ def integrate(space: MetricSpace, similarity: Similarity, *, n: int = 2, exponen
     p_I = <∫ 1/(1 + g)>. Source: new, of this project.
 
     Runs in the dtype of the similarity (meant for float64); can be jitted, vmapped, and differentiated in epsilon and
-    delta. Errors are about 1e-12 on homogeneous spaces and below 1e-8 on others, but larger where
-    two features each have an edge (products of two intervals).
+    delta. Errors are about 1e-12 on homogeneous spaces and below 1e-9 on others, but larger where two features each
+    have an edge (products of two intervals).
 
     Args:
         space: heterogeneous in at most two uniforms (`probe_uniforms`), or homogeneous.

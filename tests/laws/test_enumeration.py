@@ -1,6 +1,5 @@
-"""Finite spaces against brute force: every ordered draw of a probe and n items, weighed and credited one by one."""
+"""The constant similarity and ties on finite spaces, against brute force."""
 
-import itertools
 import math
 import time
 
@@ -9,67 +8,10 @@ import numpy as np
 import pytest
 
 from semres_jax import spaces
-from semres_jax.laws import _counting, _subsets, closed_form, enumeration
+from semres_jax.laws import _counting, closed_form, enumeration
 from semres_jax.montecarlo.estimate import estimate
-from semres_jax.similarity import Constant, Exponential, Gaussian, Linear, PowerLaw, Tabulated
-
-EXACT = 1e-12
-
-
-def draws(weights, length, replace):
-    """All ordered draws that can happen: (draws, length) points and their chances."""
-    size = len(weights)
-    points = np.array(list(itertools.product(range(size), repeat=length)))
-    chance = np.ones(len(points))
-    for place in range(length):
-        earlier = (points[:, :place, None] == np.arange(size)).any(1)
-        left = np.where(earlier & (not replace), 0.0, weights)
-        mass = left.sum(1)
-        own = left[np.arange(len(points)), points[:, place]]
-        chance = chance * np.where(mass > 0, own / np.where(mass > 0, mass, 1.0), 0.0)
-    return points[chance > 0], chance[chance > 0]
-
-
-def choice_of(logs, index, exponent):
-    """Mean over rows of Luce's choice of one column, from logarithms of strengths: none of them underflows."""
-    top = logs.max(1, keepdims=True)
-    if math.isinf(exponent):
-        share = (logs >= top) * 1.0
-    elif exponent == 0:
-        share = np.ones_like(logs)
-    else:
-        share = np.where(np.isneginf(top), 1.0, np.exp(exponent * (logs - np.where(np.isneginf(top), 0.0, top))))
-    return (share / share.sum(1, keepdims=True))[np.arange(len(logs)), index]
-
-
-def brute_force(table, weights, similarity, n, exponent=1.0, replace=False):
-    """(p_S, p_I) from the definitions alone."""
-    logs = np.asarray(similarity.log(table))
-    points, chance = draws(weights, n + 1, replace)
-    closest = np.argmin(table[points[:, :1], points[:, 1:]], axis=1)
-    p_s = chance @ choice_of(logs[points[:, :1], points[:, 1:]], closest, exponent)
-    points, chance = draws(weights, n, replace)
-    items = np.concatenate([np.zeros((len(points), 1)), logs[points[:, :1], points[:, 1:]]], axis=1)
-    return p_s, chance @ choice_of(items, 0, exponent)
-
-
-def table(size, ties=False, seed=0):
-    points = np.random.default_rng(seed).random((size, 2))
-    points = np.round(3 * points) if ties else points
-    distances = np.abs(points[:, None] - points[None, :]).sum(-1)
-    np.fill_diagonal(distances, 0.0)
-    return distances
-
-
-def weights_of(kind, size):
-    raw = {
-        "equal": np.ones(size),
-        "unequal": np.random.default_rng(1).random(size) + 0.1,
-        "zeros": np.where(np.arange(size) < 2, 0.0, 1.0 + np.arange(size)),
-        "heavy": np.where(np.arange(size) < 2, [0.5, 0.5 - 1e-9] + [0.0] * (size - 2), 1e-9 / (size - 2)),
-    }[kind]
-    return raw / raw.sum()
-
+from semres_jax.similarity import Constant
+from tests.laws.brute_force import EXACT, STANDARD_ERRORS, brute_force, draws, table, weights_of
 
 CASES = [
     # weights, replace, (size, n)
@@ -206,9 +148,6 @@ def test_moments_give_the_independent_law(x64):
     np.testing.assert_allclose(enumeration.constant(space, Constant(epsilons, 0.1), replace=True), want, atol=1e-14)
 
 
-STANDARD_ERRORS = 5
-
-
 @pytest.mark.parametrize(("weighted", "n", "replace"), [(False, 5, False), (True, 2, False), (True, 3, True)])
 def test_against_monte_carlo(weighted, n, replace, x64):
     space = spaces.Finite(table(40), weights_of("unequal", 40) if weighted else None)
@@ -260,135 +199,8 @@ def test_refusals():
         enumeration.constant(spaces.Finite(table(4), weights_of("zeros", 4)), Constant(0.1))
     with pytest.raises(ValueError, match="n must be at least 2"):
         enumeration.constant(space, Constant(0.1), n=1)
-
-
-# The smallest resolution puts strengths far below what a float holds.
-SIMILARITIES = {
-    "exponential": lambda top: Exponential(np.array([1e-3 * top, 0.3, 0.3]), np.array([0.0, 0.0, 0.1])),
-    "linear": lambda top: Linear(np.array([0.0, 0.4, 2 * top]), np.array([0.0, 0.1, 0.0])),
-    "gaussian": lambda top: Gaussian(np.array([0.1, 0.4, 1.0])),
-    "powerlaw": lambda top: PowerLaw(np.array([0.1, 0.3, 1.0]), 2.0, np.array([0.0, 0.0, 0.3])),
-    "tabulated": lambda top: Tabulated(
-        np.array([0.0, 0.5, 1.0]), np.array([[1.0, 0.4, 0.0], [1, 1, 1], [1.0, 0.1, 0.1]])
-    ),
-}
-ONE_BY_ONE = {
-    "exponential": lambda s, i: Exponential(s.epsilon[i], s.delta[i]),
-    "linear": lambda s, i: Linear(s.epsilon[i], s.delta[i]),
-    "gaussian": lambda s, i: Gaussian(s.epsilon[i]),
-    "powerlaw": lambda s, i: PowerLaw(s.epsilon[i], 2.0, s.delta[i]),
-    "tabulated": lambda s, i: Tabulated(s.distances, s.values[i]),
-}
-MOST_WEIGHTS = [("equal", False), ("equal", True), ("unequal", False), ("unequal", True)]
-
-
-def compare(kind, replace, ties, size, n, name, exponents=(1.0,)):
-    distances, weights = table(size, ties), weights_of(kind, size)
-    space = spaces.Finite(distances, None if kind == "equal" else weights)
-    grid = SIMILARITIES[name](distances.max())
-    for exponent in exponents:
-        got = enumeration.accuracy(space, grid, n=n, exponent=exponent, replace=replace)
-        for i in range(3):
-            want = brute_force(distances, weights, ONE_BY_ONE[name](grid, i), n, exponent, replace)
-            np.testing.assert_allclose([p[i] for p in got], want, rtol=0, atol=EXACT, err_msg=f"{i}, {exponent}")
-
-
-@pytest.mark.parametrize("name", SIMILARITIES)
-@pytest.mark.parametrize(("kind", "replace"), MOST_WEIGHTS)
-def test_any_similarity_against_brute_force(kind, replace, name, x64):
-    for ties in (False, True):
-        compare(kind, replace, ties, 6, 3, name)
-
-
-@pytest.mark.parametrize(("kind", "replace"), [*MOST_WEIGHTS, ("zeros", False), ("zeros", True), ("heavy", False)])
-def test_any_number_of_items_against_brute_force(kind, replace, x64):
-    for ties in (False, True):
-        compare(kind, replace, ties, 8, 2, "exponential")
-        compare(kind, replace, ties, 6 if kind != "zeros" else 7, 4, "exponential")
-
-
-@pytest.mark.parametrize(("kind", "replace"), MOST_WEIGHTS)
-def test_any_exponent_against_brute_force(kind, replace, x64):
-    compare(kind, replace, True, 6, 2, "linear", (math.inf,))
-    compare(kind, replace, True, 6, 3, "linear", (0.0, 0.5, 2.0, math.inf))
-    compare(kind, replace, False, 6, 3, "linear", (0.0, 3.0, math.inf))
-
-
-def test_every_item_at_once_for_any_similarity(x64):
-    """n = m: the sum over all others, one by one."""
-    distances = table(40)
-    g = np.exp(-distances / 0.2)
-    np.fill_diagonal(g, 0.0)
-    got = enumeration.accuracy(spaces.Finite(distances), Exponential(0.2), n=39)
-    np.testing.assert_allclose(got.p_s, (g.max(1) / g.sum(1)).mean(), rtol=0, atol=EXACT)
-
-
-def test_more_probes_than_fit_one_block(x64, monkeypatch):
-    monkeypatch.setattr(_subsets, "_BUDGET", 2**9)  # ten probes at once; no other test has this many
-    compare("unequal", False, False, 25, 2, "gaussian")
-
-
-def test_constant_is_counted(x64):
-    """`accuracy` is `constant` where that applies, and what it does for others agrees with it."""
-    space, same = spaces.Finite(table(20, ties=True)), Tabulated([0.0, 1.0, 1.0 + 1e-9], [1.0, 1.0, 0.2])
-    for n, replace in ((5, False), (3, True)):
-        counted = enumeration.constant(space, Constant(1.0, 0.2), n=n, replace=replace)
-        np.testing.assert_array_equal(enumeration.accuracy(space, Constant(1.0, 0.2), n=n, replace=replace), counted)
-        np.testing.assert_allclose(enumeration.accuracy(space, same, n=n, replace=replace), counted, rtol=0, atol=EXACT)
-
-
-@pytest.mark.parametrize(("kind", "n", "replace"), [("equal", 2, False), ("equal", 4, True), ("unequal", 3, False)])
-def test_gradients_against_differences(kind, n, replace, x64):
-    space = spaces.Finite(table(12, ties=True), None if kind == "equal" else weights_of(kind, 12))
-
-    def run(e, d):
-        return sum(enumeration.accuracy(space, Exponential(e, d), n=n, replace=replace))
-
-    slope = jax.jit(jax.grad(run, argnums=(0, 1)))
-    step = 1e-6
-    for e, d in ((0.4, 0.1), (1.0, 0.0)):
-        got = slope(e, d)
-        np.testing.assert_allclose(got[0], (run(e + step, d) - run(e - step, d)) / (2 * step), rtol=1e-6)
-        # One-sided at the end of the range, to second order.
-        there = (-3 * run(e, d) + 4 * run(e, d + step) - run(e, d + 2 * step)) / (2 * step)
-        np.testing.assert_allclose(got[1], there, rtol=1e-5)
-
-
-def test_gradients_are_finite_where_strengths_vanish(x64):
-    """Zero distances, zero strengths, an exponent that is swept."""
-    space = spaces.Finite(table(12, ties=True))
-    slope = jax.grad(lambda e, d, a: enumeration.accuracy(space, Linear(e, d), n=3, exponent=a).p_s, argnums=(0, 1, 2))
-    for point in ((0.0, 0.0, 1.0), (1.0, 0.0, 1.0), (1.0, 0.2, 0.0), (9.0, 0.0, 2.0)):
-        assert np.isfinite(slope(*point)).all(), point
-
-
-def test_new_numbers_are_not_traced_again(x64):
-    """Resolutions that need ten nodes, or a thousand, run the same program."""
-    run = _subsets.averages
-    enumeration.accuracy(spaces.Finite(table(9)), Exponential(np.array([0.3, 0.4])), n=3)
-    traced = run._cache_size()
-    got = enumeration.accuracy(spaces.Finite(table(9, seed=1)), Exponential(np.array([0.01, 9.0])), n=3, exponent=2.0)
-    assert run._cache_size() == traced
-    through = jax.jit(
-        lambda e: enumeration.accuracy(spaces.Finite(table(9, seed=1)), Exponential(e), n=3, exponent=2.0)
-    )
-    np.testing.assert_allclose(through(np.array([0.01, 9.0])), got, rtol=0, atol=1e-14)
-
-
-def test_single_precision():
-    got = enumeration.accuracy(spaces.Finite(table(9).astype(np.float32)), Exponential(np.float32(0.3)), n=3)
-    with jax.enable_x64(True):
-        np.testing.assert_allclose(got, enumeration.accuracy(spaces.Finite(table(9)), Exponential(0.3), n=3), atol=2e-6)
-
-
-@pytest.mark.parametrize("weighted", [False, True])
-def test_any_similarity_against_monte_carlo(weighted, x64):
-    space = spaces.Finite(table(40), weights_of("unequal", 40) if weighted else None)
-    similarity = Exponential(np.array([0.1, 0.5]), 0.02)
-    exact = enumeration.accuracy(space, similarity, n=5)
-    run = estimate(space, similarity, key=jax.random.key(2), trials=2**17, n=5, method="prng")
-    assert (np.abs(run.p_s - exact.p_s) < STANDARD_ERRORS * run.p_s_stderr).all()
-    assert (np.abs(run.p_i - exact.p_i) < STANDARD_ERRORS * run.p_i_stderr).all()
+    with pytest.raises(ValueError, match=r"circle has no table of distances to enumerate; use semres_jax\.estimate"):
+        enumeration.constant(spaces.Circle(), Constant(0.1))
 
 
 TIED = [("equal", False, 2), ("equal", False, 3), ("equal", False, 5), ("equal", True, 3), ("unequal", True, 3)]
@@ -412,19 +224,8 @@ def test_a_third_of_an_ultrametric_tree_is_ties():
     assert enumeration.tie_rate(spaces.Tree.from_newick("(((a:1,b:1):1,c:2):1,(d:2,e:2):1);")) == pytest.approx(1 / 3)
 
 
-def test_refusals_for_any_similarity(x64):
-    space, g = spaces.Finite(table(5), weights_of("unequal", 5)), Exponential(0.1)
-    with pytest.raises(ValueError, match=r"circle has no table of distances to enumerate; use semres_jax\.estimate"):
-        enumeration.accuracy(spaces.Circle(), g)
-    with pytest.raises(ValueError, match="5 distinct items and a probe need 6 stimuli"):
-        enumeration.accuracy(space, g, n=5)
-    with pytest.raises(ValueError, match=r"exponent must be one number, at least 0; got -1\.0"):
-        enumeration.accuracy(space, g, exponent=-1.0)
-    with pytest.raises(ValueError, match="n must be at least 2"):
-        enumeration.accuracy(space, g, n=1)
-    with pytest.raises(ValueError, match="weights must be known numbers, not traced ones, for n = 3 distinct items"):
-        jax.jit(lambda s: enumeration.accuracy(s, g, n=3))(space)
+def test_refusals_of_tie_rate():
     with pytest.raises(ValueError, match="circle has no known table of distances"):
         enumeration.tie_rate(spaces.Circle())
     with pytest.raises(ValueError, match="for n = 2 only; got n = 3"):
-        enumeration.tie_rate(space, n=3)
+        enumeration.tie_rate(spaces.Finite(table(5), weights_of("unequal", 5)), n=3)
