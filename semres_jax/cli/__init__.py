@@ -20,6 +20,7 @@ from semres_jax.cli._common import COMMAND_LINE, BadInput
 from semres_jax.cli.laws import Laws
 from semres_jax.cli.optimal import Optimal
 from semres_jax.cli.sweep import Sweep
+from semres_jax.cli.toy import Toy
 from semres_jax.cli.validate import Validate
 
 # One line for each command, in the order of the help text.
@@ -27,6 +28,7 @@ COMMANDS: dict[str, type] = {
     "validate": Validate,
     "sweep": Sweep,
     "optimal": Optimal,
+    "toy": Toy,
     "laws": Laws,
 }
 

@@ -1,14 +1,16 @@
 """The toy network's experiments: conditions trained, their learned resolution fitted, laid over exact fronts."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 
-from semres_jax import measure
+from semres_jax import frontier, measure
+from semres_jax.experiments._toy_table import joined, stacked
+from semres_jax.experiments.toy_summary import summary as summary
 from semres_jax.laws import tables
 from semres_jax.spaces import Finite
 from semres_jax.training import toy
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 FAMILIES = tuple(measure.FAMILIES)
 # Resolutions along an exact front of two items, and of more, where each takes longer.
 _FRONT, _FRONT_MANY = 160, 40
+# Weights of p_S along a front of best similarities: the part near the best p_S, where networks end.
+_OPTIMAL_WEIGHTS = (1.0, 0.9, 0.75, 0.6, 0.45)
 # Entries of tables that are scored in one call.
 _TABLES = 2**24
 # Recorded steps whose tables of similarities are kept, as shares of the run: those of the paper's figure 4.
@@ -62,10 +66,11 @@ def study(
     records: int = 100,
     seed: int = 0,
     test_items: Sequence[int] = (),
+    optimal: bool = False,
     checkpoints: Any = None,
     resume: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
-    finished: Callable[["xarray.Dataset"], None] | None = None,
+    finished: Callable[["xarray.Dataset"], Any] | None = None,
 ) -> "xarray.Dataset":
     """Train every condition, measure every recorded step, and lay it over the exact fronts of the same stimuli.
 
@@ -73,6 +78,8 @@ def study(
         conditions: with different names.
         runs, steps, records, seed: of `training.toy.train`.
         test_items: numbers of items at which the networks are tested after the last step (one slot only).
+        optimal: find the front of the best similarity with the floor that each condition learned (half a minute each;
+            two items, one slot).
         checkpoints: a folder in which each condition has one of its own.
         resume: go on from these.
         progress: called with what is being done, and steps done and planned of all conditions.
@@ -100,15 +107,15 @@ def study(
     if len(set(names)) < len(names) or not names:
         twice = next((name for name in names if names.count(name) > 1), "none")
         raise ValueError(f"conditions must be at least one, with different names; got {twice!r} twice or none at all")
-    asked = list(records) if isinstance(records, Iterable) else [*toy.record_steps(steps, records), *shown_steps(steps)]
+    asked = [*toy.record_steps(steps, records), *shown_steps(steps)]
     planned, found = steps * len(conditions), []
     for number, condition in enumerate(conditions):
-        say = None
-        if progress is not None:
-            progress(f"{condition.name}: compiling", steps * number, planned)
 
-            def say(done: int, _: int, number: int = number, name: str = condition.name) -> None:
+        def say(done: int, _: int, number: int = number, name: str = condition.name) -> None:
+            if progress is not None:
                 progress(name, steps * number + done, planned)
+
+        say(0, steps)
 
         history = toy.train(
             condition.space,
@@ -124,10 +131,13 @@ def study(
         )
         for place, (name, hyper) in zip(np.ndindex(condition.hyper.shape), condition.members(), strict=True):
             one = toy.History(*history[:2], *(x[place] for x in history[2:]))
-            found.append(_measured(name, condition, hyper, one, test_items))
+            measured = _measured(name, condition, hyper, one, test_items)
+            if optimal and condition.design.items == 2 and condition.design.slots == 1:
+                measured |= _optimal_front(condition.space, float(measured["relative_floor"][1][:, -1].mean()))
+            found.append(measured)
         if finished is not None:
-            finished(_joined(found, steps))
-    return _joined(found, steps)
+            finished(joined(found, steps))
+    return joined(found, steps)
 
 
 def shown_steps(steps: int) -> list[int]:
@@ -226,7 +236,7 @@ def _measured(
     out["shown_step"] = (("shown",), history.steps[shown])
     fronts = [exact_front(space, family, n, _FRONT if n == 2 else _FRONT_MANY) for family in FAMILIES]
     for place, field in enumerate(("front_epsilon", "front_p_s", "front_p_i")):
-        out[field] = (("family", "point"), _stacked([front[place] for front in fronts]))
+        out[field] = (("family", "point"), stacked([front[place] for front in fronts]))
     tested = tuple(sorted({k for k in test_items if k < size}))
     if tested and design.slots == 1:
         out["test_n"] = tested
@@ -237,6 +247,14 @@ def _measured(
             (("run", "test_n"), np.stack([np.asarray(pair[part]) for pair in pairs], axis=-1)) for part in range(2)
         )
     return out
+
+
+def _optimal_front(space: Finite, floor: float) -> dict[str, Any]:
+    each = [frontier.optimal_finite(space, floor, weight=weight).accuracy for weight in _OPTIMAL_WEIGHTS]
+    return {
+        "optimal_p_s": (("weight",), np.array([one.p_s for one in each])),
+        "optimal_p_i": (("weight",), np.array([one.p_i for one in each])),
+    }
 
 
 def _predicted(space: Finite, family: str, epsilon: np.ndarray, delta: np.ndarray, n: int) -> np.ndarray:
@@ -250,98 +268,3 @@ def _predicted(space: Finite, family: str, epsilon: np.ndarray, delta: np.ndarra
             part = kind(*(x.reshape(-1, 1, 1)[i : i + rows] for x in (epsilon, delta)))
             found.append(np.stack(tables.accuracy(space, part(d), n=n)))
     return np.concatenate(found, axis=1).reshape(2, *epsilon.shape)
-
-
-def _stacked(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """Arrays of different lengths on top of each other, NaN where the shorter ones have ended."""
-    shape = [max(x.shape[axis] for x in arrays) for axis in range(arrays[0].ndim)]
-    out = np.full((len(arrays), *shape), np.nan)
-    for row, x in enumerate(arrays):
-        out[(row, *map(slice, x.shape))] = x
-    return out
-
-
-_WHOLE = ("items", "hidden", "slots", "stimuli")
-# Variables by name: what they are, with units.
-_MEANINGS = {
-    "p_s": "generalization: probability of a right answer in the similarity task",
-    "p_i": "identification: probability of a right answer in the identification task",
-    "p_s_stderr": "standard error of p_s over sampled trials; 0 where it is an exact sum",
-    "p_i_stderr": "standard error of p_i over sampled trials; 0 where it is an exact sum",
-    "loss_sim": "expected similarity loss, without its weight (nats)",
-    "loss_rec": "reconstruction loss, without its weight (mean square)",
-    "mean_b": "mean over probes of the share of other stimuli whose learned similarity is above 0",
-    "var_b": "variance over probes of the share of other stimuli whose learned similarity is above 0",
-    "relative_floor": "floor over the mean similarity of a stimulus to itself, floor included",
-    "profile": "mean similarity over pairs at a distance, relative to the probe's similarity to itself",
-    "profile_sd": "standard deviation of the same over pairs",
-    "distance": "distances between stimuli (unit of the space)",
-    "pairs": "number of ordered pairs at each distance",
-    "epsilon": "resolution fitted to the profile, by family (unit of the space)",
-    "epsilon_stderr": "standard error of epsilon",
-    "fit_delta": "floor fitted to the profile, by family",
-    "delta_stderr": "standard error of fit_delta; NaN where it is 0",
-    "aic": "Akaike's information criterion of the fit; smaller is better",
-    "predicted_p_s": "p_s of the fitted similarity on the same stimuli, exactly",
-    "predicted_p_i": "p_i of the fitted similarity on the same stimuli, exactly",
-    "front_epsilon": "resolutions along the exact front of a family on the same stimuli (unit of the space)",
-    "front_p_s": "p_s along it",
-    "front_p_i": "p_i along it",
-    "weights": "rows w_x of the network's map after the last step",
-    "similarity": "similarity ReLU(w_x . w_p) of the first run and slot at the shown steps",
-    "shown_step": "step of a table of similarities",
-    "tested_p_s": "p_s with test_n items after the last step",
-    "tested_p_i": "p_i with test_n items after the last step",
-    "lambda_sim": "weight of the similarity loss",
-    "lambda_rec": "weight of the reconstruction loss",
-    "learning_rate": "learning rate of Adam",
-    "floor": "added to every similarity",
-    "items": "items of a training trial",
-    "hidden": "dimensions of the embedding",
-    "slots": "slots, each with a map of its own",
-    "stimuli": "stimuli of a slot",
-    "decision": "how similarities of slots make a strength",
-    "label": "how distances of slots make the right answer",
-}
-
-
-def _joined(found: list[dict[str, Any]], steps: int) -> "xarray.Dataset":
-    """One dataset of all conditions, NaN where one has fewer levels, items, slots or stimuli than another."""
-    import xarray
-
-    ns = sorted({int(n) for one in found for n in one["n"]})
-    tested = sorted({int(n) for one in found for n in one.get("test_n", ())})
-    content: dict[str, Any] = {}
-    for name, meaning in _MEANINGS.items():
-        each = [one.get(name) for one in found]
-        given = next((x for x in each if x is not None), None)
-        if given is None:
-            continue
-        dims = given[0]
-        if isinstance(given[1], str):
-            content[name] = (("condition",), [x[1] for x in each if x is not None], {"long_name": meaning})
-            continue
-        arrays = []
-        for one, x in zip(found, each, strict=True):
-            value = np.full((0,) * len(dims), np.nan) if x is None else np.asarray(x[1], float)
-            for axis, all_n, own in (("n", ns, one["n"]), ("test_n", tested, one.get("test_n", ()))):
-                if axis in dims and x is not None:
-                    wide = np.full((*value.shape[:-1], len(all_n)), np.nan)
-                    wide[..., [all_n.index(int(n)) for n in own]] = value
-                    value = wide
-            arrays.append(value)
-        stacked = _stacked(arrays)
-        if name in ("weights", "similarity"):
-            stacked = stacked.astype(np.float32)
-        elif name in _WHOLE:
-            stacked = stacked.astype(np.int64)
-        content[name] = (("condition", *dims), stacked, {"long_name": meaning})
-    coordinates: dict[str, Any] = {
-        "condition": [one["condition"] for one in found],
-        "step": ("step", found[0]["steps"], {"long_name": "step of Adam"}),
-        "n": ("n", ns, {"long_name": "items of a trial"}),
-        "family": list(FAMILIES),
-    }
-    if tested:
-        coordinates["test_n"] = ("test_n", tested, {"long_name": "items of a trial after the last step"})
-    return xarray.Dataset(content, coordinates, {"steps": steps, "conditions": len(found)})

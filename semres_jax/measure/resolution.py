@@ -90,7 +90,8 @@ def fit(found: Profile, family: str) -> Fit:
 
     Minimises Σ (g(p, x)/g(p, p) - Δ - (1 - Δ) g0(d(p, x); ε))² over ε >= 0 and Δ in [0, 1]. For given ε the best Δ is a
     quotient of sums; ε is searched on a grid that is narrowed around the best. Standard errors take unordered pairs for
-    independent and equally noisy; they are not those over repeated trainings. A constant similarity has the same fit
+    independent and equally noisy; they are not those over repeated trainings. A linear similarity that doesn't end
+    within the largest distance shows (1 - Δ)/ε alone: it is given with Δ = 0. A constant similarity has the same fit
     for every ε between two distances: the middle is given, with the standard deviation of a uniform distribution there.
 
     Args:
@@ -146,7 +147,7 @@ def reach(strengths: ArrayLike, above: float = 0.0) -> tuple[np.ndarray, np.ndar
     size = table.shape[-1]
     seen = (table > above) & ~np.eye(size, dtype=bool)
     share = seen.sum(-1) / (size - 1)
-    return share.mean(-1), share.var(-1)
+    return np.asarray(share.mean(-1)), np.asarray(share.var(-1))
 
 
 def _tables(space: MetricSpace, strengths: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -196,6 +197,9 @@ def _fitted(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, variance: np.nd
             left = _best_floor(_unfloored(family, d, tried)[0], mean[:, None], weight)[1]
             epsilon = tried[rows, left.argmin(axis=1)]
             ratio = ratio ** (2 / (_ZOOM - 1))
+        if family == "linear":
+            floor = _best_floor(_unfloored(family, d, epsilon)[0], mean, weight)[0]
+            epsilon = np.where((epsilon >= d[-1]) & (floor < 1), epsilon / np.where(floor < 1, 1 - floor, 1.0), epsilon)
         g, slope = _unfloored(family, d, epsilon)
         spread = None
     delta, rest = _best_floor(g, mean, weight)

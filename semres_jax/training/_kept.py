@@ -52,8 +52,9 @@ class Kept:
         there, now = np.asarray(content["steps"]).tolist(), int(state.step)
         wanted = [int(step) for step in self._recorded if step <= now]
         missing = [step for step in wanted if step not in there]
-        if missing or now > self._recorded[-1]:
-            what = f"is at step {now}, past the last one asked for" if not missing else f"has no record of {missing[0]}"
+        past = now > self._recorded[-1]
+        if missing or past:
+            what = f"is at step {now}, past the last one asked for" if past else f"has no record of step {missing[0]}"
             raise ValueError(
                 f"can't resume: the checkpoint in {str(self.folder)!r} {what} (give the steps and records that it was "
                 "made with, or leave out resume)"

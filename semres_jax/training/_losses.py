@@ -1,5 +1,6 @@
 """Losses and scores of the toy network on a finite space."""
 
+import warnings
 from typing import Any, NamedTuple
 
 import jax
@@ -36,6 +37,14 @@ def make_task(space: MetricSpace, design: Design) -> Task:
     if size >= _MOST_STIMULI:
         raise ValueError(f"at most {_MOST_STIMULI - 1} stimuli can be trained on; {space.label} has {size}")
     distances = np.asarray(getattr(space, "distances"), np.float64)  # noqa: B009 (a Finite's)
+    twins = np.argwhere((distances == 0) & np.triu(np.ones_like(distances, bool), 1))
+    if twins.size:
+        first, second = twins[0]
+        more = f", and {len(twins) - 1} more pairs" if len(twins) > 1 else ""
+        warnings.warn(
+            f"stimuli {first} and {second} are at distance 0{more}: no similarity of distance tells them apart",
+            stacklevel=3,
+        )
     near = _expected.near_probability(ranks, design.items)
     labels = _trials.label_table(distances, design.slots, design.label)
     return Task(jnp.asarray(labels), jax.tree.map(jnp.asarray, ranks), jnp.asarray(near))
@@ -95,14 +104,9 @@ def _sampled(g: Array, seed: Array, task: Task, design: Design) -> tuple[Array, 
 
         def chunk(which: Array, n: int = n, number: int = number) -> Array:
             # Streams of training are numbered by steps from 0; these are the bitwise complement of theirs.
-            trials = _trials.draw(
-                ~seed,
-                which.astype(jnp.uint32) + jnp.uint32(number * _STREAM),
-                stimuli=g.shape[-1],
-                slots=design.slots,
-                batch=_SCORE_CHUNK,
-                items=n,
-            )
+            stream = which.astype(jnp.uint32) + jnp.uint32(number * _STREAM)
+            size, batch = g.shape[-1], _SCORE_CHUNK
+            trials = _trials.draw(~seed, stream, stimuli=size, slots=design.slots, batch=batch, items=n)
             h = _trials.decide(_trials.pick(g, trials), design.decision)
             own = _trials.decide(_trials.pick(g, trials, trials.probe), design.decision)
             right = _right(task, trials, design).astype(h.dtype)

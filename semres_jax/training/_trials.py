@@ -21,11 +21,10 @@ class Trials(NamedTuple):
 
 
 def draw(seed: Array, number: Array, *, stimuli: int, slots: int, batch: int, items: int) -> Trials:
-    """Batch `number` of a stream: every set of distinct stimuli equally likely (to 2^-32 N), without sorting.
+    """Batch `number` of a stream: every tuple of distinct stimuli equally likely (to 2^-32 N), without sorting.
 
-    The probe is any stimulus; the items are a random set of the others by Floyd's algorithm (Bentley and Floyd, CACM
-    30(9), 1987): the k-th draw is from the first N - n + k - 1 of them, and one that was drawn before is replaced by
-    the last of that range. Their order isn't random; nothing that is made of them depends on it.
+    Of the others of a probe, the first n of a Fisher-Yates shuffle, which remembers only the places it has touched. (A
+    set in no random order wouldn't do: slots are put together item by item.)
 
     Args:
         seed: (2,) uint32.
@@ -40,14 +39,19 @@ def draw(seed: Array, number: Array, *, stimuli: int, slots: int, batch: int, it
         words += pcg4d(trial, number * jnp.uint32(blocks) + jnp.uint32(block), seed[0], seed[1])
     w = jnp.stack(words[: slots * per_slot]).reshape(slots, per_slot, batch)
     probe = _below(w[:, 0], stimuli)
+    moved: list[tuple[Array, Array]] = []  # places that were swapped from, and what is there since
     drawn: list[Array] = []
     for k in range(items):
-        last = stimuli - 1 - items + k
-        new = _below(w[:, 1 + k], last + 1)
-        seen = jnp.zeros(new.shape, bool)
-        for earlier in drawn:
-            seen |= earlier == new
-        drawn.append(jnp.where(seen, last, new))
+
+        def at(place: Array, moved: tuple[tuple[Array, Array], ...] = tuple(moved)) -> Array:
+            found = place
+            for earlier, there in moved:
+                found = jnp.where(place == earlier, there, found)
+            return found
+
+        place = k + _below(w[:, 1 + k], stimuli - 1 - k)
+        drawn.append(at(place))
+        moved.append((place, at(jnp.full_like(place, k))))
     others = jnp.stack(drawn, axis=-1)
     return Trials(probe, others + (others >= probe[..., None]).astype(jnp.int32))
 

@@ -1,0 +1,234 @@
+"""`semres toy`: the toy ReLU network, trained and laid over the exact fronts."""
+
+import contextlib
+import dataclasses
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from semres_jax.cli._common import (
+    COMMAND_LINE,
+    BadInput,
+    Count,
+    Counts,
+    _list_of,
+    _option,
+    checking_input,
+    finish,
+    number,
+    progress_bar,
+)
+
+if TYPE_CHECKING:
+    import xarray
+
+    from semres_jax.experiments.toy import Condition
+
+_STIMULI, _STEPS, _WIDE = 50, 7500, 200
+_Grid = Annotated[tuple[float, ...] | None, _option(_list_of(number), "X,X,...")]
+_Default = tyro.conf.arg
+
+
+@dataclasses.dataclass(frozen=True)
+class Toy:
+    """Train the toy network: ReLU, tied weights, one-hot stimuli of any space; score it exactly at every recorded step.
+
+    Writes toy.nc, toy.json, figures, and checkpoints from which --resume goes on. A list of numbers for a weight, the
+    learning rate or the floor trains them all in one compiled program.
+    """
+
+    preset: Literal["fig4", "items", "slots", "reconstruction", "heterogeneity", "floors"] | None = None
+    """A named experiment instead of one space; the options from --space to --loss are then its own."""
+    space: Annotated[tuple[str, ...], _Default(metavar="NAME|FILE.nwk", help_behavior_hint="(default: circle)")] = ()
+    """circle, interval, torus, another space by name, tree (bird families), or a Newick file; repeat for more."""
+    stimuli: Annotated[Count, _Default(help_behavior_hint="(default: 50; of a tree its leaves)")] = None
+    """Stimuli, spread evenly over the space."""
+    hidden: Annotated[Count, _Default(help_behavior_hint="(default: 10)")] = None
+    """Dimensions of the embedding."""
+    items: Annotated[Count, _Default(help_behavior_hint="(default: 2)")] = None
+    """Items of a training trial."""
+    batch: Annotated[Count, _Default(help_behavior_hint="(default: 128)")] = None
+    """Trials of a step."""
+    lambda_sim: Annotated[_Grid, _Default(help_behavior_hint="(default: 0.1)")] = None
+    """Weight of the similarity loss, one or several."""
+    lambda_rec: Annotated[_Grid, _Default(help_behavior_hint="(default: 0)")] = None
+    """Weight of the reconstruction loss, one or several."""
+    learning_rate: Annotated[_Grid, _Default(help_behavior_hint="(default: 0.007)")] = None
+    """Learning rate of Adam, one or several."""
+    floor: Annotated[_Grid, _Default(help_behavior_hint="(default: 1e-10)")] = None
+    """Added to every similarity, one or several."""
+    slots: Annotated[Count, _Default(help_behavior_hint="(default: 1)")] = None
+    """Slots of a stimulus, each with a map of its own."""
+    decision: Literal["max", "sum"] | None = None
+    """How similarities of slots make an item's strength (max)."""
+    label: Literal["min", "max", "l1", "l2"] | None = None
+    """How distances of slots make the right item (min)."""
+    loss: Literal["trials", "full"] | None = None
+    """trials: drawn for each step. full: the exact expectation over all trials."""
+    runs: Count = 10
+    """Trainings of each condition, from different starts and on different trials."""
+    steps: Annotated[Count, _Default(help_behavior_hint="(default: 7500; slots: 3000)")] = None
+    """Steps of training."""
+    records: Count = 100
+    """About how many steps are recorded, dense at the start."""
+    test_items: Annotated[Counts, _Default(help_behavior_hint="(default: none; items: 2 to 16)")] = None
+    """Numbers of items at which the trained network is tested."""
+    seed: int = 0
+    """Seed of all random numbers."""
+    resume: bool = False
+    """Go on from the checkpoints in --out."""
+    out: Path = Path("results/toy")
+    """Folder for the results; made if missing."""
+    json: bool = False
+    """End with one line of JSON on standard output."""
+
+    def run(self) -> int:
+        """Train, measure, print, write."""
+        with checking_input():
+            from semres_jax import plots, results
+            from semres_jax.experiments import toy
+            from semres_jax.training.toy import Diverged
+
+            conditions, steps, more = self.asked()
+            folder = results.output_folder(self.out)
+        attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
+        attributes |= {"title": "toy ReLU networks over the laws", "preset": self.preset or ""}
+        started = time.perf_counter()
+        if self.resume and not (folder / "checkpoints").is_dir():
+            print(f"semres: no checkpoints in {folder}; starting anew", file=sys.stderr)
+
+        def write(data: "xarray.Dataset", complete: bool = False) -> dict[str, Any]:
+            """The results so far, each file whole."""
+            told = attributes | {"seconds": round(time.perf_counter() - started, 3), "complete": int(complete)}
+            results.write(data.assign_attrs(data.attrs | told), folder / "toy.nc")
+            content = told | data.attrs | {"rows": toy.summary(data)}
+            results.write_json(content, folder / "toy.json")
+            return content
+
+        try:
+            with progress_bar() as progress, _warnings_as_lines():
+                data = toy.study(
+                    conditions,
+                    runs=self.runs or 0,
+                    steps=steps,
+                    records=self.records or 0,
+                    seed=self.seed,
+                    **more,
+                    checkpoints=folder / "checkpoints",
+                    resume=self.resume,
+                    progress=progress,
+                    finished=write,
+                )
+        except (ValueError, Diverged) as error:  # everything is checked before a condition is trained
+            raise BadInput(" ".join(str(error).split())) from error
+        content = write(data, complete=True)
+        print_table(content["rows"])
+        pictures = plots.save_toy(data, folder)
+        return finish("toy", folder, "toy", content, pictures, as_json=self.json)
+
+    def asked(self) -> "tuple[list[Condition], int, dict[str, Any]]":
+        """Conditions, steps, and what else `study` is to do.
+
+        Raises:
+            ValueError: an option out of range, or one that the preset sets.
+        """
+        from semres_jax import spaces, validation
+        from semres_jax.experiments.presets import PRESETS
+        from semres_jax.experiments.toy import Condition
+        from semres_jax.training.toy import Design, Hyper
+
+        numbers = {name: getattr(self, name) for name in ("lambda_sim", "lambda_rec", "learning_rate", "floor")}
+        words = ("hidden", "items", "batch", "slots", "decision", "label", "loss")
+        shapes = {name: getattr(self, name) for name in words}
+        for name in ("runs", "records", "seed"):
+            least = {"runs": 1, "records": 2, "seed": 0}[name]
+            if getattr(self, name) is None or getattr(self, name) < least:
+                raise ValueError(f"--{name} must be at least {least}; got {getattr(self, name)}")
+        if self.steps is not None and self.steps < 1:
+            raise ValueError(f"--steps must be at least 1; got {self.steps}")
+        if self.preset is not None:
+            given = {"space": self.space or None, "stimuli": self.stimuli} | numbers | shapes
+            given = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
+            if given:
+                raise ValueError(f"--preset {self.preset} sets {', '.join(given)} itself; leave one of them out")
+            preset = PRESETS[self.preset]
+            tested = preset.test_items if self.test_items is None else self.test_items
+            return preset.conditions(), self.steps or preset.steps, {"test_items": tested, "optimal": preset.optimal}
+        design = Design(**{name: value for name, value in shapes.items() if value is not None})
+        grid = _grid({name: value for name, value in numbers.items() if value is not None})
+        found = []
+        for label, space in validation.spaces_by_name(self.space or ("circle",)).items():
+            own = isinstance(space, spaces.Finite)
+            stimuli = self.stimuli if self.stimuli is not None else (space.size if own else _STIMULI)
+            spread = spaces.grid(space, stimuli or 0)
+            most = max(design.items, *(self.test_items or (2,)))
+            if spread.size <= most:
+                raise ValueError(
+                    f"{most} different items and a probe need {most + 1} stimuli; {label} has {spread.size} "
+                    "(fewer --items, or more --stimuli)"
+                )
+            found.append(Condition(label, spread, design, Hyper(**grid)))
+        return found, self.steps or _STEPS, {"test_items": self.test_items or ()}
+
+
+def _grid(numbers: dict[str, tuple[float, ...]]) -> dict[str, Any]:
+    """All combinations of the numbers given, each name an axis."""
+    import numpy as np
+
+    for name, values in numbers.items():
+        if not values:
+            raise ValueError(f"--{name.replace('_', '-')} needs at least one number")
+    several = [name for name, values in numbers.items() if len(values) > 1]
+    found: dict[str, Any] = {name: values[0] for name, values in numbers.items() if len(values) == 1}
+    for axis, name in enumerate(several):
+        found[name] = np.array(numbers[name]).reshape([-1 if k == axis else 1 for k in range(len(several))])
+    return found
+
+
+@contextlib.contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Warnings of the library as one line each on standard error."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            yield
+        finally:
+            for warning in caught:
+                print(f"semres: warning: {warning.message}", file=sys.stderr)
+
+
+def print_table(rows: list[dict[str, Any]]) -> None:
+    """One row for each condition on standard output: means over runs, with standard errors."""
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    heads = ("condition", "n", "best p_S", "at step", "p_S", "p_I", "fits best", "epsilon", "mean b", "Var b", "off")
+    for head in heads:
+        shown.add_column(head, justify="left" if head in ("condition", "fits best") else "right", no_wrap=True)
+    for row in rows:
+        shown.add_row(
+            row["condition"],
+            str(row["items"]),
+            f"{row['best_p_s']:.4f}",
+            str(row["best_step"]),
+            _told(row["p_s"], row["p_s_stderr"]),
+            _told(row["p_i"], row["p_i_stderr"]),
+            row["family"],
+            _told(row["epsilon"], row["epsilon_stderr"]),
+            f"{row['mean_b']:.3f}",
+            f"{row['var_b']:.5f}",
+            f"{row['off_front']:+.4f}",
+        )
+    console = Console() if Console().is_terminal else Console(width=_WIDE)
+    console.print(shown, highlight=False)
+    print("after the last step, mean and standard error over runs; off: distance from the exact front of that family")
+
+
+def _told(value: float, stderr: float) -> str:
+    return f"{value:.4f} ± {stderr:.4f}" if stderr == stderr else f"{value:.4f}"

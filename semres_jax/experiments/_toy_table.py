@@ -1,0 +1,107 @@
+"""Conditions of a toy experiment as one table."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from semres_jax.measure import FAMILIES
+
+if TYPE_CHECKING:
+    import xarray
+
+_WHOLE = ("items", "hidden", "slots", "stimuli")
+# Variables by name: what they are, with units.
+_MEANINGS = {
+    "p_s": "generalization: probability of a right answer in the similarity task",
+    "p_i": "identification: probability of a right answer in the identification task",
+    "p_s_stderr": "standard error of p_s over sampled trials; 0 where it is an exact sum",
+    "p_i_stderr": "standard error of p_i over sampled trials; 0 where it is an exact sum",
+    "loss_sim": "expected similarity loss, without its weight (nats)",
+    "loss_rec": "reconstruction loss, without its weight (mean square)",
+    "mean_b": "mean over probes of the share of other stimuli whose learned similarity is above 0",
+    "var_b": "variance over probes of the share of other stimuli whose learned similarity is above 0",
+    "relative_floor": "floor over the mean similarity of a stimulus to itself, floor included",
+    "profile": "mean similarity over pairs at a distance, relative to the probe's similarity to itself",
+    "profile_sd": "standard deviation of the same over pairs",
+    "distance": "distances between stimuli (unit of the space)",
+    "pairs": "number of ordered pairs at each distance",
+    "epsilon": "resolution fitted to the profile, by family (unit of the space)",
+    "epsilon_stderr": "standard error of epsilon",
+    "fit_delta": "floor fitted to the profile, by family",
+    "delta_stderr": "standard error of fit_delta; NaN where it is 0",
+    "aic": "Akaike's information criterion of the fit; smaller is better",
+    "predicted_p_s": "p_s of the fitted similarity on the same stimuli, exactly",
+    "predicted_p_i": "p_i of the fitted similarity on the same stimuli, exactly",
+    "front_epsilon": "resolutions along the exact front of a family on the same stimuli (unit of the space)",
+    "front_p_s": "p_s along it",
+    "front_p_i": "p_i along it",
+    "optimal_p_s": "p_s along the front of the best similarity with the learned relative floor, same stimuli",
+    "optimal_p_i": "p_i along it",
+    "weights": "rows w_x of the network's map after the last step",
+    "similarity": "similarity ReLU(w_x . w_p) of the first run and slot at the shown steps",
+    "shown_step": "step of a table of similarities",
+    "tested_p_s": "p_s with test_n items after the last step",
+    "tested_p_i": "p_i with test_n items after the last step",
+    "lambda_sim": "weight of the similarity loss",
+    "lambda_rec": "weight of the reconstruction loss",
+    "learning_rate": "learning rate of Adam",
+    "floor": "added to every similarity",
+    "items": "items of a training trial",
+    "hidden": "dimensions of the embedding",
+    "slots": "slots, each with a map of its own",
+    "stimuli": "stimuli of a slot",
+    "decision": "how similarities of slots make a strength",
+    "label": "how distances of slots make the right answer",
+}
+
+
+def joined(found: list[dict[str, Any]], steps: int) -> "xarray.Dataset":
+    """One dataset of all conditions, NaN where one has fewer levels, items, slots or stimuli than another."""
+    import xarray
+
+    ns = sorted({int(n) for one in found for n in one["n"]})
+    tested = sorted({int(n) for one in found for n in one.get("test_n", ())})
+    content: dict[str, Any] = {}
+    for name, meaning in _MEANINGS.items():
+        each = [one.get(name) for one in found]
+        given = next((x for x in each if x is not None), None)
+        if given is None:
+            continue
+        dims = given[0]
+        if isinstance(given[1], str):
+            content[name] = (("condition",), [x[1] for x in each if x is not None], {"long_name": meaning})
+            continue
+        arrays = []
+        for one, x in zip(found, each, strict=True):
+            value = np.full((0,) * len(dims), np.nan) if x is None else np.asarray(x[1], float)
+            for axis, all_n, own in (("n", ns, one["n"]), ("test_n", tested, one.get("test_n", ()))):
+                if axis in dims and x is not None:
+                    wide = np.full((*value.shape[:-1], len(all_n)), np.nan)
+                    wide[..., [all_n.index(int(n)) for n in own]] = value
+                    value = wide
+            arrays.append(value)
+        whole = stacked(arrays)
+        if name in ("weights", "similarity"):
+            whole = whole.astype(np.float32)
+        elif name in _WHOLE:
+            whole = whole.astype(np.int64)
+        content[name] = (("condition", *dims), whole, {"long_name": meaning})
+    coordinates: dict[str, Any] = {
+        "condition": [one["condition"] for one in found],
+        "step": ("step", found[0]["steps"], {"long_name": "step of Adam"}),
+        "n": ("n", ns, {"long_name": "items of a trial"}),
+        "family": list(FAMILIES),
+    }
+    if tested:
+        coordinates["test_n"] = ("test_n", tested, {"long_name": "items of a trial after the last step"})
+    return xarray.Dataset(content, coordinates, {"steps": steps, "conditions": len(found)})
+
+
+def stacked(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Arrays of different lengths on top of each other, NaN where the shorter ones have ended."""
+    shape = [max(x.shape[axis] for x in arrays) for axis in range(arrays[0].ndim)]
+    out = np.full((len(arrays), *shape), np.nan)
+    for row, x in enumerate(arrays):
+        out[(row, *map(slice, x.shape))] = x
+    return out
