@@ -12,10 +12,14 @@ if TYPE_CHECKING:
     from semres_jax import (
         choice as choice,
         data as data,
+        experiments as experiments,
         frontier as frontier,
         laws as laws,
+        measure as measure,
+        networks as networks,
         similarity as similarity,
         spaces as spaces,
+        training as training,
     )
     from semres_jax._types import Accuracy as Accuracy, Estimate as Estimate
     from semres_jax.laws.engines import accuracy as accuracy, engine_for as engine_for
@@ -30,7 +34,10 @@ if TYPE_CHECKING:
         Tabulated as Tabulated,
     )
 
-_MODULES = ("choice", "data", "frontier", "laws", "plots", "results", "similarity", "spaces", "validation")
+_MODULES = (
+    *("choice", "data", "experiments", "frontier", "laws", "measure", "networks", "plots", "results", "similarity"),
+    *("spaces", "training", "validation"),
+)
 _HOMES = {
     "Accuracy": "_types",
     "Estimate": "_types",

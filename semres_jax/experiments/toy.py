@@ -107,7 +107,7 @@ def study(
     if len(set(names)) < len(names) or not names:
         twice = next((name for name in names if names.count(name) > 1), "none")
         raise ValueError(f"conditions must be at least one, with different names; got {twice!r} twice or none at all")
-    asked = [*toy.record_steps(steps, records), *shown_steps(steps)]
+    asked = np.union1d(toy.record_steps(steps, records), shown_steps(steps))
     planned, found = steps * len(conditions), []
     for number, condition in enumerate(conditions):
 
@@ -171,7 +171,7 @@ def exact_front(space: Finite, family: str, n: int, points: int = _FRONT) -> tup
     else:
         # A linear similarity ends at ε; an exponential one is as wide at a third of that.
         scale = 1.0 if family == "linear" else 1 / 3
-        epsilon = np.geomspace(levels[0], 30 * levels[-1], points) * scale
+        epsilon = np.geomspace(levels[levels > 0][0], 30 * levels[-1], points) * scale
     return epsilon, *_predicted(space, family, epsilon, np.zeros_like(epsilon), n)
 
 

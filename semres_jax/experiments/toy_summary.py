@@ -1,5 +1,6 @@
 """A toy experiment in a few numbers for each condition: where it ends, how far from which front."""
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,9 @@ def summary(data: "xarray.Dataset") -> list[dict[str, Any]]:
         predicted_p_s, predicted_p_i: of that fit on the same stimuli; off_predicted: mean distance from there.
         off_front: signed distance from the exact front of that family on the same stimuli, negative below it;
             front_best_p_s: the highest p_S of that front. off_constant: from the front of the constant similarity.
+        lacks: of two items, how much less the best p_S of the mean path is than 1/2 + b - (3/2 - ln 2) b² at its mean
+            ball measure b, the law of the linear similarity without Var(b) (proposition 1 of Nurisso et al.);
+            lacks_by_var: (3/2 - ln 2) Var(b), what Var(b) accounts for.
         off_optimal: from the front of the best similarity with the relative floor that was learned, where it is there.
 
     Example:
@@ -47,6 +51,11 @@ def _row(one: "xarray.Dataset") -> dict[str, Any]:
     path = tested.p_s.values.mean(0)
     best = int(path.argmax())
     row |= {"best_p_s": path[best], "best_p_i": tested.p_i.values.mean(0)[best], "best_step": int(one.step[best])}
+    if row["items"] == 2:
+        top = tested.isel(step=best)
+        b, loss = top.mean_b.values, 1.5 - math.log(2)
+        row["lacks"], row["lacks_stderr"] = _mean(0.5 + b - loss * b**2 - top.p_s.values)
+        row["lacks_by_var"], row["lacks_by_var_stderr"] = _mean(loss * top.var_b.values)
     last = tested.isel(step=-1)
     for name in ("p_s", "p_i", "loss_sim", "loss_rec", "mean_b", "var_b", "relative_floor"):
         row[name], row[f"{name}_stderr"] = _mean(last[name].values)

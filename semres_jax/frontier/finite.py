@@ -67,31 +67,39 @@ def optimal_finite(space: MetricSpace, delta: ArrayLike, *, weight: ArrayLike = 
     which, reach = which.reshape(d.shape), float(-np.log(float(np.asarray(delta))))
     share = float(np.asarray(weight))
 
-    def fall(z: Array) -> Array:
-        """-ln g at the levels: shares of the reach, the last of which is not used up."""
-        return jnp.append(0.0, reach * jnp.cumsum(jax.nn.softmax(z))[:-1])
-
-    def accuracy(z: Array) -> Accuracy:
-        table = jnp.exp(-fall(z))[which]
-        return Accuracy(*(jnp.mean(p) for p in tables.by_probe(table, ranks, (2,))))
-
-    @jax.jit
-    @jax.value_and_grad
-    def loss(z: Array) -> Array:
-        p_s, p_i = accuracy(z)
-        return -share * p_s - (1 - share) * p_i
-
     with jax.enable_x64(True):
+        problem = (jnp.asarray(which), ranks, jnp.asarray(reach))
+
+        def loss(z: np.ndarray) -> tuple[np.ndarray, ...]:
+            return tuple(map(np.asarray, _loss(jnp.asarray(z), *problem, jnp.asarray(share))))
+
         found = []
         for power in _STARTS:
             steps = np.diff(np.linspace(0, 1, len(levels)) ** power, append=1 + 1.0 / len(levels))
             start = np.log(steps / steps.sum() + _SPREAD / len(levels))
-            found.append(minimize(lambda z: tuple(map(np.asarray, loss(z))), start, jac=True, method="L-BFGS-B"))
+            found.append(minimize(loss, start, jac=True, method="L-BFGS-B"))
         found.sort(key=lambda result: result.fun)
         z = jnp.asarray(found[0].x)
-        g = np.minimum.accumulate(np.asarray(jnp.exp(-fall(z))))
+        g = np.minimum.accumulate(np.asarray(jnp.exp(-_fall(z, problem[2]))))
         return FiniteOptimum(
-            Accuracy(*(float(p) for p in accuracy(z))),
+            Accuracy(*(float(p) for p in _accuracy(z, *problem))),
             Tabulated(levels, g),
             tuple(-float(result.fun) for result in found),
         )
+
+
+def _fall(z: Array, reach: Array) -> Array:
+    """-ln g at the levels: shares of the reach, the last of which is not used up."""
+    return jnp.append(0.0, reach * jnp.cumsum(jax.nn.softmax(z))[:-1])
+
+
+def _accuracy(z: Array, which: Array, ranks: tables.Ranking, reach: Array) -> Accuracy:
+    table = jnp.exp(-_fall(z, reach))[which]
+    return Accuracy(*(jnp.mean(p) for p in tables.by_probe(table, ranks, (2,))))
+
+
+@jax.jit
+@jax.value_and_grad
+def _loss(z: Array, which: Array, ranks: tables.Ranking, reach: Array, weight: Array) -> Array:
+    p_s, p_i = _accuracy(z, which, ranks, reach)
+    return -weight * p_s - (1 - weight) * p_i

@@ -102,13 +102,17 @@ def accuracy(space: MetricSpace, strengths: ArrayLike, *, n: int = 2) -> Accurac
         bad = known[~(np.isfinite(known) & (known >= 0))][0]
         raise ValueError(f"strengths must be finite and at least 0; got {bad:g}")
     tables = jnp.asarray(strengths, jnp.result_type(0.0, strengths)).reshape(-1, *shape[-2:])
-    p_s, p_i = _many(tables, ranks, n)
+    if known is None:
+        p_s, p_i = jax.lax.map(lambda table: _one(table, ranks, n), tables)
+    else:  # one program for any number of tables
+        each = [_one(table, ranks, n) for table in tables]
+        p_s, p_i = (jnp.stack(column) for column in zip(*each, strict=True))
     return Accuracy(p_s.reshape(shape[:-2]), p_i.reshape(shape[:-2]))
 
 
 @functools.partial(jax.jit, static_argnames="n")
-def _many(tables: Array, ranks: Ranking, n: int) -> Accuracy:
-    return jax.lax.map(lambda table: Accuracy(*(jnp.mean(p) for p in by_probe(table, ranks, (n,)))), tables)
+def _one(table: Array, ranks: Ranking, n: int) -> Accuracy:
+    return Accuracy(*(jnp.mean(p) for p in by_probe(table, ranks, (n,))))
 
 
 def by_probe(strengths: Array, ranks: Ranking, ns: tuple[int, ...]) -> Accuracy:

@@ -189,7 +189,7 @@ def _fitted(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, variance: np.nd
         epsilon, g, slope = middles[best], steps[best], np.zeros((len(mean), d.size))
         spread = np.append(np.diff(edges), 0.0)[best] / np.sqrt(12)
     else:
-        grid = np.geomspace(_FROM * d[0], _TO * d[-1], _COARSE)
+        grid = np.geomspace(_FROM * d[d > 0][0], _TO * d[-1], _COARSE)
         left = _best_floor(_unfloored(family, d, grid)[0][None], mean[:, None], weight)[1]
         epsilon, ratio = grid[left.argmin(axis=1)], grid[1] / grid[0]
         for _ in range(_ZOOMS):

@@ -14,6 +14,15 @@ from semres_jax.plots.sweep import (
     optimum as optimum,
     save_sweep as save_sweep,
 )
+from semres_jax.plots.toy import (
+    save_toy as save_toy,
+    toy_fits as toy_fits,
+    toy_items as toy_items,
+    toy_matrices as toy_matrices,
+    toy_paths as toy_paths,
+    toy_slots as toy_slots,
+    toy_variance as toy_variance,
+)
 from semres_jax.plots.validation import (
     many_items as many_items,
     residuals as residuals,

@@ -1,1 +1,3 @@
 """Training inside jitted loops, with checkpoints: `toy`."""
+
+from semres_jax.training import toy as toy

@@ -227,7 +227,7 @@ def _advance(
         carry = jax.lax.fori_loop(state.step, target, body, (state.params, state.moments, state.bad))
         weights = jax.tree.leaves(carry[0])[0]
         scored = jax.lax.map(lambda x: scores(x[0], x[1], x[2], task, design), (weights, seeds, hyper.floor))
-        return _State(*carry, target), (*scored, weights)
+        return _State(carry[0], carry[1], carry[2], target), (*scored, weights)
 
     return jax.lax.scan(record, state, targets)
 

@@ -1,0 +1,123 @@
+"""`semres toy`, as a user runs it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray
+
+from semres_jax import cli
+from semres_jax.experiments import toy
+
+TINY = ("--stimuli", "8", "--hidden", "3", "--batch", "16", "--runs", "2", "--steps", "30", "--records", "3")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("toy")
+    assert cli.main(["toy", *TINY, "--lambda-rec", "0,0.3", "--test-items", "2,4", "--out", str(out)]) == 0
+    return out
+
+
+def opened(folder: Path) -> xarray.Dataset:
+    with xarray.open_dataset(folder / "toy.nc", engine="h5netcdf") as data:
+        return data.load()
+
+
+def test_it_writes_results_figures_and_checkpoints(folder):
+    data = opened(folder)
+    assert data.condition.values.tolist() == ["circle, lambda_rec 0", "circle, lambda_rec 0.3"]
+    assert data.attrs["complete"] == 1
+    assert data.attrs["command"].startswith("semres toy --stimuli 8")
+    assert data.tested_p_s.test_n.values.tolist() == [2, 4]
+    told = json.loads((folder / "toy.json").read_text())
+    assert [row["condition"] for row in told["rows"]] == data.condition.values.tolist()
+    assert (folder / "toy_paths.png").stat().st_size > 10_000
+    assert (folder / "checkpoints" / "circle").is_dir()
+
+
+def test_the_last_line_is_for_machines(tmp_path, capsys):
+    assert cli.main(["toy", *TINY, "--space", "interval", "--json", "--out", str(tmp_path)]) == 0
+    last = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+    assert last["command"].startswith("semres toy")
+    assert last["exit"] == 0
+    assert 0 < last["rows"][0]["p_s"] < 1
+
+
+def test_stopped_and_resumed_it_is_the_same(folder, tmp_path, capsys, monkeypatch):
+    words = ["toy", *TINY, "--lambda-rec", "0,0.3", "--test-items", "2,4", "--out", str(tmp_path)]
+    whole, calls = toy.toy.train, []
+
+    def stopped(*args, progress, **kwargs):
+        def tick(done, planned):
+            calls.append(done)
+            if len(calls) == 3:
+                raise KeyboardInterrupt
+
+        return whole(*args, progress=tick, **kwargs)
+
+    monkeypatch.setattr(toy.toy, "train", stopped)
+    assert cli.main(words) == cli.INTERRUPTED
+    monkeypatch.setattr(toy.toy, "train", whole)
+    assert cli.main([*words, "--resume"]) == 0
+    for name, values in opened(folder).data_vars.items():
+        np.testing.assert_array_equal(opened(tmp_path)[name].values, values.values, err_msg=name)
+
+
+def test_resuming_where_nothing_is_starts_anew(tmp_path, capsys):
+    assert cli.main(["toy", *TINY, "--resume", "--out", str(tmp_path)]) == 0
+    assert "starting anew" in capsys.readouterr().err
+
+
+def test_resuming_with_other_settings_is_refused_and_nothing_is_lost(folder, tmp_path, refusal):
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    before = (copy / "toy.nc").read_bytes()
+    told = refusal("toy", *TINY, "--lambda-rec", "0,0.3", "--seed", "5", "--resume", "--out", str(copy))
+    assert "can't resume with seed = 5" in told
+    assert (copy / "toy.nc").read_bytes() == before
+
+
+def test_a_loss_that_is_not_finite_is_told(tmp_path, refusal):
+    told = refusal("toy", *TINY, "--learning-rate", "1e30", "--out", str(tmp_path))
+    assert "not finite at step" in told
+    assert "learning_rate = 1e+30" in told
+    assert str(tmp_path / "checkpoints" / "circle") in told
+
+
+def test_twins_are_told_with_their_names(tmp_path, capsys):
+    tree = tmp_path / "twins.nwk"
+    tree.write_text("((a:0,b:0):1,(c:1,d:1):1,e:2);")
+    words = ["toy", *TINY[2:], "--space", str(tree), "--out", str(tmp_path / "out")]
+    assert cli.main(words) == 0
+    assert "warning: stimuli 0 and 1 are at distance 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--hidden", "0"], "hidden must be at least 1; got 0"),
+        (["--items", "8", "--stimuli", "8"], "8 different items and a probe need 9 stimuli; circle has 8"),
+        (["--test-items", "2,60"], "60 different items and a probe need 61 stimuli"),
+        (["--lambda-sim", "0"], "lambda_sim and lambda_rec are both 0"),
+        (["--lambda-sim", "-1"], "lambda_sim must be the weight of a loss, at least 0; got -1"),
+        (["--floor", "0"], "floor must be a positive number"),
+        (["--learning-rate", ""], "--learning-rate needs at least one number"),
+        (["--stimuli", "1"], "stimuli must be at least 2; got 1"),
+        (["--space", "torus", "--stimuli", "50"], "36, 49, 64 would do"),
+        (["--space", "tree", "--stimuli", "50"], "137 stimuli of its own"),
+        (["--space", "circel"], "circle"),
+        (["--space", "nowhere.nwk"], "nowhere.nwk"),
+        (["--runs", "0"], "--runs must be at least 1; got 0"),
+        (["--records", "1"], "--records must be at least 2; got 1"),
+        (["--steps", "0"], "--steps must be at least 1; got 0"),
+        (["--preset", "fig4", "--hidden", "3"], "--preset fig4 sets --hidden itself"),
+        (["--loss", "full", "--slots", "2"], "the full loss is for one slot"),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(words, told, tmp_path, refusal):
+    out = tmp_path / "out"
+    assert told in refusal("toy", *words, "--out", str(out))
+    assert not out.exists()
