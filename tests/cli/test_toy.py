@@ -1,5 +1,7 @@
 """`semres toy`, as a user runs it."""
 
+import contextlib
+import io
 import json
 import shutil
 from pathlib import Path
@@ -15,10 +17,18 @@ TINY = ("--stimuli", "8", "--hidden", "3", "--batch", "16", "--runs", "2", "--st
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp("toy")
-    assert cli.main(["toy", *TINY, "--lambda-rec", "0,0.3", "--test-items", "2,4", "--out", str(out)]) == 0
-    return out
+def ran(tmp_path_factory) -> tuple[Path, str, str]:
+    """The folder, and what was said on standard output and standard error."""
+    out, said, told = tmp_path_factory.mktemp("toy"), io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(told):
+        words = ["toy", *TINY, "--lambda-rec", "0,0.3", "--test-items", "2,4", "--json", "--resume", "--out", str(out)]
+        assert cli.main(words) == 0
+    return out, said.getvalue(), told.getvalue()
+
+
+@pytest.fixture(scope="module")
+def folder(ran) -> Path:
+    return ran[0]
 
 
 def opened(folder: Path) -> xarray.Dataset:
@@ -38,12 +48,15 @@ def test_it_writes_results_figures_and_checkpoints(folder):
     assert (folder / "checkpoints" / "circle").is_dir()
 
 
-def test_the_last_line_is_for_machines(tmp_path, capsys):
-    assert cli.main(["toy", *TINY, "--space", "interval", "--json", "--out", str(tmp_path)]) == 0
-    last = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+def test_the_last_line_is_for_machines(ran):
+    last = json.loads(ran[1].strip().splitlines()[-1])
     assert last["command"].startswith("semres toy")
     assert last["exit"] == 0
     assert 0 < last["rows"][0]["p_s"] < 1
+
+
+def test_resuming_where_nothing_is_starts_anew(ran):
+    assert "starting anew" in ran[2]
 
 
 def test_stopped_and_resumed_it_is_the_same(folder, tmp_path, capsys, monkeypatch):
@@ -64,11 +77,6 @@ def test_stopped_and_resumed_it_is_the_same(folder, tmp_path, capsys, monkeypatc
     assert cli.main([*words, "--resume"]) == 0
     for name, values in opened(folder).data_vars.items():
         np.testing.assert_array_equal(opened(tmp_path)[name].values, values.values, err_msg=name)
-
-
-def test_resuming_where_nothing_is_starts_anew(tmp_path, capsys):
-    assert cli.main(["toy", *TINY, "--resume", "--out", str(tmp_path)]) == 0
-    assert "starting anew" in capsys.readouterr().err
 
 
 def test_resuming_with_other_settings_is_refused_and_nothing_is_lost(folder, tmp_path, refusal):
