@@ -88,7 +88,7 @@ def label_table(distances: np.ndarray, slots: int, label: str) -> np.ndarray:
 def right_items(d: Array, label: str) -> Array:
     """(B, n) probability of being the right one, for (S, B, n) entries of `label_table`: equal shares of ties."""
     if d.shape[0] == 1 or label in ("min", "max"):
-        total = jnp.max(d, axis=0) if label == "max" else jnp.min(d, axis=0)
+        total = d[0] if d.shape[0] == 1 else jnp.max(d, axis=0) if label == "max" else jnp.min(d, axis=0)
         nearest = total == jnp.min(total, axis=-1, keepdims=True)
     else:
         total = jnp.sum(d, axis=0)
@@ -98,4 +98,6 @@ def right_items(d: Array, label: str) -> Array:
 
 def decide(g: Array, decision: str) -> Array:
     """Strengths of whole items from those of their slots, along the first axis."""
+    if g.shape[0] == 1:  # no reduction where there is nothing to reduce: a step is made of few small kernels
+        return g[0]
     return jnp.max(g, axis=0) if decision == "max" else jnp.sum(g, axis=0)

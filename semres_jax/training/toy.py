@@ -7,7 +7,9 @@ compiled program. Settings that are numbers (`Hyper`) are arrays, and a grid of 
 import dataclasses
 import functools
 import math
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -27,6 +29,8 @@ from semres_jax.training._settings import Design as Design, Hyper as Hyper
 
 # Parts of a run between which there is progress, a checkpoint, and Ctrl-C is heard.
 _SEGMENTS = 12
+# Runs that share a thread of a CPU, at most.
+_PART = 8
 
 
 class History(NamedTuple):
@@ -62,7 +66,7 @@ class _State(NamedTuple):
     params: Any
     moments: Any
     bad: Array
-    step: Array
+    step: Any
 
 
 def record_steps(steps: int, records: int = 100) -> np.ndarray:
@@ -138,6 +142,7 @@ def train(
         words = jnp.stack([jax.random.bits(jax.random.fold_in(key, 1), (2,), jnp.uint32) for key in keys])
         state, graph = _start(keys, flat, space.size or 0, design)
         kept = Kept(checkpoint, settings(space, design, hyper, seed, runs), resume, recorded)
+        advance = _Parts(len(keys), task, design, graph)
         try:
             state, found = kept.restore(state)
             length = -(-len(recorded) // _SEGMENTS)
@@ -145,8 +150,7 @@ def train(
                 first = len(found)
                 part = recorded[first : first + length]
                 targets = np.append(part, np.full(length - len(part), part[-1])).astype(np.int32)
-                state, scored = _advance(state, words, flat, task, jnp.asarray(targets), design, graph)
-                columns = [np.asarray(x) for x in scored]
+                state, columns = advance(state, words, flat, jnp.asarray(targets))
                 found += [tuple(x[row] for x in columns) for row in range(len(part))]
                 kept.save(state, found)
                 _refuse_nan(state, hyper, grid, runs, kept.folder)
@@ -181,6 +185,41 @@ def _start(keys: list[Any], hyper: Hyper, size: int, design: Design) -> tuple[_S
     params = jax.tree.map(lambda x: x * jnp.asarray(hyper.scale)[:, None, None, None], params)
     moments = jax.vmap(optax.adam(1.0).init)(params)
     return _State(params, moments, jnp.full(len(keys), -1, jnp.int32), jnp.zeros((), jnp.int32)), graph
+
+
+class _Parts:
+    """`_advance` of all runs in parts of equal size, on the cores of a CPU at once; elsewhere in one part.
+
+    The size depends on the number of runs alone: products over runs may be summed in another order for another size.
+    """
+
+    def __init__(self, runs: int, task: Task, design: Design, graph: Any):
+        self._runs, self._rest = runs, (design, graph)
+        self._task = task
+        parts = min(runs, max(2, -(-runs // _PART))) if jax.default_backend() == "cpu" else 1
+        self._size = -(-runs // parts)
+        self._compiled = False
+
+    def __call__(self, state: _State, seeds: Array, hyper: Hyper, targets: Array) -> tuple[_State, list[np.ndarray]]:
+        whole = (state._replace(step=None), seeds, hyper)
+
+        def part(first: int) -> tuple[_State, tuple[Array, ...]]:
+            # The last part is filled with the last run once more.
+            rows = np.minimum(np.arange(first, first + self._size), self._runs - 1)
+            some, words, numbers = jax.tree.map(lambda x: jnp.asarray(x)[rows], whole)
+            with jax.enable_x64(True):  # threads have contexts of their own
+                some = some._replace(step=state.step)
+                return jax.block_until_ready(_advance(some, words, numbers, self._task, targets, *self._rest))
+
+        starts = list(range(0, self._runs, self._size))
+        done = [] if self._compiled else [part(starts.pop(0))]  # one compiles, the others find it
+        self._compiled = True
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            done += pool.map(part, starts)
+        states, scored = zip(*done, strict=True)
+        whole = jax.tree.map(lambda *x: jnp.concatenate(x)[: self._runs], *(s._replace(step=None) for s in states))
+        columns = [np.concatenate(column, axis=1)[:, : self._runs] for column in zip(*scored, strict=True)]
+        return whole._replace(step=states[0].step), columns
 
 
 @functools.partial(jax.jit, static_argnames=("design", "graph"))
