@@ -76,7 +76,7 @@ def study(
 
     Args:
         conditions: with different names.
-        runs, steps, records, seed: of `training.toy.train`.
+        runs, steps, records, seed: of `training.toy.train`; `shown_steps` are recorded too.
         test_items: numbers of items at which the networks are tested after the last step (one slot only).
         optimal: find the front of the best similarity with the floor that each condition learned (half a minute each;
             two items, one slot).
@@ -101,7 +101,7 @@ def study(
         >>> ring = spaces.grid(spaces.get("circle"), 8)
         >>> found = toy.study([toy.Condition("ring", ring, Design(hidden=3))], runs=2, steps=20, records=3)
         >>> dict(found.p_s.sizes)
-        {'condition': 1, 'run': 2, 'step': 3, 'n': 1}
+        {'condition': 1, 'run': 2, 'step': 5, 'n': 1}
     """
     names = [name for condition in conditions for name, _ in condition.members()]
     if len(set(names)) < len(names) or not names:

@@ -8,6 +8,8 @@ from semres_jax.experiments import presets, toy
 from semres_jax.laws import enumeration, tables
 from semres_jax.training.toy import Design, Hyper, similarity_tables, train
 
+# One worker makes what the tests of this file share.
+pytestmark = pytest.mark.xdist_group("toy study")
 EXACT = 1e-12
 RING, SEGMENT = (spaces.grid(spaces.get(name), size) for name, size in (("circle", 8), ("interval", 7)))
 DESIGN = Design(hidden=3, batch=16)
@@ -122,6 +124,15 @@ def test_a_study_that_was_stopped_goes_on(tmp_path, data):
     resumed = toy.study(CONDITIONS, **RUN, test_items=(2, 7), checkpoints=tmp_path, resume=True)
     for name in ("p_s", "p_i", "weights", "epsilon"):
         np.testing.assert_array_equal(resumed[name].values, data[name].values)
+
+
+@pytest.mark.parametrize("family", toy.FAMILIES)
+def test_twins_do_no_harm(x64, family):
+    twins = spaces.Finite([[0, 0, 1, 2], [0, 0, 1, 2], [1, 1, 0, 1], [2, 2, 1, 0]])
+    epsilon, p_s, p_i = toy.exact_front(twins, family, 2, points=5)
+    assert np.isfinite(np.stack([epsilon, p_s, p_i])).all()
+    table = measure.FAMILIES[family](1.3, 0.1)(twins.distances)
+    assert measure.fit(measure.profile(twins, table), family).delta == pytest.approx(0.1, abs=1e-6)
 
 
 def test_conditions_must_have_different_names():
