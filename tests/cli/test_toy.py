@@ -15,8 +15,6 @@ from semres_jax import cli
 from semres_jax.cli.toy import _warnings_as_lines
 from semres_jax.experiments import toy
 
-# One worker makes what the tests of this file share.
-pytestmark = pytest.mark.xdist_group("semres toy")
 TINY = ("--stimuli", "8", "--hidden", "3", "--batch", "16", "--runs", "2", "--steps", "30", "--records", "3")
 
 

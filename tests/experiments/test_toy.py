@@ -8,8 +8,6 @@ from semres_jax.experiments import presets, toy
 from semres_jax.laws import enumeration, tables
 from semres_jax.training.toy import Design, Hyper, similarity_tables, train
 
-# One worker makes what the tests of this file share.
-pytestmark = pytest.mark.xdist_group("toy study")
 EXACT = 1e-12
 RING, SEGMENT = (spaces.grid(spaces.get(name), size) for name, size in (("circle", 8), ("interval", 7)))
 DESIGN = Design(hidden=3, batch=16)

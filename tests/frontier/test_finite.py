@@ -6,8 +6,6 @@ import pytest
 from semres_jax import frontier, spaces
 from semres_jax.laws import enumeration
 
-# One worker makes what the tests of this file share.
-pytestmark = pytest.mark.xdist_group("finite optimum")
 ROUNDING = 1e-10
 
 

@@ -11,8 +11,6 @@ from matplotlib.container import ErrorbarContainer
 from semres_jax import laws, measure, plots, spaces
 from semres_jax.experiments import toy
 
-# One worker makes what the tests of this file share.
-pytestmark = pytest.mark.xdist_group("toy pictures")
 STIMULI, RUNS, STEPS = 8, 2, 20
 # Laws run in float32.
 CLOSE = 1e-6

@@ -16,16 +16,12 @@ EXTRA = [
     *(spaces.Product((spaces.Circle(), spaces.Ball(2), spaces.Hamming(8)), metric) for metric in ("max", "l1", "l2")),
     spaces.Product((spaces.Interval(), spaces.Interval()), "min"),
 ]  # fmt: skip
-# One worker takes all tests of a space, so that each is compiled once.
-SPACES = [
-    pytest.param(space, id=space.label, marks=pytest.mark.xdist_group(space.label))
-    for space in (*spaces.catalogue().values(), *EXTRA)
-]
+SPACES = [pytest.param(space, id=space.label) for space in (*spaces.catalogue().values(), *EXTRA)]
 every_space = pytest.mark.parametrize("space", SPACES)
 every_measure = pytest.mark.parametrize("space", [p for p in SPACES if p.values[0].has_ball_measure])
 # The catalogue in both precisions, the rest in float64.
 _BOTH = [
-    pytest.param(*param.values, double, id=f"{param.id}-{'float64' if double else 'float32'}", marks=param.marks)
+    pytest.param(*param.values, double, id=f"{param.id}-{'float64' if double else 'float32'}")
     for i, param in enumerate(SPACES)
     for double in (False, True)
     if double or i < len(spaces.catalogue())
