@@ -102,6 +102,8 @@ def study(
         >>> found = toy.study([toy.Condition("ring", ring, Design(hidden=3))], runs=2, steps=20, records=3)
         >>> dict(found.p_s.sizes)
         {'condition': 1, 'run': 2, 'step': 5, 'n': 1}
+        >>> toy.summary(found)[0]["family"] in toy.FAMILIES
+        True
     """
     names = [name for condition in conditions for name, _ in condition.members()]
     if len(set(names)) < len(names) or not names:

@@ -32,14 +32,7 @@ def summary(data: "xarray.Dataset") -> list[dict[str, Any]]:
             lacks_by_var: (3/2 - ln 2) Var(b), what Var(b) accounts for.
         off_optimal: from the front of the best similarity with the relative floor that was learned, where it is there.
 
-    Example:
-        >>> from semres_jax import spaces
-        >>> from semres_jax.experiments import toy
-        >>> from semres_jax.training.toy import Design
-        >>> ring = spaces.grid(spaces.get("circle"), 8)
-        >>> found = toy.study([toy.Condition("ring", ring, Design(hidden=3))], runs=2, steps=20, records=3)
-        >>> [row["condition"] for row in toy.summary(found)]
-        ['ring']
+    An example is that of `study`.
     """
     return [_row(data.isel(condition=i)) for i in range(data.sizes["condition"])]
 

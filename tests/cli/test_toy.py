@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xarray
 
-from semres_jax import cli
+from semres_jax import cli, plots
 from semres_jax.cli.toy import _warnings_as_lines
 from semres_jax.experiments import toy
 
@@ -64,6 +64,7 @@ def test_resuming_where_nothing_is_starts_anew(ran):
 def test_stopped_and_resumed_it_is_the_same(folder, tmp_path, capsys, monkeypatch):
     words = ["toy", *TINY, "--lambda-rec", "0,0.3", "--test-items", "2", "--out", str(tmp_path)]
     whole, calls = toy.toy.train, []
+    monkeypatch.setattr(plots, "save_toy", lambda data, folder: [])  # the fixture's run makes figures
 
     def stopped(*args, progress, **kwargs):
         def tick(done, planned):
