@@ -182,7 +182,7 @@ def _measured(
 ) -> dict[str, Any]:
     """Arrays of one condition, by variable: (dimensions, values)."""
     space, design = condition.space, condition.design
-    n, floor = design.items, float(hyper.floor)
+    n, floor = design.items, float(np.float32(hyper.floor))  # as it was trained with
     size = space.size
     numbers: dict[str, Any] = {
         name: ((), float(getattr(hyper, name))) for name in ("lambda_sim", "lambda_rec", "learning_rate", "floor")

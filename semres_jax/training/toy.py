@@ -145,6 +145,7 @@ def train(
         advance = _Parts(len(keys), task, design, graph)
         try:
             state, found = kept.restore(state)
+            _refuse_nan(state, hyper, grid, runs, kept.folder)
             length = -(-len(recorded) // _SEGMENTS)
             while len(found) < len(recorded):
                 first = len(found)

@@ -48,8 +48,7 @@ def test_saved_weights_are_enough_to_score_again(x64, data):
         np.testing.assert_allclose(one.p_s.sel(n=n).values[:, -1], found.p_s, rtol=EXACT)
         np.testing.assert_allclose(one.p_i.sel(n=n).values[:, -1], found.p_i, rtol=EXACT)
         again = tables.accuracy(space, g, n=2)
-        # The study adds the floor as it was given, the training as float32: 1e-17 of similarities of 1.
-        np.testing.assert_allclose(one.tested_p_i.sel(test_n=2).values, again.p_i, rtol=1e-9)
+        np.testing.assert_allclose(one.tested_p_i.sel(test_n=2).values, again.p_i, rtol=EXACT)
 
 
 def test_the_probe_and_its_items_limit_what_can_be_tested(data):

@@ -158,6 +158,8 @@ def test_a_loss_that_is_not_finite_stops_the_training(tmp_path):
     told = r"not finite at step \d+ of run \d with .*learning_rate = 1e\+30.*last good weights are in"
     with pytest.raises(toy.Diverged, match=told):
         toy.train(RING, SMALL, toy.Hyper(learning_rate=1e30), **TRAINED, checkpoint=tmp_path)
+    with pytest.raises(toy.Diverged, match=told):  # nor is it taken for finished
+        toy.train(RING, SMALL, toy.Hyper(learning_rate=1e30), **TRAINED, checkpoint=tmp_path, resume=True)
     from semres_jax.training.checkpoints import Checkpoints
 
     with Checkpoints(tmp_path, toy.settings(RING, SMALL, toy.Hyper(learning_rate=1e30), 0, 2), resume=True) as kept:
