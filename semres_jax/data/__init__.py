@@ -1,7 +1,11 @@
-"""Small real data that ships with the package; README.md says where each file comes from and how it was made."""
+"""Real data: small sets that ship with the package (README.md says where each file comes from and how it was made),
+and loaders for images that users have."""
 
 from semres_jax.data.animals import (
     Animals as Animals,
+    animal_images as animal_images,
+    animal_tree as animal_tree,
     load_animals as load_animals,
     silhouette_points as silhouette_points,
 )
+from semres_jax.data.image_sets import ImageSet as ImageSet, Split as Split, split as split

@@ -1,4 +1,4 @@
-"""Animal silhouettes that ship with the package: real, labelled stimuli with their copies marked."""
+"""Animal silhouettes that ship with the package: real, labelled stimuli with their copies marked and a dated tree."""
 
 import functools
 import importlib.resources
@@ -6,6 +6,9 @@ import io
 from typing import NamedTuple
 
 import numpy as np
+
+from semres_jax.data.image_sets import ImageSet, class_distances
+from semres_jax.spaces.tree import Tree
 
 # Two 4-bit grey levels to a byte, as scripts/make_animals.py writes them: level times this is the grey value.
 _LEVEL = 17
@@ -52,6 +55,49 @@ def load_animals() -> Animals:
     for array in (images, labels, group):
         array.setflags(write=False)
     return Animals(images, labels, class_names, group)
+
+
+@functools.cache
+def animal_tree() -> Tree:
+    """The dated tree of the ten animals: ultrametric, branch lengths in million years.
+
+    Its `distances` are path lengths, twice the time since two animals diverged. Where each of the nine dates comes
+    from, how sure it is and what is disputed is in `semres_jax/data/README.md`.
+
+    Example:
+        >>> from semres_jax.data import animal_tree
+        >>> tree = animal_tree()
+        >>> cat, dog = tree.labels.index("cat"), tree.labels.index("dog")
+        >>> float(tree.distances[cat, dog]) / 2
+        52.4
+    """
+    resource = importlib.resources.files("semres_jax.data").joinpath("animals.nwk")
+    return Tree.from_newick(resource.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def animal_images() -> ImageSet:
+    """The pictures of `load_animals` as (10000, 28, 28, 1), with million years since divergence between the classes.
+
+    Distances are half the path lengths on `animal_tree`. The arrays are shared between calls and read-only.
+
+    Example:
+        >>> from semres_jax.data import animal_images
+        >>> animals = animal_images()
+        >>> animals.images.shape, animals.unit
+        ((10000, 28, 28, 1), 'million years since divergence')
+        >>> bird = animals.class_names.index("bird")
+        >>> float(animals.distances[bird].max())
+        318.0
+    """
+    animals = load_animals()
+    labels = animals.labels.astype(np.int32)
+    distances = class_distances(animals.class_names, animal_tree()) / 2.0
+    for array in (labels, distances):
+        array.setflags(write=False)
+    unit = "million years since divergence"
+    images = animals.images[..., None]
+    return ImageSet("animals", images, labels, animals.class_names, animals.group, distances, unit)
 
 
 def silhouette_points(count: int = 2000) -> np.ndarray:

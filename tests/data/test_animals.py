@@ -1,9 +1,11 @@
 """The animal silhouettes. scripts/make_animals.py is run by hand (data/README.md says how), not here."""
 
+import itertools
+
 import numpy as np
 import pytest
 
-from semres_jax.data import load_animals, silhouette_points
+from semres_jax.data import animal_images, animal_tree, load_animals, silhouette_points
 
 
 def test_shapes_and_counts():
@@ -69,3 +71,47 @@ def test_points_are_deterministic():
 def test_points_refuse_counts_that_cannot_be_balanced(count):
     with pytest.raises(ValueError, match=f"count must be a multiple of 10 from 10 to 8120; got {count}"):
         silhouette_points(count)
+
+
+def test_the_tree_is_ultrametric_and_dated():
+    """A tree is ultrametric if of the three distances of any triple the two largest are equal."""
+    tree = animal_tree()
+    table = np.asarray(tree.distances)
+    assert sorted(tree.labels) == list(load_animals().class_names)
+    for triple in itertools.combinations(range(10), 3):
+        near, far, farther = sorted(table[i, j] for i, j in itertools.combinations(triple, 2))
+        assert near <= far == farther
+    assert np.unique(table[table > 0] / 2).tolist() == [4.25, 18.7, 28.9, 45.0, 52.4, 66.3, 67.5, 80.3, 318.0]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "age"),
+    [
+        ("bird", "zebra", 318.0),
+        ("elephant", "cow", 80.3),
+        ("cat", "horse", 67.5),
+        ("giraffe", "zebra", 66.3),
+        ("cat", "bear", 52.4),
+        ("bear", "dog", 45.0),
+        ("giraffe", "sheep", 28.9),
+        ("cow", "sheep", 18.7),
+        ("horse", "zebra", 4.25),
+    ],
+)
+def test_dates(one, other, age):
+    """The nine nodes of the table in data/README.md."""
+    animals = animal_images()
+    assert animals.distances[animals.class_names.index(one), animals.class_names.index(other)] == age
+
+
+def test_images_with_distances():
+    animals, stored = animal_images(), load_animals()
+    assert animals.images.shape == (10_000, 28, 28, 1)
+    assert animals.images.dtype == np.uint8
+    assert animals.labels.dtype == animals.group.dtype == np.int32
+    assert animals.distances.dtype == np.float64
+    np.testing.assert_array_equal(animals.images[..., 0], stored.images)
+    np.testing.assert_array_equal(animals.labels, stored.labels)
+    for array in (animals.images, animals.labels, animals.group, animals.distances):
+        assert not array.flags.writeable
+    assert animal_images() is animals

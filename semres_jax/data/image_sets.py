@@ -1,0 +1,218 @@
+"""Labelled images with a distance between their classes, and how they are split into training and test data."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from semres_jax._checks import require_count
+from semres_jax.spaces.finite import Finite
+from semres_jax.spaces.tree import Tree
+
+# A loss on distances sees nothing with two classes: there is one distance, and no order among distances.
+_FEWEST_CLASSES = 3
+# A test picture needs another exemplar of its class.
+_FEWEST_TEST = 2
+
+
+class ImageSet(NamedTuple):
+    """N images of K classes, and how far apart the classes are.
+
+    Attributes:
+        name: of the data set, for titles and file names.
+        images: (N, H, W, C) uint8; C is 3 (RGB) or 1 (grey).
+        labels: (N,) int32, positions in `class_names`.
+        class_names: names of the K classes.
+        group: (N,) int32; copies of each other share a number, the index of the first of them.
+        distances: (K, K) float64, symmetric, 0 on the diagonal and nowhere else, in the order of `class_names`.
+        unit: of `distances`, in words.
+    """
+
+    name: str
+    images: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    group: np.ndarray
+    distances: np.ndarray
+    unit: str
+
+
+class Split(NamedTuple):
+    """Indices into an `ImageSet`, each part sorted, without overlap.
+
+    Attributes:
+        train: (n,) int64, to learn from.
+        test: (m,) int64, other pictures of the same classes.
+        held_out: (h,) int64, pictures of classes that training never sees; empty if no class is held out.
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+    held_out: np.ndarray
+
+
+def split(images: ImageSet, *, seed: int = 0, test: float = 0.2, held_out: Sequence[str] = ()) -> Split:
+    """Training and test data, class by class, with all copies of a picture on the same side.
+
+    Of each class a share `test` of its different pictures (at least 2, and never all) is test data. A picture and its
+    copies are one group and stay together. `test` and `held_out` keep only the first picture of a group: found again
+    as "another exemplar of the class", a copy would count as a success and be none. `train` keeps all. A group whose
+    pictures bear different labels is in no part, since its class isn't known.
+
+    The same seed gives the same split on every machine, and holding out a class doesn't move the pictures of another.
+
+    Args:
+        images: what to split.
+        seed: at least 0.
+        test: share of the different pictures of each class, in (0, 1).
+        held_out: names of classes that are only tested; all their pictures go to `held_out`.
+
+    Raises:
+        ValueError: unknown class held out; fewer than 3 classes left to train with; a class with fewer than 3
+            different pictures (2 if held out); `test` not in (0, 1); `seed` negative.
+
+    Example:
+        >>> from semres_jax import data
+        >>> animals = data.animal_images()
+        >>> parts = data.split(animals, seed=1, held_out=["bird"])
+        >>> len(parts.train), len(parts.test), len(parts.held_out)
+        (7201, 1776, 812)
+    """
+    seed = require_count("seed", seed, 0)
+    if not 0.0 < test < 1.0:
+        raise ValueError(f"test must be a share between 0 and 1, both excluded; got {test:g}")
+    withheld = _positions(images.class_names, held_out)
+    firsts = _different_pictures(images)
+    tested, withheld_pictures = [], []
+    for label, name in enumerate(images.class_names):
+        first = firsts[images.labels[firsts] == label]
+        if label in withheld:
+            _require_pictures(name, len(first), _FEWEST_TEST, f"{_FEWEST_TEST} to test with")
+            withheld_pictures.append(first)
+            continue
+        fewest = 1 + _FEWEST_TEST
+        _require_pictures(name, len(first), fewest, f"1 to train and {_FEWEST_TEST} to test with")
+        count = int(np.clip(np.floor(test * len(first) + 0.5), _FEWEST_TEST, len(first) - 1))
+        tested.append(first[_order(seed, label, len(first))[:count]])
+    test_indices, held_indices = _sorted(tested), _sorted(withheld_pictures)
+    # By group, not by picture: copies of a test picture must not be trained on.
+    trained = np.isin(images.group, images.group[firsts])
+    trained &= ~np.isin(images.group, images.group[test_indices]) & ~np.isin(images.group, images.group[held_indices])
+    return Split(np.flatnonzero(trained).astype(np.int64), test_indices, held_indices)
+
+
+def class_distances(names: Sequence[str], tree_or_table: Any, leaves: Mapping[str, str] | None = None) -> np.ndarray:
+    """Distances between classes: path lengths on a tree of which each class is a leaf, or a table as it is.
+
+    Args:
+        names: of the K classes, in the order wanted.
+        tree_or_table: a `spaces.Tree`, or (K, K) numbers in the order of `names`.
+        leaves: the leaf of each class, for a tree; None: each class is called as its leaf is.
+
+    Returns:
+        (K, K) float64 in the unit of the tree or table: on an ultrametric tree twice the time since divergence.
+
+    Raises:
+        ValueError: `leaves` without a class or with an unknown one; a leaf not in the tree; a table of another shape,
+            asymmetric, negative or not finite; two classes at distance 0 (two classes with the same leaf, too).
+
+    Example:
+        >>> from semres_jax import spaces
+        >>> from semres_jax.data.image_sets import class_distances
+        >>> tree = spaces.Tree.from_newick("((Felis_catus:1,lion:1):2,dog:3);")
+        >>> class_distances(["cat", "dog"], tree, {"cat": "Felis_catus", "dog": "dog"}).tolist()
+        [[0.0, 6.0], [6.0, 0.0]]
+    """
+    if isinstance(tree_or_table, Tree):
+        table = _on_tree(names, tree_or_table, leaves)
+    elif leaves is not None:
+        raise ValueError("leaves go with a tree; a table of distances names its classes itself")
+    else:
+        table = _checked_table(names, tree_or_table)
+    twins = np.argwhere((table == 0.0) & ~np.eye(len(names), dtype=bool))
+    if len(twins):
+        first, second = (names[int(k)] for k in twins[0])
+        same = f" (both are leaf {leaves[first]!r})" if leaves is not None and leaves[first] == leaves[second] else ""
+        raise ValueError(
+            f"classes {first!r} and {second!r} are at distance 0{same}, so distance can't tell them apart: "
+            "merge them, or mend the tree or table"
+        )
+    return table
+
+
+def _on_tree(names: Sequence[str], tree: Tree, leaves: Mapping[str, str] | None) -> np.ndarray:
+    if leaves is None:
+        leaves = {name: name for name in names}
+    for name in leaves:
+        if name not in names:
+            raise ValueError(f"leaves names the class {name!r}, which isn't there; the classes are {listed(names)}")
+    position = {leaf: k for k, leaf in enumerate(tree.labels)}
+    for name in names:
+        if name not in leaves:
+            raise ValueError(f"leaves has no leaf for class {name!r}; give every class one, or leave the class out")
+        if leaves[name] not in position:
+            raise ValueError(
+                f"class {name!r} should be leaf {leaves[name]!r}, which the tree lacks; its leaves are "
+                f"{listed(tree.labels)} (`leaves` says which leaf a class is)"
+            )
+    rows = [position[leaves[name]] for name in names]
+    return np.asarray(tree.distances, np.float64)[np.ix_(rows, rows)]
+
+
+def _checked_table(names: Sequence[str], table: Any) -> np.ndarray:
+    try:
+        table = np.array(table, np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"distances must be a table of {len(names)} rows of {len(names)} numbers") from None
+    if table.shape != (len(names), len(names)):
+        raise ValueError(
+            f"distances must have shape {(len(names), len(names))}, one row for each class; got {table.shape}"
+        )
+    return np.asarray(Finite(table).distances)
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Names for a message of one line."""
+    more = f", ... ({len(names)} in all)" if len(names) > most else ""
+    return ", ".join(repr(name) for name in names[:most]) + more
+
+
+def _positions(class_names: tuple[str, ...], held_out: Sequence[str]) -> set[int]:
+    held_out = (held_out,) if isinstance(held_out, str) else held_out
+    for name in held_out:
+        if name not in class_names:
+            raise ValueError(f"held_out has the unknown class {name!r}; the classes are {listed(class_names, 300)}")
+    found = {class_names.index(name) for name in held_out}
+    if len(class_names) - len(found) < _FEWEST_CLASSES:
+        raise ValueError(
+            f"at least {_FEWEST_CLASSES} classes must be left to train with; held_out takes {len(found)} of "
+            f"{len(class_names)}"
+        )
+    return found
+
+
+def _different_pictures(images: ImageSet) -> np.ndarray:
+    """The first picture of each group whose pictures all have the same label."""
+    _, first, which = np.unique(images.group, return_index=True, return_inverse=True)
+    mixed = np.zeros(len(first), bool)
+    np.logical_or.at(mixed, which, images.labels != images.labels[first][which])
+    return np.sort(first[~mixed])
+
+
+def _require_pictures(name: str, count: int, fewest: int, purpose: str) -> None:
+    if count < fewest:
+        raise ValueError(
+            f"class {name!r} has {count} different picture{'s' * (count != 1)} and needs {fewest}, {purpose} "
+            "(copies count once); add pictures or leave the class out"
+        )
+
+
+def _order(seed: int, label: int, count: int) -> np.ndarray:
+    """A shuffle of range(count), by sorting raw draws: NumPy keeps a bit generator's stream for good, while the
+    methods of `Generator`, `permutation` among them, may change from one version to the next."""
+    draws = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(label,))).random_raw(count)
+    return np.argsort(draws, kind="stable")
+
+
+def _sorted(parts: list[np.ndarray]) -> np.ndarray:
+    return np.sort(np.concatenate(parts)).astype(np.int64) if parts else np.zeros(0, np.int64)
