@@ -1,0 +1,101 @@
+"""Small tables that users write: which leaf of a tree a class is, and distances between classes."""
+
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from semres_jax.data.image_sets import listed
+
+
+def read_leaves(path: str | os.PathLike[str]) -> dict[str, str]:
+    """class -> leaf from a CSV file whose first line is "class,leaf".
+
+    Raises:
+        ValueError: another first line, a line without two entries, a class twice, no class at all.
+        FileNotFoundError: no such file.
+    """
+    path = Path(path)
+    rows = _rows(path, "leaves")
+    if [cell.lower() for cell in rows[0][1]] != ["class", "leaf"]:
+        raise ValueError(f"the first line of {str(path)!r} must be 'class,leaf'; got {','.join(rows[0][1])!r}")
+    leaves: dict[str, str] = {}
+    for number, row in rows[1:]:
+        if len(row) != 2 or not all(row):
+            raise ValueError(f"line {number} of {str(path)!r} must be a class and its leaf; got {','.join(row)!r}")
+        if row[0] in leaves:
+            raise ValueError(f"class {row[0]!r} appears twice in {str(path)!r}; give it one leaf")
+        leaves[row[0]] = row[1]
+    if not leaves:
+        raise ValueError(f"{str(path)!r} names no class; write a line 'class,leaf' for each")
+    return leaves
+
+
+def read_distances(source: Any, names: Sequence[str]) -> Any:
+    """A table of distances in the order of `names`: from a CSV file with names, a .npy file, or an array as it is.
+
+    Raises:
+        ValueError: a file of another kind or broken, a CSV table that isn't square or has other classes than `names`.
+        FileNotFoundError: no such file.
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        return source
+    path = Path(source)
+    if path.suffix.lower() == ".csv":
+        return _named_distances(path, names)
+    if path.suffix.lower() != ".npy":
+        raise ValueError(f"distances must be an array, a .csv file with names or a .npy file; got {str(path)!r}")
+    _require_file(path, "distances")
+    try:
+        return np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"cannot read {str(path)!r} as a NumPy array: {reason[:200]}") from None
+
+
+def _named_distances(path: Path, names: Sequence[str]) -> np.ndarray:
+    rows = _rows(path, "distances")
+    columns = rows[0][1][1:]
+    table: dict[str, dict[str, float]] = {}
+    for number, row in rows[1:]:
+        if len(row) != len(columns) + 1:
+            raise ValueError(
+                f"line {number} of {str(path)!r} must be a class and {len(columns)} distances; got {len(row)} entries"
+            )
+        try:
+            table[row[0]] = dict(zip(columns, map(float, row[1:]), strict=True))
+        except ValueError:
+            raise ValueError(
+                f"line {number} of {str(path)!r}, class {row[0]!r}, has an entry that is no number"
+            ) from None
+    if len(set(columns)) < len(columns) or len(rows) - 1 != len(columns) or set(table) != set(columns):
+        raise ValueError(
+            f"{str(path)!r} must have the same classes in its first line and its first column, each once; "
+            f"got {len(columns)} columns and {len(rows) - 1} rows"
+        )
+    for name in columns:
+        if name not in names:
+            raise ValueError(f"{str(path)!r} has the unknown class {name!r}; the classes are {listed(names)}")
+    for name in names:
+        if name not in table:
+            raise ValueError(f"class {name!r} is missing from {str(path)!r}; add its row and column")
+    return np.array([[table[row][column] for column in names] for row in names], np.float64)
+
+
+def _rows(path: Path, argument: str) -> list[tuple[int, list[str]]]:
+    """Lines that aren't empty, with their numbers, blanks around entries removed."""
+    _require_file(path, argument)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file)
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row))]
+    if not rows:
+        raise ValueError(f"the file of {argument}, {str(path)!r}, is empty")
+    return rows
+
+
+def _require_file(path: Path, argument: str) -> None:
+    if not path.is_file():
+        raise FileNotFoundError(f"no file of {argument} {str(path)!r}")
