@@ -1,3 +1,3 @@
-"""Training inside jitted loops, with checkpoints: `toy`."""
+"""Training inside jitted loops, with checkpoints: `toy`, `resnet`."""
 
-from semres_jax.training import toy as toy
+from semres_jax.training import resnet as resnet, toy as toy

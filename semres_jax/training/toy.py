@@ -23,6 +23,7 @@ from semres_jax._types import Array
 from semres_jax.networks.toy import ToyAutoencoder
 from semres_jax.spaces._base import MetricSpace
 from semres_jax.training import _trials
+from semres_jax.training._diverged import Diverged as Diverged
 from semres_jax.training._kept import Kept, settings
 from semres_jax.training._losses import Task, loss_parts, make_task, scores, similarity_tables as similarity_tables
 from semres_jax.training._settings import Design as Design, Hyper as Hyper
@@ -54,10 +55,6 @@ class History(NamedTuple):
     loss_sim: np.ndarray
     loss_rec: np.ndarray
     weights: np.ndarray
-
-
-class Diverged(FloatingPointError):
-    """The loss of a run was not finite; the message says at which step and with which settings."""
 
 
 class _State(NamedTuple):

@@ -1,0 +1,409 @@
+"""Training of residual networks on images: an epoch is one jitted scan over data that stay on the device.
+
+On a CPU members (a run at an alpha each) are trained in threads, one on a core; elsewhere as many as memory allows are
+trained at once, under `vmap`.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+from semres_jax._checks import require, require_count
+from semres_jax._types import Array
+from semres_jax.data.image_sets import ImageSet, Split
+from semres_jax.networks import resnet
+from semres_jax.training import _images
+from semres_jax.training._diverged import Diverged as Diverged
+
+# Images that are embedded at once.
+_EMBEDDED = 256
+# Share of a device's memory that members trained at once may take, and numbers that an image takes per pixel of it:
+# activations kept for the gradient, of the large networks, generously.
+_MEMORY, _PER_PIXEL = 0.6, 600
+
+Watch = Callable[[np.ndarray], dict[str, np.ndarray]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How a network is trained: by SGD with Nesterov momentum, the learning rate rising for a while, then falling as a
+    half cosine to 0.
+
+    Args:
+        network: small, resnet18, resnet34, resnet50.
+        epochs: at least 1.
+        each: images of every class in a batch, at least 2. A batch has the same number of each.
+        learning_rate: its largest, above 0.
+        momentum: from 0 to below 1.
+        weight_decay: at least 0.
+        warmup: epochs in which the learning rate rises, less than `epochs` (else half of them).
+        augment: mirror and move images at random.
+        dtype: of what is computed, float32 or bfloat16.
+        weights: a file of weights of ImageNet to start from (`networks.weights.load`); empty: random.
+
+    Raises:
+        ValueError: out of range, unknown words.
+    """
+
+    network: str = "small"
+    epochs: int = 12
+    each: int = 12
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    warmup: float = 1.0
+    augment: bool = True
+    dtype: str = "float32"
+    weights: str = ""
+
+    def __post_init__(self):
+        for name, least in (("epochs", 1), ("each", 2)):
+            require_count(name, getattr(self, name), least)
+        require("learning_rate", self.learning_rate, 1e-30, 1e30, "a positive number, such as 0.1")
+        for name in ("weight_decay", "warmup"):
+            require(name, getattr(self, name), 0.0, 1e30, "at least 0")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum must be from 0 to below 1; got {self.momentum:g}")
+        words = {"network": tuple(resnet.ARCHITECTURES), "dtype": ("float32", "bfloat16")}
+        for name, known in words.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}; got {getattr(self, name)!r}")
+
+
+class History(NamedTuple):
+    """What a training leaves, for A alphas, R runs, T epochs.
+
+    Attributes:
+        alphas: (A,).
+        loss_id, loss_sim: (A, R, T) means over the steps of an epoch, without their weights.
+        accuracy: (A, R, T) share of test images whose class has the largest score.
+        watched: what `watch` gave, each (A, R, T, ...).
+        embeddings: (A, R, images, F) float32 of the test and the held-out images after the last epoch.
+    """
+
+    alphas: np.ndarray
+    loss_id: np.ndarray
+    loss_sim: np.ndarray
+    accuracy: np.ndarray
+    watched: dict[str, np.ndarray]
+    embeddings: np.ndarray
+
+
+class _State(NamedTuple):
+    """Where a member is; `bad` is the first step without a finite loss, -1 for none."""
+
+    params: Any
+    stats: Any
+    moments: Any
+    bad: Any
+
+
+def train(
+    images: ImageSet,
+    parts: Split,
+    recipe: Recipe | None = None,
+    *,
+    alphas: Sequence[float] = (0.0,),
+    seed: int = 0,
+    runs: int = 1,
+    watch: Watch | None = None,
+    together: int | None = None,
+    checkpoint: Any = None,
+    resume: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> History:
+    """Train networks to tell classes, to have their distances, or both.
+
+        L = (1 - α) L_id + α L_sim
+
+    with L_id the cross-entropy of a linear classifier on the embedding, and L_sim the mean squared difference of the
+    distances of all pairs in a batch to those of their classes, each over its mean (`losses`). Source: the image
+    experiments of Nurisso et al., arXiv 2506.14797, but for the normalisation and the balanced batches.
+
+    Args:
+        images: and the distances between their classes.
+        parts: `data.split` of them. Nothing is learned from test or held-out images, and nothing is chosen by them.
+        recipe: None for `Recipe()`.
+        alphas: weights of the loss of distances, from 0 to 1.
+        seed: run r of every alpha starts from fold_in(key(seed), r) and sees the same batches.
+        runs: R, at least 1.
+        watch: called after each epoch of each member with the embeddings of its test and held-out images (in the order
+            of `parts`), in threads; gives named arrays, always of the same shapes.
+        together: members that are trained at once under vmap; None: as many as memory allows, one on a CPU.
+        checkpoint: a folder for checkpoints, written after every epoch.
+        resume: go on from the newest checkpoints there; the result is that of a run in one go.
+        progress: called with epochs done and planned, of all members.
+
+    Raises:
+        ValueError: alphas out of [0, 1]; a checkpoint of other settings; weights that do not fit.
+        Diverged: a loss was not finite. The last good weights are in the checkpoint.
+
+    Example:
+        >>> from semres_jax import data
+        >>> from semres_jax.training import resnet
+        >>> animals = data.animal_images()
+        >>> few = animals._replace(**{f: getattr(animals, f)[::100] for f in ("images", "labels", "group")})
+        >>> few = few._replace(group=np.arange(100))
+        >>> found = resnet.train(few, data.split(few), resnet.Recipe(epochs=1, each=2))
+        >>> found.accuracy.shape, found.embeddings.shape
+        ((1, 1, 1), (1, 1, 20, 64))
+    """
+    recipe = Recipe() if recipe is None else recipe
+    runs, seed = require_count("runs", runs, 1), require_count("seed", seed, 0)
+    values = np.asarray(alphas, np.float32).ravel()
+    if not values.size or not ((values >= 0) & (values <= 1)).all():
+        raise ValueError(f"alphas must be at least one number from 0 to 1; got {list(alphas)}")
+    scale = _images.IMAGENET if recipe.weights else None
+    data = _images.resident(images, parts.train, recipe.each, scale)
+    shown = np.concatenate([parts.test, parts.held_out])
+    own = np.searchsorted(np.unique(images.labels[parts.train]), images.labels[parts.test])
+    job = _Job(recipe, data, jnp.asarray(images.images[shown]), own, watch)
+    members = [(float(alpha), run) for alpha in values for run in range(runs)]
+    size = job.together(len(members)) if together is None else require_count("together", together, 1)
+    sets = [members[i : i + size] for i in range(0, len(members), size)]
+    told = dataclasses.asdict(recipe) | {"seed": seed, "images": _fingerprint(images, parts)}
+    done, lock, stop = [0], threading.Lock(), threading.Event()
+
+    def say(epochs: int) -> None:
+        with lock:
+            done[0] += epochs
+            if progress is not None:
+                progress(done[0], len(members) * recipe.epochs)
+
+    def one(group: list[tuple[float, int]]) -> list[dict[str, np.ndarray]]:
+        folder = None if checkpoint is None else Path(checkpoint) / "_".join(f"alpha{a:g}-run{r}" for a, r in group)
+        settings = told | {"alphas": [a for a, _ in group], "runs": [r for _, r in group]}
+        return job.train(group, seed, _Store(folder, settings, resume, lock), say, stop)
+
+    workers = min(len(sets), os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            found = [row for rows in pool.map(one, sets) for row in rows]
+        except BaseException:  # Ctrl-C too: threads end with their epoch, and nothing new is begun
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+    columns = {name: np.stack([row[name] for row in found]) for name in found[0]}
+    columns = {name: x.reshape(len(values), runs, *x.shape[1:]) for name, x in columns.items()}
+    fixed = [columns.pop(name) for name in ("loss_id", "loss_sim", "accuracy")]
+    embeddings = columns.pop("embeddings")
+    return History(values, *fixed, columns, embeddings)
+
+
+class _Job:
+    """What all members of a training share."""
+
+    def __init__(self, recipe: Recipe, data: _images.Resident, shown: Array, own: np.ndarray, watch: Watch | None):
+        self._recipe, self._data, self._shown, self._own, self._watch = recipe, data, shown, own, watch
+        self._classes, self._channels = data.members.shape[0], data.images.shape[-1]
+        self._steps = max(1, round(int(data.counts.sum()) / (self._classes * recipe.each)))
+        dtype = jnp.dtype(recipe.dtype)
+
+        def network(key: Any) -> resnet.ResNet:
+            rngs = nnx.Rngs(params=key)
+            return resnet.make(recipe.network, self._classes, channels=self._channels, dtype=dtype, rngs=rngs)
+
+        self._graph = nnx.graphdef(nnx.eval_shape(network, jax.random.key(0)))
+        self._fresh = jax.jit(lambda key: nnx.split(network(key), nnx.Param, nnx.BatchStat)[1:])
+
+    def together(self, members: int) -> int:
+        """How many members to train at once, by the memory of the device."""
+        told = jax.local_devices()[0].memory_stats() if jax.default_backend() != "cpu" else None
+        free = (told or {}).get("bytes_limit", 0) * _MEMORY
+        height, width = self._data.images.shape[1:3]
+        each = self._classes * self._recipe.each * height * width * _PER_PIXEL * jnp.dtype(self._recipe.dtype).itemsize
+        return max(1, min(members, int(free // each)))
+
+    def start(self, seed: int, run: int) -> _State:
+        params, stats = self._fresh(jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), run), 0))
+        if self._recipe.weights:
+            from semres_jax.networks import weights
+
+            net = nnx.merge(self._graph, params, stats)
+            weights.load(net, self._recipe.weights, classifier=False)
+            _, params, stats = nnx.split(net, nnx.Param, nnx.BatchStat)
+        moments = _optimiser(self._recipe, self._steps).init(params)
+        return _State(params, stats, moments, jnp.full((), -1, jnp.int32))
+
+    def train(
+        self,
+        group: list[tuple[float, int]],
+        seed: int,
+        store: "_Store",
+        say: Callable[[int], None],
+        stop: threading.Event,
+    ) -> list[dict[str, np.ndarray]]:
+        """Members of a group, from where the store has them to the last epoch: named arrays of each."""
+        states = [self.start(seed, run) for _, run in group]
+        state = jax.tree.map(lambda *x: jnp.stack(x), *states)
+        keys = jnp.stack([jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), run), 1) for _, run in group])
+        alphas = jnp.asarray([alpha for alpha, _ in group], jnp.float32)
+        with store:
+            state, rows = store.restore(state)
+            say(len(group) * len(rows))
+            self._refuse(state, group, store.folder)
+            for epoch in range(len(rows), self._recipe.epochs):
+                if stop.is_set():
+                    raise KeyboardInterrupt
+                state, losses = _epoch(
+                    state, self._data, alphas, keys, jnp.int32(epoch), self._recipe, self._graph, self._steps
+                )
+                self._refuse(state, group, store.folder)
+                embedded, scores = map(np.asarray, _embed(state, self._shown, self._data.scale, self._graph))
+                rows.append(self._row(np.asarray(losses), embedded, scores))
+                store.save(epoch + 1, state, rows)
+                say(len(group))
+            last = np.asarray(_embed(state, self._shown, self._data.scale, self._graph)[0])
+        return [
+            {name: np.stack([row[name][k] for row in rows]) for name in rows[0]} | {"embeddings": last[k]}
+            for k in range(len(group))
+        ]
+
+    def _row(self, losses: np.ndarray, embedded: np.ndarray, scores: np.ndarray) -> dict[str, np.ndarray]:
+        """Named arrays of an epoch, members in front."""
+        guess = scores[:, : len(self._own)].argmax(-1)
+        row = {"loss_id": losses[:, 0], "loss_sim": losses[:, 1], "accuracy": (guess == self._own[None]).mean(1)}
+        if self._watch is not None:
+            seen = [self._watch(one) for one in embedded]
+            row |= {name: np.stack([one[name] for one in seen]) for name in seen[0]}
+        return row
+
+    def _refuse(self, state: _State, group: list[tuple[float, int]], folder: Path | None) -> None:
+        bad = np.asarray(state.bad)
+        if (bad < 0).all():
+            return
+        k = int(np.flatnonzero(bad >= 0)[np.argmin(bad[bad >= 0])])
+        where = f"in {str(folder)!r}" if folder else "lost: no checkpoint folder was given"
+        raise Diverged(
+            f"the loss was not finite at step {bad[k] % self._steps} of epoch {bad[k] // self._steps + 1} of run "
+            f"{group[k][1]} with alpha = {group[k][0]:g}, learning_rate = {self._recipe.learning_rate:g}; last good "
+            f"weights are {where} (a smaller learning_rate may do)"
+        )
+
+
+class _Store:
+    """Checkpoints of a group of members, or nothing where no folder is given. One thread at a time is in Orbax."""
+
+    def __init__(self, folder: Path | None, settings: dict[str, Any], resume: bool, lock: threading.Lock):
+        self.folder, self._lock, self._kept = folder, lock, None
+        if folder is not None:
+            from semres_jax.training.checkpoints import Checkpoints
+
+            with lock:
+                self._kept = Checkpoints(folder, settings, resume=resume)
+
+    def __enter__(self) -> "_Store":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self._kept is not None:
+            with self._lock:
+                self._kept.__exit__()
+
+    def save(self, epoch: int, state: _State, rows: list[dict[str, np.ndarray]]) -> None:
+        if self._kept is not None:
+            content = {
+                "state": jax.tree.leaves(state),
+                "rows": {name: np.stack([row[name] for row in rows]) for name in rows[0]},
+            }
+            with self._lock:
+                self._kept.save(epoch, content)
+
+    def restore(self, state: _State) -> tuple[_State, list[dict[str, np.ndarray]]]:
+        if self._kept is None or self._kept.latest() is None:
+            return state, []
+        with self._lock:
+            content = self._kept.restore()
+        leaves = [jnp.asarray(x) for x in content["state"]]
+        count = len(next(iter(content["rows"].values())))
+        rows = [{name: np.asarray(x[k]) for name, x in content["rows"].items()} for k in range(count)]
+        return jax.tree.unflatten(jax.tree.structure(state), leaves), rows
+
+
+def _optimiser(recipe: Recipe, steps: int) -> optax.GradientTransformation:
+    total = recipe.epochs * steps
+    warm = int(recipe.warmup * steps) if recipe.warmup < recipe.epochs else total // 2
+    rate = optax.warmup_cosine_decay_schedule(0.0, recipe.learning_rate, warm, total)
+    decay = optax.add_decayed_weights(recipe.weight_decay)
+    return optax.chain(decay, optax.sgd(rate, momentum=recipe.momentum, nesterov=True))
+
+
+@functools.partial(jax.jit, static_argnames=("recipe", "graph", "steps"))
+def _epoch(
+    states: _State, data: _images.Resident, alphas: Array, keys: Any, epoch: Array, recipe: Recipe, graph: Any, steps: int
+) -> tuple[_State, Array]:
+    """(members,) states after one more epoch, and (members, 2) means of both losses over its steps."""
+    optimiser = _optimiser(recipe, steps)
+
+    def member(state: _State, alpha: Array, key: Any) -> tuple[_State, Array]:
+        ordered, drawn = jax.random.split(jax.random.fold_in(key, epoch))
+        index = _images.order(ordered, data, recipe.each, steps).reshape(steps, -1)
+
+        def step(state: _State, now: tuple[Array, Array]) -> tuple[_State, Array]:
+            number, picked = now
+            x = _images.batch(jax.random.fold_in(drawn, number), data, picked, recipe.augment)
+
+            def loss(params: Any) -> tuple[Array, tuple[Any, Array]]:
+                net = nnx.merge(graph, params, state.stats, copy=True)
+                embedded = net.embed(x, train=True)
+                both = _images.losses(embedded, net.classifier(embedded), data.distances, recipe.each)
+                total = (1.0 - alpha) * both[0] + alpha * both[1]
+                return total, (nnx.state(net, nnx.BatchStat), jnp.stack(both))
+
+            (total, (stats, both)), slope = jax.value_and_grad(loss, has_aux=True)(state.params)
+            change, moments = optimiser.update(slope, state.moments, state.params)
+            params = optax.apply_updates(state.params, change)
+            finite = jax.tree.reduce(lambda ok, leaf: ok & jnp.all(jnp.isfinite(leaf)), params, jnp.isfinite(total))
+            bad = jnp.where((state.bad < 0) & ~finite, epoch * steps + number, state.bad)
+            new = _State(params, stats, moments, bad)
+            # Of a member without a loss the last good weights stay.
+            return jax.tree.map(lambda a, b: jnp.where(bad < 0, a, b), new, state._replace(bad=bad)), both
+
+        state, both = jax.lax.scan(step, state, (jnp.arange(steps), index))
+        return state, jnp.mean(both, axis=0)
+
+    if alphas.shape[0] > 1:
+        return jax.vmap(member)(states, alphas, keys)
+    # One member without vmap: batched weights would turn convolutions into grouped ones, which are slow on a CPU.
+    single = member(*jax.tree.map(lambda x: x[0], (states, alphas, keys)))
+    return jax.tree.map(lambda x: x[None], single)
+
+
+@functools.partial(jax.jit, static_argnames="graph")
+def _embed(states: _State, images: Array, scale: Array, graph: Any) -> tuple[Array, Array]:
+    """(members, N, F) embeddings and (members, N, K) scores of uint8 images, normalised by what was seen in training."""
+
+    def member(state: _State) -> tuple[Array, Array]:
+        net = nnx.merge(graph, state.params, state.stats)
+
+        def some(x: Array) -> tuple[Array, Array]:
+            embedded = net.embed(_images.normal(x, scale))
+            return embedded, net.classifier(embedded)
+
+        count = images.shape[0]
+        size = min(_EMBEDDED, count)
+        filled = jnp.pad(images, ((0, -count % size), (0, 0), (0, 0), (0, 0)))
+        each = jax.lax.map(some, filled.reshape(-1, size, *images.shape[1:]))
+        return jax.tree.map(lambda x: x.reshape(-1, x.shape[-1])[:count], each)
+
+    each = [member(jax.tree.map(lambda x, k=k: x[k], states)) for k in range(states.bad.shape[0])]
+    return jax.tree.map(lambda *x: jnp.stack(x), *each)
+
+
+def _fingerprint(images: ImageSet, parts: Split) -> str:
+    told = hashlib.sha256()
+    for array in (images.images, images.labels, images.distances, *parts):
+        told.update(np.ascontiguousarray(array).tobytes())
+    return told.hexdigest()[:16]
