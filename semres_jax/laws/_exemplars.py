@@ -15,6 +15,9 @@ from semres_jax.laws._reciprocal import ZERO, decays, strength_logs, sum_over_no
 from semres_jax.similarity import Constant, Similarity, flatten
 from semres_jax.spaces._base import MetricSpace
 
+# Numbers in a block of probes times exemplars, or times classes and resolutions.
+_NUMBERS = 2**22
+
 
 class Exemplars(NamedTuple):
     """Accuracies between exemplars, elementwise over a grid of similarities.
@@ -45,6 +48,8 @@ def exemplars(
     class_distances: ArrayLike | MetricSpace,
     *,
     exponent: ArrayLike = 1.0,
+    weights: ArrayLike | None = None,
+    probes: Sequence[Any] | None = None,
 ) -> Exemplars:
     """Accuracies when every item and the probe are different exemplars of classes, n = 2: exact sums over all draws.
 
@@ -69,11 +74,15 @@ def exemplars(
             finite space: its table, of which the classes are found by name where the space has `labels` (`spaces.Tree`,
             which may have more leaves than there are classes).
         exponent: a, the Luce exponent, at least 0; finite but for the constant similarity.
+        weights: (N,) above 0, how much each exemplar counts within its class; None: all the same. A gradient in them
+            at 1 is the influence of an exemplar.
+        probes: labels of the classes that probes are drawn from, uniformly; None: all. Items are of all classes.
 
     Returns:
         Exemplars; arrays of the similarity's shape, but for tie_rate. Differentiable in the numbers of the similarity
-        (of the constant similarity in delta only). Time grows like N² C (65 + 3.6 ln(1/h)), h the smallest strength:
-        N = 685 of C = 137 classes take 2 s; 200 resolutions of the constant similarity 0.1 s.
+        (of the constant similarity in delta only), and in weights but for the constant similarity. Time grows like N² C
+        (65 + 3.6 ln(1/h)), h the smallest strength: N = 685 of C = 137 classes take 2 s; 200 resolutions of the
+        constant similarity 0.1 s.
 
     Raises:
         ValueError: tables of wrong shape, not finite, negative or not symmetric; a class with one exemplar, or that the
@@ -89,13 +98,13 @@ def exemplars(
         >>> round(float(coarse.p_s), 4), round(float(coarse.p_i), 4)
         (0.8333, 0.8333)
     """
-    table = _table("distances", distances)
+    table = square("distances", distances)
     names, own = _classes(labels, len(table))
     between = _class_table(class_distances, names)
     power = concrete(exponent)
     if power is not None and (power.ndim or not power >= 0):
         raise ValueError(f"exponent must be one number, at least 0; got {exponent!r}")
-    drawn = _Draws(between, own)
+    drawn = Draws(between, own, _shares(weights, own), _probing(probes, names))
     shape = similarity.shape
     if isinstance(similarity, Constant):
         each = _constant(table, drawn, similarity, exponent)
@@ -105,7 +114,7 @@ def exemplars(
         dtype = jnp.result_type(0.0, *jax.tree.leaves(similarity))
         arrays = (table, drawn.own, drawn.order, drawn.farther, drawn.share, drawn.weight)
         each = _averages(
-            *(jnp.asarray(x, dtype if x.dtype.kind == "f" else None) for x in arrays),
+            *(jnp.asarray(x, dtype if np.issubdtype(x.dtype, np.floating) else None) for x in arrays),
             flatten(similarity),
             jnp.asarray(exponent, dtype),
         )
@@ -115,24 +124,24 @@ def exemplars(
     return Exemplars(p_s, p_i, drawn.tie_rate, *moments)
 
 
-class _Draws:
+class Draws:
     """What is known of the draws before any similarity is.
 
     Attributes:
         own: (N,) class of each exemplar.
         order: (C, C) for each class of a probe, the others from near to far; the class itself comes last.
         farther: (C, C) for each of them, the place from which on classes are strictly farther (C - 1: none).
-        share: (N,) 1 / the number of exemplars of the class.
+        share: (N,) probability of an exemplar within its class.
+        probing: (C,) probability that the probe is of a class.
         weight: (N,) probability of the probe.
         near, far: (C, C) probability that of the probe's class (rows) and two others, one is the nearer, the farther.
         tie_rate: share of tied pairs.
     """
 
-    def __init__(self, between: np.ndarray, own: np.ndarray):
+    def __init__(self, between: np.ndarray, own: np.ndarray, share: Any, probing: np.ndarray):
         count = len(between)
-        self.own = own
-        self.share = 1.0 / np.bincount(own)[own]
-        self.weight = self.share / count
+        self.own, self.share, self.probing = own, share, probing
+        self.weight = share * probing[own]
         others = np.where(np.eye(count, dtype=bool), np.inf, between)
         self.order = np.argsort(others, axis=1, kind="stable")
         placed = np.take_along_axis(others, self.order, axis=1)[:, :-1]
@@ -143,36 +152,63 @@ class _Draws:
         self.near, self.far = (np.zeros((count, count)) for _ in range(2))
         np.put_along_axis(self.near, self.order[:, :-1], (count - 1 - self.farther + tied / 2) / pairs, axis=1)
         np.put_along_axis(self.far, self.order[:, :-1], (nearer + tied / 2) / pairs, axis=1)
-        self.tie_rate = float(tied.sum() / 2 / pairs / count)
+        self.tie_rate = float(probing @ tied.sum(1) / 2 / pairs)
+
+    @classmethod
+    def of(cls, labels: Any, class_distances: Any, size: int, probes: Sequence[Any] | None = None) -> "Draws":
+        """Of the arguments of `exemplars`, all exemplars of a class alike."""
+        names, own = _classes(labels, size)
+        return cls(_class_table(class_distances, names), own, _shares(None, own), _probing(probes, names))
 
 
-def _constant(table: np.ndarray, drawn: _Draws, similarity: Constant, exponent: Any) -> tuple[Any, ...]:
+def shares_within(table: np.ndarray, rows: np.ndarray, drawn: Draws, epsilons: np.ndarray) -> np.ndarray:
+    """(rows, C, E) shares of the exemplars of each class within each of E sorted resolutions of the probes in `rows`.
+
+    Of the probe's own class the other exemplars only.
+    """
+    count, many = len(drawn.near), epsilons.size + 1
+    place = epsilons.searchsorted(table[rows], side="left")  # the first epsilon that reaches each exemplar
+    place += many * (np.arange(len(rows))[:, None] * count + drawn.own[None])
+    share = np.broadcast_to(drawn.share, table[rows].shape).copy()
+    share[np.arange(len(rows)), rows] = 0.0
+    within = np.bincount(place.ravel(), share.ravel(), len(rows) * count * many).reshape(len(rows), count, many)
+    within = np.cumsum(within, axis=2)[..., :-1]
+    within[np.arange(len(rows)), drawn.own[rows]] /= (1.0 - drawn.share[rows])[:, None]
+    return within
+
+
+def blocks(drawn: Draws, levels: int) -> list[np.ndarray]:
+    """Rows of probes for `shares_within`, so many at once that they fit the memory."""
+    size = len(drawn.own)
+    rows = max(1, _NUMBERS // max(size, len(drawn.near) * (levels + 1)))
+    return [np.arange(i, min(i + rows, size)) for i in range(0, size, rows)]
+
+
+def _constant(table: np.ndarray, drawn: Draws, similarity: Constant, exponent: Any) -> tuple[Any, ...]:
     """p_s, p_i, hit_rate, mean_b, near, far of all members: four sums of weights over the pairs within epsilon."""
     shape = similarity.shape
     epsilon, delta = (_spread(leaf, shape) for leaf in (similarity.epsilon, similarity.delta))
     epsilons, member = distinct_values(epsilon)
     count, size = len(drawn.near), len(table)
-    same = drawn.own[:, None] == np.arange(count)[None]
-    # Of each probe's class (rows) and each exemplar: what the exemplar weighs if it is within epsilon of the probe.
-    elsewhere = [np.where(same, 0.0, 1.0 / (count - 1)), drawn.near[:, drawn.own].T, drawn.far[:, drawn.own].T]
-    other = np.stack([x * drawn.share[:, None] for x in elsewhere])  # (3, exemplar, class of the probe)
-    alone = 1.0 / (1.0 / drawn.share - 1.0)  # one of the other exemplars of the own class
-
-    def weights_of(p: int) -> np.ndarray:
-        c = drawn.own[p]
-        hit = np.where(same[:, c] & (np.arange(size) != p), alone, 0.0)
-        return drawn.weight[p] * np.concatenate([hit[None], other[:, :, c]])
-
     if isinstance(epsilons, np.ndarray):
-        sums = np.zeros((4, epsilons.size + 1))
-        for p, row in enumerate(table):
-            place = epsilons.searchsorted(row, side="left")  # the first epsilon that reaches each exemplar
-            sums += np.stack([np.bincount(place, w, epsilons.size + 1) for w in weights_of(p)])
-        within = np.cumsum(sums, axis=1)[:, :-1]
+        within = np.zeros((4, epsilons.size))
+        for rows in blocks(drawn, epsilons.size):
+            shares = shares_within(table, rows, drawn, epsilons)
+            hit = shares[np.arange(len(rows)), drawn.own[rows]]
+            other = (shares.sum(1) - hit) / (count - 1)
+            near, far = (np.einsum("pc,pce->pe", x[drawn.own[rows]], shares) for x in (drawn.near, drawn.far))
+            within += np.stack([drawn.weight[rows] @ x for x in (hit, other, near, far)])
     else:
-        weights = jnp.asarray(np.stack([weights_of(p) for p in range(size)], axis=1), epsilons.dtype)
-        near = lambda e: jnp.sum(jnp.where((jnp.asarray(table) <= e)[None], weights, 0.0), axis=(1, 2))  # noqa: E731
-        within = jax.lax.map(near, epsilons).T
+        same = drawn.own[:, None] == drawn.own[None]
+        itself = np.eye(size, dtype=bool)
+        elsewhere = [
+            np.where(same, 0.0, 1.0 / (count - 1)),
+            *(x[drawn.own][:, drawn.own] for x in (drawn.near, drawn.far)),
+        ]
+        weights = [np.where(same & ~itself, 1.0 / (1.0 - drawn.share)[:, None], 0.0), *elsewhere]
+        weights = jnp.asarray(np.stack(weights) * drawn.weight[:, None] * drawn.share[None], epsilons.dtype)
+        reached = lambda e: jnp.sum(jnp.where((jnp.asarray(table) <= e)[None], weights, 0.0), axis=(1, 2))  # noqa: E731
+        within = jax.lax.map(reached, epsilons).T
     hit, mean_b, near, far = (x[member] for x in within)
     gain = 1.0 / (1.0 + choice.power(jnp.asarray(delta), exponent)) - 0.5
     return 0.5 + gain * (near - far), 0.5 + gain * (hit - mean_b), hit, mean_b, near, far
@@ -196,7 +232,7 @@ def _averages(table, own, order, farther, share, weight, similarity: Similarity,
             log_h = strength_logs(one, table[p], exponent)
             nothing = jnp.where(log_h == ZERO, 1.0, 0.0).astype(table.dtype)
             itself = jnp.arange(size) == p
-            inner = jnp.where(itself, 0.0, member_of[c] / (1.0 / share[p] - 1.0))
+            inner = jnp.where(itself, 0.0, mean[c] / (1.0 - share[p]))
 
             def credits(e: Array, own_e: Array) -> Array:
                 """(2, Q) sums of p_S and p_I for (N, Q) factors of items, and of the right ones."""
@@ -223,7 +259,7 @@ def _averages(table, own, order, farther, share, weight, similarity: Similarity,
     return jax.lax.map(accuracies, similarity)
 
 
-def _table(name: str, given: Any) -> np.ndarray:
+def square(name: str, given: Any) -> np.ndarray:
     table = concrete(given)
     if table is None or table.ndim != 2 or table.shape[0] != table.shape[1]:
         raise ValueError(f"{name} must be a square table of known numbers; got shape {np.shape(given)}")
@@ -258,9 +294,38 @@ def _classes(labels: Any, size: int) -> tuple[list[Any], np.ndarray]:
     return names, own
 
 
+def _shares(weights: Any, own: np.ndarray) -> Any:
+    """(N,) probability of each exemplar within its class."""
+    if weights is None:
+        return 1.0 / np.bincount(own)[own]
+    known = concrete(weights)
+    shape = np.shape(weights)
+    if shape != own.shape:
+        raise ValueError(f"weights must have shape {own.shape}, one for each exemplar; got {shape}")
+    if known is None:
+        total = jnp.zeros(own.max() + 1, jnp.result_type(weights)).at[own].add(weights)
+        return weights / total[own]
+    if not (np.isfinite(known) & (known > 0)).all():
+        bad = int(np.argmin(np.isfinite(known) & (known > 0)))
+        raise ValueError(f"weights must be finite and above 0; got {known[bad]:g} of exemplar {bad}")
+    return known / np.bincount(own, known)[own]
+
+
+def _probing(probes: Sequence[Any] | None, names: list[Any]) -> np.ndarray:
+    """(C,) probability of each class to be the probe's."""
+    if probes is None:
+        return np.full(len(names), 1.0 / len(names))
+    wanted = {x.item() if isinstance(x, np.generic) else x for x in probes}
+    unknown = sorted(wanted - set(names), key=str)
+    if unknown or not wanted:
+        what = f"{unknown[0]!r} is none of the labels" if unknown else "none is given"
+        raise ValueError(f"probes must be labels of classes; {what}")
+    return np.array([name in wanted for name in names]) / len(wanted)
+
+
 def _class_table(given: Any, names: list[Any]) -> np.ndarray:
     leaves = getattr(given, "labels", ())
-    table = _table("class_distances", getattr(given, "distances", given))
+    table = square("class_distances", getattr(given, "distances", given))
     if leaves:
         missing = [name for name in names if name not in leaves]
         if missing:

@@ -136,7 +136,8 @@ class ResNet(nnx.Module):
         x = self.stem_norm(self.stem(jnp.asarray(images)), use_running_average=not train)
         x = jax.nn.relu(x)
         if self.large:
-            x = nnx.max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1)))
+            x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))  # as after the ReLU: 0 is never above a pixel
+            x = nnx.max_pool(x, (3, 3), (2, 2))
         for stage in self.stages:
             for block in stage:
                 x = block(x, train=train)

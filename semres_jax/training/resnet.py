@@ -197,9 +197,10 @@ def train(
             raise
     columns = {name: np.stack([row[name] for row in found]) for name in found[0]}
     columns = {name: x.reshape(len(values), runs, *x.shape[1:]) for name, x in columns.items()}
-    fixed = [columns.pop(name) for name in ("loss_id", "loss_sim", "accuracy")]
-    embeddings = columns.pop("embeddings")
-    return History(values, *fixed, columns, embeddings)
+    loss_id, loss_sim, accuracy, last = (
+        columns.pop(name) for name in ("loss_id", "loss_sim", "accuracy", "embeddings")
+    )
+    return History(values, loss_id, loss_sim, accuracy, columns, last)
 
 
 class _Job:
@@ -342,7 +343,14 @@ def _optimiser(recipe: Recipe, steps: int) -> optax.GradientTransformation:
 
 @functools.partial(jax.jit, static_argnames=("recipe", "graph", "steps"))
 def _epoch(
-    states: _State, data: _images.Resident, alphas: Array, keys: Any, epoch: Array, recipe: Recipe, graph: Any, steps: int
+    states: _State,
+    data: _images.Resident,
+    alphas: Array,
+    keys: Any,
+    epoch: Array,
+    recipe: Recipe,
+    graph: Any,
+    steps: int,
 ) -> tuple[_State, Array]:
     """(members,) states after one more epoch, and (members, 2) means of both losses over its steps."""
     optimiser = _optimiser(recipe, steps)
@@ -383,7 +391,7 @@ def _epoch(
 
 @functools.partial(jax.jit, static_argnames="graph")
 def _embed(states: _State, images: Array, scale: Array, graph: Any) -> tuple[Array, Array]:
-    """(members, N, F) embeddings and (members, N, K) scores of uint8 images, normalised by what was seen in training."""
+    """(members, N, F) embeddings and (members, N, K) scores of uint8 images."""
 
     def member(state: _State) -> tuple[Array, Array]:
         net = nnx.merge(graph, state.params, state.stats)

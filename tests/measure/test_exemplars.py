@@ -1,0 +1,127 @@
+"""Accuracies of labelled exemplars at every resolution, against sums over all draws and resampling."""
+
+import itertools
+
+import jax
+import numpy as np
+import pytest
+
+from semres_jax import measure
+from semres_jax.laws import enumeration
+from semres_jax.similarity import Constant, Exponential, Linear
+
+EXACT = 1e-12
+SINGLE = 2e-6  # float32
+OWN = np.array([0] * 4 + [1] * 3 + [2] * 5 + [3] * 3)
+CLASSES = np.array([[0.0, 1, 2, 2], [1, 0, 3, 1], [2, 3, 0, 1], [2, 1, 1, 0]])
+SHARES = np.array([0.1, 0.3, 0.5, 0.8, 1.0])
+
+
+def images(seed=0):
+    points = np.random.default_rng(seed).random((len(OWN), 2)) + 0.2 * OWN[:, None]
+    return np.abs(points[:, None] - points[None]).sum(-1)
+
+
+def draws(probes=(0, 1, 2, 3)):
+    """Weight, probe, another of its class, and exemplars of two other classes, of every draw."""
+    members = [np.flatnonzero(c == OWN) for c in range(4)]
+    for c in probes:
+        for a, b in itertools.permutations([k for k in range(4) if k != c], 2):
+            weight = 1 / len(probes) / 6 / len(members[c]) / len(members[a]) / len(members[b])
+            for p, x, y in itertools.product(members[c], members[a], members[b]):
+                yield weight, p, x, y
+
+
+@pytest.mark.parametrize("probes", [None, (1, 3)])
+def test_levels_are_sums_over_all_draws(probes, x64):
+    d = images()
+    got = measure.levels(d, OWN, CLASSES, SHARES, probes=probes)
+    want = np.zeros((3, len(SHARES)))
+    for weight, p, x, y in draws(probes or (0, 1, 2, 3)):
+        near, far = CLASSES[OWN[p], OWN[x]], CLASSES[OWN[p], OWN[y]]
+        for k, e in enumerate(got.epsilon):
+            g = np.array([d[p, x] <= e, d[p, y] <= e], float)
+            credit = g[0] / g.sum() if g.sum() else 0.5
+            right = 0.5 if near == far else (credit if near < far else 1 - credit)
+            own = credit if d[p, x] < d[p, y] else 1 - credit
+            want[:, k] += weight * np.array([right, own, g[0]])
+    np.testing.assert_allclose([got.p_s, got.p_own, got.mean_b], want, rtol=0, atol=EXACT)
+    same = enumeration.exemplars(d, OWN, Constant(got.epsilon), CLASSES, probes=probes)
+    for name in ("p_s", "p_i", "hit_rate", "mean_b", "near", "far", "tie_rate"):
+        np.testing.assert_allclose(getattr(got, name), getattr(same, name), rtol=0, atol=EXACT)
+    # ε is the smallest that reaches the share asked for.
+    assert (got.mean_b >= SHARES - EXACT).all()
+    below = enumeration.exemplars(d, OWN, Constant(got.epsilon - 1e-9), CLASSES, probes=probes)
+    assert (below.mean_b < SHARES).all()
+
+
+def test_theorem_one_for_items_of_different_classes():
+    got = measure.levels(images(), OWN, CLASSES, SHARES)
+    law = 0.5 + got.mean_b - got.mean_b**2 - got.var_b + got.spread_b / 2
+    np.testing.assert_allclose(got.p_own, law, rtol=0, atol=EXACT)
+
+
+@pytest.mark.parametrize("probes", [None, (1, 3)])
+def test_slopes_are_derivatives(probes, x64):
+    d, step = images(), 1e-6
+    got = measure.levels(d, OWN, CLASSES, SHARES[:-1], probes=probes)
+
+    def at(weights):
+        found = enumeration.exemplars(d, OWN, Constant(got.epsilon), CLASSES, weights=weights, probes=probes)
+        return np.stack([found.p_s, found.p_i, found.mean_b])
+
+    for i in (0, 5, 9, 14):
+        change = step * (np.arange(len(OWN)) == i)
+        slope = (at(1 + change) - at(1 - change)) / (2 * step)
+        np.testing.assert_allclose([x[i] for x in (got.slope_s, got.slope_i, got.slope_b)], slope, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize(("family", "kind"), [("linear", Linear), ("exponential", Exponential)])
+def test_graded_similarities_and_their_slopes(family, kind):
+    d, step, epsilon = images(), 1e-2, 0.6
+    p_s, p_i, slope_s, slope_i = measure.graded(d, OWN, CLASSES, family, [epsilon])
+
+    with jax.enable_x64(True):
+
+        def at(weights):
+            return np.array(enumeration.exemplars(d, OWN, kind(epsilon), CLASSES, weights=weights)[:2])
+
+        np.testing.assert_allclose(np.array([p_s, p_i])[:, 0], at(None), rtol=0, atol=SINGLE)
+        for i in (0, 9):
+            change = step * (np.arange(len(OWN)) == i)
+            slope = (at(1 + change) - at(1 - change)) / (2 * step)
+            # The third derivative's share in the difference is about step².
+            np.testing.assert_allclose([slope_s[i, 0], slope_i[i, 0]], slope, rtol=0, atol=step**2)
+
+
+def test_slopes_give_the_spread_of_resampled_exemplars():
+    """Standard errors by slopes against those of resampling exemplars within their classes."""
+    rng = np.random.default_rng(3)
+    own = np.repeat(np.arange(4), 40)
+    points = rng.normal(size=(160, 2)) + 1.5 * np.array([[0, 0], [1, 0], [0, 1], [1, 1]])[own]
+    d = np.linalg.norm(points[:, None] - points[None], axis=-1)
+    got = measure.levels(d, own, CLASSES, [0.3])
+    resampled = []
+    for _ in range(400):
+        weights = np.concatenate([rng.multinomial(40, np.full(40, 1 / 40)) for _ in range(4)])
+        found = enumeration.exemplars(d, own, Constant(got.epsilon), CLASSES, weights=np.maximum(weights, 1e-12))
+        resampled.append([found.p_s[0], found.p_i[0]])
+    spread = np.std(resampled, axis=0)
+    by_slopes = [np.sqrt((x**2).sum()) for x in (got.slope_s, got.slope_i)]
+    # 400 draws tell a standard deviation to 3.5 %; terms of second order are about 1 / 40.
+    np.testing.assert_allclose(by_slopes, spread, rtol=5 * 0.035)
+
+
+@pytest.mark.parametrize("shares", [[], [0.0], [0.5, 0.5], [1.2], [np.nan]])
+def test_shares_out_of_range(shares):
+    with pytest.raises(ValueError, match="shares must ascend"):
+        measure.levels(images(), OWN, CLASSES, shares)
+
+
+def test_unknown_words():
+    with pytest.raises(ValueError, match=r"family must be one of .*'quadratic'"):
+        measure.graded(images(), OWN, CLASSES, "quadratic", [1.0])
+    with pytest.raises(ValueError, match="'owl' is none of the labels"):
+        measure.levels(images(), OWN, CLASSES, SHARES, probes=["owl"])
+    with pytest.raises(ValueError, match=r"weights must be finite and above 0; got -1 of exemplar 2"):
+        enumeration.exemplars(images(), OWN, Constant(0.3), CLASSES, weights=np.where(np.arange(15) == 2, -1.0, 1.0))
