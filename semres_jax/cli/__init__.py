@@ -19,6 +19,7 @@ import tyro
 from semres_jax.cli._common import COMMAND_LINE, BadInput
 from semres_jax.cli.laws import Laws
 from semres_jax.cli.optimal import Optimal
+from semres_jax.cli.resnet import Resnet
 from semres_jax.cli.sweep import Sweep
 from semres_jax.cli.toy import Toy
 from semres_jax.cli.validate import Validate
@@ -29,6 +30,7 @@ COMMANDS: dict[str, type] = {
     "sweep": Sweep,
     "optimal": Optimal,
     "toy": Toy,
+    "resnet": Resnet,
     "laws": Laws,
 }
 

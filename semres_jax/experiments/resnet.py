@@ -162,7 +162,7 @@ def _scored(
         out["graded_images"] = some
     absent = np.setdiff1d(np.unique(labels), known)
     if absent.size:
-        found = measure.levels(table, labels, class_table, SHARES, probes=absent)
+        found = measure.levels(table, labels, class_table, SHARES, probes=absent.tolist())
         out |= {"held_p_s": found.p_s, "held_p_i": found.p_i, "held_tie_rate": found.tie_rate}
         out |= {"held_slope_s": found.slope_s.astype(np.float32), "held_slope_i": found.slope_i.astype(np.float32)}
     classes = np.unique(labels)

@@ -170,6 +170,7 @@ def train(
     shown = np.concatenate([parts.test, parts.held_out])
     own = np.searchsorted(np.unique(images.labels[parts.train]), images.labels[parts.test])
     job = _Job(recipe, data, jnp.asarray(images.images[shown]), own, watch)
+    job.start(seed, 0)  # weights that do not fit are refused before a checkpoint is touched
     members = [(float(alpha), run) for alpha in values for run in range(runs)]
     size = job.together(len(members)) if together is None else require_count("together", together, 1)
     sets = [members[i : i + size] for i in range(0, len(members), size)]

@@ -1,0 +1,211 @@
+"""`semres resnet`: residual networks on images, between telling classes and having their distances."""
+
+import dataclasses
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from semres_jax.cli._common import (
+    COMMAND_LINE,
+    BadInput,
+    Count,
+    Numbers,
+    _list_of,
+    _option,
+    checking_input,
+    finish,
+    progress_bar,
+)
+
+if TYPE_CHECKING:
+    from semres_jax.data import ImageSet
+
+_ALPHAS, _RUNS, _EPOCHS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0), 3, 12
+_QUICK_ALPHAS, _QUICK_RUNS, _QUICK_EPOCHS, _QUICK_GRADED = (0.0, 0.9), 2, 3, (0.1, 0.5)
+# Each of them has a near relative among the other animals: dog, cow, horse.
+_ANIMALS_HELD_OUT = ("bear", "sheep", "zebra")
+_WIDE = 200
+_Names = Annotated[tuple[str, ...] | None, _option(_list_of(str.strip), "NAME,NAME,...|none")]
+_Default = tyro.conf.arg
+
+
+@dataclasses.dataclass(frozen=True)
+class Resnet:
+    """Train residual networks on images of classes with a phylogeny, loss (1 - alpha) L_id + alpha L_sim.
+
+    Accuracies are exact sums over the test images. Writes resnet.nc, resnet.json, figures, and checkpoints from which --resume goes on.
+    """
+
+    data: Annotated[str, _Default(metavar="animals|FOLDER")] = "animals"
+    """animals (come with the package), a folder with a folder of images for each class, or one of CUB-200-2011."""
+    tree: Path | None = None
+    """Newick file with the classes as leaves (own images)."""
+    distances: Path | None = None
+    """Table of the distances of classes instead, .csv or .npy."""
+    leaves: Path | None = None
+    """Table class,leaf (CSV): which leaf each class is. CUB needs one."""
+    size: Annotated[Count, _Default(help_behavior_hint="(default: 64; CUB: 224)")] = None
+    """Own images are cut to squares of so many pixels."""
+    held_out: Annotated[_Names, _Default(help_behavior_hint="(default: animals bear,sheep,zebra; else none)")] = None
+    """Classes that only the test sees."""
+    alpha: Annotated[Numbers, _Default(help_behavior_hint="(default: 0,0.25,0.5,0.75,0.9,1)")] = ()
+    """Weights of the loss of distances, from 0 to 1; changes are told against the first."""
+    runs: Annotated[Count, _Default(help_behavior_hint="(default: 3)")] = None
+    """Trainings at each alpha, from different starts and in different orders."""
+    epochs: Annotated[Count, _Default(help_behavior_hint="(default: 12)")] = None
+    """Times that training sees the images."""
+    network: Literal["small", "resnet18", "resnet34", "resnet50"] = "small"
+    """small is for pictures of about 28 x 28."""
+    weights: Path | None = None
+    """Weights of ImageNet to start from, torchvision's names, .safetensors or .pth (not for small)."""
+    each: Count = 12
+    """Images of every class in a batch."""
+    learning_rate: Annotated[float | None, _Default(help_behavior_hint="(default: 0.1; with --weights 0.01)")] = None
+    """Largest learning rate of SGD."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of what is computed."""
+    quick: bool = False
+    """Two alphas, two runs, three epochs, unless told otherwise: under three minutes on two cores."""
+    seed: int = 0
+    """Seed of all random numbers, the split into training and test images too."""
+    resume: bool = False
+    """Go on from the checkpoints in --out."""
+    out: Path = Path("results/resnet")
+    """Folder for the results; made if missing."""
+    json: bool = False
+    """End with one line of JSON on standard output."""
+
+    def run(self) -> int:
+        """Load, train, score, print, write."""
+        started = time.perf_counter()
+        with checking_input():
+            from semres_jax import plots, results
+            from semres_jax.experiments import resnet
+            from semres_jax.training.resnet import Diverged
+
+            recipe, more = self.asked()
+            with progress_bar() as progress:
+                images = self.images(lambda done, planned: progress("reading images", done, planned))
+            held = _ANIMALS_HELD_OUT if self.held_out is None and self.data == "animals" else self.held_out or ()
+            held = () if held == ("none",) else held
+            folder = results.output_folder(self.out)
+        attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
+        attributes |= {"title": "residual networks on images over the laws"}
+        if self.resume and not (folder / "checkpoints").is_dir():
+            print(f"semres: no checkpoints in {folder}; starting anew", file=sys.stderr)
+        try:
+            with progress_bar() as progress:
+                data = resnet.study(
+                    images,
+                    recipe,
+                    seed=self.seed,
+                    held_out=held,
+                    **more,
+                    checkpoints=folder / "checkpoints",
+                    resume=self.resume,
+                    progress=progress,
+                )
+        except (ValueError, Diverged) as error:  # everything is checked before a network is trained
+            raise BadInput(" ".join(str(error).split())) from error
+        attributes["seconds"] = round(time.perf_counter() - started, 3)
+        data = data.assign_attrs(data.attrs | attributes)
+        results.write(data, folder / "resnet.nc")
+        content = attributes | {"recipe": dataclasses.asdict(recipe), "held_out": list(held)}
+        content["rows"] = resnet.summary(data)
+        results.write_json(content, folder / "resnet.json")
+        print_table(content["rows"])
+        pictures = plots.save_resnet(data, folder)
+        return finish("resnet", folder, "resnet", content, pictures, as_json=self.json)
+
+    def asked(self) -> tuple[Any, dict[str, Any]]:
+        """The recipe of training, and what else `study` is to do.
+
+        Raises:
+            ValueError: an option out of range.
+        """
+        from semres_jax.training.resnet import Recipe
+
+        for name in ("runs", "epochs", "each", "seed", "size"):
+            least = {"seed": 0, "each": 2, "size": 8}.get(name, 1)
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"--{name} must be at least {least}; got {value}")
+        for alpha in self.alpha:
+            if not 0 <= alpha <= 1:
+                raise ValueError(f"--alpha must be from 0 to 1; got {alpha:g}")
+        if len(set(self.alpha)) < len(self.alpha):
+            raise ValueError(f"--alpha must be different numbers; got {','.join(f'{a:g}' for a in self.alpha)}")
+        if self.weights is not None and self.network == "small":
+            raise ValueError("--weights are for resnet18, resnet34 or resnet50; got --network small")
+        if self.weights is not None and not self.weights.is_file():
+            raise ValueError(f"no file of weights {str(self.weights)!r}")
+        rate = self.learning_rate if self.learning_rate is not None else (0.01 if self.weights else 0.1)
+        recipe = Recipe(
+            network=self.network,
+            epochs=self.epochs or (_QUICK_EPOCHS if self.quick else _EPOCHS),
+            each=self.each or 0,
+            learning_rate=rate,
+            dtype=self.dtype,
+            weights=str(self.weights or ""),
+        )
+        more: dict[str, Any] = {
+            "alphas": self.alpha or (_QUICK_ALPHAS if self.quick else _ALPHAS),
+            "runs": self.runs or (_QUICK_RUNS if self.quick else _RUNS),
+        }
+        return recipe, more | ({"graded_shares": _QUICK_GRADED} if self.quick else {})
+
+    def images(self, progress: Any) -> "ImageSet":
+        """The images and the distances of their classes."""
+        from semres_jax import data
+
+        own = {f"--{name}": getattr(self, name) for name in ("tree", "distances", "leaves", "size")}
+        if self.data == "animals":
+            given = [name for name, value in own.items() if value is not None]
+            if given:
+                raise ValueError(f"{', '.join(given)} are for own images; animals have their own tree and size")
+            return data.animal_images()
+        folder = Path(self.data)
+        if (folder / "image_class_labels.txt").is_file():
+            if self.tree is None or self.leaves is None or self.distances is not None:
+                raise ValueError(
+                    f"{str(folder)!r} is laid out as CUB-200-2011: give --tree and --leaves, no --distances"
+                )
+            return data.cub(folder, self.tree, self.leaves, size=self.size or 224, progress=progress)
+        return data.image_folder(
+            folder,
+            tree=self.tree,
+            distances=self.distances,
+            leaves=self.leaves,
+            size=self.size or 64,
+            progress=progress,
+        )
+
+
+def print_table(rows: list[dict[str, Any]]) -> None:
+    """One row for each alpha on standard output: means over runs, with 95 % intervals."""
+    from rich.console import Console
+    from rich.table import Table
+
+    shares = list(rows[0]["at"])
+    held = "held_best_p_s" in rows[0]
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    heads = ["alpha", "accuracy", "best p_S", "at b", *(f"{p} at b={s}" for s in shares for p in ("p_S", "p_I"))]
+    for head in [*heads, *(["held out p_S"] if held else []), "chi2 p_S", "chi2 p_I"]:
+        shown.add_column(head, justify="right", no_wrap=True)
+    for row in rows:
+        cells = [f"{row['alpha']:g}", f"{row['accuracy']:.3f}", _within(row, "best_p_s"), f"{row['best_share']:.2f}"]
+        cells += [_within(row["at"][s], p) for s in shares for p in ("p_s", "p_i")]
+        cells += [_within(row, "held_best_p_s")] if held else []
+        shown.add_row(*cells, f"{row['chi2_p_s']:.2f}", f"{row['chi2_p_i']:.2f}")
+    console = Console() if Console().is_terminal else Console(width=_WIDE)
+    console.print(shown, highlight=False)
+    most = f"ties allow p_S up to {rows[0]['most_p_s']:.3f}"
+    print(f"means over runs, 95 % intervals over runs and images; b: other classes' images within epsilon; {most}")
+
+
+def _within(row: dict[str, Any], name: str) -> str:
+    low, high = row[f"{name}_interval"]
+    return f"{row[name]:.3f} [{low:.3f}, {high:.3f}]"

@@ -1,0 +1,185 @@
+"""Training on images: what is drawn, what is minimised, and that it can be stopped, split and repeated."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from semres_jax import data
+from semres_jax.training import _images, resnet
+from tests.training.images import CLASSES, SIDE, made_up, tiny as tiny
+
+EACH = 4
+
+
+def recipe(network, **more):
+    return resnet.Recipe(**{"network": network, "epochs": 3, "each": EACH, "learning_rate": 0.05} | more)
+
+
+def test_batches_are_balanced_and_go_through_all_images():
+    images = made_up(each=9)
+    keep = np.ones(54, bool)
+    keep[:4] = False  # the first class has 5
+    resident = _images.resident(images, np.flatnonzero(keep), EACH)
+    steps = 9
+    order = np.asarray(_images.order(jax.random.key(0), resident, EACH, steps))
+    assert order.shape == (steps, len(CLASSES), EACH)
+    labels = images.labels[keep]
+    assert (labels[order] == np.arange(6)[:, None]).all()
+    drawn = order.transpose(1, 0, 2).reshape(6, -1)
+    assert sorted(drawn[0, :5]) == [0, 1, 2, 3, 4]
+    assert sorted(drawn[3, :9]) == list(np.flatnonzero(labels == 3))
+    other = np.asarray(_images.order(jax.random.key(1), resident, EACH, steps))
+    assert (order != other).any()
+
+
+def test_losses_against_loops():
+    rng = np.random.default_rng(1)
+    embeddings, scores = rng.normal(size=(24, 5)), rng.normal(size=(24, 6))
+    resident = _images.resident(made_up(), np.arange(72), EACH)
+    labels, table = np.repeat(np.arange(6), EACH), made_up().distances
+    pairs = [(i, j) for i in range(24) for j in range(24) if i != j]
+    far = np.array([np.linalg.norm(embeddings[i] - embeddings[j]) for i, j in pairs])
+    tree = np.array([table[labels[i], labels[j]] for i, j in pairs])
+    want_sim = ((far / far.mean() - tree / tree.mean()) ** 2).mean()
+    want_id = np.mean([np.log(np.exp(s).sum()) - s[y] for s, y in zip(scores, labels, strict=True)])
+    one, two = (jnp.asarray(x, jnp.float32) for x in (embeddings, scores))
+    cross, sim = _images.losses(one, two, resident.distances, EACH)
+    np.testing.assert_allclose([cross, sim], [want_id, want_sim], rtol=1e-5)
+    # The scale of embeddings doesn't matter, and equal ones have a finite slope.
+    assert _images.losses(100 * one, two, resident.distances, EACH)[1] == pytest.approx(float(sim), rel=1e-5)
+    slope = jax.grad(lambda x: _images.losses(x, two, resident.distances, EACH)[1])
+    assert jnp.isfinite(slope(one.at[3].set(one[2]))).all()
+    assert jnp.isfinite(slope(jnp.zeros_like(one))).all()
+
+
+def test_rows_of_distances_computed_again_are_the_same(monkeypatch):
+    x = jax.random.normal(jax.random.key(0), (24, 5))
+    f = jax.value_and_grad(lambda x: jnp.sum(_images.pair_distances(x) ** 1.5))
+    kept = f(x)
+    monkeypatch.setattr(_images, "_KEPT", 1)
+    chex.assert_trees_all_close(f(x), kept, rtol=1e-5)
+
+
+def test_augmentation_mirrors_and_moves():
+    images = made_up()
+    resident = _images.resident(images, np.arange(72), EACH)
+    index = jnp.zeros(400, jnp.int32)
+    plain = np.asarray(_images.batch(jax.random.key(0), resident, index[:1], False))[0]
+    got = np.asarray(_images.batch(jax.random.key(0), resident, index, True))
+    mean, spread = np.asarray(resident.scale)[:, 0]
+    np.testing.assert_allclose(plain, (images.images[0] / 255 - mean) / spread, rtol=1e-5)
+    wanted = {}
+    for mirrored in (False, True):
+        for down in (-1, 0, 1):
+            for right in (-1, 0, 1):
+                rows, columns = (np.clip(np.arange(SIDE) + by, 0, SIDE - 1) for by in (down, right))
+                source = plain[:, ::-1] if mirrored else plain
+                columns = (
+                    columns if not mirrored else SIDE - 1 - np.clip(SIDE - 1 - np.arange(SIDE) + right, 0, SIDE - 1)
+                )
+                wanted[mirrored, down, right] = source[rows][:, columns].tobytes()
+    seen = [one.tobytes() for one in got]
+    counts = np.array([seen.count(one) for one in wanted.values()])
+    assert counts.sum() == 400
+    # 18 equally likely: five standard deviations.
+    assert (np.abs(counts - 400 / 18) < 5 * np.sqrt(400 / 18)).all()
+
+
+def test_alpha_weighs_the_losses_and_runs_repeat(tiny):
+    images = made_up()
+    parts = data.split(images)
+    seen = []
+    found = resnet.train(
+        images, parts, recipe(tiny, epochs=8), alphas=[0.0, 0.9], runs=2, watch=lambda e: {"n": np.array(len(e))},
+        progress=lambda done, planned: seen.append((done, planned)),
+    )  # fmt: skip
+    assert found.accuracy.shape == found.loss_id.shape == found.watched["n"].shape == (2, 2, 8)
+    assert found.embeddings.shape == (2, 2, len(parts.test), 4)
+    assert seen[-1] == (32, 32)
+    assert (found.watched["n"] == len(parts.test)).all()
+    last = [x[..., -1].mean(1) for x in (found.loss_id, found.loss_sim)]
+    assert last[0][0] < last[0][1]
+    assert last[1][0] > last[1][1]
+    # The same again, one of them alone and without a watch.
+    again = resnet.train(images, parts, recipe(tiny, epochs=8), alphas=[0.9], runs=1)
+    chex.assert_trees_all_equal(again.embeddings[0, 0], found.embeddings[1, 0])
+    chex.assert_trees_all_equal(again.loss_sim[0, 0], found.loss_sim[1, 0])
+
+
+def test_members_under_vmap_are_those_alone(tiny):
+    images = made_up()
+    parts = data.split(images, held_out=["fox"])
+    alone = resnet.train(images, parts, recipe(tiny, epochs=1), alphas=[0.2, 0.8])
+    together = resnet.train(images, parts, recipe(tiny, epochs=1), alphas=[0.2, 0.8], together=2)
+    assert alone.embeddings.shape[2] == len(parts.test) + len(parts.held_out)
+    # Sums are in another order.
+    chex.assert_trees_all_close(alone.embeddings, together.embeddings, rtol=1e-3, atol=1e-4)
+    chex.assert_trees_all_close(alone.loss_id, together.loss_id, rtol=1e-4)
+
+
+def test_resume_gives_the_same_bits(tiny, tmp_path):
+    images = made_up()
+    parts = data.split(images)
+
+    class Stop(Exception):
+        pass
+
+    def stop(done, planned):
+        if done >= 2:
+            raise Stop
+
+    def run(**more):
+        return resnet.train(
+            images, parts, recipe(tiny), alphas=[0.5], watch=lambda e: {"mean": e.mean(0)}, **more
+        )  # fmt: skip
+
+    with pytest.raises(Stop):
+        run(checkpoint=tmp_path, progress=stop)
+    resumed = run(checkpoint=tmp_path, resume=True)
+    whole = run()
+    chex.assert_trees_all_equal(resumed, whole)
+    with pytest.raises(ValueError, match=r"can't resume with each = 2: .* was made with 4"):
+        resnet.train(images, parts, recipe(tiny, each=2), alphas=[0.5], checkpoint=tmp_path, resume=True)
+
+
+def test_nothing_is_compiled_again(tiny):
+    images = made_up()
+    parts = data.split(images)
+    resnet.train(images, parts, recipe(tiny))
+    before = resnet._epoch._cache_size()
+    resnet.train(images, parts, recipe(tiny), alphas=[0.3], seed=5)
+    assert resnet._epoch._cache_size() == before
+
+
+def test_a_loss_that_is_no_number_is_told(tiny, tmp_path):
+    images = made_up()
+    words = (
+        r"not finite at step \d of epoch \d of run 0 with alpha = 0, learning_rate = 1e\+30; .*smaller learning_rate"
+    )
+    with pytest.raises(resnet.Diverged, match=words):
+        resnet.train(images, data.split(images), recipe(tiny, learning_rate=1e30, warmup=0.0), checkpoint=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"network": "resnet19"}, "network must be one of"),
+        ({"epochs": 0}, "epochs must be"),
+        ({"each": 1}, "each must be"),
+        ({"learning_rate": 0.0}, "learning_rate must be"),
+        ({"momentum": 1.0}, "momentum must be from 0 to below 1; got 1"),
+        ({"dtype": "float16"}, "dtype must be one of float32, bfloat16; got 'float16'"),
+    ],
+)
+def test_recipes_out_of_range(settings, words):
+    with pytest.raises(ValueError, match=words):
+        resnet.Recipe(**settings)
+
+
+@pytest.mark.parametrize("alphas", [[], [1.5], [float("nan")]])
+def test_alphas_out_of_range(alphas):
+    images = made_up()
+    with pytest.raises(ValueError, match="alphas must be at least one number from 0 to 1"):
+        resnet.train(images, data.split(images), alphas=alphas)
