@@ -1,3 +1,7 @@
-"""Networks that are trained and laid over the laws: `toy`, a ReLU autoencoder with tied weights."""
+"""Networks that are trained and laid over the laws, and weights for them from files.
 
+`toy` is a ReLU autoencoder with tied weights, `resnet` has residual networks for images.
+"""
+
+from semres_jax.networks import resnet as resnet, weights as weights
 from semres_jax.networks.toy import ToyAutoencoder as ToyAutoencoder
