@@ -36,7 +36,8 @@ _Default = tyro.conf.arg
 class Resnet:
     """Train residual networks on images of classes with a phylogeny, loss (1 - alpha) L_id + alpha L_sim.
 
-    Accuracies are exact sums over the test images. Writes resnet.nc, resnet.json, figures, and checkpoints from which --resume goes on.
+    Accuracies are exact sums over the test images. Writes resnet.nc, resnet.json, figures, and checkpoints from which
+    --resume goes on.
     """
 
     data: Annotated[str, _Default(metavar="animals|FOLDER")] = "animals"

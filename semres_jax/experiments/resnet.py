@@ -21,7 +21,8 @@ GRADED = ("linear", "exponential")
 SHARES = np.concatenate([np.geomspace(0.002, 0.05, 16), np.linspace(0.06, 0.98, 48)])
 # Those at which graded similarities are summed, and predictions are tested.
 GRADED_SHARES = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9])
-TESTED_SHARES = np.array([0.05, 0.15, 0.3, 0.5, 0.75])
+_TESTED = (16, 21, 29, 39, 52)
+TESTED_SHARES = SHARES[list(_TESTED)]
 # Exemplars of each class that graded similarities are summed over: time grows like their square.
 _GRADED_EACH = 50
 
@@ -147,7 +148,7 @@ def _scored(
     found = measure.levels(inside, own, within, SHARES)
     names = ("epsilon", "p_s", "p_i", "p_own", "hit_rate", "mean_b", "near", "far", "var_b", "spread_b")
     out: dict[str, Any] = {name: getattr(found, name) for name in names}
-    out |= {"slope_s": found.slope_s.astype(np.float32), "slope_i": found.slope_i.astype(np.float32)}
+    out |= _slopes(found, "")
     out["tie_rate"] = found.tie_rate
     out |= _predicted(inside, own, within, seed)
     if len(graded_shares):
@@ -158,13 +159,14 @@ def _scored(
         for family in GRADED:
             p_s, p_i, slope_s, slope_i = measure.graded(few, mine, within, family, at.epsilon)
             out |= {f"{family}_p_s": p_s, f"{family}_p_i": p_i}
-            out |= {f"{family}_slope_s": slope_s, f"{family}_slope_i": slope_i}
+            for p, value, slope in (("s", p_s, slope_s), ("i", p_i, slope_i)):
+                out[f"{family}_slope_{p}"] = measure.at_equal_shares(slope, value, graded_shares, at.slope_b)
         out["graded_images"] = some
     absent = np.setdiff1d(np.unique(labels), known)
     if absent.size:
         found = measure.levels(table, labels, class_table, SHARES, probes=absent.tolist())
         out |= {"held_p_s": found.p_s, "held_p_i": found.p_i, "held_tie_rate": found.tie_rate}
-        out |= {"held_slope_s": found.slope_s.astype(np.float32), "held_slope_i": found.slope_i.astype(np.float32)}
+        out |= _slopes(found, "held_")
     classes = np.unique(labels)
     belongs = (labels[:, None] == classes[None]).astype(float)
     sizes = belongs.sum(0)
@@ -189,22 +191,32 @@ def _predicted(table: np.ndarray, own: np.ndarray, class_table: np.ndarray, seed
         half[members[: len(members) // 2]] = True
     first, second = (table[np.ix_(x, x)] for x in (half, ~half))
     mine, theirs = own[half], own[~half]
-    seen = measure.levels(second, theirs, class_table, TESTED_SHARES)
-    law = measure.levels(first, mine, class_table, TESTED_SHARES)
+    seen, law = (measure.levels(*half, class_table, SHARES) for half in ((second, theirs), (first, mine)))
     no_class = measure.levels(first, rng.permutation(mine), class_table, TESTED_SHARES)
     moved = _moved(len(class_table), rng)
     no_tree = measure.levels(first, mine, class_table[np.ix_(moved, moved)], TESTED_SHARES)
-    out: dict[str, Any] = {"half_p_s": seen.p_s, "half_p_i": seen.p_i, "law_p_s": law.p_s, "law_p_i": law.p_i}
-    for name, p, other in (("p_s", seen.p_s, law.p_s), ("p_i", seen.p_i, law.p_i)):
-        slope = "slope_" + name[-1]
-        one, two = (getattr(x, slope) for x in (seen, law))
+    out: dict[str, Any] = {}
+    for p in "si":
+        name, some = f"p_{p}", list(_TESTED)
+        measured, wanted = (getattr(x, name)[some] for x in (seen, law))
+        one, two = (_slopes(x, "")[f"slope_{p}"][:, some].astype(np.float64) for x in (seen, law))
         noise = one.T @ one + two.T @ two
-        out[f"chi2_{name}"] = _chi_square(p - other, noise)
-        out[f"chi2_{name}_no_class"] = _chi_square(p - getattr(no_class, name), noise)
-        if name == "p_s":
-            out["chi2_p_s_no_tree"] = _chi_square(p - no_tree.p_s, noise)
-            out["chi2_p_s_theorem_1"] = _chi_square(p - law.p_own, noise)
+        out |= {f"half_{name}": measured, f"law_{name}": wanted}
+        out[f"chi2_{name}"] = _chi_square(measured - wanted, noise)
+        out[f"chi2_{name}_no_class"] = _chi_square(measured - getattr(no_class, name), noise)
+        if p == "s":
+            out["chi2_p_s_no_tree"] = _chi_square(measured - no_tree.p_s, noise)
+            out["chi2_p_s_theorem_1"] = _chi_square(measured - law.p_own[some], noise)
     return out
+
+
+def _slopes(found: measure.Levels, which: str) -> dict[str, np.ndarray]:
+    """Slopes of both accuracies at equal shares."""
+    each = {"slope_s": (found.slope_s, found.p_s), "slope_i": (found.slope_i, found.p_i)}
+    return {
+        which + name: measure.at_equal_shares(slope, p, SHARES, found.slope_b).astype(np.float32)
+        for name, (slope, p) in each.items()
+    }
 
 
 def _moved(count: int, rng: np.random.Generator) -> np.ndarray:

@@ -17,6 +17,8 @@ from semres_jax.spaces._base import MetricSpace
 
 # Numbers in a block of probes times exemplars, or times classes and resolutions.
 _NUMBERS = 2**22
+# Cells that distances are sorted into before they are compared.
+_CELLS = 4096
 
 
 class Exemplars(NamedTuple):
@@ -167,7 +169,7 @@ def shares_within(table: np.ndarray, rows: np.ndarray, drawn: Draws, epsilons: n
     Of the probe's own class the other exemplars only.
     """
     count, many = len(drawn.near), epsilons.size + 1
-    place = epsilons.searchsorted(table[rows], side="left")  # the first epsilon that reaches each exemplar
+    place = first_reaching(epsilons, table[rows])
     place += many * (np.arange(len(rows))[:, None] * count + drawn.own[None])
     share = np.broadcast_to(drawn.share, table[rows].shape).copy()
     share[np.arange(len(rows)), rows] = 0.0
@@ -175,6 +177,19 @@ def shares_within(table: np.ndarray, rows: np.ndarray, drawn: Draws, epsilons: n
     within = np.cumsum(within, axis=2)[..., :-1]
     within[np.arange(len(rows)), drawn.own[rows]] /= (1.0 - drawn.share[rows])[:, None]
     return within
+
+
+def first_reaching(epsilons: np.ndarray, d: np.ndarray) -> np.ndarray:
+    """Number of the first of sorted epsilons that reaches each distance: `searchsorted`, several times faster.
+
+    Distances are put into cells; only those that share their cell with an epsilon have to be compared with it.
+    """
+    scale = _CELLS / max(float(d.max(initial=0.0)), float(epsilons[-1]), 1e-300)
+    cell, edges = ((x * scale).astype(np.int32) for x in (d, epsilons))
+    place = edges.searchsorted(np.arange(_CELLS + 1), side="left")[cell]
+    unclear = np.isin(np.arange(_CELLS + 1), edges)[cell]
+    place[unclear] = epsilons.searchsorted(d[unclear], side="left")
+    return place
 
 
 def blocks(drawn: Draws, levels: int) -> list[np.ndarray]:

@@ -1,6 +1,11 @@
 """Where a given model stands: what resolution its similarities have, and its accuracies."""
 
-from semres_jax.measure.exemplars import Levels as Levels, graded as graded, levels as levels
+from semres_jax.measure.exemplars import (
+    Levels as Levels,
+    at_equal_shares as at_equal_shares,
+    graded as graded,
+    levels as levels,
+)
 from semres_jax.measure.resolution import (
     FAMILIES as FAMILIES,
     Fit as Fit,

@@ -29,8 +29,8 @@ class Levels(NamedTuple):
             of another class, one of the nearer and of the farther of two other classes.
         var_b: (E,) variance of b_p over probes.
         spread_b: (E,) mean over probes of the variance of b_pk over classes.
-        slope_s, slope_i, slope_b: (N, E) how much p_s, p_i and mean_b change per exemplar's weight, at equal weights;
-            they sum to 0 within each class.
+        slope_s, slope_i, slope_b: (N, E) how much p_s, p_i and mean_b change per exemplar's weight at a fixed ε; they sum
+            to 0 within each class. `at_equal_shares` has those at a fixed share.
         tie_rate: share of similarity trials whose classes tie.
     """
 
@@ -131,6 +131,27 @@ def levels(
     )
 
 
+def at_equal_shares(slopes: np.ndarray, values: np.ndarray, shares: ArrayLike, slope_b: np.ndarray) -> np.ndarray:
+    """Slopes of values at given shares, where ε moves so that the share stays: slope - d value/d share · slope of b.
+
+    Args:
+        slopes: (N, E) of the values at a fixed ε.
+        values: (E,) along the shares; their derivative is taken from differences, so shares should be dense.
+        shares: (E,) ascending.
+        slope_b: (N, E) of the share within ε, from `levels`.
+
+    Example:
+        >>> import numpy as np
+        >>> from semres_jax import measure
+        >>> shares, slope_b = np.array([0.2, 0.4, 0.6]), np.ones((1, 3))
+        >>> measure.at_equal_shares(5 * slope_b, 5 * shares, shares, slope_b).round(9).tolist()
+        [[0.0, 0.0, 0.0]]
+    """
+    along = np.asarray(shares, np.float64)
+    steep = np.gradient(values, along) if len(along) > 1 else np.zeros(len(along))
+    return slopes - steep[None] * slope_b
+
+
 def graded(
     distances: np.ndarray,
     labels: Sequence[Any] | np.ndarray,
@@ -185,18 +206,32 @@ def graded(
     return p_s, p_i, slope_s, slope_i
 
 
+# Cells that distances are put into before they are sorted.
+_CELLS = 4096
 _UNITS = tuple((np.float32(k == 0), np.float32(k == 1)) for k in range(2))
 
 
 def _resolutions(table: np.ndarray, drawn: _exemplars.Draws, shares: np.ndarray) -> np.ndarray:
-    """(E,) smallest distances within which at least so large a share of the exemplars of other classes is."""
-    first, second = np.triu_indices(len(table), 1)
-    apart = drawn.own[first] != drawn.own[second]
-    first, second = first[apart], second[apart]
-    d = table[first, second]
-    weight = (drawn.weight[first] * drawn.share[second] + drawn.weight[second] * drawn.share[first]).astype(np.float64)
-    order = np.argsort(d)
-    reached = np.cumsum(weight[order])
+    """(E,) smallest distances within which at least so large a share of the exemplars of other classes is.
+
+    Only distances in the cells where the shares are reached get sorted.
+    """
+    weight = np.outer(drawn.weight, drawn.share) * (drawn.own[:, None] != drawn.own[None])
+    counted = weight.ravel() > 0
+    d, weight = table.ravel()[counted], weight.ravel()[counted]
+    cell = (d * (_CELLS / max(float(d.max()), 1e-300))).astype(np.int32)
+    mass = np.bincount(cell, weight, _CELLS + 1)
+    reached = np.cumsum(mass)
     # Rounding of the sum must not ask for one distance more.
-    place = reached.searchsorted(shares * reached[-1] * (1 - 1e-12))
-    return d[order][np.minimum(place, d.size - 1)]
+    wanted = shares * reached[-1] * (1 - 1e-12)
+    home = reached.searchsorted(wanted)
+    some = np.isin(np.arange(_CELLS + 1), home)[cell]
+    d, weight, cell = d[some], weight[some], cell[some]
+    order = np.argsort(d, kind="stable")
+    d, weight, cell = d[order], weight[order], cell[order]
+    found = np.empty(len(shares))
+    for k, (place, target) in enumerate(zip(home, wanted, strict=True)):
+        inside = slice(*cell.searchsorted([place, place + 1]))
+        so_far = reached[place] - mass[place] + np.cumsum(weight[inside])
+        found[k] = d[inside][min(so_far.searchsorted(target), len(so_far) - 1)]
+    return found
