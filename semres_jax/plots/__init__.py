@@ -6,6 +6,15 @@ from semres_jax.plots.optimal import (
     optimal_similarities as optimal_similarities,
     save_optimal as save_optimal,
 )
+from semres_jax.plots.resnet import (
+    resnet_alpha as resnet_alpha,
+    resnet_distances as resnet_distances,
+    resnet_held_out as resnet_held_out,
+    resnet_law as resnet_law,
+    resnet_paths as resnet_paths,
+    resnet_plane as resnet_plane,
+    save_resnet as save_resnet,
+)
 from semres_jax.plots.sweep import (
     best_ball_measure as best_ball_measure,
     families as families,

@@ -1,0 +1,230 @@
+"""Pictures of image networks: distances of classes against the tree, predictions against measurements."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from semres_jax.plots._resnet_shared import alpha_text, handle, label, plain_log, under
+from semres_jax.plots._style import COLOURS, GREY, STYLE, marks
+from semres_jax.plots._toy_shared import DASHES, RIGHT, bars, look, over_runs, title
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# The largest alpha whose distances are shown: at 1 nothing tells classes apart.
+_MOST_ALPHA = 0.95
+# Pairs with error bars, and pairs that are named besides the closest one of the tree.
+_MOST_BARS, _OUTLIERS = 300, 2
+# Marks of equal tree distance stand beside each other, in points from their place.
+_ASIDE = 2.0
+_CHI2 = (
+    ("chi2_p_s", "$p_S$: law"),
+    ("chi2_p_s_theorem_1", "$p_S$: theorem 1"),
+    ("chi2_p_s_no_tree", "$p_S$: law, tree shuffled"),
+    ("chi2_p_s_no_class", "$p_S$: law, labels shuffled"),
+    ("chi2_p_i", "$p_I$: law"),
+    ("chi2_p_i_no_class", "$p_I$: law, labels shuffled"),
+)
+
+
+def resnet_distances(data: "xarray.Dataset") -> "Figure":
+    """Mean embedding distance of every two classes against their distance on the tree, for up to three alphas.
+
+    Bars are standard deviations over runs. Pairs with a held-out class stand a little to the right of their place, the
+    others to the left. The dashed line is proportional to the tree's distances, which the loss of
+    distances asks for; the dotted one is the mean distance of two images of one trained class.
+
+    Args:
+        data: what `experiments.resnet.study` makes.
+
+    Returns:
+        The figure; r in the titles is the correlation over pairs, mean over runs.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    chosen = _some(data.alpha.values)
+    with rc_context(STYLE):
+        figure = Figure(figsize=(2.9 * len(chosen) + 1.7, 3.3), layout="constrained")
+        made = figure.subplots(1, len(chosen), sharex=True, sharey=True, squeeze=False)[0]
+        found = [_pairs(ax, data.isel(alpha=place)) for ax, place in zip(made, chosen, strict=True)]
+        made[0].set_ylabel("embedding distance of two classes\n(mean over images; 1: mean of all pairs)")
+        entries = found[0][0]
+        aside = "\nmarks ± 2 pt aside" if len(found[0][0]) > 3 and _few(data) else ""
+        made[-1].legend([h for h, _ in entries], [t for _, t in entries], title=_spread(data) + aside, **RIGHT)
+        made[0].set_ylim(bottom=0)
+        under(figure, made.tolist(), f"distance of two classes on the tree ({data.attrs['unit']})")
+        for ax, (_, points, texts, taken) in zip(made, found, strict=True):
+            label(ax, points, texts, taken)
+    return figure
+
+
+def resnet_law(data: "xarray.Dataset") -> "Figure":
+    """Accuracies of one half of the images against what the law makes of the other half, and how well others do.
+
+    Left and middle: measured against predicted, every alpha and tested share, with standard errors over runs, and the
+    line of equality. Right: chi square per degree of freedom, medians over runs and their range.
+
+    Args:
+        data: what `experiments.resnet.study` makes.
+
+    Returns:
+        The figure.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    with rc_context(STYLE):
+        figure = Figure(figsize=(11.6, 3.4), layout="constrained")
+        first, second, third = figure.subplots(1, 3, width_ratios=(1, 1, 1.25))
+        for ax, name, symbol in ((first, "p_s", "$p_S$"), (second, "p_i", "$p_I$")):
+            ends: list[float] = []
+            for place in range(data.sizes["alpha"]):
+                one = data.isel(alpha=place)
+                colour, mark, _ = look(place)
+                (x, x_error), (y, y_error) = (over_runs(one[f"{kind}_{name}"]) for kind in ("law", "half"))
+                marks(ax, x, y, x_error, y_error, colour, mark)
+                ends += [x.min(), x.max(), y.min(), y.max()]
+            margin = 0.06 * (max(ends) - min(ends)) + 1e-3
+            both = (min(ends) - margin, max(ends) + margin)
+            (equal,) = ax.plot(both, both, color="black", lw=1.0, zorder=1)
+            ax.set_xlim(both)
+            ax.set_ylim(both)
+            title(ax, f"{'generalization' if name == 'p_s' else 'identification'}, {symbol}")
+            ticks = MaxNLocator(5, prune="both").tick_values(*both)
+            ax.set_xticks(ticks)
+            ax.set_yticks(ticks)
+            ax.set_xlabel(f"predicted {symbol} (probability;\nlaw, first half of the images)")
+            ax.set_ylabel(f"measured {symbol} (probability;\nsecond half of the images)")
+        _chi_squares(third, data)
+        title(third, "law and alternatives")
+        handles = [handle(place, line=False) for place in range(data.sizes["alpha"])]
+        texts = [*(alpha_text(alpha) for alpha in data.alpha.values), "the law holds"]
+        handles.append(equal)
+        third.legend(handles, texts, title=bars(data), **RIGHT)
+    return figure
+
+
+def _chi_squares(ax: "Axes", data: "xarray.Dataset") -> None:
+    """Dots: a row for each prediction, in it one for each alpha."""
+    there = [(name, text) for name, text in _CHI2 if name in data]
+    count = data.sizes["alpha"]
+    for row, (name, _) in enumerate(there):
+        for place in range(count):
+            colour, mark, _ = look(place)
+            each = data[name].isel(alpha=place).values
+            y = row + 0.62 * ((place + 0.5) / count - 0.5)
+            x = float(np.median(each))
+            off = None if each.size == 1 else [[x - each.min()], [each.max() - x]]
+            marks(ax, [x], [y], off, None, colour, mark)
+    ax.axvline(1.0, color="black", lw=1.0, zorder=1)
+    for row in range(1, len(there)):
+        ax.axhline(row - 0.5, color="#dddddd", lw=0.6, zorder=0)
+    ax.set_xscale("log")
+    ax.set_ylim(len(there) - 0.5, -0.5)
+    ax.set_yticks(range(len(there)), [text for _, text in there])
+    ax.tick_params(axis="y", length=0)
+    ax.set_xlabel("$\\chi^2$ per degree of freedom\n(median and range of runs)")
+
+
+def _pairs(ax: "Axes", one: "xarray.Dataset") -> tuple[list[tuple[Any, str]], Any, list[str], Any]:
+    """One alpha's pairs of classes.
+
+    Returns:
+        What the legend says; points to be named, their names, and all points.
+    """
+    names, trained = one["class"].values, one.trained.values.astype(bool)
+    first, second = np.triu_indices(len(names), 1)
+    x = one.tree_distance.values[first, second]
+    each = one.class_distance.transpose("run", "class", "other").values
+    values = each[:, first, second]
+    y = values.mean(0)
+    few = _few(one)
+    error = values.std(0, ddof=1) if len(values) > 1 and few else None
+    inside = trained[first] & trained[second]
+    entries, words = [], []
+    for which, text, colour, mark, side in (
+        (inside, "two trained classes", COLOURS[0], "o", -1),
+        (~inside, "with a held-out class", COLOURS[1], "s", 1),
+    ):
+        if not which.any():
+            continue
+        drawn = marks(ax, x[which], y[which], None, None if error is None else error[which], colour, mark)
+        drawn.lines[0].set(markersize=4) if few else drawn.lines[0].set(markersize=2, markeredgewidth=0.5)
+        if few and inside.any() and not inside.all():
+            _aside(ax, drawn, side * _ASIDE)
+        entries.append((drawn, text))
+        if which.sum() > 2 and np.ptp(x[which]) > 0:
+            r = np.mean([np.corrcoef(run[which], x[which])[0, 1] for run in values])
+            words.append(f"{'r' if which is inside else 'held out'} = {r:.2f}".replace("-", "−"))
+    dense = np.geomspace(max(x[x > 0].min(), 1e-12), x.max(), 200)
+    slope = y[inside].mean() / x[inside].mean() if inside.any() else y.mean() / x.mean()
+    (line,) = ax.plot(dense, slope * dense, color="black", lw=1.0, ls=DASHES[1], zorder=1)
+    entries.append((line, "proportional"))
+    own = float(each[:, trained, trained].mean())
+    entries.append((ax.axhline(own, color=GREY, lw=1.0, ls=DASHES[2], zorder=1), "two images of one\ntrained class"))
+    if (x > 0).all():
+        plain_log(ax, "x")
+    else:
+        ax.set_xscale("symlog", linthresh=float(dense[0]), linscale=0.3)
+        tens = np.arange(np.ceil(np.log10(dense[0])), np.log10(dense[-1]))
+        ax.set_xticks([0, *10**tens], ["0", *(f"{10**ten:g}" for ten in tens)])
+        ax.set_xticks([], minor=True)
+    title(ax, f"{alpha_text(one.alpha)}: " + ", ".join(words) if words else alpha_text(one.alpha))
+    points, texts = _named(names, first, second, x, y, slope)
+    across = np.geomspace(dense[0] / 2, 2 * dense[-1], 200)
+    drawn = [(x, y), (dense, slope * dense), (across, np.full(across.size, own))]
+    return entries, points, texts, np.concatenate(drawn, axis=1).T
+
+
+def _aside(ax: "Axes", drawn: Any, points: float) -> None:
+    """Move marks and their bars to the right, not their numbers."""
+    from matplotlib.transforms import ScaledTranslation
+
+    figure: Any = ax.figure
+    moved = ax.transData + ScaledTranslation(points / 72, 0, figure.dpi_scale_trans)
+    line, caps, bars = drawn.lines
+    for part in (line, *caps, *bars):
+        part.set_transform(moved)
+
+
+def _named(names: Any, first: Any, second: Any, x: Any, y: Any, slope: float) -> tuple[list[Any], list[str]]:
+    """Pairs worth a name: all of one class, where only they are the farthest; the closest; those off the line."""
+    points, texts = [], []
+    far = np.flatnonzero(x == x.max())
+    common = [c for c in range(len(names)) if far.size > 2 and ((first[far] == c) | (second[far] == c)).all()]
+    if common:
+        low = far[y[far].argmin()]
+        points.append((x[low], y[low]))
+        texts.append(f"{names[common[0]]} and\nany other")
+    close = int(x.argmin())
+    off = np.abs(y - slope * x)
+    off[far] = -1
+    off[close] = -1
+    for k in [close, *np.argsort(-off)[:_OUTLIERS]]:
+        if off[k] >= 0 or k == close:
+            points.append((x[k], y[k]))
+            texts.append(f"{names[first[k]]}, {names[second[k]]}")
+    return points, texts
+
+
+def _some(alphas: np.ndarray) -> list[int]:
+    """Places of the first alpha, the largest that still tells classes apart, and the one halfway."""
+    last = max((k for k, alpha in enumerate(alphas) if alpha <= _MOST_ALPHA), default=0)
+    middle = int(np.abs(alphas - (alphas[0] + alphas[last]) / 2).argmin())
+    return sorted({0, middle, last})
+
+
+def _spread(data: "xarray.Dataset") -> str:
+    runs = data.sizes["run"]
+    if runs == 1:
+        return "one run, no bars"
+    return f"bars: standard deviation\nof {runs} runs" if _few(data) else f"means of {runs} runs"
+
+
+def _few(data: "xarray.Dataset") -> bool:
+    """Whether there is room for a bar at every pair."""
+    return data.sizes["class"] * (data.sizes["class"] - 1) // 2 <= _MOST_BARS
