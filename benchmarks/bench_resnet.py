@@ -4,9 +4,9 @@
 
 Both train the same network (77,290 parameters) on the same silhouettes with the same step: a balanced batch of 120,
 mirrored and moved at random, cross-entropy and the loss of distances, SGD with Nesterov momentum and decay. PyTorch
-runs with either layout of images in memory; its faster one is the peer. Programs are warmed up and timed in turn; the best
-round counts, compilation is told apart. Scores: accuracies of 2,000 images at 64 resolutions, against trials that are
-sampled and embedded image by image. On a GPU: ResNet-50, 224 pixels, batch of 256, bfloat16. JSON goes to standard
+runs with either layout of images in memory; its faster one is the peer. Programs are warmed up and timed in turn; the
+best round counts, compilation is told apart. Scores: accuracies of 2,000 images at 64 resolutions, against trials that
+are sampled and embedded image by image. On a GPU: ResNet-50, 224 pixels, batch of 256, bfloat16. JSON goes to standard
 output, a table to standard error.
 """
 

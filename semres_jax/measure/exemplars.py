@@ -29,8 +29,8 @@ class Levels(NamedTuple):
             of another class, one of the nearer and of the farther of two other classes.
         var_b: (E,) variance of b_p over probes.
         spread_b: (E,) mean over probes of the variance of b_pk over classes.
-        slope_s, slope_i, slope_b: (N, E) how much p_s, p_i and mean_b change per exemplar's weight at a fixed ε; they sum
-            to 0 within each class. `at_equal_shares` has those at a fixed share.
+        slope_s, slope_i, slope_b: (N, E) how much p_s, p_i and mean_b change per exemplar's weight at a fixed ε; they
+            sum to 0 within each class. `at_equal_shares` has those at a fixed share.
         tie_rate: share of similarity trials whose classes tie.
     """
 
