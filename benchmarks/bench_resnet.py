@@ -61,7 +61,7 @@ class Ours:
     def __call__(self) -> None:
         def one(state):
             alpha = jnp.full(1, ALPHA)
-            done = resnet._epoch(
+            done = resnet._epochs.epoch(
                 state, DATA, alpha, self.keys, jnp.int32(3), self.recipe, self.job._graph, STEPS
             )  # fmt: skip
             return jax.block_until_ready(done)[0]
@@ -239,7 +239,7 @@ def large(batch: int, side: int, steps: int, rounds: int, name: str = "resnet50"
     best, first = np.inf, 0.0
     for k in range(rounds + 1):
         start = time.perf_counter()
-        done = resnet._epoch(state, resident, alpha, keys, jnp.int32(3), recipe, job._graph, steps)
+        done = resnet._epochs.epoch(state, resident, alpha, keys, jnp.int32(3), recipe, job._graph, steps)
         state, _ = jax.block_until_ready(done)
         took = time.perf_counter() - start
         first, best = (took, best) if k == 0 else (first, min(best, took))

@@ -28,6 +28,8 @@ _QUICK_ALPHAS, _QUICK_RUNS, _QUICK_EPOCHS, _QUICK_GRADED = (0.0, 0.9), 2, 3, (0.
 # Each of them has a near relative among the other animals: dog, cow, horse.
 _ANIMALS_HELD_OUT = ("bear", "sheep", "zebra")
 _WIDE = 200
+# Of the shares of `experiments.resnet.summary` the one that the table shows.
+_SHOWN_SHARE = "0.25"
 _Names = Annotated[tuple[str, ...] | None, _option(_list_of(str.strip), "NAME,NAME,...|none")]
 _Default = tyro.conf.arg
 
@@ -190,15 +192,15 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    shares = list(rows[0]["at"])
+    share = _SHOWN_SHARE
     held = "held_best_p_s" in rows[0]
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    heads = ["alpha", "accuracy", "best p_S", "at b", *(f"{p} at b={s}" for s in shares for p in ("p_S", "p_I"))]
+    heads = ["alpha", "accuracy", "best p_S", "at b", *(f"{p} at b={share}" for p in ("p_S", "p_I"))]
     for head in [*heads, *(["held out p_S"] if held else []), "chi2 p_S", "chi2 p_I"]:
         shown.add_column(head, justify="right", no_wrap=True)
     for row in rows:
         cells = [f"{row['alpha']:g}", f"{row['accuracy']:.3f}", _within(row, "best_p_s"), f"{row['best_share']:.2f}"]
-        cells += [_within(row["at"][s], p) for s in shares for p in ("p_s", "p_i")]
+        cells += [_within(row["at"][share], p) for p in ("p_s", "p_i")]
         cells += [_within(row, "held_best_p_s")] if held else []
         shown.add_row(*cells, f"{row['chi2_p_s']:.2f}", f"{row['chi2_p_i']:.2f}")
     console = Console() if Console().is_terminal else Console(width=_WIDE)

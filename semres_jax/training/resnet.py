@@ -5,7 +5,6 @@ trained at once, under `vmap`.
 """
 
 import dataclasses
-import functools
 import hashlib
 import os
 import threading
@@ -17,69 +16,21 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from flax import nnx
 
-from semres_jax._checks import require, require_count
+from semres_jax._checks import require_count
 from semres_jax._types import Array
 from semres_jax.data.image_sets import ImageSet, Split
 from semres_jax.networks import resnet
-from semres_jax.training import _images
+from semres_jax.training import _epochs, _images
 from semres_jax.training._diverged import Diverged as Diverged
+from semres_jax.training._epochs import Recipe as Recipe
 
-# Images that are embedded at once.
-_EMBEDDED = 256
 # Share of a device's memory that members trained at once may take, and numbers that an image takes per pixel of it:
 # activations kept for the gradient, of the large networks, generously.
 _MEMORY, _PER_PIXEL = 0.6, 600
 
 Watch = Callable[[np.ndarray], dict[str, np.ndarray]]
-
-
-@dataclasses.dataclass(frozen=True)
-class Recipe:
-    """How a network is trained: by SGD with Nesterov momentum, the learning rate rising for a while, then falling as a
-    half cosine to 0.
-
-    Args:
-        network: small, resnet18, resnet34, resnet50.
-        epochs: at least 1.
-        each: images of every class in a batch, at least 2. A batch has the same number of each.
-        learning_rate: its largest, above 0.
-        momentum: from 0 to below 1.
-        weight_decay: at least 0.
-        warmup: epochs in which the learning rate rises, less than `epochs` (else half of them).
-        augment: mirror and move images at random.
-        dtype: of what is computed, float32 or bfloat16.
-        weights: a file of weights of ImageNet to start from (`networks.weights.load`); empty: random.
-
-    Raises:
-        ValueError: out of range, unknown words.
-    """
-
-    network: str = "small"
-    epochs: int = 12
-    each: int = 12
-    learning_rate: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    warmup: float = 1.0
-    augment: bool = True
-    dtype: str = "float32"
-    weights: str = ""
-
-    def __post_init__(self):
-        for name, least in (("epochs", 1), ("each", 2)):
-            require_count(name, getattr(self, name), least)
-        require("learning_rate", self.learning_rate, 1e-30, 1e30, "a positive number, such as 0.1")
-        for name in ("weight_decay", "warmup"):
-            require(name, getattr(self, name), 0.0, 1e30, "at least 0")
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum must be from 0 to below 1; got {self.momentum:g}")
-        words = {"network": tuple(resnet.ARCHITECTURES), "dtype": ("float32", "bfloat16")}
-        for name, known in words.items():
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {', '.join(known)}; got {getattr(self, name)!r}")
 
 
 class History(NamedTuple):
@@ -99,15 +50,6 @@ class History(NamedTuple):
     accuracy: np.ndarray
     watched: dict[str, np.ndarray]
     embeddings: np.ndarray
-
-
-class _State(NamedTuple):
-    """Where a member is; `bad` is the first step without a finite loss, -1 for none."""
-
-    params: Any
-    stats: Any
-    moments: Any
-    bad: Any
 
 
 def train(
@@ -228,7 +170,7 @@ class _Job:
         each = self._classes * self._recipe.each * height * width * _PER_PIXEL * jnp.dtype(self._recipe.dtype).itemsize
         return max(1, min(members, int(free // each)))
 
-    def start(self, seed: int, run: int) -> _State:
+    def start(self, seed: int, run: int) -> _epochs.State:
         params, stats = self._fresh(jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), run), 0))
         if self._recipe.weights:
             from semres_jax.networks import weights
@@ -236,8 +178,8 @@ class _Job:
             net = nnx.merge(self._graph, params, stats)
             weights.load(net, self._recipe.weights, classifier=False)
             _, params, stats = nnx.split(net, nnx.Param, nnx.BatchStat)
-        moments = _optimiser(self._recipe, self._steps).init(params)
-        return _State(params, stats, moments, jnp.full((), -1, jnp.int32))
+        moments = _epochs.optimiser(self._recipe, self._steps).init(params)
+        return _epochs.State(params, stats, moments, jnp.full((), -1, jnp.int32))
 
     def train(
         self,
@@ -259,15 +201,15 @@ class _Job:
             for epoch in range(len(rows), self._recipe.epochs):
                 if stop.is_set():
                     raise KeyboardInterrupt
-                state, losses = _epoch(
+                state, losses = _epochs.epoch(
                     state, self._data, alphas, keys, jnp.int32(epoch), self._recipe, self._graph, self._steps
                 )
                 self._refuse(state, group, store.folder)
-                embedded, scores = map(np.asarray, _embed(state, self._shown, self._data.scale, self._graph))
+                embedded, scores = map(np.asarray, _epochs.embed(state, self._shown, self._data.scale, self._graph))
                 rows.append(self._row(np.asarray(losses), embedded, scores))
                 store.save(epoch + 1, state, rows)
                 say(len(group))
-            last = np.asarray(_embed(state, self._shown, self._data.scale, self._graph)[0])
+            last = np.asarray(_epochs.embed(state, self._shown, self._data.scale, self._graph)[0])
         return [
             {name: np.stack([row[name][k] for row in rows]) for name in rows[0]} | {"embeddings": last[k]}
             for k in range(len(group))
@@ -282,7 +224,7 @@ class _Job:
             row |= {name: np.stack([one[name] for one in seen]) for name in seen[0]}
         return row
 
-    def _refuse(self, state: _State, group: list[tuple[float, int]], folder: Path | None) -> None:
+    def _refuse(self, state: _epochs.State, group: list[tuple[float, int]], folder: Path | None) -> None:
         bad = np.asarray(state.bad)
         if (bad < 0).all():
             return
@@ -314,7 +256,7 @@ class _Store:
             with self._lock:
                 self._kept.__exit__()
 
-    def save(self, epoch: int, state: _State, rows: list[dict[str, np.ndarray]]) -> None:
+    def save(self, epoch: int, state: _epochs.State, rows: list[dict[str, np.ndarray]]) -> None:
         if self._kept is not None:
             content = {
                 "state": jax.tree.leaves(state),
@@ -323,7 +265,7 @@ class _Store:
             with self._lock:
                 self._kept.save(epoch, content)
 
-    def restore(self, state: _State) -> tuple[_State, list[dict[str, np.ndarray]]]:
+    def restore(self, state: _epochs.State) -> tuple[_epochs.State, list[dict[str, np.ndarray]]]:
         if self._kept is None or self._kept.latest() is None:
             return state, []
         with self._lock:
@@ -332,83 +274,6 @@ class _Store:
         count = len(next(iter(content["rows"].values())))
         rows = [{name: np.asarray(x[k]) for name, x in content["rows"].items()} for k in range(count)]
         return jax.tree.unflatten(jax.tree.structure(state), leaves), rows
-
-
-def _optimiser(recipe: Recipe, steps: int) -> optax.GradientTransformation:
-    total = recipe.epochs * steps
-    warm = int(recipe.warmup * steps) if recipe.warmup < recipe.epochs else total // 2
-    rate = optax.warmup_cosine_decay_schedule(0.0, recipe.learning_rate, warm, total)
-    decay = optax.add_decayed_weights(recipe.weight_decay)
-    return optax.chain(decay, optax.sgd(rate, momentum=recipe.momentum, nesterov=True))
-
-
-@functools.partial(jax.jit, static_argnames=("recipe", "graph", "steps"))
-def _epoch(
-    states: _State,
-    data: _images.Resident,
-    alphas: Array,
-    keys: Any,
-    epoch: Array,
-    recipe: Recipe,
-    graph: Any,
-    steps: int,
-) -> tuple[_State, Array]:
-    """(members,) states after one more epoch, and (members, 2) means of both losses over its steps."""
-    optimiser = _optimiser(recipe, steps)
-
-    def member(state: _State, alpha: Array, key: Any) -> tuple[_State, Array]:
-        ordered, drawn = jax.random.split(jax.random.fold_in(key, epoch))
-        index = _images.order(ordered, data, recipe.each, steps).reshape(steps, -1)
-
-        def step(state: _State, now: tuple[Array, Array]) -> tuple[_State, Array]:
-            number, picked = now
-            x = _images.batch(jax.random.fold_in(drawn, number), data, picked, recipe.augment)
-
-            def loss(params: Any) -> tuple[Array, tuple[Any, Array]]:
-                net = nnx.merge(graph, params, state.stats, copy=True)
-                embedded = net.embed(x, train=True)
-                both = _images.losses(embedded, net.classifier(embedded), data.distances, recipe.each)
-                total = (1.0 - alpha) * both[0] + alpha * both[1]
-                return total, (nnx.state(net, nnx.BatchStat), jnp.stack(both))
-
-            (total, (stats, both)), slope = jax.value_and_grad(loss, has_aux=True)(state.params)
-            change, moments = optimiser.update(slope, state.moments, state.params)
-            params = optax.apply_updates(state.params, change)
-            finite = jax.tree.reduce(lambda ok, leaf: ok & jnp.all(jnp.isfinite(leaf)), params, jnp.isfinite(total))
-            bad = jnp.where((state.bad < 0) & ~finite, epoch * steps + number, state.bad)
-            new = _State(params, stats, moments, bad)
-            # Of a member without a loss the last good weights stay.
-            return jax.tree.map(lambda a, b: jnp.where(bad < 0, a, b), new, state._replace(bad=bad)), both
-
-        state, both = jax.lax.scan(step, state, (jnp.arange(steps), index))
-        return state, jnp.mean(both, axis=0)
-
-    if alphas.shape[0] > 1:
-        return jax.vmap(member)(states, alphas, keys)
-    # One member without vmap: batched weights would turn convolutions into grouped ones, which are slow on a CPU.
-    single = member(*jax.tree.map(lambda x: x[0], (states, alphas, keys)))
-    return jax.tree.map(lambda x: x[None], single)
-
-
-@functools.partial(jax.jit, static_argnames="graph")
-def _embed(states: _State, images: Array, scale: Array, graph: Any) -> tuple[Array, Array]:
-    """(members, N, F) embeddings and (members, N, K) scores of uint8 images."""
-
-    def member(state: _State) -> tuple[Array, Array]:
-        net = nnx.merge(graph, state.params, state.stats)
-
-        def some(x: Array) -> tuple[Array, Array]:
-            embedded = net.embed(_images.normal(x, scale))
-            return embedded, net.classifier(embedded)
-
-        count = images.shape[0]
-        size = min(_EMBEDDED, count)
-        filled = jnp.pad(images, ((0, -count % size), (0, 0), (0, 0), (0, 0)))
-        each = jax.lax.map(some, filled.reshape(-1, size, *images.shape[1:]))
-        return jax.tree.map(lambda x: x.reshape(-1, x.shape[-1])[:count], each)
-
-    each = [member(jax.tree.map(lambda x, k=k: x[k], states)) for k in range(states.bad.shape[0])]
-    return jax.tree.map(lambda *x: jnp.stack(x), *each)
 
 
 def _fingerprint(images: ImageSet, parts: Split) -> str:

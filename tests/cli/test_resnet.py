@@ -78,6 +78,13 @@ def test_bad_input(folder, more, told, refusal):
         assert word in message
 
 
+def test_cub_needs_a_table_of_leaves(folder, tmp_path, refusal):
+    (tmp_path / "image_class_labels.txt").write_text("1 1\n")
+    given = words(folder)
+    given[2] = str(tmp_path)
+    assert "CUB-200-2011: give --tree and --leaves" in refusal(*given)
+
+
 def test_images_and_trees_that_do_not_fit(folder, tmp_path, refusal):
     (tmp_path / "tree.nwk").write_text(TREE.replace("ape:1,bat:1", "ape:0,bat:0"))
     given = words(folder)

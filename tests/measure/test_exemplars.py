@@ -94,22 +94,28 @@ def test_graded_similarities_and_their_slopes(family, kind):
             np.testing.assert_allclose([slope_s[i, 0], slope_i[i, 0]], slope, rtol=0, atol=step**2)
 
 
-def test_slopes_give_the_spread_of_resampled_exemplars():
-    """Standard errors by slopes against those of resampling exemplars within their classes."""
+def test_slopes_give_the_spread_of_other_exemplars():
+    """Standard errors by slopes against the spread over samples, at a fixed ε and at equal shares."""
     rng = np.random.default_rng(3)
     own = np.repeat(np.arange(4), 40)
-    points = rng.normal(size=(160, 2)) + 1.5 * np.array([[0, 0], [1, 0], [0, 1], [1, 1]])[own]
-    d = np.linalg.norm(points[:, None] - points[None], axis=-1)
-    got = measure.levels(d, own, CLASSES, [0.3])
-    resampled = []
-    for _ in range(400):
-        weights = np.concatenate([rng.multinomial(40, np.full(40, 1 / 40)) for _ in range(4)])
-        found = enumeration.exemplars(d, own, Constant(got.epsilon), CLASSES, weights=np.maximum(weights, 1e-12))
-        resampled.append([found.p_s[0], found.p_i[0]])
-    spread = np.std(resampled, axis=0)
-    by_slopes = [np.sqrt((x**2).sum()) for x in (got.slope_s, got.slope_i)]
-    # 400 draws tell a standard deviation to 3.5 %; terms of second order are about 1 / 40.
-    np.testing.assert_allclose(by_slopes, spread, rtol=5 * 0.035)
+    places = 1.5 * np.array([[0, 0], [1, 0], [0, 1], [1, 1]])[own]
+    shares, shown, trials = np.linspace(0.05, 0.95, 31), 8, 300
+    fixed, moving, told = [], [], []
+    for _ in range(trials):
+        points = rng.normal(size=(160, 2)) + places
+        d = np.linalg.norm(points[:, None] - points[None], axis=-1)
+        got = measure.levels(d, own, CLASSES, shares)
+        at = enumeration.exemplars(d, own, Constant(1.2), CLASSES)
+        fixed.append([at.p_s, at.p_i])
+        moving.append([got.p_s[shown], got.p_i[shown]])
+        near = np.abs(got.epsilon - 1.2).argmin()
+        slopes = [x[:, near] for x in (got.slope_s, got.slope_i)]
+        for slope, p in ((got.slope_s, got.p_s), (got.slope_i, got.p_i)):
+            slopes.append(measure.at_equal_shares(slope, p, shares, got.slope_b)[:, shown])
+        told.append([np.sqrt((x**2).sum()) for x in slopes])
+    spread = np.std(np.concatenate([fixed, moving], axis=1), axis=0)
+    # 300 samples tell a standard deviation to 4.1 %; the second order is some 1 / 40.
+    np.testing.assert_allclose(np.mean(told, axis=0), spread, rtol=5 * 0.041 + 1 / 40)
 
 
 @pytest.mark.parametrize("shares", [[], [0.0], [0.5, 0.5], [1.2], [np.nan]])

@@ -148,9 +148,9 @@ def test_nothing_is_compiled_again(tiny):
     images = made_up()
     parts = data.split(images)
     resnet.train(images, parts, recipe(tiny))
-    before = resnet._epoch._cache_size()
+    before = resnet._epochs.epoch._cache_size()
     resnet.train(images, parts, recipe(tiny), alphas=[0.3], seed=5)
-    assert resnet._epoch._cache_size() == before
+    assert resnet._epochs.epoch._cache_size() == before
 
 
 def test_a_loss_that_is_no_number_is_told(tiny, tmp_path):
