@@ -194,15 +194,16 @@ def print_table(rows: list[dict[str, Any]]) -> None:
 
     share = _SHOWN_SHARE
     held = "held_best_p_s" in rows[0]
+    tested = [p for p in ("p_s", "p_i") if f"chi2_{p}" in rows[0]]
     shown = Table(box=None, pad_edge=False, header_style="bold")
     heads = ["alpha", "accuracy", "best p_S", "at b", *(f"{p} at b={share}" for p in ("p_S", "p_I"))]
-    for head in [*heads, *(["held out p_S"] if held else []), "chi2 p_S", "chi2 p_I"]:
+    for head in [*heads, *(["held out p_S"] if held else []), *(f"chi2 {p}" for p in tested)]:
         shown.add_column(head, justify="right", no_wrap=True)
     for row in rows:
         cells = [f"{row['alpha']:g}", f"{row['accuracy']:.3f}", _within(row, "best_p_s"), f"{row['best_share']:.2f}"]
         cells += [_within(row["at"][share], p) for p in ("p_s", "p_i")]
         cells += [_within(row, "held_best_p_s")] if held else []
-        shown.add_row(*cells, f"{row['chi2_p_s']:.2f}", f"{row['chi2_p_i']:.2f}")
+        shown.add_row(*cells, *(f"{row[f'chi2_{p}']:.2f}" for p in tested))
     console = Console() if Console().is_terminal else Console(width=_WIDE)
     console.print(shown, highlight=False)
     most = f"ties allow p_S up to {rows[0]['most_p_s']:.3f}"

@@ -23,6 +23,8 @@ SHARES = np.concatenate([np.geomspace(0.002, 0.05, 16), np.linspace(0.06, 0.98, 
 GRADED_SHARES = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9])
 _TESTED = (16, 21, 29, 39, 52)
 TESTED_SHARES = SHARES[list(_TESTED)]
+# Test images of each class that it takes to make two halves, each with another exemplar for a probe.
+_HALVED = 4
 # Exemplars of each class that graded similarities are summed over: time grows like their square.
 _GRADED_EACH = 50
 
@@ -61,7 +63,7 @@ def study(
     Returns:
         A dataset with dimensions alpha, run, epoch, share (of other classes' images within ε), class, ...: accuracies
         with 95 % intervals over runs and images, what the laws predict, held-out classes, embeddings and their
-        distances. Every variable has a `long_name`.
+        distances. Every variable has a `long_name`. Predictions are tested where each class has four test images.
 
     Raises:
         ValueError, training.resnet.Diverged: as `training.resnet.train` and `data.split`.
@@ -150,7 +152,8 @@ def _scored(
     out: dict[str, Any] = {name: getattr(found, name) for name in names}
     out |= _slopes(found, "")
     out["tie_rate"] = found.tie_rate
-    out |= _predicted(inside, own, within, seed)
+    if np.bincount(own)[known].min() >= _HALVED:
+        out |= _predicted(inside, own, within, seed)
     if len(graded_shares):
         some = np.concatenate([np.flatnonzero(own == c)[:_GRADED_EACH] for c in known])
         few, mine = inside[np.ix_(some, some)], own[some]

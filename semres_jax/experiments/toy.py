@@ -94,16 +94,10 @@ def study(
         ValueError: conditions of the same name; as `training.toy.train`.
         training.toy.Diverged: a loss was not finite.
 
-    Example:
-        >>> from semres_jax import spaces
-        >>> from semres_jax.experiments import toy
-        >>> from semres_jax.training.toy import Design
-        >>> ring = spaces.grid(spaces.get("circle"), 8)
-        >>> found = toy.study([toy.Condition("ring", ring, Design(hidden=3))], runs=2, steps=20, records=3)
-        >>> dict(found.p_s.sizes)
-        {'condition': 1, 'run': 2, 'step': 5, 'n': 1}
-        >>> toy.summary(found)[0]["family"] in toy.FAMILIES
-        True
+    Example (a minute on two cores; `semres toy --preset fig4` does this and writes files and figures):
+
+        found = toy.study(presets.PRESETS["fig4"].conditions())
+        toy.summary(found)[0]["best_p_s"]
     """
     names = [name for condition in conditions for name, _ in condition.members()]
     if len(set(names)) < len(names) or not names:

@@ -144,8 +144,8 @@ def at_equal_shares(slopes: np.ndarray, values: np.ndarray, shares: ArrayLike, s
         >>> import numpy as np
         >>> from semres_jax import measure
         >>> shares, slope_b = np.array([0.2, 0.4, 0.6]), np.ones((1, 3))
-        >>> measure.at_equal_shares(5 * slope_b, 5 * shares, shares, slope_b).round(9).tolist()
-        [[0.0, 0.0, 0.0]]
+        >>> measure.at_equal_shares(7 * slope_b, 5 * shares, shares, slope_b).round(9).tolist()
+        [[2.0, 2.0, 2.0]]
     """
     along = np.asarray(shares, np.float64)
     steep = np.gradient(values, along) if len(along) > 1 else np.zeros(len(along))

@@ -146,7 +146,7 @@ def resnet_held_out(data: "xarray.Dataset") -> "Figure":
 def save_resnet(data: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[str]:
     """Every picture that an experiment has the data for, as PNG and SVG in a folder.
 
-    `resnet_alpha` needs two alphas, `resnet_held_out` held-out classes.
+    `resnet_alpha` needs two alphas, `resnet_held_out` held-out classes, `resnet_law` four test images of each class.
 
     Args:
         data: what `experiments.resnet.study` makes.
@@ -155,11 +155,13 @@ def save_resnet(data: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[
     Returns:
         The names of the files.
     """
-    drawn = [resnet_plane, resnet_paths, resnet_distances, resnet_law]
+    drawn = [resnet_plane, resnet_paths, resnet_distances]
     if data.sizes["alpha"] > 1:
         drawn.insert(0, resnet_alpha)
     if "held_p_s" in data:
-        drawn.insert(-2, resnet_held_out)
+        drawn.insert(-1, resnet_held_out)
+    if "chi2_p_s" in data:
+        drawn.append(resnet_law)
     return [file for draw in drawn for file in save(draw(data), folder, draw.__name__)]
 
 

@@ -37,6 +37,11 @@ class Recipe:
 
     Raises:
         ValueError: out of range, unknown words.
+
+    Example:
+        >>> from semres_jax.training import resnet
+        >>> resnet.Recipe(epochs=3, network="resnet18").each
+        12
     """
 
     network: str = "small"

@@ -13,7 +13,7 @@ from semres_jax.networks import _convolution, resnet
 PARAMETERS = {"resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032, "small": 77_290}
 
 
-@pytest.mark.parametrize(("size", "stride", "side"), [(3, 1, 6), (3, 2, 7), (1, 1, 5), (1, 2, 6), (7, 2, 9)])
+@pytest.mark.parametrize(("size", "stride", "side"), [(3, 1, 6), (1, 2, 6), (7, 2, 9)])
 def test_gradients_of_convolutions(size, stride, side, x64):
     keys = jax.random.split(jax.random.key(0), 3)
     images = jax.random.normal(keys[0], (4, side, side + 1, 3), jnp.float64)
@@ -52,7 +52,7 @@ def test_bfloat16_and_the_state_of_normalisation():
     def both(images):
         """Scores in float32 and bfloat16, and states of normalisation before and after."""
         nets = [
-            resnet.ResNet(3, (1, 1), (4, 8), bottleneck=True, dtype=dtype, rngs=nnx.Rngs(0))
+            resnet.ResNet(3, (1,), (4,), bottleneck=True, dtype=dtype, rngs=nnx.Rngs(0))
             for dtype in (jnp.float32, jnp.bfloat16)
         ]
         scores = [net(images) for net in nets]
