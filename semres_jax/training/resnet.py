@@ -147,7 +147,8 @@ class _Job:
 
     def __init__(self, recipe: Recipe, data: _images.Resident, shown: Array, own: np.ndarray, watch: Watch | None):
         self._recipe, self._data, self._shown, self._own, self._watch = recipe, data, shown, own, watch
-        self._classes, self._channels = data.members.shape[0], data.images.shape[-1]
+        # Grey images meet ImageNet's weights as three equal colours: those of the scale.
+        self._classes, self._channels = data.members.shape[0], data.scale.shape[-1]
         self._steps = max(1, round(int(data.counts.sum()) / (self._classes * recipe.each)))
         dtype = jnp.dtype(recipe.dtype)
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from semres_jax import data
+from semres_jax.networks import resnet as networks
 from semres_jax.training import _images, resnet
+from tests.networks import torch_archive, torch_resnets
 from tests.training.images import CLASSES, SIDE, made_up, tiny as tiny
 
 EACH, EPOCHS = 4, 6
@@ -161,6 +163,29 @@ def test_a_loss_that_is_no_number_is_told(tiny, tmp_path):
     words = r"not finite at step 0 of epoch 1 of run 0 with alpha = 0.5, learning_rate = 0.05; .*smaller learning_rate"
     with pytest.raises(resnet.Diverged, match=words):
         resnet.train(images, data.split(images), recipe(tiny), alphas=[0.5], checkpoint=tmp_path)
+
+
+def test_training_starts_from_weights(monkeypatch, tmp_path):
+    """Grey images and a file of weights for three colours: all but the classifier is the file's."""
+    monkeypatch.setitem(networks.ARCHITECTURES, "large", ((2, 1), (4, 8), False, "large"))
+    entries = torch_resnets.random_weights((2, 1), False, 1, (4, 8), classes=5)
+    path = torch_archive.write(tmp_path / "weights.pth", entries)
+    images = made_up()
+    resident = _images.resident(images, np.arange(72), EACH, _images.IMAGENET)
+    job = resnet._Job(
+        recipe("large", weights=str(path)), resident, jnp.asarray(images.images[:3]), np.zeros(1, int), None
+    )
+    state = job.start(0, 0)
+    kernel = np.asarray(jax.tree.leaves(state.params["stem"]["kernel"])[0])
+    np.testing.assert_array_equal(kernel, entries["conv1.weight"].transpose(2, 3, 1, 0))
+    assert jax.tree.leaves(state.params["classifier"]["kernel"])[0].shape == (8, 6)
+    states = jax.tree.map(lambda x: x[None], state)
+    seen = jax.eval_shape(lambda: resnet._epochs.embed(states, job._shown, resident.scale, job._graph))
+    assert [x.shape for x in seen] == [(1, 3, 8), (1, 3, 6)]
+    wrong = torch_archive.write(tmp_path / "wrong.pth", entries | {"conv1.weight": entries["conv1.weight"][:2]})
+    with pytest.raises(ValueError, match=r"wrong.pth"):
+        resnet.train(images, data.split(images), recipe("large", weights=str(wrong)), checkpoint=tmp_path / "kept")
+    assert not (tmp_path / "kept").exists()
 
 
 @pytest.mark.parametrize(
