@@ -191,6 +191,7 @@ class _Job:
         state = jax.tree.map(lambda *x: jnp.stack(x), *states)
         keys = jnp.stack([jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), run), 1) for _, run in group])
         alphas = jnp.asarray([alpha for alpha, _ in group], jnp.float32)
+        embedded = None
         with store:
             state, rows = store.restore(state)
             say(len(group) * len(rows))
@@ -201,14 +202,15 @@ class _Job:
                 state, losses = _epochs.epoch(
                     state, self._data, alphas, keys, jnp.int32(epoch), self._recipe, self._graph, self._steps
                 )
-                self._refuse(state, group, store.folder)
                 embedded, scores = map(np.asarray, _epochs.embed(state, self._shown, self._data.scale, self._graph))
                 rows.append(self._row(np.asarray(losses), embedded, scores))
-                store.save(epoch + 1, state, rows)
+                store.save(epoch + 1, state, rows)  # of a member without a loss, its last good weights
+                self._refuse(state, group, store.folder)
                 say(len(group))
-            last = np.asarray(_epochs.embed(state, self._shown, self._data.scale, self._graph)[0])
+            if embedded is None:  # resumed at its end
+                embedded = np.asarray(_epochs.embed(state, self._shown, self._data.scale, self._graph)[0])
         return [
-            {name: np.stack([row[name][k] for row in rows]) for name in rows[0]} | {"embeddings": last[k]}
+            {name: np.stack([row[name][k] for row in rows]) for name in rows[0]} | {"embeddings": embedded[k]}
             for k in range(len(group))
         ]
 

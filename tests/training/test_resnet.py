@@ -163,6 +163,10 @@ def test_a_loss_that_is_no_number_is_told(tiny, tmp_path):
     words = r"not finite at step 0 of epoch 1 of run 0 with alpha = 0.5, learning_rate = 0.05; .*smaller learning_rate"
     with pytest.raises(resnet.Diverged, match=words):
         resnet.train(images, data.split(images), recipe(tiny), alphas=[0.5], checkpoint=tmp_path)
+    # Its last good weights are there, and it stays so.
+    assert (tmp_path / "alpha0.5-run0" / "1").is_dir()
+    with pytest.raises(resnet.Diverged, match=words):
+        resnet.train(images, data.split(images), recipe(tiny), alphas=[0.5], checkpoint=tmp_path, resume=True)
 
 
 def test_training_starts_from_weights(monkeypatch, tmp_path):
