@@ -39,8 +39,8 @@ TRIAL = 1
 
 # Chains of operations that nothing can shorten: (function of a value, two unknowns and a shift; operations).
 CHAINS = {
-    "additions, shifts, exclusive ors": (lambda v, a, b, s: ((v + a) ^ (v >> s)) + b, 4),
-    "the same with every third a multiplication": (lambda v, a, b, s: ((v * a) + b) ^ a, 3),
+    "operations (add, shift, xor)": (lambda v, a, b, s: ((v + a) ^ (v >> s)) + b, 4),
+    "operations, every third a multiplication": (lambda v, a, b, s: ((v * a) + b) ^ a, 3),
 }
 # Links of a chain, and chains side by side, so that none waits for its own last result.
 STEPS, BESIDE = 12, 8

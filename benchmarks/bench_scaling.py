@@ -22,7 +22,10 @@ HELD, ALL, TWO = "one core, one device", "all cores, one device", "all cores, tw
 
 
 def child(held: bool, devices: int, seconds: float, rounds: int, sizes: dict) -> dict:
-    """Units of work a second of every program, in this process. `sizes` are those of an earlier child."""
+    """Units of work a second of every program, in this process; what was drawn, to the last bit.
+
+    `sizes` are those of an earlier child, so that all do the same; where empty, what takes so many seconds.
+    """
     if held:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     import jax
@@ -32,19 +35,20 @@ def child(held: bool, devices: int, seconds: float, rounds: int, sizes: dict) ->
     from semres_jax.training import toy
 
     circle = spaces.get("circle")
-    # The same trials for all: as many as one core makes in the time.
-    draw = lambda n, method, trials: estimate(  # noqa: E731
-        circle, Constant(0.1), key=jax.random.key(0), trials=trials, n=n, method=method
-    )
+    bits: dict[str, list[str]] = {}
+
+    def draw(name: str, trials: int) -> None:
+        n, method = DRAWN[name]
+        e = estimate(circle, Constant(0.1), key=jax.random.key(0), trials=trials, n=n, method=method)
+        bits[name] = [float(e.p_s).hex(), float(e.p_i).hex()]
+
     train = lambda steps: toy.train(  # noqa: E731
         spaces.grid(circle, 50), toy.Design(), toy.Hyper(), seed=0, runs=RUNS, steps=steps, records=[]
     )
-    programs = {name: functools.partial(draw, *which) for name, which in DRAWN.items()} | {TOY: train}
+    programs = {name: functools.partial(draw, name) for name in DRAWN} | {TOY: train}
     starts = dict.fromkeys(DRAWN, 2**20) | {TOY: 150}
     sizes = sizes or {name: sized(program, seconds, starts[name]) for name, program in programs.items()}
     best, _ = best_times({name: functools.partial(p, sizes[name]) for name, p in programs.items()}, rounds)
-    drawn = {name: draw(*which, 2**20) for name, which in DRAWN.items()}
-    bits = {name: [float(e.p_s).hex(), float(e.p_i).hex()] for name, e in drawn.items()}
     return {"sizes": sizes, "rate": {name: sizes[name] / best[name] for name in programs}, "bits": bits}
 
 

@@ -49,7 +49,7 @@ class Bench:
         if self.keep and self.quick:
             raise BadInput("--keep is for full runs; leave out --quick")
         if self.keep and not (folder / "results").is_dir():
-            raise BadInput("--keep needs a checkout of the project, with benchmarks/results; leave it out, and see --out")
+            raise BadInput("--keep needs a checkout of the project, with benchmarks/results; leave it out")
         from semres_jax import results
 
         with checking_input():
@@ -100,7 +100,8 @@ def _suite_folder() -> Path:
 def _module(folder: Path, name: str) -> Any:
     """A module of that folder, which is no package."""
     spec = importlib.util.spec_from_file_location(f"semres_benchmarks_{name}", folder / f"{name}.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
