@@ -40,8 +40,6 @@ def counted(size: int):
 
 def slope(program: Callable[[int], Any], sizes: list[int], rounds: int) -> dict:
     """Least squares through (log size, log best seconds), and the standard error of the slope."""
-    for size in sizes:
-        program(size)
     best, _ = best_times({size: functools.partial(program, size) for size in sizes}, rounds)
     x, y = np.log(sizes), np.log([best[size] for size in sizes])
     x = x - x.mean()
