@@ -116,10 +116,9 @@ def run_one(part: Part, quick: bool, tell: Callable[[str], None]) -> dict:
 
 def environment(part: Part) -> dict[str, str]:
     """Of a part's process: this package, no programs kept from earlier runs, the CPU unless it wants a GPU."""
-    import semres_jax
-
-    path = [str(Path(semres_jax.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-    settings = {"PYTHONPATH": os.pathsep.join(filter(None, path)), "JAX_ENABLE_COMPILATION_CACHE": "false"}
+    settings = {"JAX_ENABLE_COMPILATION_CACHE": "false"}
+    if FOLDER.name == "benchmarks":  # a checkout, whose package need not be installed
+        settings["PYTHONPATH"] = os.pathsep.join(filter(None, [str(FOLDER.parent), os.environ.get("PYTHONPATH", "")]))
     if not part.accelerator:
         settings["JAX_PLATFORMS"] = "cpu"
     return os.environ | settings

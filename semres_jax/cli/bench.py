@@ -50,6 +50,8 @@ class Bench:
             raise BadInput("--keep is for full runs; leave out --quick")
         if self.keep and not (folder / "results").is_dir():
             raise BadInput("--keep needs a checkout of the project, with benchmarks/results; leave it out")
+        from rich.markup import escape
+
         from semres_jax import results
 
         with checking_input():
@@ -67,7 +69,8 @@ class Bench:
                 temporary.write_text(report.markdown(content), encoding="utf-8")
 
         with progress_bar() as tell:
-            suite.run(names, self.quick, tell, kept)
+            # What a part says may hold brackets, and be long.
+            suite.run(names, self.quick, lambda text, *at: tell(escape(text[:_WIDTH]), *at), kept)
         if content["machine"]:
             print(report.headline(content["machine"]))
         report.print_tables(content["parts"])
@@ -83,6 +86,8 @@ class Bench:
         return code
 
 
+# Of what is told of a part while it runs.
+_WIDTH = 70
 # What the last line for machines has of the report; all that was measured is in bench.json.
 _SHORT = ("machine", "quick", "rows", "failed", "left_out")
 
