@@ -15,15 +15,14 @@ import gpu_peers
 import jax
 import jax.numpy as jnp
 import numpy as np
-from bench_roofline import BESIDE, CHAINS, PRNG_WORDS, STEPS, best_rate, operations, xla_chain, xla_tiles
+from bench_roofline import BESIDE, CHAINS, METHODS, NS, STEPS, Program, operations, rates, words_alone, xla_chain
 from measuring import best_times, installed, sized, timed
 from report import main, row, say
 
 from semres_jax import Constant, accuracy, data, estimate, spaces
-from semres_jax.montecarlo.uniforms import pcg4d
 from semres_jax.training import _images, resnet, toy
 
-EPSILON, NS, METHODS = 0.1, (2, 8, 32), ("prng", "lattice")
+EPSILON = 0.1
 CIRCLE = spaces.get("circle")
 # Trials of a call to the device: more than the default, which suits a CPU.
 CHUNK = 2**28
@@ -102,17 +101,11 @@ def throughput_rows(found: dict) -> list[dict]:
 
 def limits(seconds: float, rounds: int, lanes: int, numbers: int) -> dict:
     """Operations, words and bytes a second of the device."""
-    per_lane = {name: STEPS * BESIDE * each for name, (_, each) in CHAINS.items()}
-    found: dict = {
-        name: per_lane[name] * best_rate(xla_chain(step, lanes, None), lanes, seconds, rounds)
-        for name, (step, _) in CHAINS.items()
+    programs = {
+        name: Program(xla_chain(step, lanes, None), lanes, STEPS * BESIDE * each)
+        for name, (step, each) in CHAINS.items()
     }
-
-    def words(lane, a, b, s):
-        x, y, z, w = pcg4d(lane, s, a, b)
-        return x ^ y ^ z ^ w
-
-    found["words"] = PRNG_WORDS * best_rate(xla_tiles(words, lanes, None), lanes, seconds, rounds)
+    found = rates(programs | {"words": words_alone(lanes, None)}, seconds, rounds)
     a, b = jnp.ones(numbers, jnp.float32), jnp.ones(numbers, jnp.float32)
     add = jax.jit(jnp.add)
     best, _ = best_times({"": lambda: jax.block_until_ready(add(a, b))}, rounds)
@@ -124,7 +117,7 @@ def limit_rows(found: dict, drawn: list[dict]) -> list[dict]:
     plain, mixed = (found[name] for name in CHAINS)
     rows = [row(f"GPU, peak: 32-bit {name}", found[name] / 1e9, "billion/s") for name in CHAINS]
     rows.append(row("GPU, peak: pseudo-random words, made and thrown away", found["words"] / 1e9, "billion/s"))
-    rows.append(row("GPU, peak: memory, triad", found["bytes"] / 1e9, "GB/s"))
+    rows.append(row("GPU, peak: memory, a = b + c", found["bytes"] / 1e9, "GB/s"))
     for part in drawn:
         for method, peak in (("prng", mixed), ("lattice", plain)):
             n, count = part["n"], operations(method, part["n"])

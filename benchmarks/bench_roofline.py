@@ -12,7 +12,7 @@ import math
 import operator
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ from semres_jax import Constant, Exponential, estimate, spaces
 from semres_jax.montecarlo.uniforms import pcg4d
 
 CIRCLE = spaces.get("circle")
-NS = (2, 8, 32)
+NS, METHODS = (2, 8, 32), ("prng", "lattice")
 
 # 32-bit operations, by the algorithm of semres_jax/montecarlo; to be kept in step with it.
 # pcg4d, four words: 2 for the trial (the other three inputs are the same for all), 7 + 8 for two rounds of four
@@ -46,6 +46,8 @@ CHAINS = {
 STEPS, BESIDE = 12, 8
 # Lanes of a tile of a chain, and bytes of an array that is in no cache.
 LANES, FAR = 2**18, 2**28
+# Of a square matrix.
+SIDE = 2048
 # As semres_jax/montecarlo/sharding.py compiles its loop.
 OPTIONS: Any = {"xla_cpu_prefer_vector_width": 512}
 
@@ -68,11 +70,19 @@ def operations(method: str, n: int) -> int:
     return drawn + ITEM * n + TRIAL
 
 
-def best_rate(run: Callable[[int], Any], size: int, seconds: float, rounds: int) -> float:
-    """Units a second: `run(size)` makes so many."""
-    size = sized(run, seconds, size)
-    best, _ = best_times({"": lambda: run(size)}, rounds)
-    return size / best[""]
+class Program(NamedTuple):
+    """`run(size)` does `each` units of work `size` times; sizes are multiples of `start`."""
+
+    run: Callable[[int], Any]
+    start: int
+    each: int = 1
+
+
+def rates(programs: dict[str, Program], seconds: float, rounds: int) -> dict[str, float]:
+    """Units a second of all programs, timed in turn: a machine that drifts must not make shares of its peaks."""
+    sizes = {name: sized(program.run, seconds, program.start) for name, program in programs.items()}
+    best, _ = best_times({name: functools.partial(p.run, sizes[name]) for name, p in programs.items()}, rounds)
+    return {name: program.each * sizes[name] / best[name] for name, program in programs.items()}
 
 
 def xla_tiles(kernel: Callable, lanes: int = LANES, options: Any = OPTIONS) -> Callable[[int], Any]:
@@ -139,63 +149,66 @@ def numba_chain(step: Callable) -> Callable[[int], Any]:
     return lambda size: run(max(1, size // blocks.size), a, b, s, blocks)
 
 
-def integers(seconds: float, rounds: int) -> dict:
-    """Operations a second of each chain, by who compiled it."""
-    found: dict = {}
-    for name, (step, each) in CHAINS.items():
-        makers = {"XLA": xla_chain} | ({"Numba": numba_chain} if installed("numba") else {})
-        found[name] = {
-            maker: best_rate(make(step), 2**22, seconds, rounds) * STEPS * BESIDE * each
-            for maker, make in makers.items()
-        }
-    return found
+def integers() -> dict[str, Program]:
+    """Each chain, by who compiles it."""
+    makers = {"XLA": xla_chain} | ({"Numba": numba_chain} if installed("numba") else {})
+    return {
+        f"{name}, {maker}": Program(make(step), 2**22, STEPS * BESIDE * each)
+        for name, (step, each) in CHAINS.items()
+        for maker, make in makers.items()
+    }
 
 
-def words_alone(seconds: float, rounds: int) -> float:
-    """Pseudo-random words a second, if they are only made and combined by exclusive or."""
+def words_alone(lanes: int = LANES, options: Any = OPTIONS) -> Program:
+    """Pseudo-random words, if they are only made and combined by exclusive or."""
 
     def kernel(lane, a, b, s):
         x, y, z, w = pcg4d(lane, s, a, b)
         return x ^ y ^ z ^ w
 
-    return PRNG_WORDS * best_rate(xla_tiles(kernel), 2**24, seconds, rounds)
+    return Program(xla_tiles(kernel, lanes, options), max(lanes, 2**18), PRNG_WORDS)
 
 
-def flops(rounds: int) -> float:
-    """Float32 operations a second of a matrix product, by the better of NumPy's BLAS and XLA."""
-    side = 2048
-    ours, theirs = (np.random.default_rng(k).random((side, side), dtype=np.float32) for k in range(2))
+def products() -> dict[str, Program]:
+    """Float32 matrix products by NumPy's BLAS and by XLA."""
+    ours, theirs = (np.random.default_rng(k).random((SIDE, SIDE), dtype=np.float32) for k in range(2))
     left, right = jnp.asarray(ours), jnp.asarray(theirs)
     product = jax.jit(jnp.matmul)
-    programs = {"NumPy": lambda: ours @ theirs, "XLA": lambda: product(left, right).block_until_ready()}
-    best, _ = best_times(programs, rounds)
-    return 2 * side**3 / min(best.values())
+
+    def by_numpy(times: int) -> None:
+        for _ in range(times):
+            ours @ theirs
+
+    def by_xla(times: int) -> None:
+        for _ in range(times):
+            product(left, right).block_until_ready()
+
+    return {"NumPy": Program(by_numpy, 1, 2 * SIDE**3), "XLA": Program(by_xla, 1, 2 * SIDE**3)}
 
 
-def bandwidth(rounds: int) -> float:
-    """Bytes a second of a triad a = b + c over arrays that are in no cache, a thread a core; 12 bytes a number."""
+def sums(pool: ThreadPoolExecutor) -> Program:
+    """Bytes of a = b + c over arrays that are in no cache, a thread a core; 12 a number."""
     many = FAR // 4
     a, b, c = np.empty(many, np.float32), np.ones(many, np.float32), np.ones(many, np.float32)
     ends = np.linspace(0, many, cores() + 1).astype(int)
     parts = [slice(i, j) for i, j in itertools.pairwise(ends)]
-    with ThreadPoolExecutor(cores()) as pool:
-        triad = lambda: list(pool.map(lambda part: np.add(b[part], c[part], out=a[part]), parts))  # noqa: E731
-        best, _ = best_times({"triad": triad}, rounds)
-    return 12 * many / best["triad"]
+
+    def run(times: int) -> None:
+        for _ in range(times):
+            list(pool.map(lambda part: np.add(b[part], c[part], out=a[part]), parts))
+
+    return Program(run, 1, 12 * many)
 
 
-def inner_loop(seconds: float, rounds: int) -> dict:
-    """Trials a second of `estimate`."""
-    found: dict = {}
-    for method in ("prng", "lattice"):
-        for n in NS:
-            draw = lambda trials, n=n, method=method: estimate(  # noqa: E731
-                CIRCLE, Constant(0.1), key=jax.random.key(0), trials=trials, n=n, method=method
-            )
-            found[f"{method}, n = {n}"] = best_rate(draw, 2**20, seconds, rounds)
-    draw = lambda trials: estimate(CIRCLE, Exponential(0.1), key=jax.random.key(0), trials=trials)  # noqa: E731
-    found["exponential"] = best_rate(draw, 2**18, seconds, rounds)
-    return found
+def draws() -> dict[str, Program]:
+    """Trials of `estimate`."""
+
+    def draw(trials: int, n: int, method: str, similarity: Any = Constant):
+        return estimate(CIRCLE, similarity(0.1), key=jax.random.key(0), trials=trials, n=n, method=method)
+
+    found = {f"{m}, n = {n}": functools.partial(draw, n=n, method=m) for m in METHODS for n in NS}
+    found["exponential"] = functools.partial(draw, n=2, method="lattice", similarity=Exponential)
+    return {name: Program(run, 2**18) for name, run in found.items()}
 
 
 def share_row(what: str, ours: float, peak: float, unit: str, of: str, note: str = "") -> dict:
@@ -205,45 +218,37 @@ def share_row(what: str, ours: float, peak: float, unit: str, of: str, note: str
 
 def run(quick: bool) -> dict:
     seconds, rounds = (0.1, 2) if quick else (0.4, 7)
-    say("32-bit operations")
-    chains = integers(seconds, rounds)
-    say("uniform words, flops, bandwidth")
-    words, multiplied, moved = words_alone(seconds, rounds), flops(rounds), bandwidth(rounds)
-    say("the inner loop")
-    trials = inner_loop(seconds, rounds)
-    plain, mixed = (max(found.values()) for found in chains.values())
-    rows = [
-        row(f"peak: 32-bit {name}, {maker}", rate / 1e9, "billion/s")
-        for name, found in chains.items()
-        for maker, rate in found.items()
-    ]
+    say("operations, words, flops, bandwidth, and the inner loop, in turn")
+    chains, multiplied, drawn = integers(), products(), draws()
+    with ThreadPoolExecutor(cores()) as pool:
+        everything = chains | multiplied | drawn | {"words": words_alone(), "bytes": sums(pool)}
+        rate = rates(everything, seconds, rounds)
+    plain, mixed = (max(rate[c] for c in chains if c.startswith(f"{name}, ")) for name in CHAINS)
+    words, moved, flops = rate["words"], rate["bytes"], max(rate[name] for name in multiplied)
+    rows = [row(f"peak: 32-bit {name}", rate[name] / 1e9, "billion/s") for name in chains]
     rows += [
         row("peak: pseudo-random words, made and thrown away", words / 1e9, "billion/s"),
-        row("peak: float32 flops, matrix product", multiplied / 1e9, "billion/s"),
-        row("peak: memory, triad", moved / 1e9, "GB/s"),
+        row("peak: float32 flops, matrix product", flops / 1e9, "billion/s"),
+        row("peak: memory, a = b + c", moved / 1e9, "GB/s"),
     ]
-    for method in ("prng", "lattice"):
+    for method in METHODS:
         name, peak = ("mixed 32-bit operations", mixed) if method == "prng" else ("32-bit operations", plain)
         for n in NS:
-            rate, count = trials[f"{method}, n = {n}"], operations(method, n)
+            trials, count = rate[f"{method}, n = {n}"], operations(method, n)
             what = f"roofline, {method}, n = {n}: share of the peak at {count} operations a trial"
-            rows.append(share_row(what, rate * count / 1e9, peak / 1e9, "billion/s", name, WHY[method]))
+            rows.append(share_row(what, trials * count / 1e9, peak / 1e9, "billion/s", name, WHY[method]))
             if method == "prng":
                 what = f"roofline, prng, n = {n}: share of making the words alone"
-                rows.append(share_row(what, rate * (n + 1) / 1e9, words / 1e9, "billion words/s", "words alone"))
-    most = max(trials[f"lattice, n = {n}"] * (n + 1) for n in NS)
+                rows.append(share_row(what, trials * (n + 1) / 1e9, words / 1e9, "billion words/s", "words alone"))
+    most = max(rate[f"lattice, n = {n}"] * (n + 1) for n in NS)
     what = "roofline, lattice: what storing and reading its words would take of the memory's bandwidth"
-    rows.append(share_row(what, 8 * most / 1e9, moved / 1e9, "GB/s", "triad", WHY["memory"]))
-    exponential = trials["exponential"] / 1e6
+    rows.append(share_row(what, 8 * most / 1e9, moved / 1e9, "GB/s", "a = b + c", WHY["memory"]))
+    exponential = rate["exponential"] / 1e6
     rows.append(
         row("estimate, circle, exponential, n = 2, lattice", exponential, "million trials/s", note=WHY["flops"])
     )
-    return {
-        "rows": rows,
-        "trials_per_s": trials,
-        "operations": {f"{m}, n = {n}": operations(m, n) for m in ("prng", "lattice") for n in NS},
-        "peaks": {"integers": chains, "words": words, "flops": multiplied, "bytes": moved},
-    }
+    counts = {f"{method}, n = {n}": operations(method, n) for method in METHODS for n in NS}
+    return {"rows": rows, "per_second": rate, "operations": counts}
 
 
 if __name__ == "__main__":
