@@ -46,9 +46,8 @@ class Saved:
         path: of the file; None keeps everything in memory only.
         resume: go on from the file, if there is one. Otherwise the file is replaced when there is something to write.
         results: called with the table given to `finish`, after each writing of the file: results so far, for readers.
-
-    Attributes:
-        there: what was found, "nothing", "unfinished", "complete", or (without `resume`) "broken".
+        begins: called by `open` once nothing is refused any more, with what was found: "nothing", "unfinished",
+            "complete", or (without `resume`) "broken".
 
     Raises:
         ValueError: the file is not one of these, even without `resume`; with it, the file is broken or of a newer
@@ -63,8 +62,8 @@ class Saved:
         ...         saved.finish("circle", {"p_s": np.array([0.75])})
         ...     again = Saved(folder + "/run.state", resume=True)
         ...     again.open({"trials": 7})
-        ...     again.there, again.finished("circle")["p_s"].tolist(), again.finished("torus")
-        ('unfinished', [0.75], None)
+        ...     again.finished("circle")["p_s"].tolist(), again.finished("torus")
+        ([0.75], None)
     """
 
     def __init__(
@@ -73,10 +72,11 @@ class Saved:
         *,
         resume: bool = False,
         results: Callable[[Any], Any] | None = None,
+        begins: Callable[[str], None] | None = None,
     ):
         self.path = None if path is None else Path(path)
-        self.there, self.opened = "nothing", False
-        self._resume, self._results, self._table = resume, results, None
+        self.opened, self._there = False, "nothing"
+        self._resume, self._results, self._begins, self._table = resume, results, begins, None
         self._writes = sharding.hosts()[0] == 0 and path is not None
         self._finished: dict[str, Numbers] = {}
         self._running: dict[str, Numbers] = {}
@@ -113,6 +113,8 @@ class Saved:
                     "(give the same, or another folder, or leave out resume)"
                 )
         self.opened = True
+        if self._begins is not None:
+            self._begins(self._there)
 
     def finished(self, cell: str) -> Numbers | None:
         """The numbers of a finished cell, None where it isn't."""
@@ -127,7 +129,7 @@ class Saved:
 
         Args:
             cell: its name.
-            snapshot: gives them; called at once or never, as they change.
+            snapshot: gives them; called at once or never.
 
         Raises:
             Unwritable: the file can't be written.
@@ -168,7 +170,7 @@ class Saved:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         # Who stops a run that is about to replace an unfinished one may have noticed that this is not what they want.
-        regretted = error is not None and self.there == "unfinished" and not self._resume and not self._written
+        regretted = error is not None and self._there == "unfinished" and not self._resume and not self._written
         if self._writes and self._unwritten and not regretted and not isinstance(error, Unwritable):
             self._write()
 
@@ -212,9 +214,9 @@ class Saved:
         except ValueError as error:
             if self._resume:
                 raise ValueError(f"{str(self.path)!r} {error}") from None
-            self.there = "broken"
+            self._there = "broken"
             return
-        self.there = "complete" if header["complete"] else "unfinished"
+        self._there = "complete" if header["complete"] else "unfinished"
         if self._resume:
             self._was_made_with, self._before = header["settings"], header["seconds"]
         else:

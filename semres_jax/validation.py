@@ -36,8 +36,8 @@ Z_LIMIT = 5.0
 _CURVE_POINTS = 65
 # Both numbers are float64 sums: closer than this they are equal.
 _EQUAL = 1e-12
-# Trials between two calls of `progress`.
-_CHUNK = 2**18
+# Trials in a call of the devices; as `estimate` sees fit.
+_TRIALS_AT_ONCE: int | None = None
 # Of so few, the first of which compiles, nobody can tell a speed.
 _ENOUGH_CHUNKS = 2
 
@@ -175,7 +175,7 @@ def _simulate(case: Case, trials: int, seed: int, method: str, devices, tick, sa
         trials=trials,
         n=case.n,
         method=method,
-        chunk=_CHUNK,
+        chunk=_TRIALS_AT_ONCE,
         devices=devices,
         progress=progress,
         state=saved.running(cell),

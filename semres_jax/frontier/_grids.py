@@ -30,9 +30,9 @@ def several(value: Any) -> list[Any]:
 def family(given: Any) -> tuple[str, Callable[[Any, Any], Similarity]]:
     """A label and a function of (epsilon, delta)."""
     if isinstance(given, str):
-        return _namedfamily(given)
+        return _named_family(given)
     if isinstance(given, type) and issubclass(given, Similarity):
-        return _namedfamily(given.name)
+        return _named_family(given.name)
     if isinstance(given, Similarity) and hasattr(given, "epsilon"):
         label = f"{given.name}({float(given.exponent):g})" if isinstance(given, PowerLaw) else given.name
         return label, lambda e, d: dataclasses.replace(given, epsilon=e, delta=d)  # pyright: ignore

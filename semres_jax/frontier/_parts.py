@@ -11,15 +11,15 @@ import numpy as np
 
 from semres_jax.laws import engines, quadrature
 from semres_jax.montecarlo import sharding
-from semres_jax.montecarlo.estimate import DEFAULT_CHUNK, estimate
+from semres_jax.montecarlo.estimate import estimate
 from semres_jax.saved import Saved
 from semres_jax.similarity import Constant, Similarity
 from semres_jax.spaces._base import MetricSpace
 
 # Members of a grid in one call of a program: whatever the size of the grid, the program is the same.
 _CHUNK = 32
-# Trials between two looks of the host.
-_TRIALS_AT_ONCE = DEFAULT_CHUNK
+# Trials in a call of the devices; as `estimate` sees fit.
+_TRIALS_AT_ONCE: int | None = None
 # Batches of each host between two exchanges of results.
 _ROUND = 16
 

@@ -17,7 +17,7 @@ def test_files_figures_and_last_line(tmp_path, capsys):
     assert cli.main(words) == 0
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     names = {"fronts", "optimum", "items", "families"}
-    assert {p.name for p in out.iterdir()} == {"sweep.nc", "sweep.json"} | {
+    assert {p.name for p in out.iterdir()} == {"sweep.nc", "sweep.json", "sweep.state"} | {
         f"{n}.{e}" for n in names for e in ("png", "svg")
     }
     table = xarray.load_dataset(out / "sweep.nc")
