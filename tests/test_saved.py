@@ -99,7 +99,7 @@ def test_a_folder_in_its_place_and_a_newer_format(path):
     with pytest.raises(ValueError, match="can't be read: is a directory"):
         Saved(path.parent, resume=True)
     path.write_bytes(path.read_bytes().replace(b"semres-state 1 ", b"semres-state 2 "))
-    with pytest.raises(ValueError, match="has format 2, .* reads 1 .* leave out resume"):
+    with pytest.raises(ValueError, match=r"has format 2, .* reads 1 .* leave out resume"):
         Saved(path, resume=True)
 
 
