@@ -14,15 +14,24 @@ import time
 
 import jax
 
-from semres_jax import cli, frontier, plots, saved, validation
+from semres_jax import cli, frontier, plots, results, saved, validation
 from semres_jax.frontier import _parts
 
 _PATIENCE, _SLEEP = 100.0, 0.002
+# Seconds that a file takes to get its name: so that a run is long enough for all kills, and many come in between.
+_SLOW_DISK = 0.015
 
 
 def main(folder: str) -> None:
-    saved.SECONDS_BETWEEN_WRITES, saved._MOST_SPENT_WRITING = 0.01, 1.0
+    saved.SECONDS_BETWEEN_WRITES, saved._MOST_SPENT_WRITING = 0.0, float("inf")
     validation._TRIALS_AT_ONCE = _parts._TRIALS_AT_ONCE = 2**16
+    replace = os.replace
+
+    def slowly(*paths):
+        time.sleep(_SLOW_DISK)
+        replace(*paths)
+
+    results.os.replace = slowly
     plots.save_all = plots.save_sweep = lambda table, folder: []
     # Programs are compiled by the first child that needs them.
     jax.config.update("jax_compilation_cache_dir", os.path.join(folder, "programs"))
