@@ -24,6 +24,7 @@ from semres_jax.cli.resnet import Resnet
 from semres_jax.cli.sweep import Sweep
 from semres_jax.cli.toy import Toy
 from semres_jax.cli.validate import Validate
+from semres_jax.results import Unwritable
 
 # One line for each command, in the order of the help text.
 COMMANDS: dict[str, type] = {
@@ -60,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return command.run()
     except SystemExit as stop:  # help, and parse errors, which have been told
         return stop.code if isinstance(stop.code, int) else BAD_INPUT
-    except BadInput as error:
+    except (BadInput, Unwritable) as error:
         print(f"semres: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
