@@ -24,6 +24,7 @@ from semres_jax._cases import (
     spaces_by_name as spaces_by_name,
 )
 from semres_jax._checks import require_count
+from semres_jax._plan import Plan as Plan, plan as plan
 from semres_jax._resolutions import QUANTILES as QUANTILES, resolutions as resolutions
 from semres_jax.laws import engines
 from semres_jax.montecarlo.estimate import SHIFTS, estimate
@@ -79,6 +80,7 @@ def validate(
     devices: Any = None,
     progress: Callable[[str, int, int], None] | None = None,
     finished: Callable[[xarray.Dataset], None] | None = None,
+    expected: Callable[[Plan], None] | None = None,
     saved: Saved | None = None,
 ) -> xarray.Dataset:
     """Simulate every case, evaluate its law, and compare.
@@ -94,6 +96,7 @@ def validate(
         finished: called with the results so far, NaN where there are none yet, after every case.
         saved: where the run keeps what it has done, and goes on from: finished cases aren't computed again, one in the
             making goes on, and the result is that of a run that was never stopped, bit for bit (but for its speed).
+        expected: called with the `plan` of what is left, before the first case; without it nothing is planned.
 
     Returns:
         Dataset with dims (space, n, delta, resolution). p_s, p_i, p_s_stderr, p_i_stderr, exact_p_s, exact_p_i, z_s
@@ -118,6 +121,10 @@ def validate(
     saved = Saved(None) if saved is None else saved
     saved.open({"run": "validate", "trials": trials, "seed": int(seed), "method": method} | _settings(run))
     todo = [case for case in run if not case.note]
+    if expected is not None:
+        left = [case for at, case in enumerate(todo) if saved.finished(f"{at}: {case.name}") is None]
+        if left:
+            expected(plan(left, trials=trials, method=method, devices=devices, progress=progress))
     planned, before = trials * len(todo), 0
     for case in run:
         table.note.values[_place(table, case)] = case.note

@@ -17,6 +17,7 @@ from semres_jax.cli._common import (
     going_on,
     is_first_host,
     progress_bar,
+    say_json,
 )
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _TRIALS, _QUICK_TRIALS = 2**22, 2**19
 _NS = (2, 3, 8, 32)
+# Trials of all cases together from which on a run is planned first.
+_LONG = 2**34
 # Quickly: two items on every space, many on a few; compiling is what takes the time.
 _QUICK_NS, _QUICK_MANY, _QUICK_SPACES = (2,), (8, 32), ("circle", "interval", "tree(137)")
 _QUICK_QUANTILES = (0.0, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
@@ -59,6 +62,8 @@ class Validate:
     """Folder for the results; made if missing."""
     json: bool = False
     """End with one line of JSON on standard output."""
+    plan: bool = False
+    """Say how long the run would take and with how much memory, and stop. Long runs say so before they begin."""
     quick: bool = False
     """Fewer trials, items and resolutions, on every space: under a minute."""
 
@@ -78,6 +83,14 @@ class Validate:
             if few:
                 some = {label: space for label, space in found.items() if self.space or label in _QUICK_SPACES}
                 cases += validation.cases(some, ns=_QUICK_MANY, deltas=self.delta, quantiles=quantiles)
+            if self.plan:
+                with progress_bar() as progress:
+                    todo = [case for case in cases if not case.note]
+                    expected = validation.plan(todo, trials=trials, method=self.method, progress=progress)
+                print(expected)
+                if self.json:
+                    say_json({"command": "validate", "exit": 0, "plan": expected._asdict()})
+                return 0
             folder = results.output_folder(self.out) if is_first_host() else self.out
             attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
             attributes |= {"title": "exact laws against simulation", "method": self.method}
@@ -91,10 +104,17 @@ class Validate:
                 return content
 
             saved = going_on(folder / "validate.state", resume=self.resume, results=write)
+        long = trials * len(cases) >= _LONG
         try:
             with saved, progress_bar() as progress:
                 table = validation.validate(
-                    cases, trials=trials, seed=self.seed, method=self.method, progress=progress, saved=saved
+                    cases,
+                    trials=trials,
+                    seed=self.seed,
+                    method=self.method,
+                    progress=progress,
+                    saved=saved,
+                    expected=(lambda told: print(told) if is_first_host() else None) if long else None,
                 )
         except ValueError as error:
             if saved.opened:  # everything is checked before

@@ -14,7 +14,7 @@ from jax.sharding import Mesh, PartitionSpec
 _COMPILER_OPTIONS = {"xla_cpu_prefer_vector_width": 512, "xla_cpu_multi_thread_eigen": False}
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=256)
 def over_devices(
     kernel: Callable, static: tuple, sums: jax.ShapeDtypeStruct, devices: tuple[Any, ...], per_device: int
 ) -> Callable:
