@@ -17,6 +17,7 @@ from typing import Annotated, Any, Union
 import tyro
 
 from semres_jax.cli._common import COMMAND_LINE, BadInput
+from semres_jax.cli.bench import Bench
 from semres_jax.cli.laws import Laws
 from semres_jax.cli.optimal import Optimal
 from semres_jax.cli.resnet import Resnet
@@ -33,6 +34,7 @@ COMMANDS: dict[str, type] = {
     "toy": Toy,
     "resnet": Resnet,
     "laws": Laws,
+    "bench": Bench,
 }
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
