@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     )
 
 _MODULES = (
-    *("choice", "data", "experiments", "frontier", "laws", "measure", "networks", "plots", "results", "similarity"),
-    *("spaces", "training", "validation"),
+    *("choice", "data", "experiments", "frontier", "laws", "measure", "networks", "plots", "results", "saved"),
+    *("similarity", "spaces", "training", "validation"),
 )
 _HOMES = {
     "Accuracy": "_types",
