@@ -28,9 +28,23 @@ class ExactSum:
         whole = np.floor(values)
         np.add.at(self.whole, index, whole.astype(np.int64))
         np.add.at(self.fraction, index, np.rint((values - whole) * _FRACTION).astype(np.int64))
+        self._carry()
+
+    def _carry(self) -> None:
         carry = self.fraction >> 40
         self.whole += carry
         self.fraction -= carry << 40
+
+    def merge(self, whole: np.ndarray, fraction: np.ndarray, nan: np.ndarray) -> None:
+        """Add other sums of the same shape."""
+        self.whole += whole
+        self.fraction += fraction
+        self.nan |= nan
+        self._carry()
+
+    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What `merge` takes, copied."""
+        return self.whole.copy(), self.fraction.copy(), self.nan.copy()
 
     def value(self) -> np.ndarray:
         """The sums, rounded once to float64."""

@@ -1,18 +1,20 @@
-"""Tiles of trials over devices: the same tiles, and so the same bits, whatever their number."""
+"""Monte Carlo over devices and hosts: the same tiles, and so the same bits, whatever their number."""
 
+import functools
+import os
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import jax
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
-# Vectors as wide as the processor has them; the default stops at half of AVX-512. No effect elsewhere.
-_COMPILER_OPTIONS = {"xla_cpu_prefer_vector_width": 512}
+# Vectors as wide as the processor has them (the default stops at half of AVX-512), and a program to a core instead of
+# a loop to all cores: several calls are under way at a time. No effect elsewhere.
+_COMPILER_OPTIONS = {"xla_cpu_prefer_vector_width": 512, "xla_cpu_multi_thread_eigen": False}
 
 
-@lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=64)
 def over_devices(
     kernel: Callable, static: tuple, sums: jax.ShapeDtypeStruct, devices: tuple[Any, ...], per_device: int
 ) -> Callable:
@@ -23,23 +25,24 @@ def over_devices(
         static: its hashable static arguments.
         sums: shape and dtype of what it returns.
         devices: where to run.
-        per_device: how many tiles one call gives to each device.
+        per_device: how many tiles one call gives to a device at most.
 
     Returns:
-        A function (first, count, *arguments) -> sums of shape (per_device * len(devices), ...): the sums of tiles
-        first, ..., first + count - 1 in order, then zeros; nothing is computed for those.
+        A function (first, count, *arguments) -> sums of shape (per_device * len(devices), ...), for tiles first, ...,
+        first + count - 1 in equal shares; `in_order` reads it. Nothing is computed for the rest.
     """
     mesh = Mesh(np.array(devices), ("device",))
     everywhere, split = PartitionSpec(), PartitionSpec("device")
 
     def local(first, count, *arguments):
-        mine = jax.lax.axis_index("device") * per_device
+        device = jax.lax.axis_index("device").astype(count.dtype)
+        low, high = (count * (device + k) // len(devices) for k in (0, 1))
 
         def one(i, tiles):
-            return tiles.at[i].set(kernel(static, first + mine + i, *arguments))
+            return tiles.at[i].set(kernel(static, first + low + i, *arguments))
 
         nothing = jax.numpy.zeros((per_device, *sums.shape), sums.dtype)
-        return jax.lax.fori_loop(0, jax.numpy.clip(count - mine, 0, per_device), one, nothing)
+        return jax.lax.fori_loop(0, high - low, one, nothing)
 
     def run(first, count, *arguments):
         specs = (everywhere,) * (2 + len(arguments))
@@ -47,6 +50,13 @@ def over_devices(
         return sharded(first, count, *arguments)
 
     return jax.jit(run, compiler_options=_COMPILER_OPTIONS)
+
+
+def in_order(sums: Any, count: int, devices: int) -> np.ndarray:
+    """The sums of the `count` tiles of a call of `over_devices`, in the order of the tiles."""
+    each = np.asarray(sums).reshape(devices, -1, *sums.shape[1:])
+    bounds = [count * k // devices for k in range(devices + 1)]
+    return np.concatenate([own[: high - low] for own, low, high in zip(each, bounds, bounds[1:], strict=False)])
 
 
 def resolve(devices: Any) -> tuple[Any, ...]:
@@ -65,3 +75,60 @@ def resolve(devices: Any) -> tuple[Any, ...]:
     if not devices:
         raise ValueError("devices must not be empty; leave it out to use all")
     return tuple(devices)
+
+
+def hosts() -> tuple[int, int]:
+    """Index of this process among those that `jax.distributed` joined, and how many they are: (0, 1) where it did not.
+
+    Example:
+        >>> from semres_jax.montecarlo import sharding
+        >>> sharding.hosts()
+        (0, 1)
+    """
+    return jax.process_index(), jax.process_count()
+
+
+def gather(tree: Any) -> list[Any]:
+    """What every process has, in their order: the same list in all of them. All must call it, in the same order.
+
+    Args:
+        tree: pytree of NumPy arrays, of the same shapes and types everywhere.
+
+    Returns:
+        A pytree for each process, bit for bit as it was there.
+
+    Example:
+        >>> import numpy as np
+        >>> from semres_jax.montecarlo import sharding
+        >>> sharding.gather({"sum": np.arange(2)})
+        [{'sum': array([0, 1])}]
+    """
+    if jax.process_count() == 1:
+        return [tree]
+    from jax.experimental import multihost_utils
+
+    leaves, structure = jax.tree.flatten(tree)
+    leaves = [np.asarray(leaf) for leaf in leaves]
+    # As bytes, which pass through devices unchanged whatever their precision, and in one call.
+    packed = np.frombuffer(b"".join(leaf.tobytes() for leaf in leaves), np.uint8)
+    received = np.asarray(multihost_utils.process_allgather(packed)).reshape(jax.process_count(), -1)
+    return [jax.tree.unflatten(structure, _unpacked(row, leaves)) for row in received]
+
+
+def _unpacked(row: np.ndarray, like: list[np.ndarray]) -> list[np.ndarray]:
+    ends = np.cumsum([leaf.nbytes for leaf in like])
+    parts = np.split(row, ends[:-1])
+    return [
+        np.frombuffer(part.tobytes(), leaf.dtype).reshape(leaf.shape).copy()
+        for part, leaf in zip(parts, like, strict=True)
+    ]
+
+
+def under_way(devices: tuple[Any, ...]) -> int:
+    """How many calls to have under way at a time: one for each core that devices leave free, and one waiting."""
+    return max(1, _cores() // len(devices)) + 1 if devices[0].platform == "cpu" else 2
+
+
+@functools.cache
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

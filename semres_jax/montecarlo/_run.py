@@ -1,0 +1,266 @@
+"""One estimate in the making: its trials, tile by tile, over devices and hosts, and what they add up to."""
+
+import hashlib
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from semres_jax._types import Array
+from semres_jax.laws import enumeration
+from semres_jax.montecarlo import sharding, tally
+from semres_jax.montecarlo.exact_sum import ExactSum
+from semres_jax.montecarlo.uniforms import lattice_words, prng_words
+from semres_jax.similarity import Constant, flatten
+
+# A lattice run has between SHIFTS and 2 SHIFTS - 1 independent shifts, whose scatter gives the standard error.
+SHIFTS = 16
+# Distances in one tile, and trials that one seed of the pseudo-random generator serves.
+_TILE, _STREAM = 2**19, 2**30
+# Trials of one call of the devices at most, and bytes of its sums.
+_LONGEST, _BYTES = 2**26, 2**24
+# Seconds between two calls that end, which is how often progress is told, and between two merges of the hosts' sums.
+_CALL_SECONDS, _MERGE_SECONDS = 0.05, 2.0
+# Arrays of a state beside the sums: where the run is.
+_PLACE = ("plan", "trials", "level", "shifts", "tiles")
+
+
+class _Static(NamedTuple):
+    """What decides the compiled program of a tile, apart from the shapes of its arguments."""
+
+    n: int
+    method: str
+    replace: bool
+    lanes: int
+    whole: bool  # no trial of any tile is to be left out
+    counting: bool  # constant similarity: integer counts, else credits
+    luce: bool  # exponent 1
+    crowd: int  # counting: how close the epsilons lie
+
+
+class _Plan(NamedTuple):
+    """Where the trials of a pass are: `streams` runs of points start, ..., start + points - 1, tile after tile."""
+
+    streams: int
+    start: int
+    points: int
+    log2_points: int  # lattice: the number of points that the steps between them are made for
+    half: bool  # lattice: the points halfway between those of the level before
+
+
+def _tile(static: _Static, tile: Array, key, space, similarity, exponent, layout) -> Array:
+    """Sums over one tile: moments or counts of its `lanes` trials."""
+    start, points, log2_points, half = layout
+    half = half != 0
+    per_stream = -(-points // static.lanes)
+    stream, part = tile // per_stream, tile % per_stream
+    if static.method == "prng":  # one long run of trials, a new seed every _STREAM
+        first = start + tile * static.lanes
+        stream, offset, last = first // _STREAM, first % _STREAM, points - tile * static.lanes
+    else:
+        offset, last = part * static.lanes, points - part * static.lanes
+    lane = jnp.arange(static.lanes, dtype=jnp.uint32)
+    trial = offset.astype(jnp.uint32) + lane
+    if static.method == "prng":
+        words = prng_words(key, stream, trial)
+    else:
+        # The points halfway are the odd ones of a lattice of twice the size.
+        trial = jnp.where(half, 2 * trial + 1, trial)
+        dimensions = (static.n + 1) * space.uniforms
+        words = lattice_words(key, stream, trial, log2_points + half, dimensions, even=space.uniforms)
+    d = tally.distances(space, words, static.n, static.replace)
+    valid = None if static.whole else lane < jnp.clip(last, 0, static.lanes).astype(jnp.uint32)
+    if static.counting:
+        return tally.histogram(d, similarity, static.crowd, valid)
+    return tally.credits(d, similarity, None if static.luce else exponent, valid)
+
+
+class Run:
+    """One estimate in the making: sums so far, by shift, and how to extend them."""
+
+    def __init__(self, space, similarity, key, n, exponent, method, replace, chunk, devices):
+        self.space, self.n, self.exponent, self.method, self.replace = space, n, exponent, method, replace
+        self.chunk, self.devices = chunk, devices
+        self.shape = similarity.shape
+        # Equal weights make items exchangeable, which the counts of K take for granted.
+        self.counting = isinstance(similarity, Constant) and not (enumeration.unequal(space) and not replace)
+        self.similarity = similarity
+        with jax.enable_x64(True):
+            if self.counting:
+                epsilon = np.broadcast_to(np.asarray(similarity.epsilon, np.float64), self.shape)
+                self.epsilons, self.member = np.unique(epsilon, return_inverse=True)
+                swept: Any = self.epsilons
+            else:
+                swept = flatten(similarity)
+            replicated = jax.sharding.NamedSharding(
+                jax.sharding.Mesh(np.array(devices), ("device",)), jax.sharding.PartitionSpec()
+            )
+            arguments = jax.tree.map(_float64, (key, space, swept, np.float64(exponent)))
+            self.arguments = jax.device_put(arguments, replicated)
+        self._name = _fingerprint((*arguments, similarity), n, method, replace)
+        self.sums: ExactSum | None = None
+        self.plan = 0  # trials asked for
+        self.trials = 0  # of the passes that are done
+        self.tiles = 0  # done of the pass that is not
+        self.level = -1  # lattice: log2 of the points per shift so far
+        self.shifts = 1
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Where the run is, as arrays: `restore` goes on from there."""
+        place = {name: np.array(getattr(self, name), np.int64) for name in _PLACE}
+        whole, fraction, nan = (self.sums or ExactSum((0,))).arrays()
+        return {**place, "whole": whole, "fraction": fraction, "nan": nan, "run": np.array(self._name, np.uint64)}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from a state of the same run.
+
+        Raises:
+            ValueError: it is that of another one.
+        """
+        names = {*_PLACE, "whole", "fraction", "nan", "run"}
+        if missing := sorted(names - set(state)):
+            raise ValueError(f"state is none of an estimate: it lacks {', '.join(missing)}")
+        if int(state["run"]) != self._name:
+            raise ValueError(
+                "state is that of another estimate (space, similarity, key, n, exponent, method, replace must be the "
+                "same; leave it out to start anew)"
+            )
+        for name in _PLACE:
+            setattr(self, name, int(state[name]))
+        if state["whole"].size:
+            self.sums = ExactSum(state["whole"].shape)
+            self.sums.merge(*(np.asarray(state[name]) for name in ("whole", "fraction", "nan")))
+
+    def extend(self, trials: int, progress, keep) -> None:
+        """Go on to (about) `trials` trials in all."""
+        self.plan = trials
+        if self.method == "prng":
+            tile = self._lanes(_TILE)
+            while self.trials < trials:  # whole tiles, then what is left of one
+                left = trials - self.trials
+                self._pass(_Plan(1, self.trials, left // tile * tile or left, 0, False), progress, keep)
+            return
+        if not self.trials:
+            self.level = min(max(0, (trials // SHIFTS).bit_length() - 1), 31)
+            self.shifts = max(2, -(-trials // 2**self.level))
+            self._pass(_Plan(self.shifts, 0, 2**self.level, self.level, False), progress, keep)
+            return
+        while self.trials < trials and self.level < 31:
+            self._pass(_Plan(self.shifts, 0, 2**self.level, self.level, True), progress, keep)
+
+    def _pass(self, plan: _Plan, progress, keep) -> None:
+        """The rest of the tiles of a plan."""
+        lanes = self._lanes(plan.points)
+        per_stream = -(-plan.points // lanes)
+        tiles = plan.streams * per_stream
+        whole, luce = plan.points % lanes == 0, self.counting or self.exponent == 1.0
+        crowd = tally.crowding(self.epsilons, self.space.has_ticks) if self.counting else 0
+        static = _Static(self.n, self.method, self.replace, lanes, whole, self.counting, luce, crowd)
+        with jax.enable_x64(True):
+            shape = self._shape_of_sums()
+            most = min((self.chunk or _LONGEST) // lanes, _BYTES // (int(np.prod(shape.shape)) * shape.dtype.itemsize))
+            per_device = min(max(1, most), -(-tiles // len(self.devices)))
+            per_device = _power_of_two(per_device)  # few sizes, few compilations
+            program = sharding.over_devices(_tile, static, shape, self.devices, per_device)
+            layout = tuple(np.int64(x) for x in (plan.start, plan.points, plan.log2_points, plan.half))
+            if self.sums is None:
+                self.sums = ExactSum((self.shifts, *shape.shape))
+
+            def call(first: int, count: int) -> Array:
+                return program(np.int64(first), np.int64(count), *self.arguments, layout)
+
+            def add(sums: ExactSum, first: int, values: np.ndarray) -> None:
+                each = np.arange(first, first + len(values))
+                sums.add(each * 0 if self.method == "prng" else each // per_stream, values)
+
+            def reached(tile: int) -> None:
+                self.tiles = tile
+                done, part = divmod(tile, per_stream)
+                done = self.trials + done * plan.points + min(part * lanes, plan.points)
+                if tile == tiles:
+                    self.trials, self.tiles, self.level = done, 0, self.level + plan.half
+                if progress is not None:
+                    progress(done, max(self.plan, done))
+                if keep is not None:
+                    keep(self.state)
+
+            size = per_device * len(self.devices)
+            index, hosts = sharding.hosts()
+            if hosts == 1:
+                for first, values in self._calls(call, self.tiles, tiles, size):
+                    add(self.sums, first, values)
+                    reached(first + len(values))
+                return
+            # Each host adds up its share of a stretch of tiles; then all of them merge, and know as much.
+            length = hosts * len(self.devices)
+            while (start := self.tiles) < tiles:
+                stop, began = min(start + length, tiles), time.perf_counter()
+                low, high = (start + (stop - start) * (index + k) // hosts for k in (0, 1))
+                own = ExactSum(self.sums.whole.shape)
+                for first, values in self._calls(call, low, high, size):
+                    add(own, first, values)
+                shares = sharding.gather((*own.arrays(), np.float64(time.perf_counter() - began)))
+                for *share, _ in shares:
+                    self.sums.merge(*share)
+                longest = max(float(seconds) for *_, seconds in shares)
+                length = max(hosts * len(self.devices), int(length * min(4.0, _MERGE_SECONDS / longest)))
+                reached(stop)
+                if stop == tiles:
+                    return
+
+    def _calls(self, call: Callable, first: int, stop: int, most: int):
+        """Tiles first, ..., stop - 1 in calls of as many as take a while, several under way at a time: yields the
+        first tile of each and the sums of its tiles, in order."""
+        devices = len(self.devices)
+        size, under_way = most if self.chunk else devices, sharding.under_way(self.devices)
+        waiting: deque[tuple[int, int, Array]] = deque()
+        ended = None
+        while first < stop or waiting:
+            while first < stop and len(waiting) < under_way:
+                count = min(size, stop - first)
+                waiting.append((first, count, call(first, count)))
+                first += count
+            at, count, sums = waiting.popleft()
+            yield at, sharding.in_order(sums, count, devices)
+            now = time.perf_counter()
+            if ended is not None and not self.chunk:
+                size = min(most, max(devices, int(count * min(4.0, _CALL_SECONDS / max(now - ended, 1e-9)))))
+            ended = now
+
+    def _shape_of_sums(self) -> jax.ShapeDtypeStruct:
+        """What one tile adds up to."""
+        if self.counting:
+            return jax.ShapeDtypeStruct((len(self.epsilons), self.n + 1), np.int32)
+        return jax.ShapeDtypeStruct((int(np.prod(self.shape)), len(tally.MOMENTS)), np.float64)
+
+    def _lanes(self, points: int) -> int:
+        """Trials in a tile: a power of two; short runs have a few tiles too, so that they can be timed and spread."""
+        return min(
+            max(_TILE // _power_of_two(self.n), 1), max(_power_of_two(points) // 4, _power_of_two(min(points, 2**10)))
+        )
+
+
+def _fingerprint(arguments: Any, n: int, method: str, replace: bool) -> int:
+    """A number that tells runs of other arguments apart."""
+    leaves, structure = jax.tree.flatten(arguments)
+    told = hashlib.sha256(f"{structure}|{n}|{method}|{replace}".encode())
+    for leaf in leaves:
+        if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.extended):
+            leaf = jax.random.key_data(leaf)
+        told.update(np.asarray(leaf).tobytes())
+    return int.from_bytes(told.digest()[:8], "little")
+
+
+def _power_of_two(at_least: int) -> int:
+    return 1 << (at_least - 1).bit_length()
+
+
+def _float64(leaf):
+    if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.extended):
+        return leaf
+    array = np.asarray(leaf)
+    return array.astype(np.float64) if array.dtype.kind == "f" else array

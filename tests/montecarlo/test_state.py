@@ -1,0 +1,116 @@
+"""A run that is stopped and goes on: no trial is lost or made twice, whatever the moment, chunk and devices."""
+
+import jax
+import numpy as np
+import pytest
+
+from semres_jax import Constant, Exponential, estimate, spaces
+from semres_jax.montecarlo import sharding
+from semres_jax.montecarlo.exact_sum import ExactSum
+
+KEY = jax.random.key(11)
+CIRCLE = spaces.get("circle")
+
+
+class Stop(Exception):
+    pass
+
+
+def _stopped(at, **how):
+    """The state that a run leaves that is stopped after its call number `at`; None where it ended before."""
+    calls, kept = [], []
+
+    def keep(snapshot):
+        calls.append(1)
+        if len(calls) == at:
+            kept.append(snapshot())
+            raise Stop
+
+    try:
+        estimate(CIRCLE, key=KEY, keep=keep, **how)
+    except Stop:
+        return {name: np.array(array) for name, array in kept[0].items()}
+    return None
+
+
+CASES = {
+    "prng": {"similarity": Constant([0.1, 0.2]), "method": "prng", "trials": 2**12 * 5 + 77},
+    "lattice": {"similarity": Constant([0.1, 0.2]), "trials": 2**14},
+    "credits": {"similarity": Exponential([0.1, 0.2]), "method": "prng", "trials": 2**12 * 5 + 77},
+    "until": {"similarity": Constant([0.1, 0.2]), "target_stderr": 1e-4, "trials": 2**17},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_run_stopped_after_any_call_ends_with_the_same_bits(case):
+    how = {"chunk": 2**10, "devices": 1, **CASES[case]}
+    whole = estimate(CIRCLE, key=KEY, **how)
+    stops = 0
+    for at in (1, 2, 3, 5, 8, 13, 21):
+        state = _stopped(at, **how)
+        if state is None:
+            break
+        stops += 1
+        again = estimate(CIRCLE, key=KEY, state=state, **(how | ({"chunk": None, "devices": 3} if at % 2 else {})))
+        np.testing.assert_array_equal(np.stack([*again[:6]]), np.stack([*whole[:6]]))
+        assert again.trials == whole.trials
+    assert stops >= 3
+
+
+def test_a_state_of_the_end_is_the_end():
+    how = {"similarity": Constant(0.1), "trials": 2**12, "method": "prng"}
+    states = []
+    whole = estimate(CIRCLE, key=KEY, keep=lambda snapshot: states.append(snapshot()), **how)
+    calls = []
+    again = estimate(CIRCLE, key=KEY, state=states[-1], progress=lambda *_: calls.append(1), **how)
+    assert not calls
+    assert again[:7] == whole[:7]
+
+
+def test_states_of_other_runs_are_refused():
+    how = {"similarity": Constant([0.1, 0.2]), "trials": 2**12}
+    state = _stopped(1, **how)
+    with pytest.raises(ValueError, match="state is that of another estimate"):
+        estimate(CIRCLE, key=jax.random.key(12), state=state, **how)
+    with pytest.raises(ValueError, match="state is that of another estimate"):
+        estimate(CIRCLE, key=KEY, state=state, **(how | {"similarity": Constant([0.1, 0.3])}))
+    with pytest.raises(ValueError, match="it lacks level, shifts"):
+        estimate(CIRCLE, key=KEY, state={k: v for k, v in state.items() if k not in ("shifts", "level")}, **how)
+
+
+def test_sums_of_a_trillion_trials_keep_every_digit():
+    """2^40 trials as the sums of 2^21 tiles: of credits, rounded once a tile, and of counts, not at all."""
+    tile, batch, batches = 2**19, 2**16, 2**5
+    rng = np.random.default_rng(0)
+    total, counted, exact = ExactSum((1, 2)), ExactSum((1, 1)), [0, 0]
+    for _ in range(batches):
+        # Sums of a tile of credits, as float64 has them: multiples of 2^-40, so that their sum is known as an integer.
+        values = tile / 2 + tile / 4 * rng.random((batch, 2))
+        units = np.ldexp(values, 40).astype(np.int64)
+        exact = [e + int(u) for e, u in zip(exact, units.astype(object).sum(0), strict=True)]
+        total.add(np.zeros(batch, int), values)
+        counted.add(np.zeros(batch, int), np.full((batch, 1), tile, np.int32))
+    assert counted.value().item() == 2**40
+    got = [int(w) * 2**40 + int(f) for w, f in zip(total.whole[0], total.fraction[0], strict=True)]
+    assert got == exact
+
+
+def test_what_hosts_gather_comes_back_bit_for_bit():
+    tree = {"a": np.array([np.nan, -0.0, 1e-300]), "b": np.array([[True], [False]]), "c": np.array(2**63, np.uint64)}
+    leaves, structure = jax.tree.flatten(tree)
+    packed = np.frombuffer(b"".join(leaf.tobytes() for leaf in leaves), np.uint8)
+    back = jax.tree.unflatten(structure, sharding._unpacked(packed, leaves))
+    for name, array in tree.items():
+        assert back[name].dtype == array.dtype
+        assert back[name].tobytes() == array.tobytes()
+        assert back[name].shape == array.shape
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 12])
+def test_tiles_are_shared_equally_and_read_in_order(count):
+    devices, per_device = 4, 3
+    sums = np.full((devices * per_device, 1), -1)
+    for device in range(devices):
+        low, high = count * device // devices, count * (device + 1) // devices
+        sums[device * per_device : device * per_device + high - low, 0] = np.arange(low, high)
+    assert sharding.in_order(sums, count, devices).ravel().tolist() == list(range(count))
