@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any
 
+import tyro
 from tyro.constructors import PrimitiveConstructorSpec
 
 # Between two refreshes of the progress bar's text.
@@ -106,6 +107,8 @@ grid_option = _option(grid, "FIRST:LAST:INT[:log]|X,X,...")
 Count = Annotated[int | None, _option(count, "INT")]
 Counts = Annotated[tuple[int, ...] | None, _option(_list_of(count), "INT,INT,...")]
 Numbers = Annotated[tuple[float, ...], _option(_list_of(number), "X,X,...")]
+# An option of every command that can run on many hosts: `distributed: Distributed = False`.
+Distributed = Annotated[bool, tyro.conf.arg(help="Join the processes of a cluster: JAX's own environment, as SLURM's.")]
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from semres_jax.cli._common import (
     BadInput,
     Count,
     Counts,
+    Distributed,
     Numbers,
     checking_input,
     finish,
@@ -59,6 +60,7 @@ class Sweep:
     """Seed of all random numbers."""
     out: Path = Path("results/sweep")
     """Folder for the results; made if missing."""
+    distributed: Distributed = False
     json: bool = False
     """End with one line of JSON on standard output."""
 

@@ -16,6 +16,7 @@ from semres_jax.cli._common import (
     BadInput,
     Count,
     Counts,
+    Distributed,
     _list_of,
     _option,
     checking_input,
@@ -84,6 +85,7 @@ class Toy:
     """Go on from the checkpoints in --out."""
     out: Path = Path("results/toy")
     """Folder for the results; made if missing."""
+    distributed: Distributed = False
     json: bool = False
     """End with one line of JSON on standard output."""
 

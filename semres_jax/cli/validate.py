@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from semres_jax.cli._common import COMMAND_LINE, Count, Counts, Numbers, checking_input, finish, progress_bar
+from semres_jax.cli._common import (
+    COMMAND_LINE,
+    Count,
+    Counts,
+    Distributed,
+    Numbers,
+    checking_input,
+    finish,
+    progress_bar,
+)
 
 if TYPE_CHECKING:
     import xarray
@@ -45,6 +54,7 @@ class Validate:
     """Seed of all random numbers."""
     out: Path = Path("results/validate")
     """Folder for the results; made if missing."""
+    distributed: Distributed = False
     json: bool = False
     """End with one line of JSON on standard output."""
     quick: bool = False
