@@ -17,8 +17,10 @@ from semres_jax.cli._common import BadInput
 # Seconds until all processes must have come together, and that one which failed waits for the others to hear of it.
 JOIN_SECONDS, LEAVE_SECONDS = 120, 5
 BAD_INPUT = 2
-# What JAX says where a process that was waited for is gone.
-_GONE = re.compile(r"gloo|nccl|coordination|heartbeat|barrier|connection", re.IGNORECASE)
+# How JAX says, in errors of several types, that a process which was waited for is gone.
+_GONE = re.compile(
+    r"\b(UNKNOWN|INTERNAL|UNAVAILABLE|ABORTED|DEADLINE_EXCEEDED)\b.*(gloo|nccl|coordination|barrier)", re.I
+)
 
 
 def run(command: Any, told: Callable[[Callable[[], int]], int]) -> int:
@@ -47,14 +49,14 @@ def run(command: Any, told: Callable[[Callable[[], int]], int]) -> int:
                 code = mine.run()
             failed = False
             return code
-        except BadInput as error:
-            raise BadInput(f"process {index}: {error}" if index else str(error)) from error
-        except jax.errors.JaxRuntimeError as error:
-            if not _GONE.search(str(error)):
-                raise
-            reason = " ".join(str(error).split())[:120]
-            print(f"semres: process {index} lost another one; that one says why ({reason})", file=sys.stderr)
-            return 1
+        except (BadInput, ValueError, RuntimeError, OSError) as error:
+            line = " ".join(str(error).split())
+            if _GONE.search(line):
+                print(f"semres: process {index} lost another one, which says why ({line[:120]})", file=sys.stderr)
+                return 1
+            if isinstance(error, BadInput):
+                raise BadInput(f"process {index}: {error}" if index else str(error)) from error
+            raise
 
     with _own_output():
         try:
