@@ -4,6 +4,7 @@ import contextlib
 import json
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
@@ -135,6 +136,18 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
                 bar.update(task, description=what, completed=done, total=planned)
 
         yield tick
+
+
+@contextlib.contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Warnings of the library as one line each on standard error."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            yield
+        finally:
+            for warning in caught:
+                print(f"semres: warning: {warning.message}", file=sys.stderr)
 
 
 def say_json(content: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ import pytest
 import xarray
 
 from semres_jax import cli, plots
-from semres_jax.cli.toy import _warnings_as_lines
+from semres_jax.cli._common import warnings_as_lines
 from semres_jax.experiments import toy
 
 TINY = ("--stimuli", "8", "--hidden", "3", "--batch", "16", "--runs", "2", "--steps", "30", "--records", "3")
@@ -99,7 +99,7 @@ def test_a_loss_that_is_not_finite_is_told(tmp_path, refusal):
 
 
 def test_warnings_are_lines(capsys):
-    with _warnings_as_lines():
+    with warnings_as_lines():
         warnings.warn("stimuli 0 and 1 are at distance 0", stacklevel=1)
     assert capsys.readouterr().err == "semres: warning: stimuli 0 and 1 are at distance 0\n"
 
