@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -12,15 +13,15 @@ import numpy as np
 
 from semres_jax._types import Array
 from semres_jax.laws import enumeration
-from semres_jax.montecarlo import sharding, tally
+from semres_jax.montecarlo import _rows, sharding, tally
 from semres_jax.montecarlo.exact_sum import ExactSum
-from semres_jax.montecarlo.uniforms import lattice_words, prng_words
+from semres_jax.montecarlo.uniforms import WordSource, lattice_rows, lattice_words, padded, prng_words, streams
 from semres_jax.similarity import Constant, flatten
 
 # A lattice run has between SHIFTS and 2 SHIFTS - 1 independent shifts, whose scatter gives the standard error.
 SHIFTS = 16
-# Distances in one tile, and trials that one seed of the pseudo-random generator serves.
-_TILE, _STREAM = 2**19, 2**30
+# Distances in one tile, and log2 of the trials that one seed of the pseudo-random generator serves.
+_TILE, _LOG2_STREAM = 2**19, 30
 # Trials of one call of the devices at most, and bytes of its sums.
 _LONGEST, _BYTES = 2**26, 2**24
 # Seconds between two calls that end, which is how often progress is told, and between two merges of the hosts' sums.
@@ -40,6 +41,7 @@ class _Static(NamedTuple):
     counting: bool  # constant similarity: integer counts, else credits
     luce: bool  # exponent 1
     crowd: int  # counting: how close the epsilons lie
+    rows: _rows.Shape | None  # counting at one epsilon: how the trials of a tile are laid out
 
 
 class _Plan(NamedTuple):
@@ -52,28 +54,40 @@ class _Plan(NamedTuple):
     half: bool  # lattice: the points halfway between those of the level before
 
 
-def _tile(static: _Static, tile: Array, key, space, similarity, exponent, layout) -> Array:
+def _tile(static: _Static, tile: Array, streams, space, similarity, exponent, layout) -> Array:
     """Sums over one tile: moments or counts of its `lanes` trials."""
-    start, points, log2_points, half = layout
-    half = half != 0
-    per_stream = -(-points // static.lanes)
-    stream, part = tile // per_stream, tile % per_stream
+    start, points, log2_points, half, per_stream = layout
     if static.method == "prng":  # one long run of trials, a new seed every _STREAM
         first = start + tile * static.lanes
-        stream, offset, last = first // _STREAM, first % _STREAM, points - tile * static.lanes
+        stream, offset, last = first >> _LOG2_STREAM, first & (2**_LOG2_STREAM - 1), points - tile * static.lanes
     else:
-        offset, last = part * static.lanes, points - part * static.lanes
+        stream = jax.lax.div(tile, per_stream)
+        offset = (tile - stream * per_stream) * static.lanes
+        last = points - offset
+    offset, last, seed = offset.astype(jnp.uint32), jnp.clip(last, 0, static.lanes), streams[stream]
+    # The points halfway are the odd ones of a lattice of twice the size.
+    stride = jnp.uint32(1) + half.astype(jnp.uint32)
+    start, level = stride * offset + half.astype(jnp.uint32), log2_points + half
+    if static.rows is not None:
+        columns = static.rows.columns
+        if static.method == "prng":
+
+            def rows(first: Array, number: int) -> WordSource:
+                each = offset + (first + jnp.arange(number)).astype(jnp.uint32) * jnp.uint32(columns)
+                return prng_words(seed, each[:, None] + jnp.arange(columns, dtype=jnp.uint32)[None])
+
+        else:
+            relative = space.wraps and space.has_ticks
+            rows = lattice_rows(seed, start, stride, columns, level, space.uniforms, relative)
+        valid = None if static.whole else last
+        return _rows.counts(space, static.n, static.replace, similarity[0], rows, static.rows, valid)[None]
     lane = jnp.arange(static.lanes, dtype=jnp.uint32)
-    trial = offset.astype(jnp.uint32) + lane
     if static.method == "prng":
-        words = prng_words(key, stream, trial)
+        words = prng_words(seed, offset + lane)
     else:
-        # The points halfway are the odd ones of a lattice of twice the size.
-        trial = jnp.where(half, 2 * trial + 1, trial)
-        dimensions = (static.n + 1) * space.uniforms
-        words = lattice_words(key, stream, trial, log2_points + half, dimensions, even=space.uniforms)
+        words = lattice_words(seed, start + stride * lane, level, space.uniforms)
     d = tally.distances(space, words, static.n, static.replace)
-    valid = None if static.whole else lane < jnp.clip(last, 0, static.lanes).astype(jnp.uint32)
+    valid = None if static.whole else lane < last.astype(jnp.uint32)
     if static.counting:
         return tally.histogram(d, similarity, static.crowd, valid)
     return tally.credits(d, similarity, None if static.luce else exponent, valid)
@@ -96,12 +110,14 @@ class Run:
                 swept: Any = self.epsilons
             else:
                 swept = flatten(similarity)
+            self.by_rows = self.counting and len(self.epsilons) == 1 and self.n <= tally.UNROLLED_ITEMS
             replicated = jax.sharding.NamedSharding(
                 jax.sharding.Mesh(np.array(devices), ("device",)), jax.sharding.PartitionSpec()
             )
-            arguments = jax.tree.map(_float64, (key, space, swept, np.float64(exponent)))
+            arguments = jax.tree.map(_float64, (space, swept, np.float64(exponent)))
             self.arguments = jax.device_put(arguments, replicated)
-        self._name = _fingerprint((*arguments, similarity), n, method, replace)
+        self.key, self.replicated = key, replicated
+        self._name = _fingerprint((key, *arguments, similarity), n, method, replace)
         self.sums: ExactSum | None = None
         self.plan = 0  # trials asked for
         self.trials = 0  # of the passes that are done
@@ -139,7 +155,7 @@ class Run:
         """Go on to (about) `trials` trials in all."""
         self.plan = trials
         if self.method == "prng":
-            tile = self._lanes(_TILE)
+            tile = self._lanes(2**40)
             while self.trials < trials:  # whole tiles, then what is left of one
                 left = trials - self.trials
                 self._pass(_Plan(1, self.trials, left // tile * tile or left, 0, False), progress, keep)
@@ -159,19 +175,22 @@ class Run:
         tiles = plan.streams * per_stream
         whole, luce = plan.points % lanes == 0, self.counting or self.exponent == 1.0
         crowd = tally.crowding(self.epsilons, self.space.has_ticks) if self.counting else 0
-        static = _Static(self.n, self.method, self.replace, lanes, whole, self.counting, luce, crowd)
+        rows = _rows.shape(self.n, lanes) if self.by_rows else None
+        static = _Static(self.n, self.method, self.replace, lanes, whole, self.counting, luce, crowd, rows)
         with jax.enable_x64(True):
             shape = self._shape_of_sums()
             most = min((self.chunk or _LONGEST) // lanes, _BYTES // (int(np.prod(shape.shape)) * shape.dtype.itemsize))
             per_device = min(max(1, most), -(-tiles // len(self.devices)))
             per_device = _power_of_two(per_device)  # few sizes, few compilations
             program = sharding.over_devices(_tile, static, shape, self.devices, per_device)
-            layout = tuple(np.int64(x) for x in (plan.start, plan.points, plan.log2_points, plan.half))
+            layout = (plan.start, plan.points, plan.log2_points, plan.half, per_stream)
+            layout = tuple(np.int64(x) for x in layout)
+            seeds = self._seeds(plan)
             if self.sums is None:
                 self.sums = ExactSum((self.shifts, *shape.shape))
 
             def call(first: int, count: int) -> Array:
-                return program(np.int64(first), np.int64(count), *self.arguments, layout)
+                return program(np.int64(first), np.int64(count), seeds, *self.arguments, layout)
 
             def add(sums: ExactSum, first: int, values: np.ndarray) -> None:
                 each = np.arange(first, first + len(values))
@@ -217,19 +236,36 @@ class Run:
         first tile of each and the sums of its tiles, in order."""
         devices = len(self.devices)
         size, under_way = most if self.chunk else devices, sharding.under_way(self.devices)
-        waiting: deque[tuple[int, int, Array]] = deque()
+        waiting: deque[tuple[int, int, Any]] = deque()
         ended = None
-        while first < stop or waiting:
-            while first < stop and len(waiting) < under_way:
-                count = min(size, stop - first)
-                waiting.append((first, count, call(first, count)))
-                first += count
-            at, count, sums = waiting.popleft()
-            yield at, sharding.in_order(sums, count, devices)
-            now = time.perf_counter()
-            if ended is not None and not self.chunk:
-                size = min(most, max(devices, int(count * min(4.0, _CALL_SECONDS / max(now - ended, 1e-9)))))
-            ended = now
+
+        def finish(at: int, count: int) -> np.ndarray:
+            with jax.enable_x64(True):  # threads have contexts of their own
+                return sharding.in_order(call(at, count), count, devices)
+
+        with ThreadPoolExecutor(under_way) as pool:
+            try:
+                while first < stop or waiting:
+                    while first < stop and len(waiting) < under_way:
+                        count = min(size, stop - first)
+                        waiting.append((first, count, pool.submit(finish, first, count)))
+                        first += count
+                    at, count, sums = waiting.popleft()
+                    yield at, sums.result()
+                    now = time.perf_counter()
+                    if ended is not None and not self.chunk:
+                        size = min(most, max(devices, int(count * min(4.0, _CALL_SECONDS / max(now - ended, 1e-9)))))
+                    ended = now
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _seeds(self, plan: _Plan) -> Array:
+        """Words for every stream that the plan touches."""
+        if self.method == "prng":
+            words = streams(self.key, ((plan.start + plan.points - 1) >> _LOG2_STREAM) + 1, 2)
+        else:
+            words = streams(self.key, plan.streams, padded((self.n + 1) * self.space.uniforms))
+        return jax.device_put(words, self.replicated)
 
     def _shape_of_sums(self) -> jax.ShapeDtypeStruct:
         """What one tile adds up to."""
@@ -239,9 +275,8 @@ class Run:
 
     def _lanes(self, points: int) -> int:
         """Trials in a tile: a power of two; short runs have a few tiles too, so that they can be timed and spread."""
-        return min(
-            max(_TILE // _power_of_two(self.n), 1), max(_power_of_two(points) // 4, _power_of_two(min(points, 2**10)))
-        )
+        most = _rows.most_lanes(self.n) if self.by_rows else max(_TILE // _power_of_two(self.n), 1)
+        return min(most, max(_power_of_two(points) // 16, _power_of_two(min(points, 2**10))))
 
 
 def _fingerprint(arguments: Any, n: int, method: str, replace: bool) -> int:

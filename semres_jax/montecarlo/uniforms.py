@@ -10,8 +10,8 @@ j. Nothing has a state, so any device can make any part of any stream, in any or
   (randomised quasi-Monte Carlo; Cranley and Patterson 1976). A product, a sum: no generator at all.
 """
 
+import functools
 from collections.abc import Callable
-from functools import cache
 from importlib import resources
 
 import jax
@@ -25,9 +25,18 @@ WordSource = Callable[[Array | int, int], list[Array]]
 BLOCK = 4
 
 
-def prng_words(key: PRNGKey, stream: Array, trial: Array) -> WordSource:
-    """Pseudo-random words of the trials `trial` (uint32, any shape) of one stream."""
-    seed = jax.random.bits(jax.random.fold_in(key, stream), (2,), jnp.uint32)
+def streams(key: PRNGKey, number: int, words: int) -> Array:
+    """(at least `number`, words) random words, row i from `fold_in(key, i)`: what streams 0, 1, ... are seeded with."""
+    return _streams(key, max(32, 1 << (number - 1).bit_length()), words)  # few shapes, few compilations
+
+
+@functools.partial(jax.jit, static_argnames=("number", "words"))
+def _streams(key: PRNGKey, number: int, words: int) -> Array:
+    return jax.vmap(lambda i: jax.random.bits(jax.random.fold_in(key, i), (words,), jnp.uint32))(jnp.arange(number))
+
+
+def prng_words(seed: Array, trial: Array) -> WordSource:
+    """Pseudo-random words of the trials `trial` (uint32, any shape) of the stream of a seed of two words."""
 
     def words(first: Array | int, blocks: int) -> list[Array]:
         out = []
@@ -39,21 +48,13 @@ def prng_words(key: PRNGKey, stream: Array, trial: Array) -> WordSource:
     return words
 
 
-def lattice_words(
-    key: PRNGKey, stream: Array, trial: Array, log2_points: Array, dimensions: int, even: int = 0
-) -> WordSource:
-    """Words of the points `trial` of a lattice with 2^log2_points points, randomly shifted for this stream.
+def lattice_words(shift: Array, trial: Array, log2_points: Array, even: int = 0) -> WordSource:
+    """Words of the points `trial` of a lattice with 2^log2_points points, one dimension for each word of the shift.
 
     The first `even` components of the generating vector, those of the probe, are doubled. Distances depend on the
     differences to the probe, and differences of odd components are even: they would visit half as many points.
     """
-    padded = -(-dimensions // BLOCK) * BLOCK
-    shift = jax.random.bits(jax.random.fold_in(key, stream), (padded,), jnp.uint32)
-    # t z / 2^m as a fraction of 2^32 is t * (z << (32 - m)) with the overflow dropped. A shift by 32 is undefined:
-    # m = 0 is a single point.
-    unit = jnp.where(log2_points > 0, jnp.uint32(1) << jnp.uint32(32 - jnp.maximum(log2_points, 1)), jnp.uint32(0))
-    vector = generating_vector(padded) << (np.arange(padded) < even).astype(np.uint32)
-    step = jnp.asarray(vector) * unit
+    step = _steps(len(shift), log2_points, even)
 
     def words(first: Array | int, blocks: int) -> list[Array]:
         if isinstance(first, int):
@@ -63,6 +64,55 @@ def lattice_words(
         return [trial * steps[j] + shifts[j] for j in range(BLOCK * blocks)]
 
     return words
+
+
+def lattice_rows(
+    shift: Array, start: Array, stride: Array, columns: int, log2_points: Array, even: int, relative: bool
+) -> Callable[[Array, int], WordSource]:
+    """The same words, made by one addition each, of points in rows: start + (r columns + c) stride in row r, column c.
+
+    Args:
+        shift, log2_points, even: as in `lattice_words`.
+        start, stride: uint32.
+        columns: points of a row.
+        relative: subtract the probe's words (the first `even`) from those of every point: where only differences
+            modulo 1 count, the probe may as well be at 0.
+
+    Returns:
+        A function (first row, number of rows) -> words of shape (rows, columns).
+    """
+    step = _steps(len(shift), log2_points, even)
+    if relative:
+        points = -(-len(shift) // even)
+        step, shift = (x - jnp.tile(x[:even], points)[: len(shift)] for x in (step, shift))
+    lane = jnp.arange(columns, dtype=jnp.uint32)
+    row = (lane[None] * (stride * step)[:, None]) + (start * step + shift)[:, None]
+    down = stride * jnp.uint32(columns) * step
+
+    def rows(first: Array, number: int) -> WordSource:
+        each = first.astype(jnp.uint32) + jnp.arange(number, dtype=jnp.uint32)
+
+        def word(j: int) -> Array:
+            if relative and j < even:
+                return jnp.zeros((number, columns), jnp.uint32)
+            return row[j][None] + (each * down[j])[:, None]
+
+        return lambda block, blocks: [word(j) for j in range(BLOCK * int(block), BLOCK * (int(block) + blocks))]
+
+    return rows
+
+
+def padded(dimensions: int) -> int:
+    """Dimensions as words come: whole blocks."""
+    return -(-dimensions // BLOCK) * BLOCK
+
+
+def _steps(dimensions: int, log2_points: Array, even: int) -> Array:
+    """Generating vector times 2^(32 - log2_points)."""
+    # t z / 2^m as a fraction of 2^32 is t * (z << (32 - m)) with the overflow dropped. A shift by 32 is undefined:
+    # m = 0 is a single point.
+    unit = jnp.where(log2_points > 0, jnp.uint32(1) << jnp.uint32(32 - jnp.maximum(log2_points, 1)), jnp.uint32(0))
+    return jnp.asarray(generating_vector(dimensions) << (np.arange(dimensions) < even).astype(np.uint32)) * unit
 
 
 def pcg4d(x: Array, y: Array, z: Array, w: Array) -> tuple[Array, Array, Array, Array]:
@@ -89,7 +139,7 @@ def to_unit(word: Array) -> Array:
     return ((word >> 9).astype(jnp.float32) + 0.5) * 2.0**-23
 
 
-@cache
+@functools.cache
 def generating_vector(dimensions: int) -> np.ndarray:
     """Generating vector of the lattice, odd uint32: searched for the first dimensions, pseudo-random beyond them.
 

@@ -35,6 +35,8 @@ class MetricSpace(abc.ABC):
     has_ball_measure: ClassVar[bool] = False
     # Whether `ticks` is there: points that are their uniforms and do without floating point.
     has_ticks: ClassVar[bool] = False
+    # Whether distances depend on differences of coordinates modulo 1 only.
+    wraps: ClassVar[bool] = False
     # Number of stimuli of a finite space, which then has `distinct`; None for all others.
     size: ClassVar[int | None] = None
 
@@ -68,6 +70,10 @@ class MetricSpace(abc.ABC):
         and d <= epsilon is decided to 2^-32 there.
         """
         raise NotImplementedError(f"{self.label} has no integer distance")
+
+    def within(self, x: list[Array], y: list[Array], ticks: Array) -> Array:
+        """Whether `self.ticks(x, y) <= ticks` (uint32): in fewer operations where there is a way."""
+        return self.ticks(x, y) <= ticks
 
     def ball_measure(self, p: Point, r: ArrayLike) -> Array:
         """b_p(r) = ν{x : d(x, p) <= r} in [0, 1], broadcasting the batch shape of `p` against `r`."""

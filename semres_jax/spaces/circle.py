@@ -24,6 +24,7 @@ class Circle(MetricSpace):
     homogeneous: ClassVar[bool] = True
     has_ball_measure: ClassVar[bool] = True
     has_ticks: ClassVar[bool] = True
+    wraps: ClassVar[bool] = True
 
     @property
     def uniforms(self) -> int:
@@ -44,8 +45,17 @@ class Circle(MetricSpace):
         # modulo 2^32: the two ways round
         return jnp.minimum(x[0] - y[0], y[0] - x[0])
 
+    def within(self, x: list[Array], y: list[Array], ticks: Array) -> Array:
+        return on_arc(x[0], y[0], ticks)
+
     def ball_measure(self, p: ArrayLike, r: ArrayLike) -> Array:
         return jnp.clip(2.0 * jnp.asarray(r), 0.0, 1.0) + 0.0 * jnp.asarray(p)
 
     def radius_kinks(self, p: ArrayLike) -> tuple[Array, ...]:
         return (each_probe(0.5, jnp.shape(p), real(p).dtype),)
+
+
+def on_arc(x: Array, y: Array, ticks: Array) -> Array:
+    """Whether two words are at most so many ticks apart on the circle: x - y + ticks modulo 2^32 is 0, ..., 2 ticks."""
+    top = jnp.uint32(2**31)
+    return x - y + ticks <= jnp.where(ticks < top, 2 * ticks, jnp.uint32(2**32 - 1))

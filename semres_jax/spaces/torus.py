@@ -10,6 +10,7 @@ import numpy as np
 from semres_jax._checks import require_count
 from semres_jax._types import Array, ArrayLike
 from semres_jax.spaces._base import MetricSpace, coordinates, each_probe, real, safe_norm, space, spread, static
+from semres_jax.spaces.circle import on_arc
 
 _METRICS = ("max", "l1", "l2")
 
@@ -42,6 +43,7 @@ class Torus(MetricSpace):
     metric: str = static(default="max")
     name: ClassVar[str] = "torus"
     homogeneous: ClassVar[bool] = True
+    wraps: ClassVar[bool] = True
 
     def __post_init__(self):
         object.__setattr__(self, "dim", require_count("dim", self.dim, 1))
@@ -80,6 +82,9 @@ class Torus(MetricSpace):
 
     def ticks(self, x: list[Array], y: list[Array]) -> Array:
         return functools.reduce(jnp.maximum, (jnp.minimum(a - b, b - a) for a, b in zip(x, y, strict=True)))
+
+    def within(self, x: list[Array], y: list[Array], ticks: Array) -> Array:
+        return functools.reduce(jnp.logical_and, (on_arc(a, b, ticks) for a, b in zip(x, y, strict=True)))
 
     def ball_measure(self, p: ArrayLike, r: ArrayLike) -> Array:
         r = real(r)

@@ -12,7 +12,11 @@ SIGMAS = 5.0
 
 def _words(trials=2**16, blocks=3, stream=0, seed=0):
     trial = jnp.arange(trials, dtype=jnp.uint32)
-    return np.stack(uniforms.prng_words(jax.random.key(seed), jnp.uint32(stream), trial)(0, blocks))
+    return np.stack(uniforms.prng_words(_seed(seed, stream), trial)(0, blocks))
+
+
+def _seed(seed, stream, words=2):
+    return uniforms.streams(jax.random.key(seed), stream + 1, words)[stream]
 
 
 def test_pcg4d_follows_its_published_definition():
@@ -38,7 +42,7 @@ def test_pcg4d_follows_its_published_definition():
 
 def test_any_part_of_a_stream_can_be_made_alone():
     whole = _words(trials=64)
-    part = uniforms.prng_words(jax.random.key(0), jnp.uint32(0), jnp.arange(40, 50, dtype=jnp.uint32))(1, 1)
+    part = uniforms.prng_words(_seed(0, 0), jnp.arange(40, 50, dtype=jnp.uint32))(1, 1)
     np.testing.assert_array_equal(np.stack(part), whole[4:8, 40:50])
 
 
@@ -84,7 +88,7 @@ def test_streams_and_seeds_differ():
 def test_lattice_projections_are_perfectly_stratified(m):
     """Every coordinate of a shifted rank-1 lattice visits each of the 2^m strata once."""
     trial = jnp.arange(2**m, dtype=jnp.uint32)
-    words = uniforms.lattice_words(jax.random.key(3), jnp.uint32(2), trial, jnp.int32(m), 7)(0, 2)
+    words = uniforms.lattice_words(_seed(3, 2, 8), trial, jnp.int32(m))(0, 2)
     for word in np.stack(words):
         strata = np.sort((word - word.min()) >> np.uint32(32 - m)) if m else [0]
         np.testing.assert_array_equal(strata, np.arange(2**m))
@@ -93,7 +97,7 @@ def test_lattice_projections_are_perfectly_stratified(m):
 def test_differences_to_the_probe_are_perfectly_stratified():
     """What distances depend on; with the probe's component odd they would visit every other stratum, twice."""
     m, trial = 8, jnp.arange(2**8, dtype=jnp.uint32)
-    probe, *items = uniforms.lattice_words(jax.random.key(3), jnp.uint32(0), trial, jnp.int32(m), 4, even=1)(0, 1)
+    probe, *items = uniforms.lattice_words(_seed(3, 0, 4), trial, jnp.int32(m), even=1)(0, 1)
     for item in items:
         gap = np.asarray(item - probe)
         strata = np.sort((gap - gap.min()) >> np.uint32(32 - m))
@@ -101,10 +105,10 @@ def test_differences_to_the_probe_are_perfectly_stratified():
 
 
 def test_doubled_lattice_is_the_lattice_and_the_points_halfway():
-    key, stream = jax.random.key(0), jnp.uint32(0)
+    shift = _seed(0, 0, 4)
 
     def points(trial, m):
-        words = uniforms.lattice_words(key, stream, jnp.asarray(trial, jnp.uint32), jnp.int32(m), 3)(0, 1)
+        words = uniforms.lattice_words(shift, jnp.asarray(trial, jnp.uint32), jnp.int32(m))(0, 1)
         return {tuple(p) for p in np.stack(words)[:3].T.tolist()}
 
     index = np.arange(2**6)
