@@ -91,6 +91,15 @@ def test_resuming_with_other_settings_is_refused_and_nothing_is_lost(folder, tmp
     assert (copy / "toy.nc").read_bytes() == before
 
 
+def test_a_folder_of_someone_else_is_refused_and_left_alone(tmp_path, refusal):
+    theirs = tmp_path / "checkpoints" / "circle" / "thesis.tex"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("x")
+    told = refusal("toy", *TINY, "--out", str(tmp_path))
+    assert "holds 'thesis.tex' and no checkpoints of ours; nothing was touched" in told
+    assert theirs.read_text() == "x"
+
+
 def test_a_loss_that_is_not_finite_is_told(tmp_path, refusal):
     told = refusal("toy", *TINY, "--learning-rate", "1e30", "--out", str(tmp_path))
     assert "not finite at step" in told
