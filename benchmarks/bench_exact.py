@@ -1,22 +1,17 @@
-"""Exact curves against this project's own Monte Carlo, against a recount in NumPy, and what a second sweep compiles.
-
-    .venv/bin/python benchmarks/bench_exact.py [--quick] > exact.json
+"""Exact curves against this project's own Monte Carlo, and against a recount in NumPy.
 
 Programs are checked against exact values before they are timed, warmed up, and timed in turn with each other; the best
-round counts, and compilation is told apart. A table goes to standard error, JSON to standard output.
+round counts, and compilation is told apart. Needs no peers but NumPy.
 """
 
-import argparse
-import json
-import logging
-import sys
 import time
 
 import jax
 import numpy as np
-from bench_montecarlo import best_times, machine
+from measuring import best_times
+from report import main, row, say
 
-from semres_jax import Constant, Exponential, accuracy, estimate, frontier, spaces
+from semres_jax import Constant, Exponential, accuracy, estimate, spaces
 from semres_jax.laws import quadrature
 
 TARGET = 1e-6
@@ -131,105 +126,40 @@ def finite(points: int, rounds: int) -> dict:
     }
 
 
-class Compilations(logging.Handler):
-    """Names of the programs that JAX compiles while this is entered, by its own log."""
-
-    def __init__(self):
-        super().__init__()
-        self.names: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
-        if message.startswith("Compiling "):
-            self.names.append(message.split()[1])
-
-    def __enter__(self) -> "Compilations":
-        logger = logging.getLogger("jax")
-        self.told = logger.propagate
-        logger.propagate = False
-        logger.addHandler(self)
-        jax.config.update("jax_log_compiles", True)
-        return self
-
-    def __exit__(self, *_) -> None:
-        jax.config.update("jax_log_compiles", False)
-        logger = logging.getLogger("jax")
-        logger.removeHandler(self)
-        logger.propagate = self.told
-
-
-def second_sweep() -> dict:
-    """The same spaces, similarities and n with other resolutions and floors: seconds, and programs compiled."""
-    places, kinds, ns = [spaces.Circle(), spaces.Interval()], ["constant", "exponential"], [2, 8]
-
-    def sweep(low: float, high: float, delta: list[float]):
-        return lambda: frontier.sweep(places, kinds, ns, epsilon=np.linspace(low, high, 32), delta=delta)
-
-    with Compilations() as first:
-        first_s, _ = seconds_of(sweep(0.01, 0.5, [0.0, 0.1]))
-    with Compilations() as second:
-        second_s, table = seconds_of(sweep(0.02, 0.4, [0.05, 0.2]))
-    here = table.sel(space="interval", similarity="constant", n=8)
-    want = accuracy(places[1], Constant(here.epsilon.values[:, None], here.delta.values[None]), n=8)
-    if np.max(np.abs(np.subtract((here.p_s, here.p_i), want))) > 1e-10:
-        raise SystemExit("the sweep differs from laws.accuracy")
-    return {
-        "cells": int(table.p_s.size),
-        "first_s": first_s,
-        "second_s": second_s,
-        "compiled_first": len(first.names),
-        "compiled_second": len(second.names),
-        "compiled_second_names": second.names,
-    }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, a quarter of the Monte Carlo")
-    options = parser.parse_args()
-    rounds, budget = (3, 15.0) if options.quick else (7, 60.0)
-    out: dict = {"machine": machine(), "quick": options.quick}
-    out["second_sweep"] = second_sweep()  # before anything else has compiled
-    out["finite"] = finite(2000, rounds)
-    out["curve"] = curve(32, rounds, budget)
-    found = out["curve"]
-    # What is asked for, and whether it holds.
-    out["bars"] = {
-        "exact < 1 % of the lattice, even if its error fell like 1/t": found["exact_over_least_lattice"] < 0.01,
-        "finite < 1 s": out["finite"]["seconds"]["semres_jax"] < 1.0,
-        "finite >= 50 times faster than NumPy": out["finite"]["numpy_over_semres_jax"] >= 50.0,
-        "second sweep compiles nothing": out["second_sweep"]["compiled_second"] == 0,
-    }
-    table(out)
-    print(json.dumps(out, indent=1))
-
-
-def table(out: dict) -> None:
-    say = lambda *parts: print(*parts, file=sys.stderr)  # noqa: E731
-    m, c, f, s = out["machine"], out["curve"], out["finite"], out["second_sweep"]
-    say(f"{m['processor']}, {m['cores']} cores, Python {m['python']}, jax {m['versions']['jax']}")
-    extra, error = c["exact_first_call_extra_s"], c["exact_error_estimate"]
-    say(f"\n{c['resolutions']} resolutions, exponential, circle, n = {c['n']}")
-    say(f"  quadrature {c['exact_s']:12.3f} s  (first call, extra {extra:.1f} s; error at most {error:.0e})")
-    mc = c["lattice"]
+def curve_row(found: dict) -> dict:
+    mc = found["lattice"]
     how = "measured"
     if mc["extrapolated"]:
-        how = f"extrapolated with slope {mc['slope']:.2f}; at least {mc['least_seconds']:,.0f} s, with slope -1"
-    say(f"  lattice    {mc['seconds']:12,.0f} s  to standard error {mc['target_stderr']:.0e}, {how}")
-    for p in mc["measured"]:
-        say(f"    {p['trials']:12,} trials {p['seconds']:8.2f} s   worst standard error {p['worst_stderr']:.1e}")
-    say(f"  ratio      {c['exact_over_lattice']:12.1e}    (with slope -1: {c['exact_over_least_lattice']:.1e})")
-    say(f"\nfinite, {f['points']:,} points, {f['resolutions']} resolutions, n = 2")
-    for name, seconds in f["seconds"].items():
-        say(f"  {name:10} {seconds:12.3f} s")
-    say(f"  ratio      {f['numpy_over_semres_jax']:12.1f}")
-    say(f"\nsweep of {s['cells']} cells, then of others: seconds (programs compiled)")
-    for name in ("first", "second"):
-        say(f"  {name:10} {s[f'{name}_s']:12.2f} s  ({s[f'compiled_{name}']})")
-    say("")
-    for name, holds in out["bars"].items():
-        say(f"  {'holds ' if holds else 'FAILS '} {name}")
+        how = "at the least, extrapolated from " + ", ".join(f"{t:,}" for t in mc["from_trials"]) + " trials"
+    return row(
+        f"p_S and p_I at {found['resolutions']} resolutions, exponential, circle, n = {found['n']}, exact",
+        found["exact_s"],
+        "s",
+        peer=f"our lattice to a standard error of {TARGET:.0e} ({how})",
+        peer_value=mc["least_seconds"],
+        better="less",
+        bar="ratio >= 100",
+    )
+
+
+def finite_rows(found: dict) -> list[dict]:
+    what = f"{found['points']:,} points in the plane, constant, {found['resolutions']} resolutions, n = 2, exact"
+    seconds = found["seconds"]
+    compared = {"peer": "NumPy, recounting", "peer_value": seconds["numpy"], "better": "less"}
+    return [
+        row(what, seconds["semres_jax"], "s", **compared, bar="ratio >= 50"),
+        row(f"{what}: seconds", seconds["semres_jax"], "s", bar="value <= 1"),
+    ]
+
+
+def run(quick: bool) -> dict:
+    rounds, budget = (3, 15.0) if quick else (7, 60.0)
+    say("finite space")
+    counted = finite(2000, rounds)
+    say("curve")
+    drawn = curve(32, rounds, budget)
+    return {"rows": [curve_row(drawn), *finite_rows(counted)], "curve": drawn, "finite": counted}
 
 
 if __name__ == "__main__":
-    main()
+    main(run, __doc__)

@@ -1,21 +1,13 @@
 """Training of the small residual network against eager PyTorch, and exact scores against sampled trials.
 
-    scripts/setup bench && .venv/bin/python benchmarks/bench_resnet.py [--quick] > resnet.json
-
 Both train the same network (77,290 parameters) on the same silhouettes with the same step: a balanced batch of 120,
 mirrored and moved at random, cross-entropy and the loss of distances, SGD with Nesterov momentum and decay. PyTorch
 runs with either layout of images in memory; its faster one is the peer. Programs are warmed up and timed in turn; the
 best round counts, compilation is told apart. Scores: accuracies of 2,000 images at 64 resolutions, against trials that
-are sampled and embedded image by image. On a GPU: ResNet-50, 224 pixels, batch of 256, bfloat16. JSON goes to standard
-output, a table to standard error.
+are sampled and embedded image by image. ResNet-50 on a GPU is in bench_gpu.py.
 """
 
-import argparse
 import itertools
-import json
-import os
-import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import jax
@@ -23,11 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 import torch.nn.functional as F
-from bench_montecarlo import machine
 from flax import nnx
+from measuring import best_times, cores, timed
+from report import main, row, say
 from torch import nn
 
-import semres_jax
 from semres_jax import data, measure
 from semres_jax.experiments.resnet import SHARES, distances
 from semres_jax.networks import resnet as networks
@@ -43,10 +35,6 @@ BATCH = CLASSES * EACH
 SCORED, MEASURED = 2000, 100
 # The bars: PyTorch's rate, and how many times sampling takes as long.
 LEVEL, FASTER = 1.0, 1000.0
-# Dense bfloat16 rate of the cards that this has run on, flops a second by their data sheets; multiply-adds of a forward
-# pass of ResNet-50 at 224 pixels, of which training takes three (forward, both gradients).
-PEAKS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}
-RESNET50_MULTIPLY_ADDS = 4.09e9
 
 
 class Ours:
@@ -144,35 +132,17 @@ class Peer:
 
 
 def training(rounds: int) -> dict:
-    cores = os.cpu_count() or 1
-    torch.set_num_threads(cores)
+    members = cores()
+    torch.set_num_threads(members)
     programs = {
         "semres_jax, one run": (Ours(1), 1),
-        f"semres_jax, {cores} runs at once": (Ours(cores), cores),
+        f"semres_jax, {members} runs at once": (Ours(members), members),
         "PyTorch, channels last": (Peer(torch.channels_last), 1),
         "PyTorch, channels first": (Peer(torch.contiguous_format), 1),
     }
-    first, best = {}, {}
-    for name, (program, _) in programs.items():
-        start = time.perf_counter()
-        program()
-        first[name] = time.perf_counter() - start
-    for _ in range(rounds):
-        for name, (program, _) in programs.items():
-            start = time.perf_counter()
-            program()
-            best[name] = min(best.get(name, np.inf), time.perf_counter() - start)
+    best, first = best_times({name: program for name, (program, _) in programs.items()}, rounds)
     rates = {name: runs * STEPS * BATCH / best[name] for name, (_, runs) in programs.items()}
-    peer = max(rate for name, rate in rates.items() if name.startswith("PyTorch"))
-    ours = {name: rate / peer for name, rate in rates.items() if name.startswith("semres")}
-    return {
-        "batch": BATCH,
-        "images_per_second": rates,
-        "compile_seconds": {name: first[name] - best[name] for name in ours},
-        "ratio_to_best_peer": ours,
-        "bar": LEVEL,
-        "met": {name: bool(ratio >= LEVEL) for name, ratio in ours.items()},
-    }
+    return {"batch": BATCH, "images_per_second": rates, "first_call_extra_s": first}
 
 
 def scoring(rounds: int) -> dict:
@@ -190,20 +160,11 @@ def scoring(rounds: int) -> dict:
             return measure.levels(distances(embedded), labels, ANIMALS.distances, SHARES)
 
         found = exact()
-        best = np.inf
-        for _ in range(rounds):
-            start = time.perf_counter()
-            exact()
-            best = min(best, time.perf_counter() - start)
+        best = min(timed(exact) for _ in range(rounds))
         one = [pixels[k : k + 1].contiguous(memory_format=torch.channels_last) for k in range(MEASURED)]
         for x in one[:10]:
             net.embed(x)
-        alone = np.inf
-        for _ in range(rounds):
-            start = time.perf_counter()
-            for x in one:
-                net.embed(x)
-            alone = min(alone, (time.perf_counter() - start) / MEASURED)
+        alone = min(timed(lambda: [net.embed(x) for x in one]) for _ in range(rounds)) / MEASURED
     # At every resolution, for both tasks, one trial for each image as the probe: it and two others are embedded.
     sampled = alone * 3 * 2 * SCORED * len(SHARES)
     return {
@@ -213,80 +174,48 @@ def scoring(rounds: int) -> dict:
         "embedding_one_image_seconds": alone,
         "sampled_seconds": sampled,
         "sampled_standard_error": float(np.sqrt(0.25 / SCORED)),
-        "ratio": sampled / best,
-        "bar": FASTER,
-        "met": bool(sampled / best >= FASTER),
         "largest_p_s": float(found.p_s.max()),
     }
 
 
-def large(batch: int, side: int, steps: int, rounds: int, name: str = "resnet50") -> dict:
-    """Training of a large network in bfloat16 on images that stay on the device: images a second, share of the peak."""
-    device = jax.devices()[0]
-    rng = np.random.default_rng(0)
-    classes, each = 8, batch // 8
-    images = rng.integers(0, 256, (classes * each * 2, side, side, 3), dtype=np.uint8)
-    labels = np.repeat(np.arange(classes), each * 2).astype(np.int32)
-    table = np.abs(np.arange(classes)[:, None] - np.arange(classes)[None]).astype(float)
-    group = np.arange(len(labels))
-    made = data.ImageSet("noise", images, labels, tuple("abcdefgh"), group, table, "")
-    recipe = resnet.Recipe(network=name, each=each, dtype="bfloat16")
-    resident = _images.resident(made, np.arange(len(labels)), each)
-    job = resnet._Job(recipe, resident, jnp.asarray(images[:1]), np.zeros(1, int), None)
-    state = jax.tree.map(lambda x: x[None], job.start(0, 0))
-    keys, alpha = jax.random.key(0)[None], jnp.full(1, ALPHA)
-    best, first = np.inf, 0.0
-    for k in range(rounds + 1):
-        start = time.perf_counter()
-        done = resnet._epochs.epoch(state, resident, alpha, keys, jnp.int32(3), recipe, job._graph, steps)
-        state, _ = jax.block_until_ready(done)
-        took = time.perf_counter() - start
-        first, best = (took, best) if k == 0 else (first, min(best, took))
-    rate = batch * steps / best
-    peak = next((value for card, value in PEAKS.items() if card in device.device_kind), None)
-    flops = rate * 3 * 2 * RESNET50_MULTIPLY_ADDS * (side / 224) ** 2
-    return {
-        "device": device.device_kind,
-        "network": name,
-        "batch": batch,
-        "side": side,
-        "images_per_second": rate,
-        "compile_seconds": first - best,
-        "share_of_peak": flops / peak if peak and name == "resnet50" else None,
-    }
+def training_rows(found: dict) -> list[dict]:
+    rates = found["images_per_second"]
+    peer = max((name for name in rates if name.startswith("PyTorch")), key=lambda name: rates[name])
+    return [
+        row(
+            f"small residual network, batch {BATCH}, {name.removeprefix('semres_jax, ')}",
+            rate,
+            "images/s",
+            peer=f"eager {peer}",
+            peer_value=rates[peer],
+            bar=f"ratio >= {LEVEL:g}",
+            note="XLA's CPU backend has no fast gradient of a convolution.",
+        )
+        for name, rate in rates.items()
+        if name.startswith("semres_jax")
+    ]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="two rounds instead of eight")
-    parser.add_argument("--gpu", action="store_true", help="the large network only, on the accelerator that is there")
-    asked = parser.parse_args()
-    rounds = 2 if asked.quick else 8
-    out: dict = {"semres_jax": semres_jax.__version__} | machine()
-    if asked.gpu or jax.default_backend() != "cpu":
-        out["large"] = large(256, 224, 20, rounds)
-    else:
-        out["training"] = training(rounds)
-        out["scoring"] = scoring(rounds)
-    table(out)
-    json.dump(out, sys.stdout, indent=1)
-    print()
+def scoring_row(found: dict) -> dict:
+    return row(
+        f"exact scores of {found['images']:,} embedded images at {found['resolutions']} resolutions",
+        found["seconds"],
+        "s",
+        peer=f"sampled image by image (standard error {found['sampled_standard_error']:.2g})",
+        peer_value=found["sampled_seconds"],
+        better="less",
+        bar=f"ratio >= {FASTER:g}",
+    )
 
 
-def table(out: dict) -> None:
-    say = lambda text: print(text, file=sys.stderr)  # noqa: E731
-    for name, rate in out.get("training", {}).get("images_per_second", {}).items():
-        ratio = out["training"]["ratio_to_best_peer"].get(name)
-        say(f"{name:32s} {rate:8.0f} images/s" + (f"  {ratio:.2f} of the best peer" if ratio else ""))
-    if "scoring" in out:
-        s = out["scoring"]
-        say(f"scores of {s['images']} images at {s['resolutions']} resolutions: {s['seconds']:.2f} s; sampled trial by "
-            f"trial {s['sampled_seconds']:.0f} s, {s['ratio']:.0f} times")  # fmt: skip
-    if "large" in out:
-        s = out["large"]
-        share = f", {100 * s['share_of_peak']:.0f} % of the peak" if s["share_of_peak"] else ""
-        say(f"{s['network']} on {s['device']}: {s['images_per_second']:.0f} images/s{share}")
+def run(quick: bool) -> dict:
+    rounds = 2 if quick else 8
+    say("training")
+    trained = training(rounds)
+    say("scoring")
+    scored = scoring(rounds)
+    return {"rows": [*training_rows(trained), scoring_row(scored)], "training": trained, "scoring": scored}
 
 
 if __name__ == "__main__":
-    main()
+    main(run, __doc__)

@@ -2,11 +2,12 @@
 
 import contextlib
 import datetime
+import io
 import json
 import os
 import platform
+import re
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
     import xarray
 
 _GIT_SECONDS = 5
+# Files in the making: .semres-HOST-PID-NANOSECONDS-NAME. Those that a killed process left are removed after a day, or
+# as soon as this machine knows the process to be gone.
+_TEMPORARY = re.compile(r"\.semres-(.*)-(\d+)-(\d+)-.*")
+_DAY = 86400.0
+
+
+class Unwritable(OSError):
+    """A file can't be written: the disk is full, the folder read-only or gone. One line that names file and reason."""
 
 
 def provenance(*, seed: int | None = None, command: str = "") -> dict[str, Any]:
@@ -74,7 +83,7 @@ def _commit(project: Path) -> str:
 
 
 def output_folder(path: str | os.PathLike[str]) -> Path:
-    """The folder, made if missing and proved to be writable.
+    """The folder, made if missing and proved to be writable; what killed processes left half written is removed.
 
     Raises:
         OSError: it can't be made or written to; one line that names the folder, the reason and what would do.
@@ -89,20 +98,53 @@ def output_folder(path: str | os.PathLike[str]) -> Path:
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".semres-"):  # asking for permissions is not enough: try
-            pass
+        trial = _temporary(folder / "trial")  # asking for permissions is not enough: try
+        try:
+            trial.write_bytes(b"")
+        finally:
+            trial.unlink(missing_ok=True)
     except OSError as error:
         blocking = next((p for p in (folder, *folder.parents) if p.exists() and not p.is_dir()), None)
-        reason = f"{str(blocking)!r} is a file" if blocking else (error.strerror or str(error)).lower()
+        reason = f"{str(blocking)!r} is a file" if blocking else _reason(error)
         raise OSError(f"cannot write to folder {str(folder)!r}: {reason}; name a folder that can be made") from None
+    for entry in folder.iterdir():
+        if _left_over(entry):
+            with contextlib.suppress(OSError):
+                entry.unlink()
     return folder
+
+
+def _temporary(path: Path) -> Path:
+    # The suffix stays: matplotlib takes the format of a picture from it.
+    return path.with_name(f".semres-{platform.node()}-{os.getpid()}-{time.monotonic_ns()}-{path.name}")
+
+
+def _left_over(path: Path) -> bool:
+    """Whether nobody is going to finish this temporary file."""
+    named = _TEMPORARY.fullmatch(path.name)
+    if named is None:
+        return False
+    try:
+        if time.time() - path.stat().st_mtime > _DAY:
+            return True
+        if named[1] == platform.node() and os.name == "posix":  # elsewhere signal 0 ends the process
+            os.kill(int(named[2]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # somebody else's process; or a file that has gone by now
+        pass
+    return False
 
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary path in the folder of `path`, renamed to it at the end: readers see the old file or the new, whole.
 
-    If the block raises, Ctrl-C included, the temporary file is removed and `path` stays as it was.
+    What was written is on the disk before the new name is, so that a power cut leaves one of the two as well. If the
+    block raises, Ctrl-C included, the temporary file is removed and `path` stays as it was.
+
+    Raises:
+        Unwritable: the block or the renaming raised OSError.
 
     Example:
         >>> import tempfile, pathlib
@@ -115,13 +157,23 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         '42'
     """
     path = Path(path)
-    # The suffix stays: matplotlib takes the format of a picture from it.
-    temporary = path.with_name(f".{path.stem}-{os.getpid()}-{time.monotonic_ns()}{path.suffix}")
+    temporary = _temporary(path)
     try:
         yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        raise Unwritable(
+            f"cannot write {str(path)!r}: {_reason(error)}; what was written before is whole and stays"
+        ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror.lower() if error.strerror else " ".join(str(error).split())
 
 
 def write(dataset: "xarray.Dataset", path: str | os.PathLike[str]) -> Path:
@@ -135,17 +187,26 @@ def write(dataset: "xarray.Dataset", path: str | os.PathLike[str]) -> Path:
         The path.
 
     Raises:
-        OSError: the file can't be written.
+        Unwritable: the file can't be written.
     """
-    with replacing(path) as temporary:
-        dataset.to_netcdf(temporary, engine="h5netcdf")
-    return Path(path)
+    made = io.BytesIO()  # HDF5 takes a full disk badly: what it raises is no OSError, and again when the process ends
+    dataset.to_netcdf(made, engine="h5netcdf")
+    return write_bytes(made.getvalue(), path)
 
 
 def write_json(content: Any, path: str | os.PathLike[str]) -> Path:
     """Write JSON, whole or not at all; NumPy numbers and arrays become plain ones, NaN and infinity null."""
+    return write_bytes((json.dumps(plain(content), indent=1, allow_nan=False) + "\n").encode(), path)
+
+
+def write_bytes(content: bytes, path: str | os.PathLike[str]) -> Path:
+    """Write a file, whole or not at all.
+
+    Raises:
+        Unwritable: the file can't be written.
+    """
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(plain(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        temporary.write_bytes(content)
     return Path(path)
 
 

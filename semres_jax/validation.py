@@ -8,131 +8,38 @@ distribution where both are right, and don't where one is wrong.
 import dataclasses
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 import xarray
 
-from semres_jax import spaces
-from semres_jax._checks import require, require_count
+from semres_jax._cases import (
+    DELTAS as DELTAS,
+    NS as NS,
+    Case as Case,
+    cases as cases,
+    default_spaces as default_spaces,
+    spaces_by_name as spaces_by_name,
+)
+from semres_jax._checks import require_count
 from semres_jax._resolutions import QUANTILES as QUANTILES, resolutions as resolutions
 from semres_jax.laws import engines
 from semres_jax.montecarlo.estimate import SHIFTS, estimate
-from semres_jax.similarity import Constant, Linear, Similarity
+from semres_jax.saved import Numbers, Saved, fingerprint
+from semres_jax.similarity import Constant, Similarity
 from semres_jax.spaces import MetricSpace
 
 # No |z| of a right law gets here: the chance is 6e-7 for each.
 Z_LIMIT = 5.0
-NS, DELTAS = (2, 3, 8, 32), (0.0, 0.05)
-# The linear similarity on the circle, in units of the diameter: beyond 1 it never reaches 0.
-_LINEAR_REACHES = (0.0, 0.1, 0.25, 0.5, 0.618, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0)
 _CURVE_POINTS = 65
-_ANIMALS = 2000
 # Both numbers are float64 sums: closer than this they are equal.
 _EQUAL = 1e-12
-# Trials between two calls of `progress`.
-_CHUNK = 2**18
+# Trials in a call of the devices; as `estimate` sees fit.
+_TRIALS_AT_ONCE: int | None = None
 # Of so few, the first of which compiles, nobody can tell a speed.
 _ENOUGH_CHUNKS = 2
-
-
-@dataclasses.dataclass(frozen=True)
-class Case:
-    """One space, similarity and number of items, at all resolutions and floors.
-
-    Attributes:
-        label: names the space, and the similarity where it isn't the constant one.
-        space, n: what is drawn: n items and a probe.
-        similarity: of shape (resolution, delta).
-        note: why the case is left out; empty where it isn't.
-    """
-
-    label: str
-    space: MetricSpace
-    n: int
-    similarity: Similarity
-    note: str = ""
-
-
-def default_spaces() -> dict[str, MetricSpace]:
-    """One space of every kind, the bird tree among them, and 2,000 animal silhouettes; by label."""
-    return {space.label: space for space in spaces.catalogue().values()} | spaces_by_name(["animals"])
-
-
-def spaces_by_name(names: Iterable[str]) -> dict[str, MetricSpace]:
-    """The spaces of these names, by the label that they have in results.
-
-    Args:
-        names: what `spaces.get` takes ("sphere(9)"), paths of Newick files, or "animals".
-
-    Raises:
-        ValueError: unknown name or parameter (the message suggests the nearest), broken Newick.
-        OSError: no such file.
-
-    Example:
-        >>> from semres_jax import validation
-        >>> list(validation.spaces_by_name(["circle", "sphere:9"]))
-        ['circle', 'sphere(9)']
-    """
-    found: dict[str, MetricSpace] = {}
-    for name in names:
-        path = Path(name)
-        if name == "animals":
-            from semres_jax.data import silhouette_points
-
-            points = silhouette_points(_ANIMALS)
-            found[f"animals({len(points)})"] = spaces.Finite.from_points(points, "euclidean")
-        elif path.suffix.lower() in (".nwk", ".newick", ".tree", ".tre") or path.is_file():
-            space = spaces.Tree.from_newick(path)
-            found[f"{path.stem}({space.size})" if f"{path.stem}({space.size})" not in found else name] = space
-        else:
-            space = spaces.get(name)
-            found[space.label] = space
-    return found
-
-
-def cases(
-    by_label: Mapping[str, MetricSpace],
-    *,
-    ns: Sequence[int] = NS,
-    deltas: Sequence[float] = DELTAS,
-    quantiles: Sequence[float] = QUANTILES,
-) -> list[Case]:
-    """All cases of the given spaces: the constant similarity everywhere, and the linear one where proposition 1 holds.
-
-    That is the circle with n = 2 and delta = 0, where they are asked for, at resolutions past the diameter too. A
-    finite space with fewer than n + 1 stimuli is a case with a note, and is left out of the run.
-
-    Raises:
-        ValueError: no spaces, items or floors; n below 2, delta outside [0, 1].
-
-    Example:
-        >>> from semres_jax import spaces, validation
-        >>> [case.label for case in validation.cases({"circle": spaces.Circle()}, ns=[2])]
-        ['circle', 'circle, linear']
-    """
-    for name, values in (("space", by_label), ("n", ns), ("delta", deltas)):
-        if not len(values):
-            raise ValueError(f"{name} must name at least one value; got none")
-    ns = sorted({require_count("n", n, 2, " (the probe needs items to choose from)") for n in ns})
-    require("delta", np.asarray(deltas, np.float64), 0.0, 1.0, "a floor between 0 and 1")
-    floors = np.unique(np.asarray(deltas, np.float64))
-    found = []
-    for label, space in by_label.items():
-        grid = Constant(resolutions(space, quantiles)[:, None], floors)
-        for n in ns:
-            note = ""
-            if space.size is not None and n + 1 > space.size:
-                note = f"left out: {n} items and a probe of {space.size} stimuli"
-            found.append(Case(label, space, n, grid, note))
-        if isinstance(space, spaces.Circle) and 2 in ns and floors[0] == 0:
-            every = max(1, len(_LINEAR_REACHES) // len(quantiles))
-            reaches = np.array(_LINEAR_REACHES[::every])
-            found.append(Case(f"{label}, linear", space, 2, Linear(space.diameter * reaches[:, None], 0.0)))
-    return found
 
 
 def z_scores(value: Any, stderr: Any, exact: Any, *, resolution: Any = 0.0, shifts: int | None = None) -> np.ndarray:
@@ -172,6 +79,7 @@ def validate(
     devices: Any = None,
     progress: Callable[[str, int, int], None] | None = None,
     finished: Callable[[xarray.Dataset], None] | None = None,
+    saved: Saved | None = None,
 ) -> xarray.Dataset:
     """Simulate every case, evaluate its law, and compare.
 
@@ -184,6 +92,8 @@ def validate(
         method, devices: as `estimate`. "prng" has independent trials and so the cleanest standard errors.
         progress: called with (label of the case, trials done, trials planned), over all cases.
         finished: called with the results so far, NaN where there are none yet, after every case.
+        saved: where the run keeps what it has done, and goes on from: finished cases aren't computed again, one in the
+            making goes on, and the result is that of a run that was never stopped, bit for bit (but for its speed).
 
     Returns:
         Dataset with dims (space, n, delta, resolution). p_s, p_i, p_s_stderr, p_i_stderr, exact_p_s, exact_p_i, z_s
@@ -193,7 +103,7 @@ def validate(
         NaN: not asked, no law, or not yet done.
 
     Raises:
-        ValueError: trials < 1, unknown method, no cases.
+        ValueError: trials < 1, unknown method, no cases; what was saved is of another run.
 
     Example:
         >>> from semres_jax import spaces, validation
@@ -205,40 +115,77 @@ def validate(
     if method not in ("prng", "lattice"):
         raise ValueError(f"method must be 'prng' or 'lattice'; got {method!r}")
     table = _empty(run)
-    key = jax.random.key(seed)
+    saved = Saved(None) if saved is None else saved
+    saved.open({"run": "validate", "trials": trials, "seed": int(seed), "method": method} | _settings(run))
     todo = [case for case in run if not case.note]
     planned, before = trials * len(todo), 0
     for case in run:
         table.note.values[_place(table, case)] = case.note
     curves: set[str] = set()
-    for case in todo:
-        place = _place(table, case)
-        ticks: list[tuple[float, int]] = []
+    for at, case in enumerate(todo):
+        name, cell = case.name, f"{at}: {case.name}"
 
-        def tick(done: int, _: int, case=case, before=before, ticks=ticks) -> None:
-            ticks.append((time.perf_counter(), done))
+        def tick(done: int, _: int, name=name, before=before) -> None:
             if progress is not None:
-                progress(f"{case.label}, n = {case.n}", before + min(done, trials), planned)
+                progress(name, before + min(done, trials), planned)
 
-        own = jax.random.fold_in(key, zlib.crc32(f"{case.label}, n = {case.n}".encode()))
-        found = estimate(
-            case.space, case.similarity, key=own, trials=trials, n=case.n,
-            method=method, chunk=_CHUNK, devices=devices, progress=tick,
-        )  # fmt: skip
-        curve = _curve(case) if case.label not in curves else None
+        numbers = saved.finished(cell)
+        known = numbers is not None
+        if numbers is None:
+            numbers = _simulate(case, trials, seed, method, devices, tick, saved, cell)
+            numbers |= _laws(case, _curve(case) if case.label not in curves else None)
         curves.add(case.label)
-        exact, on_curve, note = _laws(case, curve)
-        _fill(table, case, found, exact, note, method)
-        for name, values in zip(("curve_p_s", "curve_p_i"), on_curve, strict=False):
-            table[name].values[place[0], : len(values)] = values
-        (start, done), (end, all_done) = ticks[0], ticks[-1]
-        table.trials_per_second.values[place] = (
-            (all_done - done) / (end - start) if len(ticks) >= _ENOUGH_CHUNKS else np.nan
-        )
+        _fill(table, case, numbers, method)
         before += trials
+        if known:
+            tick(0, 0, before=before)
+            continue
+        saved.finish(cell, numbers, table)
         if finished is not None:
             finished(table)
     return table
+
+
+def _settings(run: Sequence[Case]) -> dict[str, Any]:
+    """What decides the numbers of the cases."""
+    told: dict[str, Any] = {"cases": [case.name for case in run]}
+    for case in run:
+        similarity: Any = case.similarity
+        told[case.name] = {
+            "delta": np.unique(similarity.delta),
+            "epsilon": np.ravel(similarity.epsilon),
+            "space": fingerprint(case.space),
+            "similarity": f"{similarity.name} {fingerprint(similarity)}",
+        }
+    return told
+
+
+def _simulate(case: Case, trials: int, seed: int, method: str, devices, tick, saved: Saved, cell: str) -> Numbers:
+    """The estimate of a case, by the names of its fields, and its speed."""
+    ticks: list[tuple[float, int]] = []
+
+    def progress(done: int, planned: int) -> None:
+        ticks.append((time.perf_counter(), done))
+        tick(done, planned)
+
+    found = estimate(
+        case.space,
+        case.similarity,
+        key=jax.random.fold_in(jax.random.key(seed), zlib.crc32(case.name.encode())),
+        trials=trials,
+        n=case.n,
+        method=method,
+        chunk=_TRIALS_AT_ONCE,
+        devices=devices,
+        progress=progress,
+        state=saved.running(cell),
+        keep=lambda snapshot: saved.keep(cell, snapshot),
+    )
+    speed = np.nan
+    if len(ticks) >= _ENOUGH_CHUNKS:
+        (start, done), (end, all_done) = ticks[0], ticks[-1]
+        speed = (all_done - done) / (end - start)
+    return {name: np.asarray(value) for name, value in found._asdict().items()} | {"speed": np.asarray(speed)}
 
 
 def worst(table: xarray.Dataset) -> xarray.Dataset:
@@ -249,12 +196,12 @@ def worst(table: xarray.Dataset) -> xarray.Dataset:
     return xarray.Dataset({"z": z, "error": error})
 
 
-def _laws(case: Case, curve: Similarity | None) -> tuple[Any, Any, str]:
-    """Exact accuracies of the case, those of n = 2 along a curve, and why there are none (None and ()) otherwise."""
+def _laws(case: Case, curve: Similarity | None) -> Numbers:
+    """Exact accuracies of the case, those of n = 2 along a curve where one is asked for, and why there are none."""
     try:
         if curve is None or case.n != 2:
-            on_curve = () if curve is None else _law(case.space, curve, 2)
-            return _law(case.space, case.similarity, case.n), on_curve, ""
+            along = {} if curve is None else {"curve": _law(case.space, curve, 2)}
+            return along | {"exact": _law(case.space, case.similarity, case.n), "note": np.array("")}
         # Both at once: one compilation.
         shape, size = case.similarity.shape, curve.shape[0]
         flat = jax.tree.map(
@@ -262,16 +209,16 @@ def _laws(case: Case, curve: Similarity | None) -> tuple[Any, Any, str]:
             case.similarity, curve,
         )  # fmt: skip
         both = _law(case.space, flat, 2)
-        return tuple(p[:-size].reshape(shape) for p in both), tuple(p[-size:] for p in both), ""
+        return {"exact": both[:, :-size].reshape(2, *shape), "curve": both[:, -size:], "note": np.array("")}
     except ValueError as error:
         if "estimate" not in str(error):
             raise
-        return None, (), "no exact law"
+        return {"note": np.array("no exact law")}
 
 
-def _law(space: MetricSpace, similarity: Similarity, n: int) -> tuple[np.ndarray, ...]:
+def _law(space: MetricSpace, similarity: Similarity, n: int) -> np.ndarray:
     with jax.enable_x64(True):
-        return tuple(np.asarray(p) for p in engines.accuracy(space, similarity, n=n))
+        return np.stack([np.asarray(p) for p in engines.accuracy(space, similarity, n=n)])
 
 
 def _empty(run: Sequence[Case]) -> xarray.Dataset:
@@ -308,7 +255,7 @@ def _empty(run: Sequence[Case]) -> xarray.Dataset:
     return xarray.Dataset(variables, coordinates)
 
 
-def _fill(table: xarray.Dataset, case: Case, found: Any, exact: Any, note: str, method: str) -> None:
+def _fill(table: xarray.Dataset, case: Case, found: Numbers, method: str) -> None:
     """Enter the results of one case, arrays of shape (resolution, delta)."""
     row, column = _place(table, case)
     size = case.similarity.shape[0]
@@ -322,24 +269,25 @@ def _fill(table: xarray.Dataset, case: Case, found: Any, exact: Any, note: str, 
             into[:size] = values
 
     for name in ("p_s", "p_i", "p_s_stderr", "p_i_stderr"):
-        enter(name, getattr(found, name))
+        enter(name, found[name])
     for name in ("mean_b", "var_b"):  # the floor doesn't matter to them
-        enter(name, getattr(found, name)[:, 0])
-    for name, value in (("trials", found.trials), ("seconds", found.seconds), ("note", note)):
-        table[name].values[row, column] = value
-    if exact is None:
+        enter(name, found[name][:, 0])
+    for name, kept in (("trials", "trials"), ("seconds", "seconds"), ("trials_per_second", "speed"), ("note", "note")):
+        table[name].values[row, column] = found[kept].item()
+    if "curve" in found:
+        for name, values in zip(("curve_p_s", "curve_p_i"), found["curve"], strict=True):
+            table[name].values[row, : len(values)] = values
+    if "exact" not in found:
         return
     resolution, shifts = 0.0, SHIFTS
     if method == "prng":
         epsilon = case.similarity.epsilon  # pyright: ignore[reportAttributeAccessIssue]
         # Where the outcome of a trial is certain, so is the estimate.
         certain = (epsilon >= float(case.space.diameter)) | ((epsilon == 0) & (not case.space.discrete))
-        resolution = np.where(certain & isinstance(case.similarity, Constant), 0.0, 1.0 / found.trials)
+        resolution = np.where(certain & isinstance(case.similarity, Constant), 0.0, 1.0 / found["trials"])
         shifts = None
-    for task, value, stderr, law in (
-        ("s", found.p_s, found.p_s_stderr, exact[0]),
-        ("i", found.p_i, found.p_i_stderr, exact[1]),
-    ):
+    for task, law in zip(("s", "i"), found["exact"], strict=True):
+        value, stderr = found[f"p_{task}"], found[f"p_{task}_stderr"]
         enter(f"exact_p_{task}", law)
         enter(f"z_{task}", z_scores(value, stderr, law, resolution=resolution, shifts=shifts))
 

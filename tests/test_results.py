@@ -1,6 +1,11 @@
 """Files that are whole, say where they come from, and folders that can be written to."""
 
+import errno
 import json
+import os
+import platform
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -54,3 +59,55 @@ def test_output_folder(tmp_path):
         with pytest.raises(OSError, match="is a file; name a folder") as caught:
             results.output_folder(path)
         assert "\n" not in str(caught.value)
+
+
+def test_what_killed_processes_left_is_removed(tmp_path):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    here, now = platform.node(), "123456789"
+    removed = [f".semres-{here}-{gone.pid}-{now}-x.nc", f".semres-elsewhere-1-{now}-old.nc"]
+    kept = [f".semres-{here}-{os.getpid()}-{now}-x.nc", f".semres-elsewhere-{gone.pid}-{now}-x.nc", ".semres-x", "x.nc"]
+    for name in removed + kept:
+        (tmp_path / name).write_text("half")
+    os.utime(tmp_path / removed[1], (0, 0))
+    results.output_folder(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == set(kept)
+    with results.replacing(tmp_path / "y.nc") as temporary:
+        assert results._TEMPORARY.fullmatch(temporary.name)[2] == str(os.getpid())
+        temporary.write_text("whole")
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_what_cannot_be_written_is_told_in_a_line(tmp_path, monkeypatch, code):
+    path = tmp_path / "x.nc"
+    results.write(xarray.Dataset({"x": 1.0}), path)
+
+    def refuse(*_):
+        raise OSError(code, os.strerror(code))
+
+    for name in ("fsync", "replace"):
+        with monkeypatch.context() as patched:
+            patched.setattr(os, name, refuse)
+            with pytest.raises(results.Unwritable, match=r"cannot write '.*x\.nc': [a-z -]+; what was") as told:
+                results.write(xarray.Dataset({"x": 2.0}), path)
+        assert os.strerror(code).lower() in str(told.value)
+        assert list(tmp_path.iterdir()) == [path]
+    assert xarray.load_dataset(path).x == 1.0
+
+
+def test_a_table_too_large_for_the_disk(tmp_path):
+    """A real limit: HDF5 on its own raises something else here, and crashes the process when it ends."""
+    code = f"""
+import resource
+import numpy, xarray
+from semres_jax import results
+resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))
+try:
+    results.write(xarray.Dataset({{"x": ("i", numpy.zeros(50000))}}), {str(tmp_path / "x.nc")!r})
+except results.Unwritable as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "x.nc': file too large; what was written before is whole and stays" in done.stdout
+    assert list(tmp_path.iterdir()) == []

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from semres_jax import spaces, validation
+from semres_jax.saved import Saved
+from tests.killed import goes_on_from_everywhere
 
 
 def test_z_is_zero_where_both_agree_and_infinite_where_certainty_is_wrong():
@@ -58,3 +60,35 @@ def test_a_case_does_not_depend_on_its_neighbours():
 def test_bad_cases(options):
     with pytest.raises(ValueError, match=r"^(n|delta) must"):
         validation.cases({"circle": spaces.Circle()}, **options)
+
+
+def test_killed_at_every_write_it_goes_on_to_the_same_bits(tmp_path, monkeypatch):
+    monkeypatch.setattr(validation, "_TRIALS_AT_ONCE", 1024)
+    run = validation.cases({"circle": spaces.Circle()}, ns=[2], deltas=[0.0], quantiles=(0.1, 0.5))
+
+    def validate(saved):
+        return validation.validate(run, trials=4096, devices=1, saved=saved)
+
+    # Two cases, each of them four chunks and the law.
+    assert goes_on_from_everywhere(validate, tmp_path / "state", monkeypatch) == 10
+    again = validate(Saved(tmp_path / "state", resume=True))
+    assert again.trials.values.tolist() == [[4096], [4096]]
+
+
+def test_what_was_saved_of_another_run_is_refused(tmp_path):
+    run = validation.cases({"circle": spaces.Circle()}, ns=[2], deltas=[0.0], quantiles=(0.1, 0.5))
+    with Saved(tmp_path / "state") as saved:
+        validation.validate(run[:1], trials=4096, saved=saved)
+    content = (tmp_path / "state").read_bytes()
+    other = validation.cases({"circle": spaces.Circle()}, ns=[2], deltas=[0.1], quantiles=(0.1, 0.5))
+    for changed, told in (
+        ({"trials": 4097}, r"trials = 4097: .* made with 4096"),
+        ({"seed": 1}, "seed = 1: .* made with 0"),
+        ({"run": run}, "cases = "),
+        ({"run": other}, r"circle, n = 2: delta\[0\] = 0\.1: .* made with 0\.0"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            validation.validate(
+                **{"run": run[:1], "trials": 4096} | changed, saved=Saved(tmp_path / "state", resume=True)
+            )
+    assert (tmp_path / "state").read_bytes() == content

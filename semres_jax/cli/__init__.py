@@ -17,12 +17,14 @@ from typing import Annotated, Any, Union
 import tyro
 
 from semres_jax.cli._common import COMMAND_LINE, BadInput
+from semres_jax.cli.bench import Bench
 from semres_jax.cli.laws import Laws
 from semres_jax.cli.optimal import Optimal
 from semres_jax.cli.resnet import Resnet
 from semres_jax.cli.sweep import Sweep
 from semres_jax.cli.toy import Toy
 from semres_jax.cli.validate import Validate
+from semres_jax.results import Unwritable
 
 # One line for each command, in the order of the help text.
 COMMANDS: dict[str, type] = {
@@ -32,6 +34,7 @@ COMMANDS: dict[str, type] = {
     "toy": Toy,
     "resnet": Resnet,
     "laws": Laws,
+    "bench": Bench,
 }
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -71,7 +74,7 @@ def _told(run: Callable[[], int]) -> int:
         return run()
     except SystemExit as stop:  # help, and parse errors, which have been told
         return stop.code if isinstance(stop.code, int) else BAD_INPUT
-    except BadInput as error:
+    except (BadInput, Unwritable) as error:
         print(f"semres: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:

@@ -8,10 +8,13 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from tyro.constructors import PrimitiveConstructorSpec
+
+if TYPE_CHECKING:
+    from semres_jax.saved import Saved
 
 # Between two refreshes of the progress bar's text.
 _REFRESH = 0.1
@@ -32,6 +35,35 @@ def checking_input() -> Iterator[None]:
         yield
     except (ValueError, OSError) as error:
         raise BadInput(" ".join(str(error).split())) from error
+
+
+def is_first_host() -> bool:
+    """Whether this process is the one, of all that `jax.distributed` joined, that writes files and prints."""
+    from semres_jax.montecarlo import sharding
+
+    return sharding.hosts()[0] == 0
+
+
+def going_on(path: Path, *, resume: bool, results: Callable[[Any], Any]) -> "Saved":
+    """Where a long command keeps what it has done; says on standard error what becomes of what is there.
+
+    Raises:
+        ValueError: the file is none of these, or is broken, and is left alone.
+    """
+    from semres_jax.saved import Saved
+
+    told = {
+        (True, "nothing"): f"nothing to resume in {path.parent}; starting anew",
+        (True, "complete"): f"the run in {path.parent} is complete; nothing is computed again",
+        (False, "unfinished"): f"replacing the unfinished run in {path.parent} (--resume goes on from it)",
+        (False, "broken"): f"replacing {path}, which is broken",
+    }
+
+    def begins(there: str) -> None:
+        if is_first_host() and (resume, there) in told:
+            print(f"semres: {told[resume, there]}", file=sys.stderr)
+
+    return Saved(path, resume=resume, results=results, begins=begins)
 
 
 def count(text: str) -> int:

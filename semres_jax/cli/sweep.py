@@ -1,7 +1,6 @@
 """`semres sweep`: accuracies over a grid of resolutions, floors, items, similarities and spaces."""
 
 import dataclasses
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,14 +15,15 @@ from semres_jax.cli._common import (
     Numbers,
     checking_input,
     finish,
+    going_on,
     grid_option,
+    is_first_host,
     progress_bar,
 )
 
 if TYPE_CHECKING:
     import xarray
 
-_SECONDS_BETWEEN_WRITES = 5.0
 _EPSILONS = tuple(i / 200 for i in range(101))
 
 
@@ -31,7 +31,8 @@ _EPSILONS = tuple(i / 200 for i in range(101))
 class Sweep:
     """Compute p_S and p_I over a grid: exactly, or by simulation.
 
-    Writes sweep.nc, sweep.json and figures: fronts, the best resolution, many items, families of similarities.
+    Writes sweep.nc, sweep.json, figures (fronts, the best resolution, many items, families of similarities), and
+    sweep.state from which --resume goes on.
     """
 
     space: Annotated[
@@ -58,6 +59,8 @@ class Sweep:
     """On finite spaces, let stimuli repeat."""
     seed: int = 0
     """Seed of all random numbers."""
+    resume: bool = False
+    """Go on from what is in --out, to the same numbers as if the run had never been stopped."""
     out: Path = Path("results/sweep")
     """Folder for the results; made if missing."""
     distributed: Distributed = False
@@ -76,28 +79,21 @@ class Sweep:
             if self.trials is not None and self.trials < 1:
                 raise ValueError(f"--trials must be at least 1; got {self.trials}")
             found = validation.spaces_by_name(self.space or ("circle",))
-            folder = results.output_folder(self.out)
-        attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
-        attributes |= {"title": "generalization and identification over a grid"}
-        pending: list[Any] = []
-        written = time.perf_counter()
+            folder = results.output_folder(self.out) if is_first_host() else self.out
+            attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
+            attributes |= {"title": "generalization and identification over a grid"}
 
-        def write(table: "xarray.Dataset", complete: bool) -> dict[str, Any]:
-            told = table.attrs | attributes | {"complete": int(complete)}
-            results.write(table.assign_attrs(told), folder / "sweep.nc")
-            content = told | {"optima": summary(table)}
-            results.write_json(content, folder / "sweep.json")
-            return content
+            def write(table: "xarray.Dataset", complete: bool = False) -> dict[str, Any]:
+                """The results so far, each file whole."""
+                told = table.attrs | attributes | {"complete": int(complete)}
+                results.write(table.assign_attrs(told), folder / "sweep.nc")
+                content = told | {"optima": summary(table)}
+                results.write_json(content, folder / "sweep.json")
+                return content
 
-        def keep(table: "xarray.Dataset") -> None:
-            nonlocal written
-            pending[:] = [table]
-            if time.perf_counter() - written > _SECONDS_BETWEEN_WRITES:
-                write(pending.pop(), False)
-                written = time.perf_counter()
-
+            saved = going_on(folder / "sweep.state", resume=self.resume, results=write)
         try:
-            with progress_bar() as progress:
+            with saved, progress_bar() as progress:
                 table = frontier.sweep(
                     found,
                     list(self.similarity or ("constant",)),
@@ -110,17 +106,16 @@ class Sweep:
                     key=jax.random.key(self.seed),
                     replace=self.replace,
                     progress=progress,
-                    finished=keep,
+                    saved=saved,
                 )
-        except ValueError as error:  # the grid is checked before anything is computed
-            if pending:
+        except ValueError as error:
+            if saved.opened:  # everything is checked before
                 raise
             raise BadInput(" ".join(str(error).split())) from error
-        except BaseException:
-            if pending:
-                write(pending.pop(), False)
-            raise
-        content = write(table, True)
+        if not is_first_host():
+            return 0
+        content = write(table, complete=True)
+        saved.complete()
         print_table(content["optima"])
         return finish("sweep", folder, "sweep", content, plots.save_sweep(table, folder), as_json=self.json)
 

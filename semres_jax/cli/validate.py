@@ -1,7 +1,6 @@
 """`semres validate`: every exact law against the simulation."""
 
 import dataclasses
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -9,12 +8,15 @@ import tyro
 
 from semres_jax.cli._common import (
     COMMAND_LINE,
+    BadInput,
     Count,
     Counts,
     Distributed,
     Numbers,
     checking_input,
     finish,
+    going_on,
+    is_first_host,
     progress_bar,
 )
 
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     import xarray
 
 _TRIALS, _QUICK_TRIALS = 2**22, 2**19
-_SECONDS_BETWEEN_WRITES = 5.0
 _NS = (2, 3, 8, 32)
 # Quickly: two items on every space, many on a few; compiling is what takes the time.
 _QUICK_NS, _QUICK_MANY, _QUICK_SPACES = (2,), (8, 32), ("circle", "interval", "tree(137)")
@@ -33,7 +34,8 @@ _QUICK_QUANTILES = (0.0, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
 class Validate:
     """Compare every exact law with simulations: how many standard errors lie between?
 
-    Writes validation.nc, validation.json and figures. Exit code 1 where any difference exceeds five standard errors.
+    Writes validation.nc, validation.json, figures, and validate.state from which --resume goes on. Exit code 1 where
+    any difference exceeds five standard errors.
     """
 
     space: Annotated[
@@ -52,6 +54,8 @@ class Validate:
     """prng: independent trials, the cleanest standard errors. lattice: quasi-Monte Carlo, the smallest."""
     seed: int = 0
     """Seed of all random numbers."""
+    resume: bool = False
+    """Go on from what is in --out, to the same numbers as if the run had never been stopped."""
     out: Path = Path("results/validate")
     """Folder for the results; made if missing."""
     distributed: Distributed = False
@@ -68,7 +72,6 @@ class Validate:
             trials = self.trials if self.trials is not None else (_QUICK_TRIALS if self.quick else _TRIALS)
             if trials < 1:
                 raise ValueError(f"--trials must be at least 1; got {trials}")
-            folder = results.output_folder(self.out)
             quantiles = _QUICK_QUANTILES if self.quick else validation.QUANTILES
             found = validation.spaces_by_name(self.space) if self.space else validation.default_spaces()
             few = self.quick and self.n is None
@@ -77,39 +80,32 @@ class Validate:
             if few:
                 some = {label: space for label, space in found.items() if self.space or label in _QUICK_SPACES}
                 cases += validation.cases(some, ns=_QUICK_MANY, deltas=self.delta, quantiles=quantiles)
-        attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
-        attributes |= {"title": "exact laws against simulation", "method": self.method}
-        started = time.perf_counter()
+            folder = results.output_folder(self.out) if is_first_host() else self.out
+            attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
+            attributes |= {"title": "exact laws against simulation", "method": self.method}
 
-        def write(table: "xarray.Dataset", complete: bool = False) -> dict[str, Any]:
-            """The results so far, each file whole."""
-            told = attributes | {"seconds": round(time.perf_counter() - started, 3), "complete": int(complete)}
-            results.write(table.assign_attrs(told), folder / "validation.nc")
-            content = told | summary(table)
-            results.write_json(content, folder / "validation.json")
-            return content
+            def write(table: "xarray.Dataset", complete: bool = False) -> dict[str, Any]:
+                """The results so far, each file whole."""
+                told = attributes | {"seconds": round(saved.seconds, 3), "complete": int(complete)}
+                results.write(table.assign_attrs(told), folder / "validation.nc")
+                content = told | summary(table)
+                results.write_json(content, folder / "validation.json")
+                return content
 
-        unwritten: list[Any] = []
-        written = started
-
-        def keep(table: "xarray.Dataset") -> None:
-            """Write every few seconds; what is not yet written is so when the run is stopped."""
-            nonlocal written
-            unwritten[:] = [table]
-            if time.perf_counter() - written > _SECONDS_BETWEEN_WRITES:
-                write(unwritten.pop())
-                written = time.perf_counter()
-
+            saved = going_on(folder / "validate.state", resume=self.resume, results=write)
         try:
-            with progress_bar() as progress:
+            with saved, progress_bar() as progress:
                 table = validation.validate(
-                    cases, trials=trials, seed=self.seed, method=self.method, progress=progress, finished=keep
+                    cases, trials=trials, seed=self.seed, method=self.method, progress=progress, saved=saved
                 )
-        except BaseException:
-            if unwritten:
-                write(unwritten.pop())
-            raise
+        except ValueError as error:
+            if saved.opened:  # everything is checked before
+                raise
+            raise BadInput(" ".join(str(error).split())) from error
+        if not is_first_host():
+            return 1 if summary(table)["failed"] else 0
         content = write(table, complete=True)
+        saved.complete()
         print_table(table)
         pictures, code = plots.save_all(table, folder), 1 if content["failed"] else 0
         return finish("validate", folder, "validation", content, pictures, as_json=self.json, code=code)

@@ -1,32 +1,26 @@
 """Accuracies over grids of resolutions, floors, numbers of items, similarities and spaces, in few compiled calls."""
 
-import concurrent.futures
-import dataclasses
-import os
-import re
-import threading
-import time
-import zlib
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray
 
-from semres_jax._checks import concrete, require, require_count
+from semres_jax._checks import require_count
 from semres_jax._types import ArrayLike
-from semres_jax.laws import closed_form, engines, enumeration, quadrature
-from semres_jax.montecarlo.estimate import estimate
+from semres_jax.frontier import _grids, _parts
+from semres_jax.laws import closed_form, enumeration, quadrature
+from semres_jax.montecarlo import sharding
+from semres_jax.montecarlo.estimate import DEFAULT_TRIALS
 from semres_jax.results import provenance
-from semres_jax.similarity import KINDS, Constant, PowerLaw, Similarity
-from semres_jax.spaces import get as registered
+from semres_jax.saved import Saved, fingerprint
 from semres_jax.spaces._base import MetricSpace
 
 ENGINES = ("exact", "lattice", "prng")
-# Members of a grid in one call of a program: whatever the size of the grid, the program is the same.
-_CHUNK = 32
+_MOMENTS = ("mean_b", "var_b")
+_NUMBERS = ("p_s", "p_i", "p_s_stderr", "p_i_stderr", *_MOMENTS)
 
 
 def sweep(
@@ -41,13 +35,16 @@ def sweep(
     trials: int | None = None,
     key: Any = None,
     replace: bool = False,
+    devices: Any = None,
     progress: Callable[[str, int, int], None] | None = None,
     finished: Callable[[xarray.Dataset], None] | None = None,
+    saved: Saved | None = None,
 ) -> xarray.Dataset:
     """p_S and p_I on a grid of spaces, similarities, resolutions, floors and numbers of items.
 
     Exactly, one program serves a space and a kind of similarity: all resolutions, floors and (by quadrature) numbers of
-    items. New numbers compile nothing. Work is spread over the cores.
+    items. New numbers compile nothing. Work is spread over the cores, devices and hosts; the numbers are the same bits
+    whatever there is of them.
 
     Args:
         spaces: one or several `MetricSpace`, or names of them, or a dict of them by the label to show.
@@ -62,8 +59,11 @@ def sweep(
         key: JAX random key of Monte Carlo; default that of seed 0. Cells draw from keys of their own, so that p_s and
             p_i of a cell are the same whatever else is swept.
         replace: on finite spaces, whether stimuli may repeat.
+        devices: devices of this host, or how many; default all. Closed forms and counts run on one.
         progress: called with (what is being done, members done, members planned).
         finished: called with the dataset so far (NaN where not done yet) after each part.
+        saved: where the sweep keeps what it has done, and goes on from: finished parts aren't computed again, a
+            simulation in the making goes on, and the result is that of a sweep that was never stopped, bit for bit.
 
     Returns:
         Dataset with dimensions (space, similarity, epsilon, delta, n), and exponent where there are several. Variables
@@ -73,7 +73,7 @@ def sweep(
 
     Raises:
         ValueError: a grid that is empty, not increasing or out of range; an unknown similarity or engine; a space on
-            which the engine doesn't apply.
+            which the engine doesn't apply; what was saved is of another run.
 
     Example:
         >>> import numpy as np
@@ -82,9 +82,8 @@ def sweep(
         >>> table.p_s.sel(n=2).values.ravel().tolist()
         [0.5, 0.6875, 0.75, 0.6875, 0.5]
     """
-    started = time.perf_counter()
-    places = _by_label(spaces)
-    named = [_family(one) for one in _several(similarities)]
+    places = _grids.by_label(spaces)
+    named = [_grids.family(one) for one in _grids.several(similarities)]
     families = dict(named)
     counts = [require_count("n", n, 2, " (the probe needs items to choose from)") for n in np.ravel(ns).tolist()]
     if not (places and families and counts):
@@ -92,134 +91,66 @@ def sweep(
     for what, labels in (("similarities", [label for label, _ in named]), ("ns", counts)):
         if len(set(labels)) < len(labels):
             raise ValueError(f"{what} must differ; got {labels}")
-    epsilons = _grid("epsilon", epsilon, np.inf, "a distance, at least 0")
-    deltas = _grid("delta", delta, 1.0, "a floor between 0 and 1")
-    powers = _exponents(exponent)
+    epsilons = _grids.grid("epsilon", epsilon, np.inf, "a distance, at least 0")
+    deltas = _grids.grid("delta", delta, 1.0, "a floor between 0 and 1")
+    powers = _grids.exponents(exponent)
     if engine not in ENGINES:
         raise ValueError(f"engine must be one of {', '.join(ENGINES)}; got {engine!r}")
     key = jax.random.key(0) if key is None else key
+    among = sharding.resolve(devices)
     members = tuple(x.ravel() for x in np.meshgrid(epsilons, deltas, indexing="ij"))
-    parts = _parts(places, families, counts, powers, members, engine, replace)
+    parts = _parts.cut(places, families, counts, powers, members, engine, replace)
     table = _empty(places, families, epsilons, deltas, counts, powers)
-    table.attrs |= provenance() | {
-        "engine": engine,
-        "device": jax.devices()[0].device_kind,
-        "key": str(jax.random.key_data(key).tolist()),
-        "replace": int(replace),
-    }
+    told: dict[str, Any] = {"engine": engine, "key": str(jax.random.key_data(key).tolist()), "replace": int(replace)}
     if engine != "exact":
-        table.attrs["trials"] = int(trials if trials is not None else 2**20)
+        told["trials"] = int(trials if trials is not None else DEFAULT_TRIALS)
+    table.attrs |= provenance() | {"device": among[0].device_kind} | told
+    saved = Saved(None) if saved is None else saved
+    saved.open(
+        {"run": "sweep"} | told | {
+            "n": counts,
+            "exponent": [repr(power) for power in powers],
+            "delta": deltas,
+            "epsilon": epsilons,
+            "space": {label: fingerprint(space) for label, space in places.items()},
+            "similarity": {label: fingerprint(make(0.5, 0.25)) for label, make in families.items()},
+        }
+    )  # fmt: skip
     known = [_describe(table, i, space, epsilons, counts, replace) for i, space in enumerate(places.values())]
-    planned, done, lock = len(members[0]) * len(places) * len(families) * len(powers), 0, threading.Lock()
+    planned, done = len(members[0]) * len(places) * len(families) * len(powers), 0
 
-    def keep(part: "_Part", found: np.ndarray) -> None:
+    def enter(part: _parts.Part, found: np.ndarray) -> None:
         nonlocal done
-        with lock:
-            for name, values in zip(("p_s", "p_i", "p_s_stderr", "p_i_stderr", "mean_b", "var_b"), found, strict=True):
-                if name in ("mean_b", "var_b") and (engine == "exact" or known[part.at[0]]):
-                    continue
-                target = table[name].values.reshape(*table[name].shape[:2], len(members[0]), len(counts), -1)
-                target[part.at[0], part.at[1], part.members, part.columns, part.at[2]] = values
-            done += len(found[0]) * len(range(*part.columns.indices(len(counts)))) / len(counts)
-            table.attrs["seconds"] = round(time.perf_counter() - started, 3)
-            if progress is not None:
-                progress(part.what, round(done), planned)
-            if finished is not None:
-                finished(table)
+        for name, values in zip(_NUMBERS, found, strict=True):
+            if name in _MOMENTS and (engine == "exact" or known[part.at[0]]):
+                continue
+            target = table[name].values.reshape(*table[name].shape[:2], len(members[0]), len(counts), -1)
+            target[part.at[0], part.at[1], part.members, part.columns, part.at[2]] = values
+        done += len(found[0]) * len(range(*part.columns.indices(len(counts)))) / len(counts)
+        table.attrs["seconds"] = round(saved.seconds, 3)
+        if progress is not None:
+            progress(part.what, round(done), planned)
 
-    if engine == "exact":
-        _all_cores(parts, keep)
-    else:
-        for part in parts:
-            keep(part, part.simulate(key, engine, trials))
-    table.attrs["seconds"] = round(time.perf_counter() - started, 3)
-    return table
+    def keep(part: _parts.Part, found: np.ndarray) -> None:
+        enter(part, found)
+        saved.finish(part.name, {"numbers": found}, table)
+        if finished is not None:
+            finished(table)
 
-
-class _Part(NamedTuple):
-    """Some members of the grid at one space, similarity and exponent, for some of the numbers of items."""
-
-    at: tuple[int, int, int]  # space, similarity, exponent
-    what: str
-    space: MetricSpace
-    make: Callable[[Any, Any], Similarity]
-    epsilon: np.ndarray
-    delta: np.ndarray
-    exponent: float
-    ns: tuple[int, ...]
-    replace: bool
-    members: slice
-    columns: slice
-
-    def exact(self) -> np.ndarray:
-        """(6, members, ns) numbers: `keep` says which; the last four are 0."""
-        size = len(self.epsilon)
-        padded = np.minimum(np.arange(max(_CHUNK, size)), size - 1)
-        similarity = self.make(self.epsilon[padded], self.delta[padded])
-        if _by_quadrature(self.space, similarity, self.ns[0], self.exponent, self.replace):
-            with jax.enable_x64(True):
-                found = np.asarray(quadrature.accuracies(self.space, similarity, ns=self.ns, exponent=self.exponent))
+    waiting = []
+    for part in parts:
+        there = saved.finished(part.name)
+        if there is None:
+            waiting.append(part)
         else:
-            options = {"exponent": self.exponent, "replace": self.replace}
-            found = np.asarray([engines.accuracy(self.space, similarity, n=n, **options) for n in self.ns])
-        values = np.moveaxis(found[:, :, :size], 0, -1)
-        return np.concatenate([values, np.zeros((4, *values.shape[1:]))])
-
-    def simulate(self, key: Any, method: str, trials: int | None) -> np.ndarray:
-        own = jax.random.fold_in(key, zlib.crc32(f"{self.what}|{self.ns}|{self.exponent}".encode()))
-        similarity = self.make(self.epsilon, self.delta)
-        run = estimate(
-            self.space,
-            similarity,
-            key=own,
-            trials=trials,
-            n=self.ns[0],
-            exponent=self.exponent,
-            method=method,
-            replace=self.replace,
-        )
-        return np.stack(run[:6])[..., None]
-
-
-def _parts(places, families, counts, powers, members, engine: str, replace: bool) -> list[_Part]:
-    """The work, cut so that it can be spread and kept; refused before anything is computed."""
-    parts = []
-    for i, (label, space) in enumerate(places.items()):
-        for j, (name, make) in enumerate(families.items()):
-            for k, power in enumerate(powers):
-                if engine == "exact":
-                    for n in counts:
-                        engines.engine_for(space, make(0.1, 0.0), n=n, exponent=power, replace=replace)
-                exact = engine == "exact"
-                # A finite space is counted, and a simulation run, for the whole grid at once; a simulation by its n.
-                size = _CHUNK if exact and space.size is None else len(members[0])
-                columns = [slice(0, len(counts))] if exact else [slice(c, c + 1) for c in range(len(counts))]
-                for start in range(0, len(members[0]), size):
-                    some = slice(start, start + size)
-                    parts += [
-                        _Part(
-                            (i, j, k), f"{label}, {name}", space, make, members[0][some], members[1][some],
-                            power, tuple(counts[own]), replace, some, own,
-                        )
-                        for own in columns
-                    ]  # fmt: skip
-    return parts
-
-
-def _by_quadrature(space: MetricSpace, similarity: Similarity, n: int, exponent: float, replace: bool) -> bool:
-    named = engines.engine_for(space, similarity, n=n, exponent=exponent, replace=replace)
-    return named == "quadrature" and not isinstance(similarity, Constant)
-
-
-def _all_cores(parts: list[_Part], keep: Callable[[_Part, np.ndarray], None]) -> None:
-    """Every part, in threads (programs run without Python's lock); the first error or Ctrl-C stops the rest."""
-    pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1)
-    try:
-        waiting = {pool.submit(part.exact): part for part in parts}
-        for future in concurrent.futures.as_completed(waiting):
-            keep(waiting[future], future.result())
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+            enter(part, there["numbers"])
+    if engine == "exact":
+        _parts.compute(waiting, among, keep)
+    else:
+        for part in waiting:
+            keep(part, part.simulate(key, engine, trials, devices, saved))
+    table.attrs["seconds"] = round(saved.seconds, 3)
+    return table
 
 
 def _empty(places, families, epsilons, deltas, counts, powers) -> xarray.Dataset:
@@ -266,80 +197,6 @@ def _moments(space: MetricSpace, epsilons: np.ndarray, replace: bool) -> tuple[n
     with jax.enable_x64(True):
         mean, variance = quadrature.ball_moments(space, jnp.asarray(epsilons))
         return np.asarray(mean), np.asarray(variance)
-
-
-def _by_label(spaces: Any) -> dict[str, MetricSpace]:
-    if isinstance(spaces, dict):
-        return spaces
-    spaces = [registered(space) if isinstance(space, str) else space for space in _several(spaces)]
-    found = {space.label: space for space in _several(spaces)}
-    if len(found) < len(_several(spaces)):
-        raise ValueError(f"spaces must have different labels; got {[s.label for s in spaces]} (give a dict of them)")
-    return found
-
-
-def _several(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def _family(given: Any) -> tuple[str, Callable[[Any, Any], Similarity]]:
-    """A label and a function of (epsilon, delta)."""
-    if isinstance(given, str):
-        return _named_family(given)
-    if isinstance(given, type) and issubclass(given, Similarity):
-        return _named_family(given.name)
-    if isinstance(given, Similarity) and hasattr(given, "epsilon"):
-        label = f"{given.name}({float(given.exponent):g})" if isinstance(given, PowerLaw) else given.name
-        return label, lambda e, d: dataclasses.replace(given, epsilon=e, delta=d)  # pyright: ignore
-    raise ValueError(
-        f"similarity must be a name, a class or a similarity with a resolution; got {_shown(given)} (there are "
-        f"{', '.join(_SWEPT)})"
-    )
-
-
-_SWEPT = tuple(name for name, kind in KINDS.items() if "epsilon" in {f.name for f in dataclasses.fields(kind)})  # pyright: ignore
-
-
-def _named_family(text: str) -> tuple[str, Callable[[Any, Any], Similarity]]:
-    match = re.fullmatch(r"\s*([a-z]+)\s*(?:\(\s*([^)]*)\s*\))?\s*", text)
-    name, inside = (match[1], match[2]) if match else (text, None)
-    if name not in _SWEPT or (inside and name != "powerlaw"):
-        raise ValueError(f"unknown similarity {text!r}; there are {', '.join(_SWEPT)}, and powerlaw(EXPONENT)")
-    if name != "powerlaw":
-        kind: Any = KINDS[name]
-        return name, kind
-    try:
-        power = float(inside) if inside else 1.0
-    except ValueError:
-        raise ValueError(f"the exponent of {text!r} is not a number, as in powerlaw(3)") from None
-    PowerLaw(1.0, power)  # refuses what can't be
-    return f"powerlaw({power:g})", lambda e, d: PowerLaw(e, np.full(np.shape(e), power), d)
-
-
-def _grid(name: str, values: Any, high: float, what: str) -> np.ndarray:
-    known = concrete(values)
-    array = np.atleast_1d(np.asarray(known if known is not None else np.nan, np.float64))
-    if array.ndim != 1 or array.size == 0:
-        raise ValueError(f"{name} must have at least one value, along one axis; got {_shown(values)}")
-    require(name, array, 0.0, high, what)
-    if (np.diff(array) <= 0).any():
-        at = int(np.argmax(np.diff(array) <= 0))
-        raise ValueError(f"{name} must increase; got {array[at]:g} before {array[at + 1]:g} (sort it)")
-    return array
-
-
-def _exponents(values: Any) -> list[float]:
-    known = concrete(values)
-    array = np.atleast_1d(np.asarray(known if known is not None else np.nan, np.float64))
-    if array.ndim != 1 or array.size == 0 or not (array >= 0).all() or (np.diff(array) <= 0).any():
-        raise ValueError(f"exponent must be numbers of at least 0, increasing; got {_shown(values)}")
-    return array.tolist()
-
-
-def _shown(value: Any) -> str:
-    """In one line, however large."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def optima(table: xarray.Dataset) -> xarray.Dataset:

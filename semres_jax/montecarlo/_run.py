@@ -72,10 +72,11 @@ def _tile(static: _Static, tile: Array, streams, space, similarity, exponent, la
         columns = static.rows.columns
         if static.method == "prng":
 
-            def rows(first: Array, number: int) -> WordSource:
+            def prng_rows(first: Array, number: int) -> WordSource:
                 each = offset + (first + jnp.arange(number)).astype(jnp.uint32) * jnp.uint32(columns)
                 return prng_words(seed, each[:, None] + jnp.arange(columns, dtype=jnp.uint32)[None])
 
+            rows: Callable[[Array, int], WordSource] = prng_rows
         else:
             relative = space.wraps and space.has_ticks
             rows = lattice_rows(seed, start, stride, columns, level, space.uniforms, relative)

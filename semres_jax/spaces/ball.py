@@ -10,7 +10,7 @@ from semres_jax._checks import require_count
 from semres_jax._types import Array, ArrayLike
 from semres_jax.spaces._base import MetricSpace, coordinates, safe_norm, space, static, together
 from semres_jax.spaces._integrals import cap
-from semres_jax.spaces.sphere import normal
+from semres_jax.spaces._normal import normal
 
 
 @space

@@ -11,6 +11,7 @@ from semres_jax._checks import require_count
 from semres_jax._types import Array, ArrayLike
 from semres_jax.spaces._base import MetricSpace, coordinates, each_probe, real, safe_norm, space, spread, static
 from semres_jax.spaces._integrals import cap
+from semres_jax.spaces._normal import normal
 
 
 @space
@@ -76,13 +77,3 @@ class Sphere(MetricSpace):
 
     def radius_kinks(self, p: ArrayLike) -> tuple[Array, ...]:
         return (each_probe(math.pi, jnp.shape(p)[:-1], real(p).dtype),)
-
-
-def normal(u: Array) -> Array:
-    """Standard normal numbers from uniforms on [0, 1), elementwise; finite at 0, never exactly 0.
-
-    The grid of floats u is moved to the middle of its cells by half a unit of the last place of 1: exact in both
-    precisions, symmetric, and its ends are the first and last cell instead of minus infinity.
-    """
-    centred = (2.0 * u - 1.0) + 0.5 * float(jnp.finfo(u.dtype).eps)
-    return math.sqrt(2.0) * jax.lax.erf_inv(centred)

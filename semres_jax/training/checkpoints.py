@@ -17,7 +17,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from semres_jax.results import plain, write_json
+from semres_jax.results import Unwritable, plain, write_json
 
 _KEPT = 2
 # An entry of settings.json by which a folder of ours is known from any other with a file of that name.
@@ -99,7 +99,7 @@ class Checkpoints:
         """Write a pytree of arrays; a number that is there already is left alone.
 
         Raises:
-            OSError: it can't be written, as on a full disk; those before it stay as they are.
+            Unwritable: it can't be, as on a full disk; those before it stay as they are.
         """
         with _quiet() as refused:
             for damaged in self._damaged:  # only now: whoever only reads loses nothing
@@ -112,7 +112,7 @@ class Checkpoints:
             with contextlib.suppress(OSError):
                 self._remove(_PARTIAL)  # it takes room
             older = f"checkpoint {self.latest()} is whole" if self.latest() is not None else "there is none before it"
-            raise OSError(
+            raise Unwritable(
                 f"checkpoint {number} can't be written to {str(self.folder)!r}: {refused[0]}; {older} (make room and "
                 "resume)"
             )

@@ -91,7 +91,7 @@ def train(
     Raises:
         ValueError: alphas out of [0, 1]; a checkpoint of other settings, or damaged ones; weights that do not fit; more
             than one process.
-        OSError: a checkpoint can't be written; those before it stay as they are.
+        results.Unwritable: a checkpoint can't be written; those before it stay as they are.
         Diverged: a loss was not finite. The last good weights are in the checkpoint.
 
     Example (a minute and a half on two cores):

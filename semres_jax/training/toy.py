@@ -120,7 +120,7 @@ def train(
 
     Raises:
         ValueError: too few stimuli for the items, unequal weights, a checkpoint of other settings or damaged ones.
-        OSError: a checkpoint can't be written; those before it stay as they are.
+        results.Unwritable: a checkpoint can't be written; those before it stay as they are.
         Diverged: a loss was not finite. The last good weights are in the checkpoint.
 
     Example:

@@ -1,12 +1,14 @@
 """`semres sweep`: what it writes and prints, and how it refuses."""
 
+import errno
 import json
+import os
 
 import numpy as np
 import pytest
 import xarray
 
-from semres_jax import cli, laws, plots
+from semres_jax import cli, laws, plots, saved
 
 FAST = ["sweep", "--epsilon", "0:0.5:11", "--n", "2,8,32"]
 
@@ -17,7 +19,7 @@ def test_files_figures_and_last_line(tmp_path, capsys):
     assert cli.main(words) == 0
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     names = {"fronts", "optimum", "items", "families"}
-    assert {p.name for p in out.iterdir()} == {"sweep.nc", "sweep.json"} | {
+    assert {p.name for p in out.iterdir()} == {"sweep.nc", "sweep.json", "sweep.state"} | {
         f"{n}.{e}" for n in names for e in ("png", "svg")
     }
     table = xarray.load_dataset(out / "sweep.nc")
@@ -64,6 +66,47 @@ def test_simulation(tmp_path):
 )
 def test_bad_input_is_refused(words, told, tmp_path, refusal):
     assert told in refusal("sweep", "--out", str(tmp_path / "out"), *words)
+
+
+def test_what_there_is_to_resume_and_what_is_refused(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(plots, "save_sweep", lambda table, folder: [])
+    words = [*FAST, "--out", str(tmp_path)]
+    assert cli.main([*words, "--resume"]) == 0
+    assert capsys.readouterr().err == f"semres: nothing to resume in {tmp_path}; starting anew\n"
+    table = (tmp_path / "sweep.nc").read_bytes()
+    state = (tmp_path / "sweep.state").read_bytes()
+    assert cli.main([*words, "--resume", "--delta", "0.2"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(
+        f"semres: can't resume with delta[0] = 0.2: '{tmp_path / 'sweep.state'}' was made with 0.0 ("
+    )
+    assert told.count("\n") == 1
+    (tmp_path / "sweep.state").write_bytes(state[:-7])
+    assert cli.main([*words, "--resume"]) == 2
+    assert "sweep.state' is broken: torn, truncated or changed" in capsys.readouterr().err
+    assert (tmp_path / "sweep.state").read_bytes() == state[:-7]
+    assert (tmp_path / "sweep.nc").read_bytes() == table
+    assert cli.main(words) == 0
+    assert capsys.readouterr().err == f"semres: replacing {tmp_path / 'sweep.state'}, which is broken\n"
+    unfinished = saved.Saved(tmp_path / "sweep.state", resume=True)
+    unfinished._writes, unfinished._settings = True, unfinished._was_made_with
+    unfinished._write()
+    assert cli.main(words) == 0
+    assert capsys.readouterr().err == (
+        f"semres: replacing the unfinished run in {tmp_path} (--resume goes on from it)\n"
+    )
+
+
+def test_a_full_disk_is_told(tmp_path, capsys, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "replace", full)
+    assert cli.main([*FAST, "--out", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"semres: cannot write '{tmp_path / 'sweep.state'}': no space left on device; ")
+    assert told.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_pictures_have_labels(tmp_path):

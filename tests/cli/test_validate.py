@@ -28,7 +28,7 @@ def test_a_right_law_passes(finished):
     code, folder = finished
     assert code == 0
     names = {path.name for path in folder.iterdir()}
-    assert names == {"validation.nc", "validation.json", "tradeoff.png", "tradeoff.svg"}
+    assert names == {"validation.nc", "validation.json", "validate.state", "tradeoff.png", "tradeoff.svg"}
 
 
 def test_files_open_and_say_where_they_come_from(finished):
@@ -78,7 +78,7 @@ def test_interrupt_leaves_whole_files(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(validation, "estimate", second_is_interrupted)
     assert _run(tmp_path) == 130
     assert capsys.readouterr().err.count("\n") == 1
-    assert {path.name for path in tmp_path.iterdir()} == {"validation.nc", "validation.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"validation.nc", "validation.json", "validate.state"}
     with xarray.open_dataset(tmp_path / "validation.nc", engine="h5netcdf") as table:
         assert table.attrs["complete"] == 0
         assert np.isfinite(table.p_s.sel(space="circle")).all()

@@ -1,6 +1,8 @@
 """Sweeps against the laws cell by cell, what they refuse, and what they compile."""
 
+import concurrent.futures
 import logging
+import threading
 import time
 
 import jax
@@ -8,8 +10,11 @@ import numpy as np
 import pytest
 
 from semres_jax import frontier, laws, spaces
+from semres_jax.frontier import _parts
 from semres_jax.laws import _integrals, closed_form, enumeration
+from semres_jax.saved import Saved
 from semres_jax.similarity import Constant, Exponential, Linear, PowerLaw, Tabulated
+from tests.killed import goes_on_from_everywhere, same_bits
 
 EXACT = 1e-10
 STANDARD_ERRORS = 5
@@ -263,3 +268,64 @@ def test_optima_of_a_table_with_gaps():
     assert frontier.optima(table).epsilon.item() in (0.1, 0.4)
     empty = table.assign(p_s=table.p_s * np.nan)
     assert np.isnan(frontier.optima(empty).p_s).all()
+
+
+@pytest.mark.parametrize("engine", ["exact", "lattice"])
+def test_killed_at_every_write_it_goes_on_to_the_same_bits(engine, tmp_path, monkeypatch):
+    monkeypatch.setattr(_parts, "_TRIALS_AT_ONCE", 1024)
+    grid = {"epsilon": np.linspace(0.0, 0.5, 40), "key": jax.random.key(3), "engine": engine}
+    if engine != "exact":
+        grid["trials"] = 4096
+    asked = ([spaces.Circle(), CLOUD], Constant, 2)
+
+    def sweep(saved):
+        return frontier.sweep(*asked, **grid, devices=1, saved=saved)
+
+    # Two parts of the circle and one of the other space; or of each four chunks and the part.
+    assert goes_on_from_everywhere(sweep, tmp_path / "state", monkeypatch) == (3 if engine == "exact" else 10)
+    other = grid | {"epsilon": np.append(grid["epsilon"][:-1], 0.6)}
+    with pytest.raises(ValueError, match=r"can't resume with epsilon\[39\] = 0\.6"):
+        frontier.sweep(*asked, **other, saved=Saved(tmp_path / "state", resume=True))
+
+
+def test_numbers_do_not_depend_on_devices():
+    """Quadrature of four parts, on one device and on all; and a last part that leaves some devices idle."""
+    assert len(jax.devices()) == 4
+    for powers in (1.0, np.inf):
+        grid = {"epsilon": np.linspace(0.01, 0.5, 5 * _parts._CHUNK + 3), "exponent": powers}
+        one, all_four = (frontier.sweep(spaces.Circle(), Exponential, [2, 3], **grid, devices=k) for k in (1, 4))
+        same_bits(one, all_four)
+    with pytest.raises(ValueError, match="devices must be between 1 and 4"):
+        frontier.sweep(spaces.Circle(), Constant, 2, epsilon=0.1, devices=5)
+
+
+def test_numbers_do_not_depend_on_hosts(monkeypatch):
+    """Two processes, played by two threads that wait for each other."""
+    grid = {"epsilon": np.linspace(0.0, 0.5, 7 * _parts._CHUNK + 3), "delta": DELTA}
+    asked = ({"circle": spaces.Circle(), "cloud": CLOUD}, Constant, [2, 3])
+    alone = frontier.sweep(*asked, **grid)
+    own, told, meeting = threading.local(), [None, None], threading.Barrier(2, timeout=60)
+
+    def gather(array):
+        told[own.index] = array
+        meeting.wait()
+        every = list(told)
+        meeting.wait()
+        return every
+
+    monkeypatch.setattr(_parts.sharding, "hosts", lambda: (own.index, 2))
+    monkeypatch.setattr(_parts.sharding, "gather", gather)
+    monkeypatch.setattr(_parts, "_ROUND", 3)
+    computed = []
+    exact = _parts._exact
+    monkeypatch.setattr(_parts, "_exact", lambda batch, devices: (computed.append(1), exact(batch, devices))[1])
+
+    def host(index):
+        own.index = index
+        return frontier.sweep(*asked, **grid)
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        tables = list(pool.map(host, (0, 1)))
+    assert len(computed) == 16  # fifteen parts of the circle and one of the cloud, each once
+    for table in tables:
+        same_bits(table, alone)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from semres_jax.results import Unwritable
 from semres_jax.training import checkpoints
 from semres_jax.training.checkpoints import Checkpoints
 
@@ -152,7 +153,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_older_whole(made):
         resource.setrlimit(resource.RLIMIT_FSIZE, (BYTES, hard))  # as good as full: writing fails halfway
         try:
             told = r"checkpoint 20 can't be written to '.*': .*; checkpoint 12 is whole \(make room and resume\)$"
-            with pytest.raises(OSError, match=told):
+            with pytest.raises(Unwritable, match=told):
                 kept.save(20, {"state": [noise]})
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

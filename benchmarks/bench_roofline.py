@@ -1,0 +1,255 @@
+"""What share of the machine's measured peaks the inner loop of Monte Carlo reaches.
+
+Peaks are measured on the same cores in the same run: 32-bit integer operations (chains of them that stay in registers,
+as XLA and as Numba compile them; the better counts), uniform words alone, float32 flops of a matrix product, and the
+memory's bandwidth. Operations of a trial are counted by hand, from the algorithm: the fewest that we know of, so that
+shares are no flattery.
+"""
+
+import functools
+import itertools
+import math
+import operator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from measuring import best_times, cores, installed, sized
+from report import main, row, say
+
+from semres_jax import Constant, Exponential, estimate, spaces
+from semres_jax.montecarlo.uniforms import pcg4d
+
+CIRCLE = spaces.get("circle")
+NS, METHODS = (2, 8, 32), ("prng", "lattice")
+
+# 32-bit operations, by the algorithm of semres_jax/montecarlo; to be kept in step with it.
+# pcg4d, four words: 2 for the trial (the other three inputs are the same for all), 7 + 8 for two rounds of four
+# multiply-adds (y * w of the first is the same for all), 8 for the shifts and exclusive ors between.
+PRNG_BLOCK, PRNG_WORDS = 25, 4
+# A lattice's word: one addition (trial * step, from that of the trial before).
+LATTICE_WORD = 1
+# An item: subtract the probe's word, absolute value, compare, count.
+ITEM = 4
+# A trial: its K into the histogram.
+TRIAL = 1
+
+# Chains of operations that nothing can shorten: (function of a value, two unknowns and a shift; operations).
+CHAINS = {
+    "operations (add, shift, xor)": (lambda v, a, b, s: ((v + a) ^ (v >> s)) + b, 4),
+    "operations, every third a multiplication": (lambda v, a, b, s: ((v * a) + b) ^ a, 3),
+}
+# Links of a chain, and chains side by side, so that none waits for its own last result.
+STEPS, BESIDE = 12, 8
+# Lanes of a tile of a chain, and bytes of an array that is in no cache.
+LANES, FAR = 2**18, 2**28
+# Of a square matrix.
+SIDE = 2048
+# As semres_jax/montecarlo/sharding.py compiles its loop.
+OPTIONS: Any = {"xla_cpu_prefer_vector_width": 512}
+
+WHY = {
+    "prng": "prng, why not more: three words of four are used at n = 2, each K has to be counted, and about a third of "
+    "pcg4d's operations are 32-bit multiplications, which wait ten cycles for each other within a trial.",
+    "lattice": "lattice, why not more: the fewer operations a trial has, the more the sums of a tile, its start and "
+    "the host's adding up of chunks weigh; counting K takes as many as making the words.",
+    "memory": "Nothing of a trial goes through memory: words, distances and credits stay in registers, so bandwidth is "
+    "no bound; if words were stored it would be, by the line above.",
+    "flops": "Flops are no measure of the constant similarity, whose trials are integers; exponential ones need an "
+    "exponential function for each item and two divisions, in float64.",
+}
+
+
+def operations(method: str, n: int) -> int:
+    """The fewest 32-bit operations of a trial."""
+    words = n + 1
+    drawn = math.ceil(PRNG_BLOCK * words / PRNG_WORDS) if method == "prng" else LATTICE_WORD * words
+    return drawn + ITEM * n + TRIAL
+
+
+class Program(NamedTuple):
+    """`run(size)` does `each` units of work `size` times; sizes are multiples of `start`."""
+
+    run: Callable[[int], Any]
+    start: int
+    each: int = 1
+
+
+def rates(programs: dict[str, Program], seconds: float, rounds: int) -> dict[str, float]:
+    """Units a second of all programs, timed in turn: a machine that drifts must not make shares of its peaks."""
+    sizes = {name: sized(program.run, seconds, program.start) for name, program in programs.items()}
+    best, _ = best_times({name: functools.partial(p.run, sizes[name]) for name, p in programs.items()}, rounds)
+    return {name: program.each * sizes[name] / best[name] for name, program in programs.items()}
+
+
+def xla_tiles(kernel: Callable, lanes: int = LANES, options: Any = OPTIONS) -> Callable[[int], Any]:
+    """A program of so many lanes in tiles, like that of `estimate`: nothing but a sum of each tile is stored.
+
+    `kernel` gives a word a lane from its number and unknowns, which no compiler can know.
+    """
+    unknown = tuple(jnp.asarray(x, jnp.uint32) for x in (1664525, 1013904223, 16))
+
+    def tiles(count, unknown):
+        def one(i, total):
+            lane = jnp.arange(lanes, dtype=jnp.uint32) + i.astype(jnp.uint32) * jnp.uint32(lanes)
+            words = kernel(lane, *unknown).reshape(-1, 1024)
+            return total + jnp.sum(words, axis=1, dtype=jnp.uint32).sum(dtype=jnp.uint32)
+
+        return jax.lax.fori_loop(0, count, one, jnp.uint32(0))
+
+    program = jax.jit(tiles, compiler_options=options)
+    return lambda size: jax.block_until_ready(program(jnp.int32(max(1, size // lanes)), unknown))
+
+
+def xla_chain(step: Callable, lanes: int = LANES, options: Any = OPTIONS) -> Callable[[int], Any]:
+    def kernel(lane, a, b, s):
+        chains = [lane * jnp.uint32(2 * k + 1) for k in range(BESIDE)]
+        for _ in range(STEPS):
+            chains = [step(v, a, b, s) for v in chains]
+        return functools.reduce(operator.xor, chains)
+
+    return xla_tiles(kernel, lanes, options)
+
+
+def numba_chain(step: Callable) -> Callable[[int], Any]:
+    """The same chains over a block in each core's cache, as Numba compiles them, one after the other."""
+    import numba
+    from numba import uint32
+
+    inlined = numba.njit(inline="always")(step)
+    block = 2**12
+
+    @numba.njit(parallel=True)
+    def run(times, a, b, s, blocks):
+        for part in numba.prange(len(blocks)):
+            mine = blocks[part]
+            for _ in range(times * BESIDE):
+                for j in range(block):
+                    v = mine[j]
+                    # written out: STEPS of them
+                    v = uint32(inlined(v, a, b, s))
+                    v = uint32(inlined(v, a, b, s))
+                    v = uint32(inlined(v, a, b, s))
+                    v = uint32(inlined(v, a, b, s))
+                    v = uint32(inlined(v, a, b, s))
+                    v = uint32(inlined(v, a, b, s))
+                    v = uint32(inlined(v, a, b, s))
+                    v = uint32(inlined(v, a, b, s))
+                    v = uint32(inlined(v, a, b, s))
+                    v = uint32(inlined(v, a, b, s))
+                    v = uint32(inlined(v, a, b, s))
+                    v = uint32(inlined(v, a, b, s))
+                    mine[j] = v
+
+    blocks = np.arange(cores() * block, dtype=np.uint32).reshape(cores(), block)
+    a, b, s = (np.uint32(x) for x in (1664525, 1013904223, 16))
+    return lambda size: run(max(1, size // blocks.size), a, b, s, blocks)
+
+
+def integers() -> dict[str, Program]:
+    """Each chain, by who compiles it."""
+    makers = {"XLA": xla_chain} | ({"Numba": numba_chain} if installed("numba") else {})
+    return {
+        f"{name}, {maker}": Program(make(step), 2**22, STEPS * BESIDE * each)
+        for name, (step, each) in CHAINS.items()
+        for maker, make in makers.items()
+    }
+
+
+def words_alone(lanes: int = LANES, options: Any = OPTIONS) -> Program:
+    """Pseudo-random words, if they are only made and combined by exclusive or."""
+
+    def kernel(lane, a, b, s):
+        x, y, z, w = pcg4d(lane, s, a, b)
+        return x ^ y ^ z ^ w
+
+    return Program(xla_tiles(kernel, lanes, options), max(lanes, 2**18), PRNG_WORDS)
+
+
+def products() -> dict[str, Program]:
+    """Float32 matrix products by NumPy's BLAS and by XLA."""
+    ours, theirs = (np.random.default_rng(k).random((SIDE, SIDE), dtype=np.float32) for k in range(2))
+    left, right = jnp.asarray(ours), jnp.asarray(theirs)
+    product = jax.jit(jnp.matmul)
+
+    def by_numpy(times: int) -> None:
+        for _ in range(times):
+            ours @ theirs
+
+    def by_xla(times: int) -> None:
+        for _ in range(times):
+            product(left, right).block_until_ready()
+
+    return {"NumPy": Program(by_numpy, 1, 2 * SIDE**3), "XLA": Program(by_xla, 1, 2 * SIDE**3)}
+
+
+def sums(pool: ThreadPoolExecutor) -> Program:
+    """Bytes of a = b + c over arrays that are in no cache, a thread a core; 12 a number."""
+    many = FAR // 4
+    a, b, c = np.empty(many, np.float32), np.ones(many, np.float32), np.ones(many, np.float32)
+    ends = np.linspace(0, many, cores() + 1).astype(int)
+    parts = [slice(i, j) for i, j in itertools.pairwise(ends)]
+
+    def run(times: int) -> None:
+        for _ in range(times):
+            list(pool.map(lambda part: np.add(b[part], c[part], out=a[part]), parts))
+
+    return Program(run, 1, 12 * many)
+
+
+def draws() -> dict[str, Program]:
+    """Trials of `estimate`."""
+
+    def draw(trials: int, n: int, method: str, similarity: Any = Constant):
+        return estimate(CIRCLE, similarity(0.1), key=jax.random.key(0), trials=trials, n=n, method=method)
+
+    found = {f"{m}, n = {n}": functools.partial(draw, n=n, method=m) for m in METHODS for n in NS}
+    found["exponential"] = functools.partial(draw, n=2, method="lattice", similarity=Exponential)
+    return {name: Program(run, 2**18) for name, run in found.items()}
+
+
+def share_row(what: str, ours: float, peak: float, unit: str, of: str, note: str = "") -> dict:
+    """`ratio` of these lines is the share of the peak."""
+    return row(what, ours, unit, peer=of, peer_value=peak, note=note)
+
+
+def run(quick: bool) -> dict:
+    seconds, rounds = (0.1, 2) if quick else (0.4, 7)
+    say("operations, words, flops, bandwidth, and the inner loop, in turn")
+    chains, multiplied, drawn = integers(), products(), draws()
+    with ThreadPoolExecutor(cores()) as pool:
+        everything = chains | multiplied | drawn | {"words": words_alone(), "bytes": sums(pool)}
+        rate = rates(everything, seconds, rounds)
+    plain, mixed = (max(rate[c] for c in chains if c.startswith(f"{name}, ")) for name in CHAINS)
+    words, moved, flops = rate["words"], rate["bytes"], max(rate[name] for name in multiplied)
+    rows = [row(f"peak: 32-bit {name}", rate[name] / 1e9, "billion/s") for name in chains]
+    rows += [
+        row("peak: pseudo-random words, made and thrown away", words / 1e9, "billion/s"),
+        row("peak: float32 flops, matrix product", flops / 1e9, "billion/s"),
+        row("peak: memory, a = b + c", moved / 1e9, "GB/s"),
+    ]
+    for method in METHODS:
+        name, peak = ("mixed 32-bit operations", mixed) if method == "prng" else ("32-bit operations", plain)
+        for n in NS:
+            trials, count = rate[f"{method}, n = {n}"], operations(method, n)
+            what = f"roofline, {method}, n = {n}: share of the peak at {count} operations a trial"
+            rows.append(share_row(what, trials * count / 1e9, peak / 1e9, "billion/s", name, WHY[method]))
+            if method == "prng":
+                what = f"roofline, prng, n = {n}: share of making the words alone"
+                rows.append(share_row(what, trials * (n + 1) / 1e9, words / 1e9, "billion words/s", "words alone"))
+    most = max(rate[f"lattice, n = {n}"] * (n + 1) for n in NS)
+    what = "roofline, lattice: what storing and reading its words would take of the memory's bandwidth"
+    rows.append(share_row(what, 8 * most / 1e9, moved / 1e9, "GB/s", "a = b + c", WHY["memory"]))
+    exponential = rate["exponential"] / 1e6
+    rows.append(
+        row("estimate, circle, exponential, n = 2, lattice", exponential, "million trials/s", note=WHY["flops"])
+    )
+    counts = {f"{method}, n = {n}": operations(method, n) for method in METHODS for n in NS}
+    return {"rows": rows, "per_second": rate, "operations": counts}
+
+
+if __name__ == "__main__":
+    main(run, __doc__)
