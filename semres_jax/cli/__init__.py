@@ -11,7 +11,7 @@ import itertools
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Union
 
 import tyro
@@ -55,10 +55,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         2
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    try:
+
+    def parsed_and_run() -> int:
         command = parse(words or ["--help"])
         COMMAND_LINE.set(shlex.join(["semres", *words]))
-        return command.run()
+        if not getattr(command, "distributed", False):
+            return command.run()
+        from semres_jax.cli import _hosts
+
+        return _hosts.run(command, _told)
+
+    return _told(parsed_and_run)
+
+
+def _told(run: Callable[[], int]) -> int:
+    """The exit code of a command; what goes wrong is one line on standard error."""
+    try:
+        return run()
     except SystemExit as stop:  # help, and parse errors, which have been told
         return stop.code if isinstance(stop.code, int) else BAD_INPUT
     except (BadInput, Unwritable) as error:

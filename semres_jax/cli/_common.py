@@ -4,11 +4,13 @@ import contextlib
 import json
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import tyro
 from tyro.constructors import PrimitiveConstructorSpec
 
 if TYPE_CHECKING:
@@ -138,6 +140,8 @@ grid_option = _option(grid, "FIRST:LAST:INT[:log]|X,X,...")
 Count = Annotated[int | None, _option(count, "INT")]
 Counts = Annotated[tuple[int, ...] | None, _option(_list_of(count), "INT,INT,...")]
 Numbers = Annotated[tuple[float, ...], _option(_list_of(number), "X,X,...")]
+# An option of every command that can run on many hosts: `distributed: Distributed = False`.
+Distributed = Annotated[bool, tyro.conf.arg(help="Join the processes of a cluster: JAX's own environment, as SLURM's.")]
 
 
 @contextlib.contextmanager
@@ -164,6 +168,18 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
                 bar.update(task, description=what, completed=done, total=planned)
 
         yield tick
+
+
+@contextlib.contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Warnings of the library as one line each on standard error."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            yield
+        finally:
+            for warning in caught:
+                print(f"semres: warning: {warning.message}", file=sys.stderr)
 
 
 def say_json(content: dict[str, Any]) -> None:

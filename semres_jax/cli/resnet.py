@@ -18,6 +18,7 @@ from semres_jax.cli._common import (
     checking_input,
     finish,
     progress_bar,
+    warnings_as_lines,
 )
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Resnet:
         if self.resume and not (folder / "checkpoints").is_dir():
             print(f"semres: no checkpoints in {folder}; starting anew", file=sys.stderr)
         try:
-            with progress_bar() as progress:
+            with progress_bar() as progress, warnings_as_lines():
                 data = resnet.study(
                     images,
                     recipe,
@@ -111,7 +112,7 @@ class Resnet:
                     resume=self.resume,
                     progress=progress,
                 )
-        except (ValueError, Diverged) as error:  # everything is checked before a network is trained
+        except (ValueError, OSError, Diverged) as error:  # input is checked before a network is trained
             raise BadInput(" ".join(str(error).split())) from error
         attributes["seconds"] = round(time.perf_counter() - started, 3)
         data = data.assign_attrs(data.attrs | attributes)

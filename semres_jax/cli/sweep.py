@@ -11,6 +11,7 @@ from semres_jax.cli._common import (
     BadInput,
     Count,
     Counts,
+    Distributed,
     Numbers,
     checking_input,
     finish,
@@ -62,6 +63,7 @@ class Sweep:
     """Go on from what is in --out, to the same numbers as if the run had never been stopped."""
     out: Path = Path("results/sweep")
     """Folder for the results; made if missing."""
+    distributed: Distributed = False
     json: bool = False
     """End with one line of JSON on standard output."""
 

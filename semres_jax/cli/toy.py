@@ -1,11 +1,8 @@
 """`semres toy`: the toy ReLU network, trained and laid over the exact fronts."""
 
-import contextlib
 import dataclasses
 import sys
 import time
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,12 +13,14 @@ from semres_jax.cli._common import (
     BadInput,
     Count,
     Counts,
+    Distributed,
     _list_of,
     _option,
     checking_input,
     finish,
     number,
     progress_bar,
+    warnings_as_lines,
 )
 
 if TYPE_CHECKING:
@@ -84,6 +83,7 @@ class Toy:
     """Go on from the checkpoints in --out."""
     out: Path = Path("results/toy")
     """Folder for the results; made if missing."""
+    distributed: Distributed = False
     json: bool = False
     """End with one line of JSON on standard output."""
 
@@ -111,7 +111,7 @@ class Toy:
             return content
 
         try:
-            with progress_bar() as progress, _warnings_as_lines():
+            with progress_bar() as progress, warnings_as_lines():
                 data = toy.study(
                     conditions,
                     runs=self.runs or 0,
@@ -124,7 +124,7 @@ class Toy:
                     progress=progress,
                     finished=write,
                 )
-        except (ValueError, Diverged) as error:  # everything is checked before a condition is trained
+        except (ValueError, OSError, Diverged) as error:  # input is checked before a condition is trained
             raise BadInput(" ".join(str(error).split())) from error
         content = write(data, complete=True)
         print_table(content["rows"])
@@ -188,18 +188,6 @@ def _grid(numbers: dict[str, tuple[float, ...]]) -> dict[str, Any]:
     for axis, name in enumerate(several):
         found[name] = np.array(numbers[name]).reshape([-1 if k == axis else 1 for k in range(len(several))])
     return found
-
-
-@contextlib.contextmanager
-def _warnings_as_lines() -> Iterator[None]:
-    """Warnings of the library as one line each on standard error."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        try:
-            yield
-        finally:
-            for warning in caught:
-                print(f"semres: warning: {warning.message}", file=sys.stderr)
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:

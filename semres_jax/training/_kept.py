@@ -2,14 +2,18 @@
 
 import dataclasses
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from semres_jax.spaces._base import MetricSpace
+from semres_jax.training._first import on_first
 from semres_jax.training._settings import Design, Hyper
+
+if TYPE_CHECKING:
+    from semres_jax.training.checkpoints import Checkpoints
 
 
 def settings(space: MetricSpace, design: Design, hyper: Hyper, seed: int, runs: int) -> dict[str, Any]:
@@ -24,29 +28,42 @@ def settings(space: MetricSpace, design: Design, hyper: Hyper, seed: int, runs: 
 
 
 class Kept:
-    """Checkpoints of a training, or nothing where no folder is given."""
+    """Checkpoints of a training, or nothing where no folder is given. Of several processes the first has them."""
 
     def __init__(self, folder: Any, settings: dict[str, Any], resume: bool, recorded: np.ndarray):
-        self.folder, self._recorded, self._store = folder, recorded, None
-        if folder is not None:
+        self.folder, self._recorded = folder, recorded
+        self._store: Checkpoints | None = None
+
+        def opened() -> None:
             from semres_jax.training.checkpoints import Checkpoints
 
             self._store = Checkpoints(folder, settings, resume=resume)
 
+        if folder is not None:
+            on_first(opened)
+
     def save(self, state: Any, found: list[Any]) -> None:
-        if self._store is not None:
+        def written() -> None:
             content = {
                 "state": jax.tree.leaves(state),
                 "steps": self._recorded[: len(found)],
                 "scores": [np.stack(column) for column in zip(*found, strict=True)],
             }
-            self._store.save(int(state.step), content)
+            if self._store is not None:
+                self._store.save(int(state.step), content)
+
+        if self.folder is not None:
+            on_first(written)
 
     def restore(self, state: Any) -> tuple[Any, list[Any]]:
         """The newest checkpoint, or the state given and no scores."""
-        if self._store is None or self._store.latest() is None:
+
+        def read() -> Any:
+            return None if self._store is None or self._store.latest() is None else self._store.restore()
+
+        content = on_first(read) if self.folder is not None else None
+        if content is None:
             return state, []
-        content = self._store.restore()
         leaves = [jnp.asarray(x) for x in content["state"]]
         state = jax.tree.unflatten(jax.tree.structure(state), leaves)
         there, now = np.asarray(content["steps"]).tolist(), int(state.step)

@@ -1,28 +1,49 @@
-"""Checkpoints of long trainings: Orbax's, each with the settings that it was made with."""
+"""Checkpoints of long trainings: Orbax's, each with the settings that it was made with and a sum of what it holds."""
 
+import contextlib
+import gc
+import hashlib
 import json
+import logging
+import re
 import shutil
+import sys
+import time
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from semres_jax.results import plain, write_json
+from semres_jax.results import Unwritable, plain, write_json
 
 _KEPT = 2
+# An entry of settings.json by which a folder of ours is known from any other with a file of that name.
+_OURS = {"made_by": "semres_jax checkpoints 2"}
+# What `write_json` leaves where a run is killed while it writes the settings, before there is a checkpoint.
+_HALF = re.compile(r"\.settings-\d+-\d+\.json")
+# Names of checkpoints, whole and half-written, as Orbax gives them.
+_WHOLE, _PARTIAL = re.compile(r"\d+"), re.compile(r"\d+\.orbax-checkpoint-tmp.*")
+# What Orbax was reading when it met a damaged file comes to its end in this time.
+_STRAGGLERS = 0.1
 
 
 class Checkpoints:
     """Numbered checkpoints of one training in a folder; the newest two are kept, each written whole or not at all.
 
+    A checkpoint that was damaged afterwards is found out by the sha256 of its arrays, and the older one is taken.
+    Folders are used by one process; of several hosts one makes them (`training.toy.train` sees to it).
+
     Args:
-        folder: made if missing.
+        folder: made if missing. One that holds anything but checkpoints of ours is refused and left as it is.
         settings: what the training is, in plain numbers and strings; kept in settings.json beside the checkpoints.
-        resume: go on from what is there. Otherwise what is there is removed.
+        resume: go on from what is there. Otherwise checkpoints of ours that are there are removed.
 
     Raises:
-        ValueError: asked to resume what was made with other settings, or what is broken.
+        ValueError: a folder with something else in it; asked to resume what was made with other settings.
+        OSError: the folder can't be made or read.
 
     Example:
         >>> import tempfile, numpy as np
@@ -40,16 +61,29 @@ class Checkpoints:
 
         self.folder = Path(folder).resolve()
         told = self.folder / "settings.json"
-        settings = json.loads(json.dumps(plain(settings)))
-        if resume and told.exists():
-            _same(settings, told)
-        elif self.folder.exists():
-            shutil.rmtree(self.folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_json(settings, told)
-        options = ocp.CheckpointManagerOptions(max_to_keep=_KEPT, enable_async_checkpointing=False)
-        self._manager = ocp.CheckpointManager(self.folder, options=options)
+        settings = json.loads(json.dumps(plain(settings))) | _OURS
+        there = _settings_of(self.folder)
+        if there is not None and resume:
+            _same(settings, there, self.folder)
+        else:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._remove(_WHOLE)
+            write_json(settings, told)  # last: without it what is left would be taken for someone else's
+        self._remove(_PARTIAL)
+        here = jax.process_index()
+        alone = ocp.options.MultiprocessingOptions(primary_host=here, active_processes={here})
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=_KEPT,
+            create=False,
+            enable_async_checkpointing=False,
+            multiprocessing_options=alone,  # among several processes Orbax would wait for all of them to write
+        )
+        with _quiet() as refused:
+            self._manager = ocp.CheckpointManager(self.folder, options=options)
+        if refused:
+            raise ValueError(f"checkpoints in {str(self.folder)!r} can't be read: {refused[0]}")
         self._save, self._restore = ocp.args.StandardSave, ocp.args.StandardRestore
+        self._damaged: list[int] = []
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -62,31 +96,144 @@ class Checkpoints:
         return self._manager.latest_step()
 
     def save(self, number: int, tree: Any) -> None:
-        """Write a pytree of arrays; a number that is there already is left alone."""
-        if number != self.latest():
-            tree = jax.tree.map(np.asarray, tree)
-            self._manager.save(number, args=self._save(tree))
+        """Write a pytree of arrays; a number that is there already is left alone.
+
+        Raises:
+            Unwritable: it can't be, as on a full disk; those before it stay as they are.
+        """
+        with _quiet() as refused:
+            for damaged in self._damaged:  # only now: whoever only reads loses nothing
+                self._manager.delete(damaged)
+            self._damaged = []
+            if number != self.latest():
+                tree = jax.tree.map(np.asarray, tree)
+                self._manager.save(number, args=self._save(tree), custom_metadata={"sha256": _digest(tree)})
+        if refused:
+            with contextlib.suppress(OSError):
+                self._remove(_PARTIAL)  # it takes room
+            older = f"checkpoint {self.latest()} is whole" if self.latest() is not None else "there is none before it"
+            raise Unwritable(
+                f"checkpoint {number} can't be written to {str(self.folder)!r}: {refused[0]}; {older} (make room and "
+                "resume)"
+            )
 
     def restore(self) -> Any:
-        """The newest checkpoint, NumPy arrays in nested dicts and lists."""
-        number = self.latest()
+        """The newest checkpoint that is whole, NumPy arrays in nested dicts and lists; a warning where one is damaged.
+
+        Raises:
+            ValueError: none is whole, or there is none.
+        """
+        damaged: dict[int, str] = {}
+        for number in sorted(self._manager.all_steps(), reverse=True):
+            tree: Any = None
+            with _quiet() as refused:
+                tree = self._manager.restore(number, args=self._restore())
+                kept = self._manager.metadata(number).custom_metadata or {}
+                if kept.get("sha256") != _digest(tree):
+                    raise ValueError("its arrays are not those that were written (their sha256 differs)")
+            if refused:
+                damaged[number] = refused[0]
+                continue
+            self._damaged = list(damaged)
+            if damaged:
+                broken, reason = next(iter(damaged.items()))
+                warnings.warn(
+                    f"checkpoint {broken} in {str(self.folder)!r} is damaged: {reason}; going on from {number}",
+                    stacklevel=2,
+                )
+            return tree
+        if not damaged:
+            raise ValueError(f"there is no checkpoint in {str(self.folder)!r}")
+        number, reason = next(iter(damaged.items()))
+        raise ValueError(
+            f"checkpoint {number} in {str(self.folder)!r} can't be read: {reason}; there is no other that is whole "
+            "(remove the folder to start anew)"
+        )
+
+    def _remove(self, names: re.Pattern[str]) -> None:
+        for path in self.folder.iterdir():
+            if names.fullmatch(path.name):
+                shutil.rmtree(path)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[list[str]]:
+    """Errors in the block end up in the list, in one line each; Orbax and TensorStore would print their traces too."""
+    logs, shown = [logging.getLogger(name) for name in ("absl", "asyncio")], sys.unraisablehook
+    before, refused = [log.disabled for log in logs], []
+
+    def unraisable(hint: Any) -> None:
+        if str(hint.exc_value) != "Event loop is closed":  # by the error of another array
+            shown(hint)
+
+    sys.unraisablehook = unraisable
+    for log in logs:
+        log.disabled = True
+    try:
         try:
-            return self._manager.restore(number, args=self._restore())
-        except Exception as error:  # orbax and tensorstore raise many kinds
-            reason = " ".join(str(error).split())[:200]
-            raise ValueError(
-                f"checkpoint {number} in {str(self.folder)!r} can't be read: {reason} (remove the folder to start anew)"
-            ) from None
+            yield refused
+        except Exception as error:  # of many kinds
+            refused.append(_reason(error))
+        if refused:
+            time.sleep(_STRAGGLERS)
+            gc.collect()  # arrays that failed after the first one tell of it when they are collected
+    finally:
+        sys.unraisablehook = shown
+        for log, disabled in zip(logs, before, strict=True):
+            log.disabled = disabled
 
 
-def _same(settings: dict[str, Any], told: Path) -> None:
+def _reason(error: Exception) -> str:
+    """One short line: of what TensorStore says, which goes from the outermost inwards, the end."""
+    told = re.sub(r" \[\w+=.*", "", " ".join(str(error).split())) or type(error).__name__
+    return told if len(told) < 120 else told.rsplit(": ", 1)[-1][-120:]
+
+
+def _digest(tree: Any) -> str:
+    """sha256 of names, types, shapes and bytes of the arrays of a tree."""
+    told = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        array = np.asarray(leaf, order="C")
+        told.update(f"{jax.tree_util.keystr(path)} {array.dtype.name} {array.shape}\n".encode())
+        told.update(array.tobytes())
+    return told.hexdigest()
+
+
+def _settings_of(folder: Path) -> dict[str, Any] | None:
+    """The settings of our checkpoints in a folder; None where it is missing, empty or was left before there were any.
+
+    Raises:
+        ValueError: something else is there.
+    """
+    if not folder.exists():
+        return None
+    if not folder.is_dir():
+        raise ValueError(f"{str(folder)!r} is a file; name a folder for the checkpoints")
+    names = sorted(path.name for path in folder.iterdir() if not _HALF.fullmatch(path.name))
+    if not names:
+        return None
+    told = folder / "settings.json"
+    if told.name not in names:
+        raise ValueError(
+            f"folder {str(folder)!r} holds {names[0]!r} and no checkpoints of ours; nothing was touched (name another "
+            "folder, or empty this one)"
+        )
     try:
         there = json.loads(told.read_text(encoding="utf-8"))
     except ValueError:
         raise ValueError(f"{str(told)!r} is broken; remove its folder to start anew") from None
+    if not isinstance(there, dict) or any(there.get(name) != value for name, value in _OURS.items()):
+        raise ValueError(
+            f"{str(told)!r} is not of this version's checkpoints; nothing was touched (name another folder, or remove "
+            "this one)"
+        )
+    return there
+
+
+def _same(settings: dict[str, Any], there: dict[str, Any], folder: Path) -> None:
     for name in sorted(settings.keys() | there.keys()):
         if settings.get(name) != there.get(name):
             raise ValueError(
-                f"can't resume with {name} = {settings.get(name)}: the checkpoint in {str(told.parent)!r} was made "
+                f"can't resume with {name} = {settings.get(name)}: the checkpoint in {str(folder)!r} was made "
                 f"with {there.get(name)} (give the same, or another folder, or leave out resume)"
             )

@@ -89,7 +89,9 @@ def train(
         progress: called with epochs done and planned, of all members.
 
     Raises:
-        ValueError: alphas out of [0, 1]; a checkpoint of other settings; weights that do not fit.
+        ValueError: alphas out of [0, 1]; a checkpoint of other settings, or damaged ones; weights that do not fit; more
+            than one process.
+        results.Unwritable: a checkpoint can't be written; those before it stay as they are.
         Diverged: a loss was not finite. The last good weights are in the checkpoint.
 
     Example (a minute and a half on two cores):
@@ -98,6 +100,8 @@ def train(
         found = resnet.train(animals, data.split(animals), alphas=[0.0, 0.9])
         found.accuracy[:, 0, -1], found.embeddings.shape
     """
+    if jax.process_count() > 1:
+        raise ValueError(f"resnet trains in one process; jax.distributed joined {jax.process_count()} (start it alone)")
     recipe = Recipe() if recipe is None else recipe
     runs, seed = require_count("runs", runs, 1), require_count("seed", seed, 0)
     values = np.asarray(alphas, np.float32).ravel()

@@ -7,9 +7,7 @@ compiled program. Settings that are numbers (`Hyper`) are arrays, and a grid of 
 import dataclasses
 import functools
 import math
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -20,18 +18,18 @@ from flax import nnx
 
 from semres_jax._checks import require_count
 from semres_jax._types import Array
+from semres_jax.montecarlo import sharding
 from semres_jax.networks.toy import ToyAutoencoder
 from semres_jax.spaces._base import MetricSpace
 from semres_jax.training import _trials
 from semres_jax.training._diverged import Diverged as Diverged
 from semres_jax.training._kept import Kept, settings
 from semres_jax.training._losses import Task, loss_parts, make_task, scores, similarity_tables as similarity_tables
+from semres_jax.training._parts import Parts
 from semres_jax.training._settings import Design as Design, Hyper as Hyper
 
 # Parts of a run between which there is progress, a checkpoint, and Ctrl-C is heard.
 _SEGMENTS = 12
-# Runs that share a thread of a CPU, at most.
-_PART = 8
 
 
 class History(NamedTuple):
@@ -90,6 +88,7 @@ def train(
     records: int | Sequence[int] | np.ndarray = 100,
     checkpoint: Any = None,
     resume: bool = False,
+    devices: Any = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> History:
     """Train the toy network on the similarity task of a finite space, on reconstruction, or on both.
@@ -99,6 +98,10 @@ def train(
     with strengths ReLU(w_x · w_p) + floor shared by Luce's rule, trials of a probe and n items all different, ties in
     distance splitting the right answer, and Adam. Source: the toy experiments of Nurisso et al., arXiv 2506.14797.
 
+    Runs are spread over devices, and over the processes that `jax.distributed` joined, all of which call this and get
+    the same. On CPUs the history is the same, bit for bit, for any number of devices and processes; on GPUs the runs
+    are cut in as many parts as there are devices, and the last bits depend on how many they are.
+
     Args:
         space: finite, of equally likely stimuli.
         design: network, trials and loss; None for those of the paper's figure 4.
@@ -107,15 +110,17 @@ def train(
         runs: R, at least 1.
         steps: of Adam.
         records: how many steps are recorded, or which; 0 and the last are always. Results do not depend on it.
-        checkpoint: a folder for checkpoints, written between parts of the run and at its end.
+        checkpoint: a folder for checkpoints, written between parts of the run and at its end, by the first process.
         resume: go on from the newest checkpoint there, where there is one; the result is that of a run in one go.
+        devices: local devices, or how many; default all of them.
         progress: called with steps done and planned.
 
     Returns:
         `History`. In a second call with numbers of the same shapes nothing is compiled.
 
     Raises:
-        ValueError: too few stimuli for the items, unequal weights, a checkpoint of other settings.
+        ValueError: too few stimuli for the items, unequal weights, a checkpoint of other settings or damaged ones.
+        results.Unwritable: a checkpoint can't be written; those before it stay as they are.
         Diverged: a loss was not finite. The last good weights are in the checkpoint.
 
     Example:
@@ -139,7 +144,7 @@ def train(
         words = jnp.stack([jax.random.bits(jax.random.fold_in(key, 1), (2,), jnp.uint32) for key in keys])
         state, graph = _start(keys, flat, space.size or 0, design)
         kept = Kept(checkpoint, settings(space, design, hyper, seed, runs), resume, recorded)
-        advance = _Parts(len(keys), task, design, graph)
+        advance = Parts(_advance, len(keys), task, design, graph, sharding.resolve(devices))
         try:
             state, found = kept.restore(state)
             _refuse_nan(state, hyper, grid, runs, kept.folder)
@@ -183,41 +188,6 @@ def _start(keys: list[Any], hyper: Hyper, size: int, design: Design) -> tuple[_S
     params = jax.tree.map(lambda x: x * jnp.asarray(hyper.scale)[:, None, None, None], params)
     moments = jax.vmap(optax.adam(1.0).init)(params)
     return _State(params, moments, jnp.full(len(keys), -1, jnp.int32), jnp.zeros((), jnp.int32)), graph
-
-
-class _Parts:
-    """`_advance` of all runs in parts of equal size, on the cores of a CPU at once; elsewhere in one part.
-
-    The size depends on the number of runs alone: products over runs may be summed in another order for another size.
-    """
-
-    def __init__(self, runs: int, task: Task, design: Design, graph: Any):
-        self._runs, self._rest = runs, (design, graph)
-        self._task = task
-        parts = min(runs, max(2, -(-runs // _PART))) if jax.default_backend() == "cpu" else 1
-        self._size = -(-runs // parts)
-        self._compiled = False
-
-    def __call__(self, state: _State, seeds: Array, hyper: Hyper, targets: Array) -> tuple[_State, list[np.ndarray]]:
-        whole = (state._replace(step=None), seeds, hyper)
-
-        def part(first: int) -> tuple[_State, tuple[Array, ...]]:
-            # The last part is filled with the last run once more.
-            rows = np.minimum(np.arange(first, first + self._size), self._runs - 1)
-            some, words, numbers = jax.tree.map(lambda x: jnp.asarray(x)[rows], whole)
-            with jax.enable_x64(True):  # threads have contexts of their own
-                some = some._replace(step=state.step)
-                return jax.block_until_ready(_advance(some, words, numbers, self._task, targets, *self._rest))
-
-        starts = list(range(0, self._runs, self._size))
-        done = [] if self._compiled else [part(starts.pop(0))]  # one compiles, the others find it
-        self._compiled = True
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            done += pool.map(part, starts)
-        states, scored = zip(*done, strict=True)
-        whole = jax.tree.map(lambda *x: jnp.concatenate(x)[: self._runs], *(s._replace(step=None) for s in states))
-        columns = [np.concatenate(column, axis=1)[:, : self._runs] for column in zip(*scored, strict=True)]
-        return whole._replace(step=states[0].step), columns
 
 
 @functools.partial(jax.jit, static_argnames=("design", "graph"))

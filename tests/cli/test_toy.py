@@ -12,7 +12,7 @@ import pytest
 import xarray
 
 from semres_jax import cli, plots
-from semres_jax.cli.toy import _warnings_as_lines
+from semres_jax.cli._common import warnings_as_lines
 from semres_jax.experiments import toy
 
 TINY = ("--stimuli", "8", "--hidden", "3", "--batch", "16", "--runs", "2", "--steps", "30", "--records", "3")
@@ -91,6 +91,15 @@ def test_resuming_with_other_settings_is_refused_and_nothing_is_lost(folder, tmp
     assert (copy / "toy.nc").read_bytes() == before
 
 
+def test_a_folder_of_someone_else_is_refused_and_left_alone(tmp_path, refusal):
+    theirs = tmp_path / "checkpoints" / "circle" / "thesis.tex"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("x")
+    told = refusal("toy", *TINY, "--out", str(tmp_path))
+    assert "holds 'thesis.tex' and no checkpoints of ours; nothing was touched" in told
+    assert theirs.read_text() == "x"
+
+
 def test_a_loss_that_is_not_finite_is_told(tmp_path, refusal):
     told = refusal("toy", *TINY, "--learning-rate", "1e30", "--out", str(tmp_path))
     assert "not finite at step" in told
@@ -99,7 +108,7 @@ def test_a_loss_that_is_not_finite_is_told(tmp_path, refusal):
 
 
 def test_warnings_are_lines(capsys):
-    with _warnings_as_lines():
+    with warnings_as_lines():
         warnings.warn("stimuli 0 and 1 are at distance 0", stacklevel=1)
     assert capsys.readouterr().err == "semres: warning: stimuli 0 and 1 are at distance 0\n"
 

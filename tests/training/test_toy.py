@@ -8,7 +8,7 @@ import pytest
 
 from semres_jax import spaces
 from semres_jax.laws import tables
-from semres_jax.training import _trials, toy
+from semres_jax.training import _parts, _trials, toy
 
 RING = spaces.grid(spaces.get("circle"), 10)
 SMALL = toy.Design(hidden=4, batch=16)
@@ -93,14 +93,23 @@ def test_a_run_stopped_between_parts_goes_on_from_its_checkpoint(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_grid_of_numbers_is_one_program_and_new_seeds_are_no_others():
+@pytest.mark.parametrize("devices", [1, 2])
+def test_a_grid_of_numbers_is_one_program_and_new_seeds_are_no_others(devices, monkeypatch):
+    used, program = [], _parts._program
+    monkeypatch.setattr(_parts, "_program", lambda *args: used.append(program(*args)) or used[-1])
+
     def go(seed, rates):
-        return toy.train(RING, SMALL, toy.Hyper([0.1, 0.2], learning_rate=rates), **TRAINED, seed=seed)
+        hyper = toy.Hyper([0.1, 0.2], learning_rate=rates)
+        return toy.train(RING, SMALL, hyper, **TRAINED, seed=seed, devices=devices)
+
+    def programs():
+        return [one._cache_size() for one in (toy._advance, *set(used))]
 
     first = go(0, 1e-3)
-    programs = toy._advance._cache_size()
+    before = programs()
     second = go(7, 5e-3)
-    assert toy._advance._cache_size() == programs
+    assert programs() == before
+    assert len(before) == devices
     assert first.p_s.shape == (2, 2, 4, 1)
     assert not np.array_equal(first.weights[:, :, 0], second.weights[:, :, 0])
     alone = toy.train(RING, SMALL, toy.Hyper(0.2, learning_rate=1e-3), **TRAINED, seed=0)
