@@ -16,6 +16,7 @@ from typing import Annotated, Any, Union
 
 import tyro
 
+from semres_jax.cli import _programs
 from semres_jax.cli._common import COMMAND_LINE, BadInput
 from semres_jax.cli.bench import Bench
 from semres_jax.cli.laws import Laws
@@ -59,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def parsed_and_run() -> int:
         command = parse(words or ["--help"])
         COMMAND_LINE.set(shlex.join(["semres", *words]))
+        _programs.keep()
         if not getattr(command, "distributed", False):
             return command.run()
         from semres_jax.cli import _hosts
