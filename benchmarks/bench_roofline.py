@@ -30,10 +30,10 @@ NS, METHODS = (2, 8, 32), ("prng", "lattice")
 # pcg4d, four words: 2 for the trial (the other three inputs are the same for all), 7 + 8 for two rounds of four
 # multiply-adds (y * w of the first is the same for all), 8 for the shifts and exclusive ors between.
 PRNG_BLOCK, PRNG_WORDS = 25, 4
-# A lattice's word: one addition (trial * step, from that of the trial before).
+# A lattice's word: one addition. On the circle the probe of a lattice is at 0, so that items only have words.
 LATTICE_WORD = 1
-# An item: subtract the probe's word, absolute value, compare, count.
-ITEM = 4
+# An item: subtract the probe's word (pseudo-random ones only), compare, count.
+SUBTRACT, ITEM = 1, 2
 # A trial: its K into the histogram.
 TRIAL = 1
 
@@ -49,15 +49,15 @@ LANES, FAR = 2**18, 2**28
 # Of a square matrix.
 SIDE = 2048
 # As semres_jax/montecarlo/sharding.py compiles its loop.
-OPTIONS: Any = {"xla_cpu_prefer_vector_width": 512}
+OPTIONS: Any = {"xla_cpu_prefer_vector_width": 512}  # a program to all cores, unlike there
 
 WHY = {
-    "prng": "prng, why not more: three words of four are used at n = 2, each K has to be counted, and about a third of "
-    "pcg4d's operations are 32-bit multiplications, which wait ten cycles for each other within a trial.",
-    "lattice": "lattice, why not more: the fewer operations a trial has, the more the sums of a tile, its start and "
-    "the host's adding up of chunks weigh; counting K takes as many as making the words.",
-    "memory": "Nothing of a trial goes through memory: words, distances and credits stay in registers, so bandwidth is "
-    "no bound; if words were stored it would be, by the line above.",
+    "prng": "prng, why not more: three words of four are used at n = 2, and about a third of pcg4d's operations are "
+    "32-bit multiplications, which take a core two cycles a vector and wait ten for each other within a trial.",
+    "lattice": "lattice, why not more: a comparison gives a mask, which takes one more instruction to become a number "
+    "that can be added up, and masks are made by one of the core's two vector units; words are read from the cache.",
+    "memory": "Nothing of a trial goes through memory: words, distances and counts stay in registers and caches, so "
+    "bandwidth is no bound; if words were stored it would be, by the line above.",
     "flops": "Flops are no measure of the constant similarity, whose trials are integers; exponential ones need an "
     "exponential function for each item and two divisions, in float64.",
 }
@@ -65,9 +65,8 @@ WHY = {
 
 def operations(method: str, n: int) -> int:
     """The fewest 32-bit operations of a trial."""
-    words = n + 1
-    drawn = math.ceil(PRNG_BLOCK * words / PRNG_WORDS) if method == "prng" else LATTICE_WORD * words
-    return drawn + ITEM * n + TRIAL
+    prng = math.ceil(PRNG_BLOCK * (n + 1) / PRNG_WORDS) + SUBTRACT * n
+    return (prng if method == "prng" else LATTICE_WORD * n) + ITEM * n + TRIAL
 
 
 class Program(NamedTuple):

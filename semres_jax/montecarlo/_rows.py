@@ -1,4 +1,4 @@
-"""Counts of K at one resolution, the fastest loop there is: a tile of trials as rows of a few thousand columns.
+"""Counts of K at one resolution, the fastest loop there is on a CPU: a tile of trials as rows of many columns.
 
 Each step of the loop makes some rows of trials, whose words, distances and counts never leave the core's cache. Counts
 are kept by column, in 8 or 16 bits, and added up over columns at the end: nothing is scattered, everything is a vector
@@ -6,7 +6,7 @@ instruction over many trials.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +29,11 @@ class Shape(NamedTuple):
 
     rows: int
     columns: int
+
+
+def suit(devices: tuple[Any, ...]) -> bool:
+    """Whether the devices are such that rows pay: cores with vectors, not thousands of threads."""
+    return devices[0].platform == "cpu"
 
 
 def shape(n: int, lanes: int) -> Shape:

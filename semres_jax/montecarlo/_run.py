@@ -20,8 +20,10 @@ from semres_jax.similarity import Constant, flatten
 
 # A lattice run has between SHIFTS and 2 SHIFTS - 1 independent shifts, whose scatter gives the standard error.
 SHIFTS = 16
-# Distances in one tile, and log2 of the trials that one seed of the pseudo-random generator serves.
-_TILE, _LOG2_STREAM = 2**19, 30
+# Distances in one tile: as many as a core's cache takes, elsewhere as many as keep the device busy.
+_TILE, _TILE_ELSEWHERE = 2**19, 2**24
+# log2 of the trials that one seed of the pseudo-random generator serves.
+_LOG2_STREAM = 30
 # Trials of one call of the devices at most, and bytes of its sums.
 _LONGEST, _BYTES = 2**26, 2**24
 # Seconds between two calls that end, which is how often progress is told, and between two merges of the hosts' sums.
@@ -111,14 +113,16 @@ class Run:
                 swept: Any = self.epsilons
             else:
                 swept = flatten(similarity)
-            self.by_rows = self.counting and len(self.epsilons) == 1 and self.n <= tally.UNROLLED_ITEMS
+            few = self.counting and len(self.epsilons) == 1 and self.n <= tally.UNROLLED_ITEMS
+            self.by_rows = few and _rows.suit(devices)
             replicated = jax.sharding.NamedSharding(
                 jax.sharding.Mesh(np.array(devices), ("device",)), jax.sharding.PartitionSpec()
             )
             arguments = jax.tree.map(_float64, (space, swept, np.float64(exponent)))
             self.arguments = jax.device_put(arguments, replicated)
         self.key, self.replicated = key, replicated
-        self._name = _fingerprint((key, *arguments, similarity), n, method, replace)
+        # Places are counted in tiles, whose size depends on the device.
+        self._name = _fingerprint((key, *arguments, similarity), f"{n} {method} {replace} {self._lanes(2**40)}")
         self.sums: ExactSum | None = None
         self.plan = 0  # trials asked for
         self.trials = 0  # of the passes that are done
@@ -143,8 +147,8 @@ class Run:
             raise ValueError(f"state is none of an estimate: it lacks {', '.join(missing)}")
         if int(state["run"]) != self._name:
             raise ValueError(
-                "state is that of another estimate (space, similarity, key, n, exponent, method, replace must be the "
-                "same; leave it out to start anew)"
+                "state is that of another estimate (space, similarity, key, n, exponent, method, replace and the kind "
+                "of device must be the same; leave it out to start anew)"
             )
         for name in _PLACE:
             setattr(self, name, int(state[name]))
@@ -276,14 +280,15 @@ class Run:
 
     def _lanes(self, points: int) -> int:
         """Trials in a tile: a power of two; short runs have a few tiles too, so that they can be timed and spread."""
-        most = _rows.most_lanes(self.n) if self.by_rows else max(_TILE // _power_of_two(self.n), 1)
+        tile = _TILE if self.devices[0].platform == "cpu" else _TILE_ELSEWHERE
+        most = _rows.most_lanes(self.n) if self.by_rows else max(tile // _power_of_two(self.n), 1)
         return min(most, max(_power_of_two(points) // 16, _power_of_two(min(points, 2**10))))
 
 
-def _fingerprint(arguments: Any, n: int, method: str, replace: bool) -> int:
+def _fingerprint(arguments: Any, how: str) -> int:
     """A number that tells runs of other arguments apart."""
     leaves, structure = jax.tree.flatten(arguments)
-    told = hashlib.sha256(f"{structure}|{n}|{method}|{replace}".encode())
+    told = hashlib.sha256(f"{structure} {how}".encode())
     for leaf in leaves:
         if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.extended):
             leaf = jax.random.key_data(leaf)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import tomllib
 from pathlib import Path
 
@@ -101,9 +102,12 @@ def test_a_part_that_fails_leaves_the_others(parts, tmp_path, capsys):
     assert len(written["rows"]) == 1
 
 
-def test_interrupting_leaves_the_finished_parts(parts, tmp_path):
+def test_interrupting_leaves_the_finished_parts(parts, tmp_path, request):
     interrupting = "import os, signal, time; os.kill(os.getppid(), signal.SIGINT); time.sleep(60)"
     parts(first=fake(line()), second=interrupting)
+    # A shell that starts the tests in the background has Ctrl-C ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     assert cli.main(["bench", "--out", str(tmp_path / "out")]) == 130
     assert list(json.loads((tmp_path / "out" / "bench.json").read_text())["parts"]) == ["first"]
 

@@ -7,7 +7,7 @@ import pytest
 import xarray
 from PIL import Image
 
-from semres_jax import cli
+from semres_jax import cli, plots
 from tests.training.images import CLASSES, made_up
 
 TREE = "((((ape:1,bat:1):1,cod:2):1,doe:3):1,(elk:2,fox:2):2);"
@@ -33,7 +33,7 @@ def words(folder, *more):
     return [*data, "--alpha", "0,0.9", "--runs", "1", "--each", "2", "--out", str(folder / "out"), *more]
 
 
-def test_a_run_and_its_resume(folder, capsys):
+def test_a_run_and_its_resume(folder, capsys, monkeypatch):
     assert cli.main(words(folder, "--epochs", "1", "--quick", "--json")) == 0
     told = capsys.readouterr().out
     last = json.loads(told.splitlines()[-1])
@@ -46,6 +46,7 @@ def test_a_run_and_its_resume(folder, capsys):
         before = data.p_s.values
         assert data.attrs["seed"] == 0
         assert data.attrs["command"].startswith("semres resnet --data")
+    monkeypatch.setattr(plots, "save_resnet", lambda *_: [])  # once is enough
     assert cli.main(words(folder, "--epochs", "1", "--quick", "--resume")) == 0
     with xarray.open_dataset(folder / "out" / "resnet.nc", engine="h5netcdf") as data:
         np.testing.assert_array_equal(data.p_s.values, before)

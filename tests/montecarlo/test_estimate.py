@@ -10,7 +10,7 @@ import pytest
 
 import semres_jax
 from semres_jax import Constant, Exponential, Gaussian, Linear, PowerLaw, Tabulated, choice, estimate, laws, spaces
-from semres_jax.montecarlo import tally
+from semres_jax.montecarlo import _rows, tally
 from semres_jax.similarity import stack
 
 SIGMAS = 5.0
@@ -112,7 +112,7 @@ def _cells(method, per_space, trials):
         similarity = Constant(epsilon, 0.02)
         exact = semres_jax.accuracy(space, similarity)
         for i in range(per_space):
-            e = estimate(space, similarity, key=jax.random.key(100 + i), trials=trials, method=method)
+            e = estimate(space, similarity, key=jax.random.key(100 + i), trials=trials, method=method, devices=1)
             z += [(e.p_s - exact.p_s) / e.p_s_stderr, (e.p_i - exact.p_i) / e.p_i_stderr]
     return np.abs(np.concatenate(z))
 
@@ -200,6 +200,19 @@ def test_the_histogram_of_many_resolutions_is_that_of_each(name, n, grid, x64):
     count = jax.jit(lambda items, epsilons: tally.histogram(tally.Distances(items, unit), epsilons, crowd, valid))
     got = count(items, jnp.asarray(epsilons))
     np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "n", "method", "trials"),
+    [("circle", 2, "prng", 2**14 + 333), ("torus", 5, "lattice", 2**14), ("sphere", 2, "prng", 2**12 + 5)],
+)
+def test_rows_count_what_all_trials_at_once_do(name, n, method, trials, monkeypatch):
+    """The loop of a CPU against that of other devices: integers, so the very same; whole tiles and parts of one."""
+    space = spaces.get(name)
+    by_row = estimate(space, Constant(0.2, 0.1), key=KEY, trials=trials, n=n, method=method)
+    monkeypatch.setattr(_rows, "suit", lambda devices: False)
+    at_once = estimate(space, Constant(0.2, 0.1), key=KEY, trials=trials, n=n, method=method)
+    assert by_row[:7] == at_once[:7]
 
 
 @pytest.mark.parametrize("kind", [Constant, Exponential])
