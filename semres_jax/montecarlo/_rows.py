@@ -3,6 +3,9 @@
 Each step of the loop makes some rows of trials, whose words, distances and counts never leave the core's cache. Counts
 are kept by column, in 8 or 16 bits, and added up over columns at the end: nothing is scattered, everything is a vector
 instruction over many trials.
+
+Sums are two rows in turn, of which each step overwrites one: what is written into a larger array XLA leaves to one
+core. Otherwise it would share out a loop as short as a row among all cores, busy with other tiles, and wait for them.
 """
 
 from collections.abc import Callable
@@ -96,13 +99,15 @@ def counts(
 def _of_two(k: Callable[[Array, int], Array], tile: Shape, step: int, trials: Array | int) -> Array:
     """Two items, both counts in one word: K in the low half, how often K = 2 in the high half."""
 
-    def body(i: Array, so_far: Array) -> Array:
+    def body(i: Array, sums: Array) -> Array:
+        place = (i & 1, 0)
+        so_far = jax.lax.dynamic_slice(sums, place, (1, tile.columns))
         for row in range(step):  # written out, so that only a column's sum passes through memory
-            one = k(i * step + row, 1)[0]
+            one = k(i * step + row, 1)
             so_far = so_far + one + jnp.where(one == 2, 65536, 0)
-        return so_far
+        return jax.lax.dynamic_update_slice(sums, so_far, place)
 
-    sums = jax.lax.fori_loop(0, tile.rows // step, body, jnp.zeros(tile.columns, jnp.int32))
+    sums = jax.lax.fori_loop(0, tile.rows // step, body, jnp.zeros((2, tile.columns), jnp.int32))
     both = jnp.sum(sums >> 16, dtype=jnp.int32)
     one = jnp.sum(sums & 65535, dtype=jnp.int32) - 2 * both
     return jnp.stack([jnp.asarray(trials - one - both, jnp.int32), one, both])
@@ -112,7 +117,7 @@ def _by_bin(k: Callable[[Array, int], Array], n: int, tile: Shape, step: int) ->
     """K of a group of rows as bytes, then the count of each value, by column in bytes too; group after group."""
     group, columns = min(_ROWS_OF_BYTES, tile.rows), tile.columns
     step, counted = min(step, group), min(_COUNTED, group)
-    bins = jnp.arange(n + 1, dtype=jnp.uint8)[:, None]
+    bins = jnp.arange(n + 1, dtype=jnp.uint8)[None, :, None]
 
     def add_group(i: Array, so_far: Array) -> Array:
         def make(j: Array, table: Array) -> Array:
@@ -121,14 +126,16 @@ def _by_bin(k: Callable[[Array, int], Array], n: int, tile: Shape, step: int) ->
 
         table = jax.lax.fori_loop(0, group // step, make, jnp.zeros((group, columns), jnp.uint8))
 
-        def count(j: Array, each: Array) -> Array:
+        def count(j: Array, sums: Array) -> Array:
+            place = (j & 1, 0, 0)
             some = jax.lax.dynamic_slice(table, (j * counted, 0), (counted, columns))
+            each = jax.lax.dynamic_slice(sums, place, (1, n + 1, columns))
             for row in range(counted):
-                each = each + (some[row][None] == bins).astype(jnp.uint8)
-            return each
+                each = each + (some[row][None, None] == bins).astype(jnp.uint8)
+            return jax.lax.dynamic_update_slice(sums, each, place)
 
-        each = jax.lax.fori_loop(0, group // counted, count, jnp.zeros((n + 1, columns), jnp.uint8))
-        return so_far + jnp.sum(each, axis=1, dtype=jnp.int32)
+        each = jax.lax.fori_loop(0, group // counted, count, jnp.zeros((2, n + 1, columns), jnp.uint8))
+        return so_far + jnp.sum(each, axis=(0, 2), dtype=jnp.int32)
 
     return jax.lax.fori_loop(0, tile.rows // group, add_group, jnp.zeros(n + 1, jnp.int32))
 
