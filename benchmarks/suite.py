@@ -158,10 +158,13 @@ def file_name(machine: dict) -> str:
 
 
 def merged(old: dict | None, new: dict) -> dict:
-    """A report with the parts of an older one of the same machine that this run has not made anew."""
+    """A report to keep, with the parts of an older one of the same machine that this run has not made anew.
+
+    Its command is what would make all of it again; the one that was typed may name folders of one machine.
+    """
     same = ("processor", "cores", "device", "python", "versions")
-    if not old or not old.get("machine") or any(old["machine"].get(k) != new["machine"][k] for k in same):
-        return new
-    both = old["parts"] | new["parts"]
+    both = new["parts"]
+    if old and old.get("machine") and all(old["machine"].get(k) == new["machine"][k] for k in same):
+        both = old["parts"] | both
     parts = {name: both[name] for name in PARTS if name in both}
-    return report(parts, new["quick"], new["command"]) | {"machine": new["machine"]}
+    return report(parts, new["quick"], f"semres bench --keep --part {','.join(parts)}") | {"machine": new["machine"]}
