@@ -20,6 +20,7 @@ from semres_jax.cli import _programs
 from semres_jax.cli._common import COMMAND_LINE, BadInput
 from semres_jax.cli.bench import Bench
 from semres_jax.cli.laws import Laws
+from semres_jax.cli.measure import Measure
 from semres_jax.cli.optimal import Optimal
 from semres_jax.cli.resnet import Resnet
 from semres_jax.cli.sweep import Sweep
@@ -34,6 +35,7 @@ COMMANDS: dict[str, type] = {
     "optimal": Optimal,
     "toy": Toy,
     "resnet": Resnet,
+    "measure": Measure,
     "laws": Laws,
     "bench": Bench,
 }

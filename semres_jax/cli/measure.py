@@ -1,0 +1,26 @@
+"""`semres measure embeddings | choices | llm`: where a given model stands, and what its resolution is."""
+
+import dataclasses
+from typing import Annotated, Union
+
+import tyro
+
+from semres_jax.cli._measure_choices import MeasureChoices
+from semres_jax.cli._measure_embeddings import MeasureEmbeddings
+from semres_jax.cli._measure_llm import MeasureLlm
+
+# One line for each kind of model, in the order of the help text.
+KINDS: dict[str, type] = {"embeddings": MeasureEmbeddings, "choices": MeasureChoices, "llm": MeasureLlm}
+_What = Union[tuple(Annotated[kind, tyro.conf.subcommand(name)] for name, kind in KINDS.items())]  # noqa: UP007 # pyright: ignore
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """Measure a given model: embeddings, a table of choices, or a language model."""
+
+    what: tyro.conf.OmitArgPrefixes[tyro.conf.OmitSubcommandPrefixes[_What]]  # pyright: ignore
+    """What kind of model."""
+
+    def run(self) -> int:
+        """Measure, print, write."""
+        return self.what.run()  # pyright: ignore
