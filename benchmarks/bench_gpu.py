@@ -15,7 +15,20 @@ import gpu_peers
 import jax
 import jax.numpy as jnp
 import numpy as np
-from bench_roofline import BESIDE, CHAINS, METHODS, NS, STEPS, Program, operations, rates, words_alone, xla_chain
+from bench_roofline import (
+    BESIDE,
+    CHAINS,
+    METHODS,
+    NS,
+    PRNG_WORDS,
+    STEPS,
+    Program,
+    chain,
+    operations,
+    rates,
+    words,
+    xla_tiles,
+)
 from measuring import best_times, installed, sized, timed
 from report import main, row, say
 
@@ -102,10 +115,10 @@ def throughput_rows(found: dict) -> list[dict]:
 def limits(seconds: float, rounds: int, lanes: int, numbers: int) -> dict:
     """Operations, words and bytes a second of the device."""
     programs = {
-        name: Program(xla_chain(step, lanes, None), lanes, STEPS * BESIDE * each)
+        name: Program(xla_tiles(chain(step), lanes, None), lanes, STEPS * BESIDE * each)
         for name, (step, each) in CHAINS.items()
     }
-    found = rates(programs | {"words": words_alone(lanes, None)}, seconds, rounds)
+    found = rates(programs | {"words": Program(xla_tiles(words, lanes, None), lanes, PRNG_WORDS)}, seconds, rounds)
     a, b = jnp.ones(numbers, jnp.float32), jnp.ones(numbers, jnp.float32)
     add = jax.jit(jnp.add)
     best, _ = best_times({"": lambda: jax.block_until_ready(add(a, b))}, rounds)

@@ -1,7 +1,7 @@
 """What share of the machine's measured peaks the inner loop of Monte Carlo reaches.
 
 Peaks are measured on the same cores in the same run: 32-bit integer operations (chains of them that stay in registers,
-as XLA and as Numba compile them; the better counts), uniform words alone, float32 flops of a matrix product, and the
+as XLA and as Numba compile them; the best counts), uniform words alone, float32 flops of a matrix product, and the
 memory's bandwidth. Operations of a trial are counted by hand, from the algorithm: the fewest that we know of, so that
 shares are no flattery.
 """
@@ -44,12 +44,15 @@ CHAINS = {
 }
 # Links of a chain, and chains side by side, so that none waits for its own last result.
 STEPS, BESIDE = 12, 8
-# Lanes of a tile of a chain, and bytes of an array that is in no cache.
+# Lanes of a tile, and bytes of an array that is in no cache.
 LANES, FAR = 2**18, 2**28
+# Of a row.
+COLUMNS = 2**12
 # Of a square matrix.
 SIDE = 2048
-# As semres_jax/montecarlo/sharding.py compiles its loop.
-OPTIONS: Any = {"xla_cpu_prefer_vector_width": 512}  # a program to all cores, unlike there
+# As semres_jax/montecarlo/sharding.py compiles its loop: a row is one core's, a tile is shared out by XLA.
+OPTIONS: Any = {"xla_cpu_prefer_vector_width": 512}
+ROW_OPTIONS: Any = OPTIONS | {"xla_cpu_multi_thread_eigen": False}
 
 WHY = {
     "prng": "prng, why not more: three words of four are used at n = 2, and about a third of pcg4d's operations are "
@@ -103,14 +106,45 @@ def xla_tiles(kernel: Callable, lanes: int = LANES, options: Any = OPTIONS) -> C
     return lambda size: jax.block_until_ready(program(jnp.int32(max(1, size // lanes)), unknown))
 
 
-def xla_chain(step: Callable, lanes: int = LANES, options: Any = OPTIONS) -> Callable[[int], Any]:
+def xla_rows(kernel: Callable, pool: ThreadPoolExecutor) -> Callable[[int], Any]:
+    """The same a row at a time and a thread a core, like the loop of `estimate` on CPUs: a row stays in the cache."""
+    unknown = tuple(jnp.asarray(x, jnp.uint32) for x in (1664525, 1013904223, 16))
+
+    def rows(first, count, unknown):
+        def one(i, sums):
+            lane = jnp.arange(COLUMNS, dtype=jnp.uint32)[None] + (first + i).astype(jnp.uint32) * jnp.uint32(COLUMNS)
+            place = (i & 1, 0)
+            so_far = jax.lax.dynamic_slice(sums, place, (1, COLUMNS))
+            return jax.lax.dynamic_update_slice(sums, so_far ^ kernel(lane, *unknown), place)
+
+        return jax.lax.fori_loop(0, count, one, jnp.zeros((2, COLUMNS), jnp.uint32))
+
+    program = jax.jit(rows, compiler_options=ROW_OPTIONS)
+
+    def run(size: int) -> None:
+        each = max(1, size // (COLUMNS * cores()))
+        firsts = [jnp.int32(k * each) for k in range(cores())]
+        list(pool.map(lambda first: jax.block_until_ready(program(first, jnp.int32(each), unknown)), firsts))
+
+    return run
+
+
+def chain(step: Callable) -> Callable:
+    """The kernel of chains side by side."""
+
     def kernel(lane, a, b, s):
         chains = [lane * jnp.uint32(2 * k + 1) for k in range(BESIDE)]
         for _ in range(STEPS):
             chains = [step(v, a, b, s) for v in chains]
         return functools.reduce(operator.xor, chains)
 
-    return xla_tiles(kernel, lanes, options)
+    return kernel
+
+
+def words(lane: Any, a: Any, b: Any, s: Any) -> Any:
+    """The kernel of pseudo-random words that are only made and combined by exclusive or."""
+    x, y, z, w = pcg4d(lane, s, a, b)
+    return x ^ y ^ z ^ w
 
 
 def numba_chain(step: Callable) -> Callable[[int], Any]:
@@ -148,9 +182,11 @@ def numba_chain(step: Callable) -> Callable[[int], Any]:
     return lambda size: run(max(1, size // blocks.size), a, b, s, blocks)
 
 
-def integers() -> dict[str, Program]:
-    """Each chain, by who compiles it."""
-    makers = {"XLA": xla_chain} | ({"Numba": numba_chain} if installed("numba") else {})
+def integers(pool: ThreadPoolExecutor) -> dict[str, Program]:
+    """Each chain, by how it is compiled."""
+    makers = {"XLA, tiles": lambda step: xla_tiles(chain(step)), "XLA, rows": lambda step: xla_rows(chain(step), pool)}
+    if installed("numba"):
+        makers["Numba"] = numba_chain
     return {
         f"{name}, {maker}": Program(make(step), 2**22, STEPS * BESIDE * each)
         for name, (step, each) in CHAINS.items()
@@ -158,14 +194,10 @@ def integers() -> dict[str, Program]:
     }
 
 
-def words_alone(lanes: int = LANES, options: Any = OPTIONS) -> Program:
-    """Pseudo-random words, if they are only made and combined by exclusive or."""
-
-    def kernel(lane, a, b, s):
-        x, y, z, w = pcg4d(lane, s, a, b)
-        return x ^ y ^ z ^ w
-
-    return Program(xla_tiles(kernel, lanes, options), max(lanes, 2**18), PRNG_WORDS)
+def words_alone(pool: ThreadPoolExecutor) -> dict[str, Program]:
+    """Pseudo-random words, by how they are compiled."""
+    made = {"tiles": xla_tiles(words), "rows": xla_rows(words, pool)}
+    return {f"words, {name}": Program(run, 2**18, PRNG_WORDS) for name, run in made.items()}
 
 
 def products() -> dict[str, Program]:
@@ -218,15 +250,15 @@ def share_row(what: str, ours: float, peak: float, unit: str, of: str, note: str
 def run(quick: bool) -> dict:
     seconds, rounds = (0.1, 2) if quick else (0.4, 7)
     say("operations, words, flops, bandwidth, and the inner loop, in turn")
-    chains, multiplied, drawn = integers(), products(), draws()
+    multiplied, drawn = products(), draws()
     with ThreadPoolExecutor(cores()) as pool:
-        everything = chains | multiplied | drawn | {"words": words_alone(), "bytes": sums(pool)}
-        rate = rates(everything, seconds, rounds)
+        chains, made = integers(pool), words_alone(pool)
+        rate = rates(chains | made | multiplied | drawn | {"bytes": sums(pool)}, seconds, rounds)
     plain, mixed = (max(rate[c] for c in chains if c.startswith(f"{name}, ")) for name in CHAINS)
-    words, moved, flops = rate["words"], rate["bytes"], max(rate[name] for name in multiplied)
+    alone, moved, flops = max(rate[w] for w in made), rate["bytes"], max(rate[name] for name in multiplied)
     rows = [row(f"peak: 32-bit {name}", rate[name] / 1e9, "billion/s") for name in chains]
     rows += [
-        row("peak: pseudo-random words, made and thrown away", words / 1e9, "billion/s"),
+        row("peak: pseudo-random words, made and thrown away", alone / 1e9, "billion/s"),
         row("peak: float32 flops, matrix product", flops / 1e9, "billion/s"),
         row("peak: memory, a = b + c", moved / 1e9, "GB/s"),
     ]
@@ -238,7 +270,7 @@ def run(quick: bool) -> dict:
             rows.append(share_row(what, trials * count / 1e9, peak / 1e9, "billion/s", name, WHY[method]))
             if method == "prng":
                 what = f"roofline, prng, n = {n}: share of making the words alone"
-                rows.append(share_row(what, trials * (n + 1) / 1e9, words / 1e9, "billion words/s", "words alone"))
+                rows.append(share_row(what, trials * (n + 1) / 1e9, alone / 1e9, "billion words/s", "words alone"))
     most = max(rate[f"lattice, n = {n}"] * (n + 1) for n in NS)
     what = "roofline, lattice: what storing and reading its words would take of the memory's bandwidth"
     rows.append(share_row(what, 8 * most / 1e9, moved / 1e9, "GB/s", "a = b + c", WHY["memory"]))

@@ -24,6 +24,7 @@ def test_it_is_a_similarity_and_has_the_accuracy_that_is_told(x64, best):
     np.testing.assert_allclose(enumeration.accuracy(ring, found.similarity), found.accuracy, atol=ROUNDING)
 
 
+@pytest.mark.thorough
 def test_no_usual_family_is_better(x64, best):
     ring, found = best
     for family in ("constant", "linear", "exponential"):

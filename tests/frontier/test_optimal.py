@@ -71,6 +71,7 @@ def test_variations_are_the_derivatives(n):
     np.testing.assert_allclose(_measures.first_variation(program, phi, mass), now.first, rtol=ROUNDING)
 
 
+@pytest.mark.thorough(keep=3)
 @pytest.mark.parametrize("weight", [0.05, 0.3, 1.0])
 @pytest.mark.parametrize("n", [2, 3])
 def test_brute_force_on_three_levels(weight, n):

@@ -123,6 +123,7 @@ def test_powers_by_label(given):
     np.testing.assert_allclose((table.p_s.squeeze(), table.p_i.squeeze()), want, rtol=0, atol=EXACT)
 
 
+@pytest.mark.thorough(keep=1)
 @pytest.mark.parametrize("engine", ["lattice", "prng"])
 def test_monte_carlo_agrees(engine):
     grid = {"epsilon": EPSILON, "delta": DELTA}

@@ -44,6 +44,7 @@ def test_every_homogeneous_space_is_the_circle(x64):
         np.testing.assert_allclose(a, b, rtol=0, atol=EXACT)
 
 
+@pytest.mark.thorough(keep=2)
 @pytest.mark.parametrize("similarity", [Exponential(0.004), PowerLaw(0.05, 3.0, 0.01), TABLE], ids=str)
 def test_two_items_by_adaptive_integration(similarity, x64):
     """p_S = 2 ∫∫_{u<v} h(u)/(h(u)+h(v)), p_I = ∫ 1/(1+h), with scipy, between the kinks of h."""
@@ -99,6 +100,7 @@ def test_atoms_against_sums(exponent, x64):
     np.testing.assert_allclose(got, want, rtol=0, atol=EXACT)
 
 
+@pytest.mark.thorough(keep=2)
 @pytest.mark.parametrize(
     ("space", "similarity"),
     [
@@ -181,6 +183,7 @@ def test_gradient_against_differences(space, kind, deltas, x64):
         np.testing.assert_allclose(by_d, ahead / (2 * step), rtol=0, atol=2e-5)
 
 
+@pytest.mark.thorough
 def test_slope_in_the_resolution_without_a_floor(x64):
     """All of it from the end of the similarity, beyond which strengths are 0: proposition 1, differentiated."""
     slope = jax.grad(lambda e: quadrature.accuracy(spaces.Circle(), Linear(e)).p_s)(0.3)

@@ -50,6 +50,7 @@ def relative(got, exact):
     return abs(float(mpf(float(got)) / exact - 1))
 
 
+@pytest.mark.thorough(keep=3)
 @pytest.mark.parametrize("n", NS)
 def test_constant_against_sums_in_fifty_digits(n):
     for b in BS:
@@ -168,6 +169,7 @@ def test_universal_constant():
     assert abs(slope) < 1e-14
 
 
+@pytest.mark.thorough(keep=5)
 @pytest.mark.parametrize("n", [2, 3, 10, 1000, 10**6])
 @pytest.mark.parametrize("delta", [0.0, 0.05, 1 - 1e-6])
 def test_generalization_is_best_where_the_curves_cross(n, delta):
@@ -240,6 +242,7 @@ FUNCTIONS = {
 }
 
 
+@pytest.mark.thorough(keep=4)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_jit_vmap_float32_and_no_retrace(name):
     b, delta = np.linspace(0.05, 1, 12), np.linspace(0, 1, 12)

@@ -24,6 +24,7 @@ CASES = [
 ]
 
 
+@pytest.mark.thorough(keep=5)
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize(("kind", "replace", "shapes"), CASES)
 def test_against_brute_force(kind, replace, shapes, ties, x64):
@@ -148,6 +149,7 @@ def test_moments_give_the_independent_law(x64):
     np.testing.assert_allclose(enumeration.constant(space, Constant(epsilons, 0.1), replace=True), want, atol=1e-14)
 
 
+@pytest.mark.thorough(keep=1)
 @pytest.mark.parametrize(("weighted", "n", "replace"), [(False, 5, False), (True, 2, False), (True, 3, True)])
 def test_against_monte_carlo(weighted, n, replace, x64):
     space = spaces.Finite(table(40), weights_of("unequal", 40) if weighted else None)

@@ -44,6 +44,7 @@ def compare(kind, replace, ties, size, n, name, exponents=(1.0,)):
 
 
 # Every similarity with the weights that take most terms, every kind of weights with one similarity.
+@pytest.mark.thorough(keep=4)
 @pytest.mark.parametrize(
     ("kind", "replace", "name"),
     [*(("unequal", False, name) for name in SIMILARITIES), *((*w, "linear") for w in MOST_WEIGHTS if w[0] == "equal")],
@@ -53,6 +54,7 @@ def test_any_similarity_against_brute_force(kind, replace, name, x64):
         compare(kind, replace, ties, 6, 3, name)
 
 
+@pytest.mark.thorough(keep=3)
 @pytest.mark.parametrize(("kind", "replace"), [*MOST_WEIGHTS, ("zeros", False), ("zeros", True), ("heavy", False)])
 def test_any_number_of_items_against_brute_force(kind, replace, x64):
     for ties in (False, True):
@@ -60,6 +62,7 @@ def test_any_number_of_items_against_brute_force(kind, replace, x64):
         compare(kind, replace, ties, 6 if kind != "zeros" else 7, 4, "exponential")
 
 
+@pytest.mark.thorough(keep=2)
 @pytest.mark.parametrize(("kind", "replace"), MOST_WEIGHTS)
 def test_any_exponent_against_brute_force(kind, replace, x64):
     compare(kind, replace, True, 6, 2, "linear", (math.inf,))
@@ -90,6 +93,7 @@ def test_constant_is_counted(x64):
         np.testing.assert_allclose(enumeration.accuracy(space, same, n=n, replace=replace), counted, rtol=0, atol=EXACT)
 
 
+@pytest.mark.thorough(keep=1)
 @pytest.mark.parametrize(("kind", "n", "replace"), [("equal", 4, True), ("unequal", 3, False)])
 def test_gradients_against_differences(kind, n, replace, x64):
     space = spaces.Finite(table(12, ties=True), None if kind == "equal" else weights_of(kind, 12))
@@ -134,6 +138,7 @@ def test_single_precision():
         np.testing.assert_allclose(got, enumeration.accuracy(spaces.Finite(table(9)), Exponential(0.3), n=3), atol=2e-6)
 
 
+@pytest.mark.thorough(keep=1)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_any_similarity_against_monte_carlo(weighted, x64):
     space = spaces.Finite(table(40), weights_of("unequal", 40) if weighted else None)

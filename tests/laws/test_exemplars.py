@@ -53,6 +53,7 @@ def brute_force(distances, classes, similarity, exponent=1.0):
     return [np.average(x[0], weights=x[1]) for x in map(np.transpose, (p_s, p_i))]
 
 
+@pytest.mark.thorough(keep=3)
 @pytest.mark.parametrize(
     ("grid", "one"),
     [

@@ -92,6 +92,7 @@ def problem(name, r):
     return disk, on_axis(disk, r, lambda t: jnp.sinh(t / 2)), density, (0.0, 2.0), (abs(2.0 - r),)
 
 
+@pytest.mark.thorough(keep=4)
 @pytest.mark.parametrize(
     ("name", "tasks"),
     [
@@ -151,6 +152,7 @@ def test_homogeneous_is_closed_form(space, x64):
     np.testing.assert_allclose(got, closed_form.constant(b, delta=0.1), rtol=0, atol=1e-15)
 
 
+@pytest.mark.thorough(keep=2)
 @pytest.mark.parametrize(("name", "n"), [("ball(3)", 2), ("gaussian(5)", 2), ("hyperbolic", 6), ("product", 2)])
 def test_against_monte_carlo(name, n, x64):
     space, *_ = problem(name, 0.7)
@@ -183,6 +185,7 @@ def test_grid_equals_one_by_one(x64):
         np.testing.assert_allclose([p[i, j] for p in grid], np.stack(one), rtol=0, atol=1e-14)
 
 
+@pytest.mark.thorough(keep=2)
 @pytest.mark.parametrize(("name", "n"), [("interval", 4), ("ball(2)", 2), ("gaussian(2)", 2), ("hyperbolic", 2)])
 def test_gradient_against_differences(name, n, x64):
     space, *_ = problem(name, 0.7)

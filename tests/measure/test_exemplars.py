@@ -76,6 +76,7 @@ def test_slopes_are_derivatives(probes, x64):
         np.testing.assert_allclose([x[i] for x in (got.slope_s, got.slope_i, got.slope_b)], slope, rtol=0, atol=1e-8)
 
 
+@pytest.mark.thorough(keep=1)
 @pytest.mark.parametrize(("family", "kind"), [("linear", Linear), ("exponential", Exponential)])
 def test_graded_similarities_and_their_slopes(family, kind):
     d, step, epsilon = images(), 1e-2, 0.6

@@ -35,6 +35,7 @@ LAWS = [("circle", n, m) for n in (2, 3, 40) for m in METHODS] + [
 ]  # fmt: skip
 
 
+@pytest.mark.thorough(keep=7)
 @pytest.mark.parametrize(("name", "n", "method"), LAWS)
 def test_constant_similarity_against_the_exact_law(name, n, method):
     space = spaces.get(name)
@@ -75,6 +76,7 @@ def test_finite_moments_are_those_of_the_other_stimuli():
         assert abs(np.mean(got) - exact) < SIGMAS * np.std(got, ddof=1) / np.sqrt(24)
 
 
+@pytest.mark.thorough(keep=3)
 @pytest.mark.parametrize(
     ("similarity", "n"),
     [
@@ -173,6 +175,7 @@ def test_a_stacked_similarity_sees_the_trials_of_each_member():
         assert (together.p_s[i], together.p_i[i]) == (alone.p_s, alone.p_i)
 
 
+@pytest.mark.thorough(keep=5)
 @pytest.mark.parametrize("name", ["circle", "ball"])
 @pytest.mark.parametrize("n", [2, 5])
 @pytest.mark.parametrize("grid", ["even", "crowded", "scattered"])

@@ -41,6 +41,7 @@ CASES = {
 }
 
 
+@pytest.mark.thorough(keep=2)
 @pytest.mark.parametrize("case", CASES)
 def test_a_run_stopped_after_any_call_ends_with_the_same_bits(case):
     how = {"chunk": 2**10, "devices": 1, **CASES[case]}

@@ -85,6 +85,7 @@ def test_small_networks_compute_what_numpy_does(tmp_path, bottleneck):
 # Against stored numbers of PyTorch
 
 
+@pytest.mark.thorough(keep=1)
 @pytest.mark.parametrize(("name", "suffix"), [("resnet18", "pth"), ("resnet50", "safetensors")])
 def test_layers_are_those_of_torch_as_stored(tmp_path, name, suffix):
     net = weights.load(made.empty(name), made.save(tmp_path / f"{name}.{suffix}", torch_resnets.weights_of(name)))

@@ -13,6 +13,7 @@ def table():
     return frontier.optimal_table([0.1, 0.5], weights=[0.0, 0.5, 1.0], levels=33)
 
 
+@pytest.mark.thorough(keep=1)
 @pytest.mark.parametrize("draw", [plots.optimal_fronts, plots.optimal_similarities])
 def test_axes_are_labelled(table, draw):
     ax = draw(table)

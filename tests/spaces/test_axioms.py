@@ -69,6 +69,7 @@ def finite_gradient(space, x, y):
     return all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(distance_gradient(x, y, space)))
 
 
+@pytest.mark.thorough(keep=16)
 @every_space_and_precision
 def test_distance_is_a_metric(space, double):
     with jax.enable_x64(double):
@@ -86,6 +87,7 @@ def test_distance_is_a_metric(space, double):
         assert (broken == 0) == space.triangle
 
 
+@pytest.mark.thorough(keep=14)
 @every_space_and_precision
 def test_gradients_are_finite_everywhere(space, double):
     with jax.enable_x64(double):
@@ -124,6 +126,7 @@ def test_point_refuses_other_numbers_of_uniforms(space):
             space.point(jnp.zeros((5, wrong)))
 
 
+@pytest.mark.thorough(keep=12)
 @every_measure
 def test_sampler_fills_balls_as_the_ball_measure_says(space):
     sample, probes = points(space, seed=7), points(space, seed=8)
@@ -136,6 +139,7 @@ def test_sampler_fills_balls_as_the_ball_measure_says(space):
         assert (np.abs(inside - b) < margin).all(), (probe, inside, b)
 
 
+@pytest.mark.thorough(keep=14)
 @every_measure_and_precision
 def test_ball_measure_rises_from_0_to_1(space, double):
     with jax.enable_x64(double):
@@ -154,6 +158,7 @@ def test_ball_measure_rises_from_0_to_1(space, double):
             assert np.ptp(b, axis=0).max() == 0
 
 
+@pytest.mark.thorough(keep=12)
 @every_measure
 def test_probes_have_the_ball_measures_of_the_sample(space):
     """Mean and mean square of b_p over `probe` are those over ν; with 0 probe uniforms the one probe is all."""
@@ -168,6 +173,7 @@ def test_probes_have_the_ball_measures_of_the_sample(space):
             assert abs(a.mean() - b.mean()) < SIGMAS * stderr + 1e-5, (r, power)
 
 
+@pytest.mark.thorough(keep=5)
 @pytest.mark.parametrize(
     "space",
     [
@@ -189,6 +195,7 @@ def test_kinks_are_where_the_ball_measure_is_not_smooth(space, x64):
             assert min((abs(place - float(kink)) for kink in kinks), default=1.0) < 0.02, (r, place)
 
 
+@pytest.mark.thorough(keep=12)
 @every_space
 def test_a_second_call_does_not_retrace(space):
     chex.clear_trace_counter()

@@ -46,6 +46,7 @@ def test_sphere_is_the_incomplete_beta_function(dim):
     assert float(spaces.Sphere(dim).ball_measure(np.zeros(dim + 1), np.pi)) == 1.0
 
 
+@pytest.mark.thorough(keep=10)
 @pytest.mark.parametrize("dim", [1, 2, 3, 10])
 @pytest.mark.parametrize(
     ("rho", "r"), [(0, 0.4), (0, 1), (0.5, 0.5), (0.5, 0.9), (0.999, 0.01), (1, 1), (0.2, 1.1), (1, 1.99)]
@@ -59,6 +60,7 @@ def test_ball_is_a_lens(dim, rho, r):
     assert abs(lens - float(spaces.Ball(dim).ball_measure(on_axis(rho, dim), r))) < TOLERANCE
 
 
+@pytest.mark.thorough(keep=14)
 @pytest.mark.parametrize("dim", [1, 2, 3, 10])
 @pytest.mark.parametrize(
     ("rho", "r"), [(0, 0.5), (0, 3), (0.3, 1e-3), (1, 1), (2, 4), (4, 3.5), (9, 9), (9, 2), (9, 14), (3, 12)]
@@ -112,6 +114,7 @@ def test_torus_l2_is_a_disk_in_a_square(r):
         spaces.Torus(3, "l2").ball_measure(np.zeros(3), r)
 
 
+@pytest.mark.thorough(keep=2)
 @pytest.mark.parametrize("dim", [1, 7, 10, 40, 100])
 def test_hamming_counts_binomially_and_agrees_with_its_sampler_at_every_step(dim):
     space = spaces.Hamming(dim)

@@ -52,6 +52,7 @@ def spoil(path: Path, how: str) -> None:
     path.write_bytes(content[: len(content) // 2] if how == "cut" else content)
 
 
+@pytest.mark.thorough(keep=1)
 @pytest.mark.parametrize("how", ["cut", "flipped", "gone"])
 def test_a_damaged_file_is_never_taken_for_the_real_one(made, tmp_path, how, recwarn):
     """Whichever file of the newest checkpoint: it is restored as it was written, or else the older one is."""

@@ -1,0 +1,65 @@
+"""Settings of tests and examples: four CPU devices, no silent rank promotion, x64 a fixture, annotations checked."""
+
+import collections
+
+import jax
+import pytest
+from jaxtyping import install_import_hook
+
+# Before anything starts a JAX backend or imports the package. Four devices, so that sharding is tested everywhere.
+jax.config.update("jax_num_cpu_devices", 4)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+install_import_hook("semres_jax", "beartype.beartype")
+
+# Examples, and tests of what is trained, measured, drawn and typed: compiling is most of their time, and none of it is
+# about the last digits. Laws, engines, spaces and Monte Carlo are tested as they are compiled for users, but for three
+# files of laws whose programs are the largest, and which compare them with sums written out.
+_QUICKLY_COMPILED = {"cli", "data", "experiments", "measure", "networks", "plots", "training"}
+_LARGE = {"test_any_similarity.py", "test_exemplars.py", "test_tables.py"}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help="also the cases that are left out to be quick")
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "thorough(keep=0): run with --all only, but for `keep` cases of a test's parameters, evenly spread"
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out the thorough cases. Which ones stay depends on the test's parameters alone."""
+    if config.getoption("--all"):
+        return
+    cases = collections.defaultdict(list)
+    for item in items:
+        if item.get_closest_marker("thorough"):
+            cases[item.path, item.originalname].append(item)
+    left_out = set()
+    for same in cases.values():
+        keep = min(same[0].get_closest_marker("thorough").kwargs.get("keep", 0), len(same))
+        kept = {i * len(same) // keep for i in range(keep)}
+        left_out |= {item for i, item in enumerate(same) if i not in kept}
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quickly_compiled(request):
+    """Without most of the compiler's optimisations, in the folders where that makes no difference to a test.
+
+    Programs compiled the other way are forgotten, or what a file finds would depend on the file before it.
+    """
+    example = "tests" not in request.path.parts
+    quickly = example or request.path.parent.name in _QUICKLY_COMPILED or request.path.name in _LARGE
+    if jax.config.values["jax_disable_most_optimizations"] != quickly:
+        jax.clear_caches()
+        jax.config.update("jax_disable_most_optimizations", quickly)
+
+
+@pytest.fixture
+def x64():
+    """64-bit numbers within the test, as the commands switch them on for laws and quadratures."""
+    with jax.enable_x64(True):
+        yield
