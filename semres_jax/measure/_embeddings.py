@@ -10,7 +10,8 @@ from semres_jax._types import ArrayLike
 from semres_jax.frontier.finite import optimal_finite
 from semres_jax.frontier.optimal import optimal_front
 from semres_jax.laws import enumeration, tables
-from semres_jax.measure import _fronts, _similarities, _stimuli, bootstrap as resampling
+from semres_jax.laws._exemplars import Draws
+from semres_jax.measure import _classes, _fronts, _similarities, _stimuli, bootstrap as resampling, exemplars
 from semres_jax.measure._embedded import Embedded, Fitted, Number, Placed, Thresholds
 from semres_jax.measure.resolution import FAMILIES, Profile, fit, profile, reach
 from semres_jax.spaces._base import MetricSpace
@@ -110,6 +111,8 @@ def embeddings(
     count = len(model.points)
     if labels is not None and len(labels) != count:
         raise ValueError(_lengths(labels, count))
+    if labels is not None and len({x.item() if isinstance(x, np.generic) else x for x in labels}) < count:
+        return of_classes(model, distances, labels, fronts, asked)
     table, names = _table(distances)
     space, places = _matched(table, names, labels, count)
     return of_stimuli(model, space, places, fronts, asked)
@@ -244,6 +247,83 @@ def of_stimuli(model: _similarities.Own, space: Finite, places: np.ndarray, know
         fronts={name: Placed(one, gap, off[name].p_s, off[name].p_i)
                 for (name, one), gap in zip(known.items(), gaps, strict=True)},
     )  # fmt: skip
+
+
+def of_classes(model: _similarities.Own, distances: Any, labels: Any, known: Any, asked: Asked) -> Embedded:
+    """Several embeddings a class: the probe is another exemplar."""
+    if asked.n > 2:
+        raise ValueError(f"classes with several exemplars are measured with n = 2 items; got n = {asked.n}")
+    table, names = _table(distances)
+    between = class_table(table, names, labels)
+    space = Finite(between)
+    drawn = Draws.of(labels, between, len(labels))
+    chosen = _classes.probes(drawn, asked.limit, asked.seed)
+    model = model.with_top(_classes.top(model, chosen))
+    epsilon, which = np.unique(_classes.thresholds(model, drawn, chosen, asked.shares, asked.seed), return_inverse=True)
+    sums = _classes.summed(model, drawn, chosen, epsilon, asked.floor)
+    own, told = _classes.graded(model, space, drawn, chosen, asked.floor, asked.seed)
+    inner = np.diagonal(sums.between)
+    if not (inner > 0).all():
+        raise ValueError(f"exemplars of class {int(np.argmin(inner))} (in sorted order) are not similar at all; "
+                         "give a floor above 0")  # fmt: skip
+    ranks = tables.ranking(space)
+    seen = profile(space, sums.between)
+    fits = {family: _fitted(space, ranks, seen, family, 2) for family in FAMILIES}
+    delta = float(min(sums.lowest / inner.mean(), 1.0))
+    known = fronts(space) if known is None else dict(known)
+    known |= optimal_fronts(space, delta, asked)
+    off = {name: _fronts.off(None, name, one, own) for name, one in known.items()}
+    columns = np.stack([own.slope_s, own.slope_i, *(one.slope for one in off.values())])
+    values = np.array([own.p_s, own.p_i, *(one.distance for one in off.values())])
+    p_s, p_i, *gaps = numbers(values, columns, drawn.own, asked)
+    slopes = sums.slopes[:2]
+    if len(epsilon) > 1 and (np.diff(sums.mean_b) > 0).all():
+        slopes = np.stack([exemplars.at_equal_shares(slope, p, sums.mean_b, sums.slopes[2])
+                           for slope, p in zip(slopes, (sums.p_s, sums.p_i), strict=True)])  # fmt: skip
+    both = numbers(np.stack([sums.p_s, sums.p_i]), slopes, drawn.own, asked)
+    at_s, at_i = (Number(*(x[which] for x in one)) for one in both)
+    sampled = (f"{len(chosen.rows)} of {len(labels)} exemplars probe",) if chosen.sampled else ()
+    return Embedded(
+        design="classes",
+        similarity=asked.similarity,
+        floor=asked.floor,
+        n=2,
+        rows=len(labels),
+        dimensions=model.points.shape[1],
+        stimuli=len(between),
+        sampled=sampled + ((told,) if told else ()),
+        p_s=p_s,
+        p_i=p_i,
+        mean_b=sums.reach[0],
+        var_b=sums.reach[1],
+        tie_rate=drawn.tie_rate,
+        levels=Thresholds(
+            asked.shares, epsilon[which], sums.mean_b[which], sums.var_b[which], sums.hit_rate[which], at_s, at_i
+        ),
+        profile=seen,
+        fits=fits,
+        delta=delta,
+        fronts={name: Placed(one, gap, off[name].p_s, off[name].p_i)
+                for (name, one), gap in zip(known.items(), gaps, strict=True)},
+    )  # fmt: skip
+
+
+def class_table(table: np.ndarray, names: tuple[str, ...], labels: Any) -> np.ndarray:
+    """Distances between the classes that there are, in the sorted order of their labels."""
+    classes = sorted({x.item() if isinstance(x, np.generic) else x for x in labels})
+    if names:
+        place = {name: k for k, name in enumerate(names)}
+        for name in classes:
+            if str(name) not in place:
+                raise ValueError(f"label {name!r} is none of the {len(names)} names of the distances")
+        rows = [place[str(name)] for name in classes]
+        return table[np.ix_(rows, rows)]
+    if len(table) != len(classes):
+        raise ValueError(
+            f"distances are between {len(table)} classes, but the labels name {len(classes)}; give a row for each, in "
+            "the sorted order of their names"
+        )
+    return table
 
 
 def numbers(values: np.ndarray, slopes: np.ndarray, labels: np.ndarray, asked: Asked) -> list[Number]:

@@ -94,6 +94,16 @@ def raw(model: Own, rows: np.ndarray, columns: np.ndarray | None = None) -> np.n
     return found
 
 
+def paired(model: Own, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """(rows, K) float64, as `raw`, with other (rows, K) columns for each row."""
+    left = _prepared(model, rows)
+    right = _prepared(model, columns.ravel()).reshape(*columns.shape, -1)
+    if model.kind == "euclidean":
+        return np.sqrt(((left[:, None] - right) ** 2).sum(-1))
+    product = np.matmul(right, left[..., None])[..., 0]
+    return np.maximum(product, 0.0) if model.kind == "relu" else np.clip(product, -1.0, 1.0)
+
+
 def strengths(model: Own, found: np.ndarray, floor: float) -> np.ndarray:
     """Strengths of `raw` numbers: ReLU(x·y), max(0, cos), or 1 - |x - y| / top; plus a floor."""
     if model.kind == "euclidean":

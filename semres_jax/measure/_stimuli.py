@@ -66,7 +66,7 @@ def graded(space: MetricSpace, ranks: tables.Ranking, strengths: np.ndarray, n: 
             found = tables.accuracy(space, np.asarray(strengths, np.float64), n=n)
             return Scored(float(found.p_s), float(found.p_i), unknown, unknown)
         h = np.take_along_axis(strengths, ranks.order, axis=1)
-        each = np.asarray(_shared(jnp.asarray(h), jnp.asarray(ranks.group)))
+        each = shared(h, ranks.group)
     own = np.diagonal(strengths)[:, None]
     both = own + h
     hit = np.where(both > 0, own / np.where(both > 0, both, 1.0), 0.5)
@@ -131,9 +131,19 @@ def _by_item(values: np.ndarray, order: np.ndarray) -> np.ndarray:
     return np.bincount(order.ravel(), values.ravel(), len(order))
 
 
+def shared(h: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """(P, m) of every probe and item the sum of the credits of trials with the item, over other items, in float64.
+
+    Args:
+        h: (P, m) strengths, farthest first.
+        group: (P, m) of equally far items, as in `laws.tables.Ranking`.
+    """
+    with jax.enable_x64(True):
+        return np.asarray(_shared(jnp.asarray(h), jnp.asarray(group)))
+
+
 @jax.jit
 def _shared(h: Array, group: Array) -> Array:
-    """(N, m) of every probe and item the sum over other items of the trial's credit; items farthest first."""
     position = np.arange(h.shape[1])
     nearer = position[None] > position[:, None]
 
