@@ -33,6 +33,7 @@ class Asked(NamedTuple):
     shares: np.ndarray
     n: int
     optimal: str
+    delta: float | None
     bootstrap: int
     seed: int
     limit: int
@@ -49,6 +50,7 @@ def embeddings(
     n: int = 2,
     fronts: Mapping[str, _fronts.Front] | None = None,
     optimal: str = "homogeneous",
+    delta: float | None = None,
     bootstrap: int = 1000,
     seed: int = 0,
     limit: int = LIMIT,
@@ -70,7 +72,10 @@ def embeddings(
     stimuli: what the next stimuli of the same kind would give. They are the jackknife's: leaving a stimulus out changes
     p_S, an average over triples, and p_I, over pairs, by what it contributes, and replicates weigh these contributions
     by how often a stimulus is drawn (no copies: those would be at distance 0). Fronts of the constant and the linear
-    similarity are exact on the same stimuli, and move with them. Source: new, of this project.
+    similarity are exact on the same stimuli, and move with them. Of classes, exemplars are drawn again and classes
+    stay; fronts, profile and fits are those of classes as stimuli: of mean similarities relative to the mean within the
+    probe's class, and with one stimulus each, which is why measured accuracies stay below what fits predict where
+    exemplars of a class differ. Source: new, of this project.
 
     Args:
         points: (N, D) embeddings; float of any precision, also mapped from a file.
@@ -82,13 +87,18 @@ def embeddings(
         floor: added to the similarity, in its unit; the toy network's 1e-10.
         shares: (E,) in (0, 1], ascending: shares of other stimuli within ε that thresholds are set at.
         n: items of a trial.
-        fronts: from `measure.fronts` of the same distances, where many embeddings are measured.
+        fronts: from `measure.fronts` of the same distances, where many embeddings are measured; {} for none.
         optimal: which front of the best similarities is found: "homogeneous" (`frontier.optimal_front`: of all
-            similarities with a floor as low as the lowest relative similarity here, on a homogeneous space; certain to
-            2e-4), "finite" (`frontier.optimal_finite`: on these stimuli; half a minute and more) or "none".
+            similarities in [Δ, 1] on a homogeneous space; certain to 2e-4), "finite" (`frontier.optimal_finite`: on
+            these stimuli; half a minute and more) or "none".
+        delta: floor Δ of the optimal front; None: the lowest similarity of two stimuli relative to the probe's own, so
+            that the model's similarity is one of those that the front is of.
         bootstrap: replicates of the intervals; 0: no intervals.
         seed: of what is sampled and of replicates.
-        limit: of more stimuli than this a random part, as many, is measured, and `sampled` says so.
+        limit: of more stimuli than this a random part, as many, is measured; of more exemplars, so many probe (as many
+            of each class), and all are items. No table is larger than limit times N, or kept. Graded accuracies of more
+            than 1024 exemplars are those of trials with one exemplar of each class drawn for each probe. `sampled` says
+            so, and standard errors count it.
 
     Returns:
         `Embedded`.
@@ -106,7 +116,7 @@ def embeddings(
         >>> round(float(found.p_s.value), 4), round(float(found.p_i.value), 4), found.best
         (0.7643, 0.855, 'linear')
     """
-    asked = _asked(similarity, floor, shares, n, optimal, bootstrap, seed, limit)
+    asked = _asked(similarity, floor, shares, n, optimal, delta, bootstrap, seed, limit)
     model = _similarities.own(points, asked.similarity)
     count = len(model.points)
     if labels is not None and len(labels) != count:
@@ -132,7 +142,15 @@ def fronts(space: ArrayLike | MetricSpace, *, n: int = 2) -> dict[str, _fronts.F
 
 
 def _asked(
-    similarity: str, floor: float, shares: Any, n: int, optimal: str, count: int, seed: int, limit: int
+    similarity: str,
+    floor: float,
+    shares: Any,
+    n: int,
+    optimal: str,
+    delta: float | None,
+    count: int,
+    seed: int,
+    limit: int,
 ) -> Asked:
     require("floor", floor, 0.0, 1e300, "at least 0, in the unit of the similarity")
     wanted = np.asarray(shares, np.float64).ravel()
@@ -149,7 +167,10 @@ def _asked(
     if count == 1:
         raise ValueError("bootstrap must be 0 (no intervals) or at least 2 replicates; got 1")
     limit = require_count("limit", limit, 16)
-    return Asked(similarity, float(floor), wanted, n, optimal, count, require_count("seed", seed, 0), limit)
+    if delta is not None:
+        require("delta", delta, 1e-300, 1 - 1e-12, "a floor above 0 and below 1")
+    seed = require_count("seed", seed, 0)
+    return Asked(similarity, float(floor), wanted, n, optimal, delta, count, seed, limit)
 
 
 def _lengths(labels: Any, count: int) -> str:
@@ -217,7 +238,8 @@ def of_stimuli(model: _similarities.Own, space: Finite, places: np.ndarray, know
     seen = profile(space, strengths)
     fits = {family: _fitted(space, ranks, seen, family, asked.n) for family in FAMILIES}
     relative = strengths / np.diagonal(strengths)[:, None]
-    delta = float(relative[~np.eye(len(relative), dtype=bool)].min())
+    lowest = float(relative[~np.eye(len(relative), dtype=bool)].min())
+    delta = lowest if asked.delta is None else asked.delta
     known = fronts(space, n=asked.n) if known is None else dict(known)
     known |= optimal_fronts(space, delta, asked)
     off = {name: _fronts.off(None if name == "optimal" and asked.optimal == "homogeneous" else space, name, one, own)
@@ -269,7 +291,7 @@ def of_classes(model: _similarities.Own, distances: Any, labels: Any, known: Any
     ranks = tables.ranking(space)
     seen = profile(space, sums.between)
     fits = {family: _fitted(space, ranks, seen, family, 2) for family in FAMILIES}
-    delta = float(min(sums.lowest / inner.mean(), 1.0))
+    delta = float(min(sums.lowest / inner.mean(), 1.0)) if asked.delta is None else asked.delta
     known = fronts(space) if known is None else dict(known)
     known |= optimal_fronts(space, delta, asked)
     off = {name: _fronts.off(None, name, one, own) for name, one in known.items()}
