@@ -60,6 +60,7 @@ class MeasureEmbeddings:
         with checking_input():
             from semres_jax import data, measure, plots, results
             from semres_jax.data.embeddings import read_distances
+            from semres_jax.measure._embeddings import SHARES
             from semres_jax.spaces import Tree
 
             if (self.distances is None) == (self.tree is None):
@@ -88,6 +89,7 @@ class MeasureEmbeddings:
                 points,
                 between,
                 labels=labels,
+                shares=SHARES if self.shares is None else self.shares,
                 similarity=self.similarity,
                 floor=self.floor,
                 n=self.n or 2,
@@ -96,7 +98,6 @@ class MeasureEmbeddings:
                 bootstrap=self.bootstrap or 0,
                 seed=self.seed or 0,
                 limit=2048 if self.limit is None else self.limit,
-                **({} if self.shares is None else {"shares": self.shares}),
             )
         attributes |= {"seconds": round(time.perf_counter() - started, 3)}
         table = found.dataset()

@@ -3,7 +3,7 @@
 import csv
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -147,7 +147,7 @@ def _broken(path: Path, error: Exception) -> ValueError:
     return ValueError(f"{str(path)!r} is truncated, corrupt or of another kind: {' '.join(str(error).split())[:200]}")
 
 
-def _arrays(path: Path, key: str | None) -> dict[str, np.ndarray]:
+def _arrays(path: Path, key: str | None) -> Mapping[str, Any]:
     """Arrays by name; where a key is given and there, that one."""
     suffix = path.suffix.lower()
     if suffix == ".safetensors":
@@ -170,7 +170,7 @@ def _arrays(path: Path, key: str | None) -> dict[str, np.ndarray]:
         raise _broken(path, error) from None
 
 
-def _picked(path: Path, arrays: dict[str, np.ndarray], key: str | None) -> tuple[np.ndarray, tuple[str, ...]]:
+def _picked(path: Path, arrays: Mapping[str, Any], key: str | None) -> tuple[np.ndarray, tuple[str, ...]]:
     if key is not None:
         if arrays.get(key) is None:
             raise ValueError(f"{str(path)!r} has no array {key!r}; it has {listed(list(arrays))}")

@@ -4,6 +4,7 @@ Items are all exemplars. Probes are all of them, or so many of each class: accur
 slopes have the probes' part among the probes alone, so that standard errors count what sampling adds.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -18,6 +19,8 @@ from semres_jax.spaces.finite import Finite
 
 # Numbers of a block of probes times exemplars, or times classes and resolutions; pairs of items of sampled trials.
 _NUMBERS, _TRIALS, _REPEATS = 2**22, 2**29, 8
+# Numbers of dissimilarities that are there at once: half a GB.
+_AT_ONCE = 2**26
 # Exemplars up to which graded similarities are summed over all draws: time grows like the cube.
 _EXACT = 1024
 # Probes whose dissimilarities thresholds are found from, where probes are sampled.
@@ -105,10 +108,8 @@ def summed(model: Any, drawn: Draws, chosen: Probes, epsilon: np.ndarray, floor:
     between, seen, squares, lowest = np.zeros((count, count)), 0.0, 0.0, np.inf
     own_class = np.bincount(drawn.own[chosen.rows], chosen.weight, count)
     step = max(1, _NUMBERS // max(size, count * (many + 1)))
-    for first in range(0, len(chosen.rows), step):
-        rows, weight = chosen.rows[first : first + step], chosen.weight[first : first + step]
+    for rows, weight, found in _blocks(model, chosen, step):
         here, c = np.arange(len(rows)), drawn.own[rows]
-        found = _similarities.raw(model, rows)
         strength = _similarities.strengths(model, found, floor)
         apart = first_reaching(epsilon, _similarities.dissimilarities(model, found))
         within = shares_reached(apart, rows, drawn, many)
@@ -168,12 +169,22 @@ def centred(slopes: np.ndarray, own: np.ndarray, rows: np.ndarray | None = None)
 
 
 def top(model: Any, chosen: Probes) -> float:
-    """Largest similarity or distance of any probe."""
-    if model.kind == "cosine":
-        return 1.0
-    step = max(1, _NUMBERS // len(model.points))
-    parts = range(0, len(chosen.rows), step)
-    return max(float(_similarities.raw(model, chosen.rows[i : i + step]).max()) for i in parts)
+    """Unit of the dissimilarities: largest distance of any probe, of a few where probes are sampled; or as it is."""
+    if model.kind != "euclidean":
+        return model.top
+    some = chosen.rows[:: max(1, len(chosen.rows) // _FOR_LEVELS)] if chosen.sampled else chosen.rows
+    return float(_similarities.raw(model, some).max())
+
+
+def _blocks(model: Any, chosen: Probes, step: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Rows of probes, their weights and `raw` numbers, `step` at a time; the points are read for many at once."""
+    many = max(1, _AT_ONCE // len(model.points))
+    for outer in range(0, len(chosen.rows), many):
+        rows, weight = (x[outer : outer + many] for x in (chosen.rows, chosen.weight))
+        found = _similarities.raw(model, rows)
+        for first in range(0, len(rows), step):
+            part = slice(first, first + step)
+            yield rows[part], weight[part], found[part]
 
 
 class Own(NamedTuple):
@@ -247,11 +258,12 @@ def _drawn(model: Any, space: Finite, drawn: Draws, chosen: Probes, floor: float
     start = np.cumsum(number) - number
     position = np.empty(size, int)
     position[members] = np.arange(size) - start[own[members]]
-    repeats = int(np.clip(_TRIALS // (len(chosen.rows) * count**2), 1, _REPEATS))
+    dimensions = model.points.shape[1]
+    repeats = int(np.clip(_TRIALS // (len(chosen.rows) * count * max(count, dimensions)), 1, _REPEATS))
     value = np.zeros((2, size))
     # Of items, by role: of p_S; of p_I as one of another class, and of the probe's.
     item, times = np.zeros((3, size)), np.zeros((3, size))
-    step = max(1, _NUMBERS // (count * max(4, model.points.shape[1])))
+    step = max(1, _NUMBERS // (count * max(4, dimensions)))
     for _ in range(repeats):
         for first in range(0, len(chosen.rows), step):
             rows = chosen.rows[first : first + step]
