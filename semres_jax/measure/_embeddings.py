@@ -56,11 +56,13 @@ def embeddings(
     Accuracies are exact sums over all trials (`laws.tables.accuracy`). Standard errors and intervals (n = 2) are over
     stimuli: what the next stimuli of the same kind would give. They are the jackknife's: leaving a stimulus out changes
     p_S, an average over triples, and p_I, over pairs, by what it contributes, and replicates weigh these contributions
-    by how often a stimulus is drawn (no copies: those would be at distance 0). Fronts of the constant and the linear
-    similarity are exact on the same stimuli, and move with them. Of classes, exemplars are drawn again and classes
-    stay; fronts, profile and fits are those of classes as stimuli: of mean similarities relative to the mean within the
-    probe's class, and with one stimulus each, which is why measured accuracies stay below what fits predict where
-    exemplars of a class differ. Source: new, of this project.
+    by how often a stimulus is drawn (no copies: those would be at distance 0). The jackknife counts what pairs of
+    stimuli add twice, and that is taken off; not for thresholds, whose intervals are on the safe side. Fronts of the
+    constant and the linear similarity are exact on the same stimuli, and move with them.
+
+    Of classes, exemplars are drawn again and classes stay. Fronts, profile and fits are those of classes as stimuli: of
+    mean similarities relative to the mean within the probe's class, one stimulus each, which is why measured accuracies
+    differ from what fits predict where exemplars of a class do. Source: new, of this project.
 
     Args:
         points: (N, D) embeddings; float of any precision, also mapped from a file.
@@ -160,6 +162,8 @@ def of_stimuli(
            for name, one in known.items()}  # fmt: skip
     columns = [own.slope_s, own.slope_i, *(one.slope for one in off.values())]
     values = [own.p_s, own.p_i, *(one.distance for one in off.values())]
+    both = [own.pairs_s, own.pairs_i, *(one.pairs for one in off.values())]
+    columns = [slope * _stimuli.shrinkage(slope, pairs) for slope, pairs in zip(columns, both, strict=True)]
     p_s, p_i, *gaps = numbers(np.array(values), np.stack(columns), np.zeros(len(places), int), asked)
     mean_b, var_b = reach(strengths, asked.floor)
     return Embedded(
@@ -262,7 +266,7 @@ def _levels(model: Any, space: Finite, ranks: Any, found: np.ndarray, asked: _as
     epsilon, which = np.unique(ordered[np.maximum(wanted, 0)], return_inverse=True)
     with_slopes = asked.n == 2 and asked.bootstrap > 0
     got = _stimuli.within(ranks, apart, epsilon, slopes=with_slopes)
-    p_s, p_i, slope_s, slope_i = got.scored
+    p_s, p_i, slope_s, slope_i = got.scored[:4]
     if asked.n > 2:
         each = [_stimuli.graded(space, ranks, np.asarray(apart <= one, np.float64), asked.n) for one in epsilon]
         p_s, p_i = (np.array([one[k] for one in each]) for k in range(2))
