@@ -156,7 +156,8 @@ def _arrays(path: Path, key: str | None) -> Mapping[str, Any]:
         return weights.read(path)
     try:
         if suffix == ".npz":
-            with np.load(path, allow_pickle=False) as file:
+            # NumPy leaves a file open that turns out not to be one.
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 if not hasattr(file, "files"):
                     raise ValueError("not a zip file of arrays")
                 return {name: file[name] for name in file.files if key in (None, name)} or dict.fromkeys(file.files)

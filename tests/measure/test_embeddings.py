@@ -1,8 +1,10 @@
 """Embeddings: the toy network's numbers again, sums against leaving out, intervals against fresh stimuli."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
 from semres_jax import measure, spaces
 from semres_jax.data.embeddings import read_embeddings
@@ -10,7 +12,9 @@ from semres_jax.experiments import toy
 from semres_jax.laws import enumeration, tables
 from semres_jax.laws._exemplars import Draws
 from semres_jax.measure import _classes, _embeddings, _fronts, _similarities, _stimuli
-from semres_jax.training.toy import Design
+from semres_jax.networks import ToyAutoencoder
+from semres_jax.training._losses import make_task, scores
+from semres_jax.training.toy import Design, History, Hyper
 
 EXACT = 1e-12
 # Standard errors of a mean, or of a standard error, by which repetitions may miss.
@@ -35,36 +39,54 @@ def around(x):
 
 
 @pytest.fixture(scope="module")
-def study():
-    """A toy network, trained for a moment."""
-    condition = toy.Condition("ring", RING, Design(hidden=3, batch=16))
-    return toy.study([condition], runs=1, steps=40, records=2, test_items=(3,))
+def network():
+    """A toy network, scored by its own training's scores and measured by its own experiment; not trained."""
+    design, hyper = Design(hidden=3), Hyper()
+    net = ToyAutoencoder(12, 3, scale=1.0, rngs=nnx.Rngs(0))
+    weights = np.asarray(net.maps[...])[None, None] - np.float32(0.5)
+    with jax.enable_x64(True):
+        task = make_task(RING, design)
+        floor = jnp.asarray(hyper.floor, jnp.float32)
+        scored = scores(jnp.asarray(weights[0, 0]), jnp.zeros(2, jnp.uint32), floor, task, design)
+    columns = [np.asarray(x)[None, None] for x in scored]
+    history = History(np.array([0]), np.array([2]), *columns, weights)
+    return toy._measured("ring", toy.Condition("ring", RING, design), hyper, history, ())
 
 
-def test_a_toy_network_handed_in_as_embeddings(study, tmp_path):
-    last = study.isel(condition=0, run=0, step=-1)
-    np.save(tmp_path / "w.npy", study["weights"].isel(condition=0, run=0, slot=0).values)
+def test_a_toy_network_handed_in_as_embeddings(network, tmp_path):
+    def last(name):
+        return network[name][1][0, -1]
+
+    np.save(tmp_path / "w.npy", network["weights"][1][0, 0])
     points = read_embeddings(tmp_path / "w.npy").points
     found = measure.embeddings(points, RING, optimal="none")
     for name in ("p_s", "p_i"):
-        assert getattr(found, name).value == pytest.approx(float(last[name].sel(n=2)), abs=EXACT)
-        three = study[f"tested_{name}"].isel(condition=0, run=0).sel(test_n=3)
-        again = measure.embeddings(points, RING, n=3, optimal="none", fronts={})
-        assert getattr(again, name).value == pytest.approx(float(three), abs=EXACT)
-    for family, fit in found.fits.items():
-        there = last.sel(family=family)
-        assert fit.epsilon == pytest.approx(float(there.epsilon), rel=EXACT)
-        assert fit.delta == pytest.approx(float(there.fit_delta), abs=EXACT)
+        assert getattr(found, name).value == pytest.approx(float(last(name)[0]), abs=EXACT)
+    for k, fit in enumerate(found.fits.values()):
+        assert fit.epsilon == pytest.approx(last("epsilon")[k], rel=EXACT)
+        assert fit.delta == pytest.approx(last("fit_delta")[k], abs=EXACT)
         for name in ("p_s", "p_i"):
-            assert getattr(fit, name) == pytest.approx(float(there[f"predicted_{name}"]), abs=EXACT)
-    assert found.mean_b == pytest.approx(float(last.mean_b), abs=EXACT)
-    assert found.var_b == pytest.approx(float(last.var_b), abs=EXACT)
+            assert getattr(fit, name) == pytest.approx(last(f"predicted_{name}")[k], abs=EXACT)
+    assert found.mean_b == pytest.approx(last("mean_b"), abs=EXACT)
+    assert found.var_b == pytest.approx(last("var_b"), abs=EXACT)
     for family in ("constant", "linear"):
         got, want = found.fronts[family].front, toy.exact_front(RING, family, 2)
         for k in range(3):
             np.testing.assert_allclose(got[k], want[k][: len(got[k])], rtol=0, atol=EXACT)
         # What is left out of the front is worse in both.
         assert max(want[1]) == pytest.approx(got.p_s.max(), abs=EXACT)
+
+
+def test_more_items_are_harder_and_have_no_intervals():
+    points = waves(np.arange(5) / 5, noise=0.3)
+    table = around(np.arange(5) / 5)
+    found = measure.embeddings(points, table, n=3, optimal="none", fronts={}, shares=[0.1])
+    with jax.enable_x64(True):
+        want = tables.accuracy(spaces.Finite(table), np.maximum(points @ points.T, 0) + 1e-10, n=3)
+    assert (found.p_s.value, found.p_i.value) == pytest.approx((float(want.p_s), float(want.p_i)), abs=EXACT)
+    assert np.isnan([found.p_s.stderr, found.p_i.low]).all()
+    b = found.levels.mean_b[0]
+    assert 1 / 3 < found.levels.p_i.value[0] < 1 - b / 2
 
 
 def left_out(score, size):
