@@ -198,5 +198,5 @@ def _triples(distances: Array, strengths: Array) -> tuple[Array, Array]:
         right = jnp.where(apart & (place != p)[:, None] & (place != p)[None, :], right, 0.0)
         return total + right, jnp.sum(right, axis=1)
 
-    total, each = jax.lax.scan(probe, jnp.zeros_like(strengths), (place, distances, strengths))
+    total, each = jax.lax.scan(probe, jnp.zeros_like(strengths), (jnp.asarray(place), distances, strengths))
     return each, total
