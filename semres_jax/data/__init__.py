@@ -9,5 +9,10 @@ from semres_jax.data.animals import (
     silhouette_points as silhouette_points,
 )
 from semres_jax.data.cub import cub as cub
+from semres_jax.data.embeddings import (
+    EmbeddingFile as EmbeddingFile,
+    read_embeddings as read_embeddings,
+    read_labels as read_labels,
+)
 from semres_jax.data.folders import image_folder as image_folder
 from semres_jax.data.image_sets import ImageSet as ImageSet, Split as Split, split as split

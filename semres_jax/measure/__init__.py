@@ -1,5 +1,7 @@
 """Where a given model stands: what resolution its similarities have, and its accuracies."""
 
+from semres_jax.measure._embedded import Embedded as Embedded
+from semres_jax.measure._embeddings import embeddings as embeddings, fronts as fronts
 from semres_jax.measure.exemplars import (
     Levels as Levels,
     at_equal_shares as at_equal_shares,

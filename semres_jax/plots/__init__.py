@@ -1,6 +1,12 @@
 """Pictures of results: a dataset in, matplotlib Axes out; one module for each command."""
 
 from semres_jax.plots._style import save as save
+from semres_jax.plots.measure_embeddings import (
+    embeddings_levels as embeddings_levels,
+    embeddings_plane as embeddings_plane,
+    embeddings_profile as embeddings_profile,
+    save_embeddings as save_embeddings,
+)
 from semres_jax.plots.optimal import (
     optimal_fronts as optimal_fronts,
     optimal_similarities as optimal_similarities,
