@@ -23,15 +23,16 @@ NUMBERS = ("epsilon", "delta", "exponent")
 FLOOR = -36.0
 _DELTA, _EXPONENT, _BIAS = (FLOOR, 20.0), (-7.0, 7.0), (-25.0, 25.0)
 _BELOW, _ABOVE = 7.0, 9.0
-# Newton ends where the next step promises less than this in the log likelihood.
-_GAIN = 1e-11
+# Newton's last step is the one that promises less than this in the log likelihood.
+_GAIN = 1e-8
 _STEPS = 80
-# Largest change of any entry of θ in one step; shares of a step that are tried together.
-_LONGEST = 2.0
-_SHARES = (1.0, 0.3, 0.05)
+# Largest change of any entry of θ in one step; damping at which there is no way up.
+_LONGEST, _DAMPED = 2.0, 1e7
 # Ends of intervals are found to this in the root of twice the drop, which is one at one standard error.
 _END = 1e-6
 _ROUNDS = 60
+# Rows of θ that go through the compiled program together.
+_ROWS = 16
 
 
 class Table(NamedTuple):
@@ -112,142 +113,161 @@ def _derivatives(theta: Array, counts: Array, table: Table, family: str) -> tupl
     return _total(log_p, counts), jnp.einsum("tn,tnp->p", rest, slopes), hessian
 
 
-class Climbed(NamedTuple):
-    """Where a climb ended: θ, its log likelihood, the largest slope that is left, and steps."""
-
-    theta: Any
-    value: Any
-    slope: Any
-    steps: Any
+@partial(jax.jit, static_argnames="family")
+def _derivatives_of_rows(theta: Array, counts: Array, table: Table, *, family: str) -> tuple[Array, Array, Array]:
+    return jax.vmap(lambda t, c: _derivatives(t, c, table, family))(theta, counts)
 
 
-def _climb(theta: Array, basis: Array, counts: Array, table: Table, bounds: Array, family: str) -> Climbed:
-    """The nearest maximum of the log likelihood along `basis` (P, P), columns of 0 being no direction.
+def derivatives(
+    theta: np.ndarray, counts: np.ndarray, table: Table, family: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Log likelihoods (B,), gradients (B, P) and Hessians (B, P, P) of B rows of θ and of counts (B or 1, T, n).
 
-    Newton's step with the absolute values of the Hessian's eigenvalues, damped where no share of it climbs.
+    Rows go through one compiled program, `_ROWS` at a time.
     """
-    idle = jnp.diag(jnp.where(jnp.abs(basis).sum(axis=0) > 0, 0.0, 1.0))
-
-    def look(theta: Array) -> tuple[Array, Array, Array]:
-        value, gradient, hessian = _derivatives(theta, counts, table, family)
-        return value, basis.T @ gradient, basis.T @ hessian @ basis - idle
-
-    def going_on(state: Any) -> Any:
-        _, _, _, damping, gain, k = state
-        return (k < _STEPS) & (gain > _GAIN) & (damping < 1e9)
-
-    def step(state: Any) -> Any:
-        theta, value, _, damping, _, k = state
-        _, gradient, hessian = look(theta)
-        size, axis = jnp.linalg.eigh(hessian)
-        along = axis.T @ gradient
-        stiff = jnp.maximum(jnp.abs(size), 1e-12)
-        gain = jnp.sum(along**2 / stiff)
-        move = basis @ (axis @ (along / (stiff + damping * jnp.max(stiff))))
-        longest = jnp.max(jnp.abs(move))
-        move = move * jnp.minimum(1.0, _LONGEST / jnp.maximum(longest, 1e-300))
-        tries = jnp.stack([jnp.clip(theta + share * move, bounds[0], bounds[1]) for share in _SHARES])
-        values = jax.vmap(lambda one: log_likelihood(one, counts, table, family))(tries)
-        best = jnp.argmax(values)
-        better = values[best] > value
-        theta = jnp.where(better, tries[best], theta)
-        damping = jnp.where(better, damping / 10, jnp.maximum(damping * 30, 1e-6))
-        return theta, jnp.where(better, values[best], value), jnp.max(jnp.abs(gradient)), damping, gain, k + 1
-
-    start = log_likelihood(theta, counts, table, family)
-    state = (theta, start, jnp.zeros_like(start), jnp.zeros_like(start), jnp.full_like(start, jnp.inf), 0)
-    theta, value, slope, _, _, k = jax.lax.while_loop(going_on, step, state)
-    return Climbed(theta, value, slope, k)
+    parts = []
+    for first in range(0, len(theta), _ROWS):
+        rows = np.arange(first, first + _ROWS)
+        rows = np.where(rows < len(theta), rows, first)
+        some = counts[rows] if len(counts) > 1 else np.broadcast_to(counts, (_ROWS, *counts.shape[1:]))
+        got = _derivatives_of_rows(theta[rows], some, table, family=family)
+        parts.append([np.asarray(x)[: len(theta) - first] for x in got])
+    value, gradient, hessian = (np.concatenate(x) for x in zip(*parts, strict=True))
+    return value, gradient, hessian
 
 
-@partial(jax.jit, static_argnames="family")
-def climb(theta: Array, basis: Array, counts: Array, table: Table, bounds: Array, *, family: str) -> Climbed:
-    """Maxima for S starts (D, S, P) of each of D sets of choices (D, T, n); one basis for all."""
-    each = jax.vmap(_climb, (0, None, None, None, None, None))
-    return jax.vmap(lambda t, c: each(t, basis, c, table, bounds, family))(theta, counts)
+class Climbed(NamedTuple):
+    """Where climbs ended: θ (B, P), log likelihoods (B,), the largest slope that is left of what could move, steps."""
+
+    theta: np.ndarray
+    value: np.ndarray
+    slope: np.ndarray
+    steps: np.ndarray
 
 
-@partial(jax.jit, static_argnames="family")
-def climb_each(theta: Array, basis: Array, counts: Array, table: Table, bounds: Array, *, family: str) -> Climbed:
-    """Maxima for B starts (B, P), each with a basis of its own (B, P, P), of one set of choices."""
-    return jax.vmap(lambda t, b: _climb(t, b, counts, table, bounds, family))(theta, basis)
+def climb(theta: np.ndarray, basis: np.ndarray, counts: np.ndarray, table: Table, family: str) -> Climbed:
+    """The nearest maxima of the log likelihood, from B starts at once.
+
+    Newton's steps with the absolute values of the Hessian's eigenvalues, damped where they don't climb. Rows that have
+    arrived are left out.
+
+    Args:
+        theta: (B, P) starts.
+        basis: (B or 1, P, P) directions that are allowed, in columns; those of 0 are none.
+        counts: (B or 1, T, n) choices.
+        table: what they were between.
+        family: name of the similarity.
+    """
+    theta, size = theta.copy(), len(theta)
+    least, most = bounds(table)
+    basis = np.broadcast_to(basis, (size, *basis.shape[1:]))
+    idle = np.eye(theta.shape[1]) * (abs(basis).sum(1) == 0)[:, None, :]
+    value, gradient, hessian = derivatives(theta, counts, table, family)
+    damping, steps = np.zeros(size), np.zeros(size, int)
+    active = np.arange(size)
+    for _ in range(_STEPS):
+        if not len(active):
+            break
+        steps[active] += 1
+        span = basis[active]
+        stiff, axis = np.linalg.eigh(_across(span, hessian[active]) - idle[active])
+        stiff = np.maximum(abs(stiff), 1e-10)
+        along = np.einsum("bpk,bp->bk", axis, np.einsum("bpk,bp->bk", span, gradient[active]))
+        gain = (along**2 / stiff).sum(1) / 2
+        move = along / (stiff + damping[active, None] * stiff.max(1, keepdims=True))
+        move = np.einsum("bpk,bk->bp", span, np.einsum("bpk,bk->bp", axis, move))
+        move *= np.minimum(1.0, _LONGEST / np.maximum(abs(move).max(1), 1e-300))[:, None]
+        tried = np.clip(theta[active] + move, least, most)
+        # What is given may be past the bounds: a floor of 0.
+        tried = np.where(move == 0, theta[active], tried)
+        got = derivatives(tried, counts[active] if len(counts) > 1 else counts, table, family)
+        last = gain < _GAIN
+        better = (got[0] > value[active]) | (last & (got[0] > value[active] - _GAIN))
+        took = active[better]
+        theta[took], value[took], gradient[took], hessian[took] = (x[better] for x in (tried, *got))
+        damping[active] = np.where(better, damping[active] / 10, np.maximum(damping[active] * 10, 1e-3))
+        active = active[~last & (damping[active] < _DAMPED)]
+    slope = abs(np.einsum("bpk,bp->bk", basis, gradient)).max(1)
+    return Climbed(theta, value, slope, steps)
+
+
+def _across(span: np.ndarray, hessian: np.ndarray) -> np.ndarray:
+    return np.swapaxes(span, 1, 2) @ hessian @ span
 
 
 class Ends(NamedTuple):
     """Where profiles drop to a value: the entry of θ, and whether it does so within the range."""
 
-    at: Any
-    closed: Any
+    at: np.ndarray
+    closed: np.ndarray
 
 
-@partial(jax.jit, static_argnames="family")
 def ends(
-    theta: Array,
-    which: Array,
-    sign: Array,
-    basis: Array,
-    push: Array,
-    target: Array,
-    counts: Array,
+    theta: np.ndarray,
+    which: np.ndarray,
+    sign: np.ndarray,
+    basis: np.ndarray,
+    push: np.ndarray,
+    target: float,
+    counts: np.ndarray,
     table: Table,
-    bounds: Array,
-    *,
     family: str,
 ) -> Ends:
     """How far B entries of θ can be moved until the best log likelihood, the others refitted, is `target`.
+
+    Strides that double until the profile is below, then chords of the root of twice the drop, which is near linear:
+    Illinois' rule, and halves where it jumps.
 
     Args:
         theta: (B, P) from where, not below the target.
         which, sign: (B,) the entry, and -1 or 1.
         basis: (B, P, P) directions in which the others may follow, none of which moves the entry.
         push: (B, P) an allowed direction that moves the entry by 1.
+        target, counts, table, family: as in `climb`, the counts (1, T, n).
     """
+    rows = np.arange(len(theta))
+    least, most = bounds(table)
+    edge = np.where(sign > 0, most[which], least[which])
+    start = derivatives(theta, counts, table, family)[0]
+    level = start + 1e-9
+    full = np.sqrt(2 * np.maximum(level - target, 0.0))
 
-    def one(theta: Array, which: Array, sign: Array, basis: Array, push: Array) -> Ends:
-        edge = jnp.where(sign > 0, bounds[1][which], bounds[0][which])
+    def height(value: np.ndarray, some: np.ndarray) -> np.ndarray:  # above 0 inside
+        return full[some] - np.sqrt(2 * np.maximum(level[some] - value, 0.0))
 
-        def drop(value: Array) -> Array:  # above 0 inside; near linear in the entry
-            return jnp.sqrt(2 * jnp.maximum(level - value, 0.0)) - jnp.sqrt(2 * (level - target))
-
-        start = log_likelihood(theta, counts, table, family)
-        level = start + 1e-9
-
-        def going_on(state: Any) -> Any:
-            inner, outer, height, depth, _, found, _, k, done = state
-            width = jnp.where(found, jnp.abs(inner[which] - outer[which]), jnp.inf)
-            return (k < _ROUNDS) & ~done & (width > 1e-9) & (jnp.abs(height) > _END) & (jnp.abs(depth) > _END)
-
-        def step(state: Any) -> Any:
-            inner, outer, height, depth, stride, found, last, k, done = state
-            here, there = inner[which], outer[which]
-            # Chords of the curve, its ends weighed down where they stay (Illinois), and halves where it jumps.
-            share = jnp.where(jnp.isfinite(depth), height / (height - jnp.where(jnp.isfinite(depth), depth, 0.0)), 0.5)
-            share = jnp.clip(jnp.where(k % 5 == 4, 0.5, share), 0.001, 0.999)
-            expanded = jnp.where(sign > 0, jnp.minimum(here + stride, edge), jnp.maximum(here - stride, edge))
-            entry = jnp.where(found, here + share * (there - here), expanded)
-            guess = inner + push * (entry - here)
-            guess = jnp.where(found & jnp.isfinite(depth), inner + share * (outer - inner), guess)
-            got = _climb(guess.at[which].set(entry), basis, counts, table, bounds, family)
-            new = -drop(got.value)
-            inside = got.value >= target
-            at_edge = entry == edge
-            inner = jnp.where(inside, got.theta, inner)
-            outer = jnp.where(inside, outer, got.theta)
-            old_height, old_depth = height, depth
-            height = jnp.where(inside, new, jnp.where(found & (last == -1), old_height / 2, old_height))
-            depth = jnp.where(inside, jnp.where(found & (last == 1), old_depth / 2, old_depth), new)
-            found_now = found | ~inside
-            last = jnp.where(inside, 1, -1)
-            return inner, outer, height, depth, stride * 2, found_now, last, k + 1, inside & at_edge
-
-        first = jnp.where(jnp.isfinite(start), -drop(start), 0.0)
-        state = (theta, theta, first, -jnp.inf, 0.2, False, 0, 0, theta[which] == edge)
-        inner, outer, height, depth, _, found, _, _, done = jax.lax.while_loop(going_on, step, state)
-        closed = found & ~done
-        near = jnp.where(jnp.abs(depth) <= _END, outer[which], inner[which])
-        return Ends(jnp.where(closed, near, edge), closed)
-
-    return jax.vmap(one)(theta, which, sign, basis, push)
+    inner, outer = theta.copy(), theta.copy()
+    high, low = height(start, rows), np.full(len(theta), -np.inf)
+    stride, last = np.full(len(theta), 0.2), np.zeros(len(theta), int)
+    found, at_edge = np.zeros(len(theta), bool), inner[rows, which] == edge
+    for k in range(_ROUNDS):
+        width = np.where(found, abs(inner - outer)[rows, which], np.inf)
+        active = rows[~at_edge & (width > 1e-9) & (abs(high) > _END) & (abs(low) > _END)]
+        if not len(active):
+            break
+        j, a, between = which[active], active, found[active]
+        here, there = inner[a, j], outer[a, j]
+        share = np.full(len(a), 0.5)
+        if k % 5 < 4:
+            straight = np.isfinite(low[a])
+            share[straight] = np.clip((high[a] / (high[a] - low[a]))[straight], 0.001, 0.999)
+        stepped = here + sign[a] * np.minimum(stride[a], abs(edge[a] - here))
+        entry = np.where(between, here + share * (there - here), stepped)
+        guess = inner[a] + push[a] * (entry - here)[:, None]
+        chord = inner[a] + share[:, None] * (outer[a] - inner[a])
+        guess = np.where((between & np.isfinite(low[a]))[:, None], chord, guess)
+        guess[np.arange(len(a)), j] = entry
+        got = climb(guess, basis[a], counts, table, family)
+        new, inside = height(got.value, a), got.value >= target
+        inner[a[inside]], outer[a[~inside]] = got.theta[inside], got.theta[~inside]
+        # An end that stays twice running is weighed down.
+        low[a] = np.where(inside, np.where(last[a] == 1, low[a] / 2, low[a]), new)
+        high[a] = np.where(inside, new, np.where(last[a] == -1, high[a] / 2, high[a]))
+        at_edge[a] = inside & ~between & (entry == edge[a])
+        last[a] = np.where(between, np.where(inside, 1, -1), 0)
+        found[a] |= ~inside
+        stride[a] *= 2
+    at = np.where(abs(low) <= _END, outer[rows, which], inner[rows, which])
+    return Ends(np.where(at_edge, edge, at), found)
 
 
 def bounds(table: Table) -> np.ndarray:

@@ -178,10 +178,7 @@ class _Best(NamedTuple):
 def _climbed(setup: Setup, theta: np.ndarray, *, epsilon: bool) -> model.Climbed:
     """Climb from (S, P); with or without ε."""
     basis = model.basis(setup.free, setup.groups, None if epsilon else 0)
-    bounds = model.bounds(setup.table)
-    counts = setup.counts[None]
-    found = model.climb(theta[None], basis, counts, setup.table, bounds, family=setup.family)
-    return model.Climbed(*(np.asarray(x)[0] for x in found))
+    return model.climb(theta, basis[None], setup.counts[None], setup.table, setup.family)
 
 
 def starts(setup: Setup) -> np.ndarray:
@@ -308,9 +305,8 @@ def _ends(setup: Setup, theta: np.ndarray, which: np.ndarray, target: float, low
     """Widen low and high (P,) to the outermost ends of the profiles of entries `which`, followed from (S, P) points."""
     if not len(which):
         return
-    table, bounds, family = setup.table, model.bounds(setup.table), setup.family
     free = setup.free.copy()
-    if family not in model.SMOOTH and which[0] != 0:
+    if setup.family not in model.SMOOTH and which[0] != 0:
         free[0] = False
     rows = [(s, j, sign) for s in range(len(theta)) for j in which for sign in (-1.0, 1.0)]
     bases = {j: model.basis(free, setup.groups, int(j)) for j in which}
@@ -321,13 +317,12 @@ def _ends(setup: Setup, theta: np.ndarray, which: np.ndarray, target: float, low
         np.array([sign for _, _, sign in rows]),
         np.stack([bases[j] for _, j, _ in rows]),
         np.stack([pushes[j] for _, j, _ in rows]),
-        np.float64(target),
-        setup.counts,
-        table,
-        bounds,
-        family=family,
+        target,
+        setup.counts[None],
+        setup.table,
+        setup.family,
     )
-    at, closed = np.asarray(found.at), np.asarray(found.closed)
+    at, closed = found
     for j in which:
         for sign, ends in ((-1.0, low), (1.0, high)):
             mine = [k for k, (_, i, s) in enumerate(rows) if i == j and s == sign]
