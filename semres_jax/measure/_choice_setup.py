@@ -183,7 +183,7 @@ def _number(name: str, given: float | str, low: float, high: float) -> float | N
 
 def _logit(delta: float) -> float:
     if delta <= 0 or delta >= 1:
-        return -np.inf if delta <= 0 else np.inf
+        return -1000.0 if delta <= 0 else 1000.0  # whose logistic function is 0 and 1, all digits
     return float(np.log(delta) - np.log1p(-delta))
 
 
