@@ -53,7 +53,7 @@ def read_choices(path: str | os.PathLike[str], format: str = "auto") -> Choices:
         format: "wide", "long" or "vlm-spatial"; "auto" goes by the columns.
 
     Raises:
-        ValueError: unknown columns, entries that are no numbers, a choice that isn't among the items; the line is named.
+        ValueError: unknown columns, entries that are no numbers, a choice that isn't among the items; names the line.
         FileNotFoundError: no such file.
 
     Example:

@@ -1,6 +1,7 @@
 """Where a given model stands: what resolution its similarities have, and its accuracies."""
 
 from semres_jax.measure.choice_fits import ChoiceFit as ChoiceFit, Parameter as Parameter, choices as choices
+from semres_jax.measure.choice_table import check_choices as check_choices, choices_table as choices_table
 from semres_jax.measure.choice_tests import (
     Bins as Bins,
     GoodnessOfFit as GoodnessOfFit,
@@ -9,7 +10,7 @@ from semres_jax.measure.choice_tests import (
     choice_profile as choice_profile,
     goodness_of_fit as goodness_of_fit,
     ratio_test as ratio_test,
-    simulated as simulated_choices,
+    simulated_choices as simulated_choices,
 )
 from semres_jax.measure.exemplars import (
     Levels as Levels,

@@ -168,7 +168,7 @@ def _require_rank(design: np.ndarray, there: np.ndarray, groups: list[slice], na
         kind = names[group.start][0]
         if np.linalg.matrix_rank(square[np.ix_(place, place)], hermitian=True) < max(len(place) - 1, 1):
             raise ValueError(
-                f"{kind} biases can't be told: not all {len(place)} {kind}s are linked by trials that hold two of them; "
+                f"{kind} biases can't be told: trials that hold two of them do not link all {len(place)} {kind}s; "
                 f"leave out bias={bias!r}"
             )
     both = np.concatenate(places)

@@ -121,9 +121,10 @@ def choices(
     exponent, its own; Luce's would be the same thing (at Δ = 0, exactly). All strengths of a trial 0: biases decide.
 
     Smooth families climb by damped Newton steps from many starts; the likelihood of a constant similarity has steps in
-    ε at the distances that there are, that of a linear one kinks: ε is searched there and all else climbs. A parameter's
-    interval is where its profile likelihood, all others fitted again, is within χ²₁(level) / 2 of the best. ε of a
-    constant similarity is the middle of the best step.
+    ε at the distances that there are, that of a linear one kinks: ε is searched there and all else climbs. The interval
+    of a parameter is where its profile likelihood, all others fitted again, is within χ²₁(level) / 2 of the best. ε of
+    a constant similarity is the middle of the best step; intervals of its other parameters, and of those of a linear
+    one, follow the 40 best resolutions.
 
     Args:
         distances: (T, n) of the items from the probe; NaN where a trial has fewer items.

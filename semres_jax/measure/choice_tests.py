@@ -97,12 +97,15 @@ def goodness_of_fit(fit: ChoiceFit, *, count: int = 200, seed: int = 0) -> Goodn
         True
     """
     count = require_count("count", count, 1)
-    tables = simulated(fit, count, seed)
+    tables = simulated_choices(fit, count, seed)
     setup = fit.setup
     with jax.enable_x64(True):
         theta, value = _refitted(setup, tables, fit.theta)
         p = _probabilities(setup, theta)
-    calibration, gap = _calibration(setup, setup.counts, fit.probabilities), _gaps(setup, setup.counts, fit.probabilities)
+    calibration, gap = (
+        _calibration(setup, setup.counts, fit.probabilities),
+        _gaps(setup, setup.counts, fit.probabilities),
+    )
     others = [
         (_calibration(setup, table, one).chi_square, _gaps(setup, table, one).chi_square)
         for table, one in zip(tables, p, strict=True)
@@ -123,7 +126,7 @@ def goodness_of_fit(fit: ChoiceFit, *, count: int = 200, seed: int = 0) -> Goodn
     )
 
 
-def simulated(fit: ChoiceFit, count: int, seed: int = 0) -> np.ndarray:
+def simulated_choices(fit: ChoiceFit, count: int, seed: int = 0) -> np.ndarray:
     """(count, T, n) choices drawn from a fit, as many in each trial as there were.
 
     Raises:
@@ -193,7 +196,7 @@ def choice_coverage(fit: ChoiceFit, *, count: int = 200, level: float = 0.9, see
     Returns:
         Name of a fitted number ("epsilon", "delta", "exponent", "label heart") -> share of tables.
     """
-    setup, tables = fit.setup, simulated(fit, count, seed)
+    setup, tables = fit.setup, simulated_choices(fit, count, seed)
     found = {}
     with jax.enable_x64(True):
         best = _refitted(setup, tables, fit.theta, thorough=True)[1]
@@ -239,7 +242,9 @@ def _around(setup: Setup, theta: np.ndarray, thorough: bool) -> list[np.ndarray]
         d = np.unique(setup.table.distances[setup.table.there])
         near = np.searchsorted(d, np.exp(theta[0]) * (1 + 1e-9)) - 1
         reach = 60 if thorough else 20
-        some = np.log(d[np.unique(np.clip(np.linspace(near - reach, near + reach, many).round(), 1, len(d) - 1)).astype(int)])
+        some = np.log(
+            d[np.unique(np.clip(np.linspace(near - reach, near + reach, many).round(), 1, len(d) - 1)).astype(int)]
+        )
     else:
         some = theta[0] + np.linspace(-0.3, 0.3, many)
     return [np.concatenate([[x], theta[1:]]) for x in np.append(some, theta[0])]
