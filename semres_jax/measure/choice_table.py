@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from semres_jax.data import Choices
 
 # Resolutions along a profile.
-_CURVE = 61
+_CURVE = 91
 _NUMBERS = ("epsilon", "delta", "exponent")
 _VALUES = ("log_likelihood", "aic", "aicc", "bic", "mcfadden_r2", "parameters", "slope", "starts", "agreeing")
 

@@ -1,6 +1,7 @@
 """How good fits to choices are: simulated choices, calibration, tests of biases, and whether intervals cover."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -181,7 +182,9 @@ def choice_profile(fit: ChoiceFit, epsilon: ArrayLike) -> np.ndarray:
     return np.maximum(2 * (fit.log_likelihood - value), 0.0)
 
 
-def choice_coverage(fit: ChoiceFit, *, count: int = 200, level: float = 0.9, seed: int = 0) -> dict[str, float]:
+def choice_coverage(
+    fit: ChoiceFit, *, count: int = 200, level: float = 0.9, seed: int = 0, names: Sequence[str] | None = None
+) -> dict[str, float]:
     """How often profile intervals hold the truth, for choices of this design that are simulated from this fit.
 
     An interval holds the truth exactly if the profile likelihood drops by no more than χ²₁(level) / 2 there: one fit
@@ -192,6 +195,7 @@ def choice_coverage(fit: ChoiceFit, *, count: int = 200, level: float = 0.9, see
         count: tables.
         level: of the intervals.
         seed: of the random numbers.
+        names: of the numbers wanted, such as "epsilon"; None: all that were fitted.
 
     Returns:
         Name of a fitted number ("epsilon", "delta", "exponent", "label heart") -> share of tables.
@@ -201,10 +205,12 @@ def choice_coverage(fit: ChoiceFit, *, count: int = 200, level: float = 0.9, see
     with jax.enable_x64(True):
         best = _refitted(setup, tables, fit.theta, thorough=True)[1]
         for j in np.flatnonzero(setup.free):
-            held = _refitted(setup, tables, fit.theta, held=int(j), thorough=True)[1]
             name = setup.names[j]
-            drop = np.maximum(best, held) - held
             label = name if isinstance(name, str) else " ".join(map(str, name))
+            if names is not None and label not in names:
+                continue
+            held = _refitted(setup, tables, fit.theta, held=int(j), thorough=True)[1]
+            drop = np.maximum(best, held) - held
             found[label] = float((drop <= fits._drop(level)).mean())
     return found
 
