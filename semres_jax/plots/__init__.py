@@ -6,6 +6,13 @@ from semres_jax.plots.measure_embeddings import (
     embeddings_plane as embeddings_plane,
     embeddings_profile as embeddings_profile,
     save_embeddings as save_embeddings,
+from semres_jax.plots.measure_choices import (
+    choices_calibration as choices_calibration,
+    choices_closest as choices_closest,
+    choices_profile as choices_profile,
+    items_curve as items_curve,
+    save_choices as save_choices,
+    save_items as save_items,
 )
 from semres_jax.plots.optimal import (
     optimal_fronts as optimal_fronts,
