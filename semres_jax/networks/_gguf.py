@@ -77,7 +77,8 @@ def _shape(file: str, fields: Mapping[str, Any]) -> _llama_weights.Shape:
             size,
             int(fields["llama.feed_forward_length"]),
             int(fields["llama.context_length"]),
-            float(fields["llama.attention.layer_norm_rms_epsilon"]),
+            # 1e-5 and not the float32 nearest to it, as elsewhere: it is compiled into the program.
+            float(str(np.float32(fields["llama.attention.layer_norm_rms_epsilon"]))),
         )
     except KeyError as missing:
         raise ValueError(f"{file!r} does not say {missing.args[0]!r}; a GGUF file of a Llama must") from None
