@@ -6,7 +6,7 @@ Needs PyTorch and transformers, and takes seconds. The weights come from seeds, 
 them (they are not stored). For each network:
 
     NAME/logits (B, P, V)         after the tokens at `tiny_llamas.POSITIONS`
-    NAME/hidden (1 + L, B, P, D)  there: the embedding and the states after each layer but the last; then the last, normed
+    NAME/hidden (1 + L, B, P, D)  there: before each layer, and after the last and its norm
 """
 
 import argparse

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from semres_jax.networks import language, llama
-
 from tests.networks import tiny_llamas
 
 pytest.importorskip("tokenizers", reason="tokenizers is not installed: scripts/setup llm")
@@ -52,7 +51,7 @@ def test_logits_and_states_are_those_of_transformers(folder, name, kind):
     assert hidden.shape == states.shape
     np.testing.assert_allclose(hidden[:-1], states[:-1], rtol=0, atol=AGREEMENT)
     scale = np.sqrt(np.mean(hidden[-1] ** 2, axis=-1, keepdims=True) + weights.epsilon)
-    np.testing.assert_allclose(hidden[-1] / scale * weights.norm, states[-1], rtol=0, atol=AGREEMENT)
+    np.testing.assert_allclose(hidden[-1] / scale * np.asarray(weights.norm), states[-1], rtol=0, atol=AGREEMENT)
 
 
 def test_a_rope_in_the_layout_of_the_other_kind_of_file_would_be_told(folder, tied):

@@ -198,7 +198,9 @@ def write_gguf(path: Path, name: str, *, kind: str = "F32", changed: dict[str, A
         if place.endswith(("attn_q", "attn_k")):
             value = value.reshape(-1, 2, size // 2, width).swapaxes(1, 2).reshape(value.shape)
         numbers = gguf.GGMLQuantizationType[kind if value.ndim > 1 else "F32"]
-        writer.add_tensor(f"{place}.weight", gguf.quants.quantize(np.ascontiguousarray(value), numbers), raw_dtype=numbers)
+        writer.add_tensor(
+            f"{place}.weight", gguf.quants.quantize(np.ascontiguousarray(value), numbers), raw_dtype=numbers
+        )
     if scaling := config.get("rope_scaling"):
         turns = config["rope_theta"] ** (-np.arange(0, size, 2) / size) / (2 * np.pi)
         turns *= scaling["original_max_position_embeddings"]
