@@ -139,7 +139,7 @@ def test_generated_text_is_of_the_likeliest_tokens(local):
         row[0, : len(words)] = words
         words.append(int(np.asarray(llama.logits(local.model.weights, row))[0, len(words) - 1].argmax()))
     assert local.generate(["Anna is"], 4) == [local.model.text(words[-4:])]
-    first = llama.next_tokens(local.model.weights, np.array([words[:2]]), np.array([2]))
+    first = llama.next_tokens(local.model.weights, np.array([words[:-4]]), np.array([len(words) - 4]))
     stopping = language.LanguageModel(
         "stops", local.model.weights, local.model.tokenizer, 256, stop=frozenset(np.asarray(first).tolist())
     )

@@ -35,7 +35,7 @@ def refusal(path: Path, error: type[Exception] = ValueError) -> str:
         ({"llama.attention.head_count_kv": 3}, "has 4 heads of size 8 on 3 of keys and values"),
         (
             {"llama.feed_forward_length": 32},
-            "has 'blk.0.ffn_gate.weight' of shape (64, 32) where (32, 32) was expected",
+            "has 'blk.0.ffn_gate.weight' of shape (64, 32) where (32, 32)",
         ),
         ({"llama.rope.dimension_count": 4}, "turns 4 of the 8 numbers of a head"),
         ({"tokenizer.ggml.model": "llama"}, "a tokenizer of kind 'llama', and only 'gpt2' (byte-level BPE) is read"),
