@@ -1,11 +1,6 @@
 """Pictures of results: a dataset in, matplotlib Axes out; one module for each command."""
 
 from semres_jax.plots._style import save as save
-from semres_jax.plots.measure_embeddings import (
-    embeddings_levels as embeddings_levels,
-    embeddings_plane as embeddings_plane,
-    embeddings_profile as embeddings_profile,
-    save_embeddings as save_embeddings,
 from semres_jax.plots.measure_choices import (
     choices_calibration as choices_calibration,
     choices_closest as choices_closest,
@@ -13,6 +8,12 @@ from semres_jax.plots.measure_choices import (
     items_curve as items_curve,
     save_choices as save_choices,
     save_items as save_items,
+)
+from semres_jax.plots.measure_embeddings import (
+    embeddings_levels as embeddings_levels,
+    embeddings_plane as embeddings_plane,
+    embeddings_profile as embeddings_profile,
+    save_embeddings as save_embeddings,
 )
 from semres_jax.plots.optimal import (
     optimal_fronts as optimal_fronts,
