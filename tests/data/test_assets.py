@@ -62,7 +62,7 @@ def test_another_wheel_or_file_leaves_nothing(script, capsys, monkeypatch):
 
 
 def test_names_are_checked(script, capsys):
-    run, wheel = script
+    run, _ = script
     assert run("other") == 2
     assert capsys.readouterr().err == "fetch_assets: no asset 'other'; there are tiny\n"
     with pytest.raises(ValueError, match="asset must be one of tiny; got 'other'"):
