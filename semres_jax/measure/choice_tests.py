@@ -223,7 +223,7 @@ def _refitted(
     if setup.family in model.SMOOTH:
         free = setup.free
         if thorough:
-            for k, to in ((0, 0.7), (0, -0.7), (1, -1.0)):
+            for k, to in ((0, 0.5), (1, -1.5)):
                 if setup.free[k] and held != k:
                     other = theta.copy()
                     other[k] = to if k == 1 else other[k] + to
