@@ -356,7 +356,9 @@ def _report(
     many = setup.counts.sum(1)
     return ChoiceFit(
         setup.family,
-        *numbers,
+        numbers[0],
+        numbers[1],
+        numbers[2],
         biases["label"],
         biases["position"],
         level,

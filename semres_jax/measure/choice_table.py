@@ -55,7 +55,7 @@ def choices_table(
         ValueError: as `choices`.
     """
     notes = [f"{table.left_out} trials without a usable answer were left out"] if table.left_out else []
-    asked = {"labels": table.labels, "positions": table.positions}
+    asked: dict[str, Any] = {"labels": table.labels, "positions": table.positions}
     if biases is None:
         biases, more = _tellable(table)
         notes += more

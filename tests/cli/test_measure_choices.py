@@ -41,7 +41,7 @@ def test_files_are_written_and_say_what_was_fitted(finished):
         assert table.attrs["command"].startswith("semres measure choices ")
         assert table.fit.values.tolist() == ["best", "no bias"]
         assert float(table.profile.min()) == pytest.approx(0.0, abs=0.02)
-        assert float(table.gap_count.sel(fit="best").sum()) == 60
+        assert float(table.gap_choices.sel(fit="best").sum()) == 60
 
 
 def test_the_items_law(tmp_path, capsys):

@@ -147,7 +147,7 @@ def test_biases_are_tested(design, biased):
 def test_fit_is_tested(design, biased):
     good = measure.goodness_of_fit(biased, count=60)
     assert good.calibration_p > 0.01
-    assert good.calibration.count.sum() == TRIALS * ITEMS
+    assert good.calibration.choices.sum() == TRIALS * ITEMS
     d, labels, _, _ = design
     # The middle one of three, always but for a few: no similarity says so.
     odd = np.argsort(d, axis=1)[:, 1]
