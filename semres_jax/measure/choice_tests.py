@@ -26,14 +26,14 @@ class Bins(NamedTuple):
         middle: (k,) mean of what the bins are of.
         predicted, observed: (k,) share that was to be chosen, and was.
         stderr: (k,) standard error of the observed share, if the prediction is right.
-        count: (k,) choices in a bin.
+        choices: (k,) how many a bin has.
     """
 
     middle: np.ndarray
     predicted: np.ndarray
     observed: np.ndarray
     stderr: np.ndarray
-    count: np.ndarray
+    choices: np.ndarray
 
     @property
     def chi_square(self) -> float:
@@ -53,7 +53,7 @@ class GoodnessOfFit(NamedTuple):
         deviance: -2 ln L.
         deviance_p: share of simulated tables with as large a deviance. With single choices it says little: at Δ = 0 an
             exponential similarity's is a function of the estimates alone.
-        count: how many tables were simulated.
+        tables: how many were simulated.
     """
 
     calibration: Bins
@@ -62,7 +62,7 @@ class GoodnessOfFit(NamedTuple):
     gap_p: float
     deviance: float
     deviance_p: float
-    count: int
+    tables: int
 
 
 class RatioTest(NamedTuple):
@@ -223,7 +223,7 @@ def _refitted(
     if setup.family in model.SMOOTH:
         free = setup.free
         if thorough:
-            for k, to in ((0, 0.7), (0, -0.7), (1, -1.0)):
+            for k, to in ((0, 0.5), (1, -1.5)):
                 if setup.free[k] and held != k:
                     other = theta.copy()
                     other[k] = to if k == 1 else other[k] + to

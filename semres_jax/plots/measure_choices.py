@@ -31,7 +31,7 @@ def choices_closest(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes"
     """
     ax = axes(ax, (5.2, 3.7))
     row = table.isel(fit=0)
-    x, share, count = (row[f"gap_{name}"].values for name in ("middle", "observed", "count"))
+    x, share, count = (row[f"gap_{name}"].values for name in ("middle", "observed", "choices"))
     low, high = _wilson(share, count)
     ax.errorbar(
         x, share, yerr=[share - low, high - share], ls="none", marker="o", ms=5, color="black", mfc="white", mew=1.1,

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import xarray
 
@@ -11,7 +12,15 @@ from semres_jax import cli
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("choices") / "new"
-    words = ["measure", "choices", "vlm", "--family", "exponential", "--bootstrap", "10", "--out", str(folder)]
+    rng = np.random.default_rng(0)
+    d, names = rng.uniform(0, 1, (60, 3)), np.array(["ash", "elm", "oak"])
+    # Luce's rule as the largest of sums with Gumbel noise: exponential similarity, ε = 0.2, a bias for the elm.
+    chosen = (-d / 0.2 + [0, 1.5, 0] + rng.gumbel(size=(60, 3))).argmax(1)
+    lines = [",".join([*map(str, row), *names, names[k]]) for row, k in zip(d, chosen, strict=True)]
+    file = folder.parent / "table.csv"
+    heads = [*(f"distance_{k}" for k in (1, 2, 3)), *(f"label_{k}" for k in (1, 2, 3)), "choice"]
+    file.write_text("\n".join([",".join(heads), *lines, ",".join([*"123", *names, ""])]))
+    words = ["measure", "choices", str(file), "--family", "exponential", "--bootstrap", "5", "--out", str(folder)]
     return cli.main(words), folder
 
 
@@ -23,15 +32,16 @@ def test_files_are_written_and_say_what_was_fitted(finished):
     content = json.loads((folder / "measure.json").read_text())
     best, none = content["rows"]
     assert (best["bias"], none["bias"]) == ("label", "none")
-    assert best["epsilon_high"] < none["epsilon_low"]
-    assert set(best["label_bias"]) == {"heart", "square", "star", "triangle"}
-    assert content["ratio_freedom"] == 3
+    assert best["epsilon_low"] < 0.2 < best["epsilon_high"]
+    assert best["label_bias"]["elm"][0] > 0.5
+    assert content["ratio_freedom"] == 2
+    assert content["left_out"] == 1
     assert any("a bias of the one is a bias of the other" in note for note in content["notes"])
     with xarray.open_dataset(folder / "measure.nc", engine="h5netcdf") as table:
-        assert table.attrs["command"].startswith("semres measure choices vlm")
+        assert table.attrs["command"].startswith("semres measure choices ")
         assert table.fit.values.tolist() == ["best", "no bias"]
         assert float(table.profile.min()) == pytest.approx(0.0, abs=0.02)
-        assert float(table.gap_count.sel(fit="best").sum()) == 400
+        assert float(table.gap_choices.sel(fit="best").sum()) == 60
 
 
 def test_the_items_law(tmp_path, capsys):
