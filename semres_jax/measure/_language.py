@@ -21,12 +21,12 @@ _NAMES = 48
 # Prompts whose numbers of tokens, divided by this, are alike are asked together.
 _STEP = 16
 _MAX_TOKENS = 16
+_LLAMA = "<|start_header_id|>user<|end_header_id|>\n\n{text}<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n"
 # How the models that are most used mark who speaks; the first whose marks are tokens is the model's.
 _CHATS = (
     ("<|im_start|>", "<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n"),
     ("<start_of_turn>", "<start_of_turn>user\n{text}<end_of_turn>\n<start_of_turn>model\n"),
-    ("<|start_header_id|>", "<|start_header_id|>user<|end_header_id|>\n\n{text}<|eot_id|>"
-     "<|start_header_id|>assistant<|end_header_id|>\n\n"),
+    ("<|start_header_id|>", _LLAMA),
 )  # fmt: skip
 
 
@@ -97,8 +97,7 @@ def design(
             raise ValueError(f"prompts must be at least {needed} for {task}, of all {prompts} that are asked for")
     lead = _prompts.TEMPLATES[template].lead
     wanted = max(2, *(max(counts) if task in ("items", "identify") else 2 for task in tasks))
-    found = _prompts.matched(backend.tokens, wanted, lead)
-    names = tuple(_prompts.matched(backend.tokens, 0, lead)[: max(_NAMES, len(found))])
+    names = tuple(_prompts.matched(backend.tokens, wanted, lead, most=max(_NAMES, wanted)))
     trials = {}
     for task in tasks:
         if task == "pairs":
@@ -117,13 +116,12 @@ def chat_of(tokens: Callable[[str], Sequence[int]]) -> Callable[[str], str] | No
 
     Example:
         >>> from semres_jax.measure import _language
-        >>> chat = _language.chat_of(lambda text: [0] if text == "<|im_start|>" else [0, 1])
+        >>> chat = _language.chat_of(lambda text: text.split("<|im_start|>")[1:] if "im" in text else list(text))
         >>> chat("Hi")
         '<|im_start|>user\\nHi<|im_end|>\\n<|im_start|>assistant\\n'
     """
-    start = len(tokens("a")) - len(tokens("a a")) + 1  # tokens before every text, where a letter is one
     for mark, text in _CHATS:
-        if len(tokens(mark)) <= max(1, start + 1) and len(tokens(mark)) < len(tokens(mark + mark)) < 4:
+        if len(tokens(mark + mark)) == len(tokens(mark)) + 1:
             return lambda asked, text=text: text.format(text=asked)
     return None
 
@@ -139,7 +137,7 @@ def ask(
 ) -> tuple[dict[str, Answers], np.ndarray | None]:
     """Ask everything of a design: answers by task, and (layers, years, D) states of years.
 
-    Prompts are asked in cells of `batch` of about equal length; finished cells are kept by `saved`, and not asked again.
+    Prompts are asked in cells of `batch` of about equal length; finished cells are kept by `saved`, not asked again.
 
     Args:
         backend: as `backends.Backend`; for states, one with `hidden`.

@@ -86,7 +86,12 @@ TEMPLATES: dict[str, Template] = {
 
 
 def matched(
-    tokens: Callable[[str], Sequence[int]], count: int, lead: str = " ", pool: Sequence[str] = NAMES
+    tokens: Callable[[str], Sequence[int]],
+    least: int,
+    lead: str = " ",
+    *,
+    most: int | None = None,
+    pool: Sequence[str] = NAMES,
 ) -> list[str]:
     """Names of equal length: those that are one token, or else as many tokens as most are; none a part of another.
 
@@ -95,8 +100,9 @@ def matched(
 
     Args:
         tokens: what the model's tokenizer makes of a text.
-        count: how many; the first of the pool that fit.
+        least: how many are needed.
         lead: what is between prompt and answer.
+        most: how many are wanted, spread evenly over those that fit; as many as are needed if not given.
         pool: names to choose from.
 
     Raises:
@@ -104,18 +110,23 @@ def matched(
 
     Example:
         >>> from semres_jax.measure import _prompts
-        >>> _prompts.matched(lambda text: list(text.strip()), 2, pool=["Al", "Alan", "Ed", "Bo"])
+        >>> _prompts.matched(lambda text: list(text.strip()), 2, pool=["Al", "Alan", "Ed", "Zoe"])
         ['Al', 'Ed']
     """
+    begin = 2 * len(tokens(" a")) - len(tokens(" a a"))  # tokens before every text
     plain = [name for name in pool if not any(other != name and other.lower() in name.lower() for other in pool)]
-    lengths = {name: (len(tokens(lead + name)), len(tokens(" " + name))) for name in plain}
-    sizes = sorted(set(lengths.values()), key=lambda size: (size != (1, 1), -list(lengths.values()).count(size), size))
-    found = [name for name in plain if lengths[name] == sizes[0]] if sizes else []
-    if len(found) < count:
+    lengths = {name: (len(tokens(lead + name)) - begin, len(tokens(" " + name)) - begin) for name in plain}
+    often = list(lengths.values())
+    sizes = sorted(set(often), key=lambda size: (size != (1, 1), -often.count(size), size))
+    # One token wherever there are enough of them.
+    found = next((some for size in sizes if len(some := [x for x in plain if lengths[x] == size]) >= least), None)
+    if found is None:
+        largest = max(map(often.count, sizes), default=0)
         raise ValueError(
-            f"{count} names of one length are asked for, and this tokenizer has {len(found)}; ask for fewer items"
+            f"{least} names of one length are needed, and this tokenizer has {largest} of these; ask for fewer items"
         )
-    return found[:count]
+    wanted = min(len(found), max(least, most or least))
+    return [found[k * len(found) // wanted] for k in range(wanted)]
 
 
 def prompts(trials: Trials, template: Template, chat: Callable[[str], str] | None = None) -> list[str]:
