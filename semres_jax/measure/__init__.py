@@ -1,5 +1,6 @@
 """Where a given model stands: what resolution its similarities have, and its accuracies."""
 
+from semres_jax.measure.choice_fits import ChoiceFit as ChoiceFit, Parameter as Parameter, choices as choices
 from semres_jax.measure.exemplars import (
     Levels as Levels,
     at_equal_shares as at_equal_shares,
