@@ -168,10 +168,14 @@ def shares_within(table: np.ndarray, rows: np.ndarray, drawn: Draws, epsilons: n
 
     Of the probe's own class the other exemplars only.
     """
-    count, many = len(drawn.near), epsilons.size + 1
-    place = first_reaching(epsilons, table[rows])
-    place += many * (np.arange(len(rows))[:, None] * count + drawn.own[None])
-    share = np.broadcast_to(drawn.share, table[rows].shape).copy()
+    return shares_reached(first_reaching(epsilons, table[rows]), rows, drawn, epsilons.size)
+
+
+def shares_reached(place: np.ndarray, rows: np.ndarray, drawn: Draws, levels: int) -> np.ndarray:
+    """`shares_within` for (rows, N) numbers of the first resolution that reaches each exemplar."""
+    count, many = len(drawn.near), levels + 1
+    place = place + many * (np.arange(len(rows))[:, None] * count + drawn.own[None])
+    share = np.broadcast_to(drawn.share, place.shape).copy()
     share[np.arange(len(rows)), rows] = 0.0
     within = np.bincount(place.ravel(), share.ravel(), len(rows) * count * many).reshape(len(rows), count, many)
     within = np.cumsum(within, axis=2)[..., :-1]

@@ -15,6 +15,10 @@ _COARSE, _FROM, _TO = 241, 0.125, 16.0
 _ZOOM, _ZOOMS = 17, 7
 # Numbers worked on at once.
 _BLOCK = 2**22
+# More levels than these are pooled into as many, of about equally many pairs, for the search, which ends on all.
+_LEVELS = 2048
+# Of a search on pooled levels: how far from its end the best may be, as a ratio, and how closely it is found.
+_NEAR, _CLOSE = 1.05, 1e-9
 
 
 class Profile(NamedTuple):
@@ -184,10 +188,17 @@ def _fitted(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, variance: np.nd
         # k distances inside: epsilon is halfway to the next.
         edges = np.concatenate([[0.0], d])
         middles = np.append((edges[1:] + edges[:-1]) / 2, d[-1])
-        steps = np.tril(np.ones((d.size + 1, d.size)), -1)
-        best = _best_floor(steps[None], mean[:, None], weight)[1].argmin(axis=1)
-        epsilon, g, slope = middles[best], steps[best], np.zeros((len(mean), d.size))
+        if d.size <= _LEVELS:
+            steps = np.tril(np.ones((d.size + 1, d.size)), -1)
+            best = _best_floor(steps[None], mean[:, None], weight)[1].argmin(axis=1)
+        else:
+            best = np.array([_best_step(one, weight) for one in mean])
+        epsilon, slope = middles[best], np.zeros((len(mean), d.size))
+        g = (np.arange(d.size)[None] < best[:, None]).astype(float)
         spread = np.append(np.diff(edges), 0.0)[best] / np.sqrt(12)
+    elif d.size > _LEVELS:
+        epsilon = np.array([_searched(d, weight, one, family) for one in mean])
+        spread = None
     else:
         grid = np.geomspace(_FROM * d[d > 0][0], _TO * d[-1], _COARSE)
         left = _best_floor(_unfloored(family, d, grid)[0][None], mean[:, None], weight)[1]
@@ -197,11 +208,12 @@ def _fitted(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, variance: np.nd
             left = _best_floor(_unfloored(family, d, tried)[0], mean[:, None], weight)[1]
             epsilon = tried[rows, left.argmin(axis=1)]
             ratio = ratio ** (2 / (_ZOOM - 1))
-        if family == "linear":
-            floor = _best_floor(_unfloored(family, d, epsilon)[0], mean, weight)[0]
-            epsilon = np.where((epsilon >= d[-1]) & (floor < 1), epsilon / np.where(floor < 1, 1 - floor, 1.0), epsilon)
-        g, slope = _unfloored(family, d, epsilon)
         spread = None
+    if family == "linear":
+        floor = _best_floor(_unfloored(family, d, epsilon)[0], mean, weight)[0]
+        epsilon = np.where((epsilon >= d[-1]) & (floor < 1), epsilon / np.where(floor < 1, 1 - floor, 1.0), epsilon)
+    if family != "constant":
+        g, slope = _unfloored(family, d, epsilon)
     delta, rest = _best_floor(g, mean, weight)
     pairs = float(weight.sum())
     rss = rest + np.sum(weight * variance, axis=-1)
@@ -219,3 +231,31 @@ def _fitted(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, variance: np.nd
         floor_error = np.sqrt(noise / two)
     aic = pairs * np.log(np.maximum(rss, np.finfo(float).tiny) / pairs) + 6
     return Fit(epsilon, delta, spread, np.where(free, floor_error, np.nan), rss, aic)
+
+
+def _best_step(mean: np.ndarray, weight: np.ndarray) -> int:
+    """How many of many levels a constant similarity should have within ε: sums that grow level by level."""
+    inside = np.append(0.0, np.cumsum(weight * (mean - 1) ** 2))
+    beyond, first, second = (np.append(np.cumsum((weight * mean**k)[::-1])[::-1], 0.0) for k in range(3))
+    delta = np.clip(first / np.where(beyond > 0, beyond, 1.0), 0.0, 1.0)
+    return int(np.argmin(inside + second - 2 * delta * first + delta**2 * beyond))
+
+
+def _searched(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, family: str) -> float:
+    """The best resolution on many levels: near that of pooled levels, then on all."""
+    from scipy.optimize import minimize_scalar  # scipy comes with jax
+
+    home = np.minimum((np.cumsum(weight) / weight.sum() * _LEVELS).astype(int), _LEVELS - 1)
+    total = np.bincount(home, weight, _LEVELS)
+    some = total > 0
+    pooled = [np.bincount(home, weight * x, _LEVELS)[some] / total[some] for x in (d, mean)]
+    few = _fitted(pooled[0], total[some], pooled[1][None], np.zeros((1, int(some.sum()))), family)
+    start = float(few.epsilon[0])
+
+    def left(log: float) -> float:
+        epsilon = np.array([np.exp(log)])
+        return float(_best_floor(_unfloored(family, d, epsilon)[0], mean[None], weight)[1][0])
+
+    bounds = (np.log(start / _NEAR), np.log(start * _NEAR))
+    found = minimize_scalar(left, bounds=bounds, method="bounded", options={"xatol": _CLOSE})
+    return float(np.exp(found.x))  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,0 +1,257 @@
+"""Embeddings of several exemplars a class: everything from one pass over rows of probes, of which there may be few.
+
+Items are all exemplars. Probes are all of them, or so many of each class: accuracies then are unbiased, and their
+slopes have the probes' part among the probes alone, so that standard errors count what sampling adds.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from semres_jax.laws import enumeration, tables
+from semres_jax.laws._exemplars import Draws, first_reaching, shares_reached
+from semres_jax.measure import _similarities, _stimuli, exemplars
+from semres_jax.similarity import Exponential
+from semres_jax.spaces.finite import Finite
+
+# Numbers of a block of probes times exemplars, or times classes and resolutions; pairs of items of sampled trials.
+_NUMBERS, _TRIALS, _REPEATS = 2**22, 2**29, 8
+# Exemplars squared times classes up to which graded similarities are summed over all draws.
+_EXACT = 2**25
+# Probes whose dissimilarities thresholds are found from, where probes are sampled.
+_FOR_LEVELS = 64
+# Of a class two probes at least: their spread is a standard error.
+_FEWEST = 2
+
+
+class Probes(NamedTuple):
+    """Who probes: rows of exemplars, grouped by class, and the probability of each."""
+
+    rows: np.ndarray
+    weight: np.ndarray
+    sampled: bool
+
+
+class Sums(NamedTuple):
+    """What a pass over the probes leaves.
+
+    Attributes:
+        levels: with slopes already scaled for `Number`s, in order p_S, p_I, mean b: (3, N, E).
+        hit_rate, mean_b, var_b, p_s, p_i: (E,).
+        between: (C, C) mean strength of the probe's class (rows) and others.
+        reach: mean and variance over probes of the share of other classes' exemplars with strength above the floor.
+        lowest: smallest strength of exemplars of different classes.
+    """
+
+    p_s: np.ndarray
+    p_i: np.ndarray
+    mean_b: np.ndarray
+    var_b: np.ndarray
+    hit_rate: np.ndarray
+    slopes: np.ndarray
+    between: np.ndarray
+    reach: tuple[float, float]
+    lowest: float
+
+
+def probes(drawn: Draws, limit: int, seed: int) -> Probes:
+    """All exemplars up to a limit; else as many of each class, of as many classes as leave two of each."""
+    size, count = len(drawn.own), len(drawn.near)
+    if size <= limit:
+        return Probes(np.arange(size), drawn.weight, False)
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 3]))
+    classes = np.arange(count)
+    if limit // count < _FEWEST:
+        classes = np.sort(rng.choice(count, max(limit // _FEWEST, 3), replace=False))
+    each = max(limit // len(classes), _FEWEST)
+    rows, weight = [], []
+    by_class = np.split(np.argsort(drawn.own, kind="stable"), np.cumsum(np.bincount(drawn.own))[:-1])
+    for c in classes:
+        some = by_class[c]
+        some = np.sort(rng.choice(some, min(each, len(some)), replace=False))
+        rows.append(some)
+        weight.append(np.full(len(some), 1 / len(classes) / len(some)))
+    return Probes(np.concatenate(rows), np.concatenate(weight), True)
+
+
+def thresholds(model: Any, drawn: Draws, chosen: Probes, shares: np.ndarray, seed: int) -> np.ndarray:
+    """(E,) dissimilarities within which shares of other classes' exemplars are; of some probes where these are many."""
+    rows, weight = chosen.rows, chosen.weight
+    if chosen.sampled:
+        rng = np.random.default_rng(np.random.SeedSequence([seed, 4]))
+        some = np.sort(rng.choice(len(rows), min(_FOR_LEVELS, len(rows)), replace=False))
+        rows, weight = rows[some], weight[some]
+    apart = _similarities.dissimilarities(model, _similarities.raw(model, rows))
+    if not chosen.sampled:
+        return exemplars._resolutions((apart + apart.T) / 2, drawn, shares)
+    mass = np.outer(weight, drawn.share) * (drawn.own[rows][:, None] != drawn.own[None])
+    order = np.argsort(apart, axis=None)
+    reached = np.cumsum(mass.ravel()[order])
+    place = reached.searchsorted(shares * reached[-1] * (1 - 1e-12))
+    return apart.ravel()[order[np.minimum(place, len(order) - 1)]]
+
+
+def summed(model: Any, drawn: Draws, chosen: Probes, epsilon: np.ndarray, floor: float) -> Sums:
+    """One pass over the probes; `epsilon` ascends."""
+    size, count, many = len(drawn.own), len(drawn.near), len(epsilon)
+    others, different = count - 1, ~np.eye(count, dtype=bool)
+    worth = np.stack([(drawn.near - drawn.far) / 2, different / others])
+    order = np.argsort(drawn.own, kind="stable")
+    starts = np.append(0, np.cumsum(np.bincount(drawn.own))[:-1])
+    sums, as_probe = np.zeros((5, many)), np.zeros((3, size, many))
+    as_item = np.zeros((3, size, many + 1))
+    between, seen, squares, lowest = np.zeros((count, count)), 0.0, 0.0, np.inf
+    own_class = np.bincount(drawn.own[chosen.rows], chosen.weight, count)
+    step = max(1, _NUMBERS // max(size, count * (many + 1)))
+    for first in range(0, len(chosen.rows), step):
+        rows, weight = chosen.rows[first : first + step], chosen.weight[first : first + step]
+        here, c = np.arange(len(rows)), drawn.own[rows]
+        found = _similarities.raw(model, rows)
+        strength = _similarities.strengths(model, found, floor)
+        apart = first_reaching(epsilon, _similarities.dissimilarities(model, found))
+        within = shares_reached(apart, rows, drawn, many)
+        hit = within[here, c]
+        other = within * different[c][..., None]
+        b = other.sum(1) / others
+        near, far = (np.einsum("pc,pce->pe", x[c], within) for x in (drawn.near, drawn.far))
+        sums += np.stack([weight @ x for x in (hit, b, near, far, b**2)])
+        for k in range(2):
+            as_probe[k, rows] = weight[:, None] * np.einsum("pc,pce->pe", worth[k][c], within)
+        as_probe[2, rows] = weight[:, None] * hit / (1 - drawn.share[rows])[:, None]
+        place = (apart + (many + 1) * np.arange(size)[None]).ravel()
+        same = (drawn.own[None] == c[:, None]) / (1 - drawn.share[rows])[:, None]
+        same[here, rows] = 0.0
+        for k, w in enumerate((worth[0][c][:, drawn.own], worth[1][c][:, drawn.own], same)):
+            as_item[k] += np.bincount(place, (weight[:, None] * w).ravel(), size * (many + 1)).reshape(size, many + 1)
+        alien = drawn.own[None] != c[:, None]
+        lowest = min(lowest, float(strength.min(where=alien, initial=np.inf)))
+        above = ((strength > floor) & alien) @ drawn.share / others
+        seen, squares = seen + weight @ above, squares + weight @ above**2
+        strength[here, rows] = 0.0
+        mean = np.add.reduceat(strength[:, order] * drawn.share[order], starts, axis=1)
+        mean[here, c] /= 1 - drawn.share[rows]
+        np.add.at(between, c, mean * (weight / own_class[c])[:, None])
+    hit, mean_b, near, far, square = sums
+    item = np.cumsum(as_item, axis=2)[..., :-1] * drawn.share[:, None]
+    found = [centred(x, drawn.own, chosen.rows) + centred(y, drawn.own) for x, y in zip(as_probe, item, strict=True)]
+    slopes = np.stack([found[0], (found[2] - found[1]) / 2, found[1]])
+    return Sums(
+        0.5 + (near - far) / 2,
+        0.5 + (hit - mean_b) / 2,
+        mean_b,
+        np.maximum(square - mean_b**2, 0.0),
+        hit,
+        slopes,
+        between,
+        (float(seen), float(max(squares - seen**2, 0.0))),
+        lowest,
+    )
+
+
+def centred(slopes: np.ndarray, own: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+    """Slopes less their mean over a class (over those in `rows`; the rest is 0), stretched as a variance of few is.
+
+    The bootstrap's variance of a mean of m is too small by (m - 1)/m.
+    """
+    rows = np.arange(len(own)) if rows is None else rows
+    number = np.bincount(own[rows], minlength=own.max() + 1)
+    flat = slopes.reshape(len(slopes), -1)
+    mean = np.zeros((len(number), flat.shape[1]))
+    np.add.at(mean, own[rows], flat[rows])
+    mean /= np.maximum(number, 1)[:, None]
+    stretch = np.sqrt(number / np.maximum(number - 1, 1))
+    found = np.zeros_like(flat)
+    found[rows] = (flat[rows] - mean[own[rows]]) * stretch[own[rows]][:, None]
+    return found.reshape(slopes.shape)
+
+
+def top(model: Any, chosen: Probes) -> float:
+    """Largest similarity or distance of any probe."""
+    if model.kind == "cosine":
+        return 1.0
+    step = max(1, _NUMBERS // len(model.points))
+    parts = range(0, len(chosen.rows), step)
+    return max(float(_similarities.raw(model, chosen.rows[i : i + step]).max()) for i in parts)
+
+
+class Own(NamedTuple):
+    """Accuracies of the model's own graded similarity, scaled slopes (N,), and how they were summed."""
+
+    scored: _stimuli.Scored
+    sampled: str
+
+
+def graded(model: Any, space: Finite, drawn: Draws, chosen: Probes, floor: float, seed: int) -> Own:
+    """Over all draws where these aren't too many; else of each probe one exemplar of each class is drawn at a time."""
+    size, count = len(drawn.own), len(drawn.near)
+    if chosen.sampled or size**2 * count > _EXACT:
+        return _drawn(model, space, drawn, chosen, floor, seed)
+    strength = _similarities.strengths(model, _similarities.raw(model, chosen.rows), floor)
+    strength = (strength + strength.T) / 2
+    if not (strength[~np.eye(size, dtype=bool)] > 0).all():  # e^-d is never 0: draws say it
+        return _drawn(model, space, drawn, chosen, floor, seed)
+    apart = np.log(strength.max()) - np.log(strength)
+    np.fill_diagonal(apart, 0.0)
+
+    def both(weights: Any) -> tuple[Any, Any]:
+        got = enumeration.exemplars(apart, drawn.own, Exponential(1.0), space, weights=weights)
+        return got.p_s, got.p_i
+
+    with jax.enable_x64(True):
+        values, back = jax.vjp(both, np.ones(size))
+        slopes = [
+            np.asarray(back(unit)[0]) for unit in ((np.float64(1), np.float64(0)), (np.float64(0), np.float64(1)))
+        ]
+    p_s, p_i = (float(x) for x in values)
+    scored = _stimuli.Scored(p_s, p_i, *(centred(x[:, None], drawn.own)[:, 0] for x in slopes))
+    return Own(scored, "")
+
+
+def _drawn(model: Any, space: Finite, drawn: Draws, chosen: Probes, floor: float, seed: int) -> Own:
+    """Each probe meets one exemplar of each class, drawn for it alone, and all pairs of these are its trials."""
+    size, count, own = len(drawn.own), len(drawn.near), drawn.own
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 5]))
+    ranks = tables.ranking(space)
+    members, number = np.argsort(own, kind="stable"), np.bincount(own)
+    start = np.cumsum(number) - number
+    position = np.empty(size, int)
+    position[members] = np.arange(size) - start[own[members]]
+    repeats = int(np.clip(_TRIALS // (len(chosen.rows) * count**2), 1, _REPEATS))
+    value = np.zeros((2, size))
+    # Of items, by role: of p_S; of p_I as one of another class, and of the probe's.
+    item, times = np.zeros((3, size)), np.zeros((3, size))
+    step = max(1, _NUMBERS // (count * max(4, model.points.shape[1])))
+    for _ in range(repeats):
+        for first in range(0, len(chosen.rows), step):
+            rows = chosen.rows[first : first + step]
+            c, here = own[rows], np.arange(len(rows))
+            pick = members[start + (rng.random((len(rows), count)) * number).astype(int)]
+            other = (rng.random(len(rows)) * (number[c] - 1)).astype(int)
+            pick[here, c] = members[start[c] + other + (other >= position[rows])]
+            strength = _similarities.strengths(model, _similarities.paired(model, rows, pick), floor)
+            h, which = (np.take_along_axis(x, ranks.order[c], axis=1) for x in (strength, pick))
+            each = _stimuli.shared(h, ranks.group[c]) / ((count - 1) * (count - 2) / 2)
+            mine = strength[here, c][:, None]
+            both = mine + h
+            hit = np.where(both > 0, mine / np.where(both > 0, both, 1.0), 0.5) / (count - 1)
+            value[0, rows] += each.sum(1) / 2 / repeats
+            value[1, rows] += hit.sum(1) / repeats
+            for k, (credit, whose) in enumerate(((each, which), (hit, which), (hit.sum(1), pick[here, c]))):
+                item[k] += np.bincount(whose.ravel(), credit.ravel(), size)
+                times[k] += np.bincount(whose.ravel(), minlength=size)
+    p_s, p_i = (float(chosen.weight @ x[chosen.rows]) for x in value)
+    # A role's mean credit, that of the class for items never drawn, times how often a probe makes room for it.
+    probing = np.bincount(own[chosen.rows], chosen.weight, count)[own]
+    seen = item / np.maximum(times, 1)
+    whole = [np.bincount(own, x, count) / np.maximum(np.bincount(own, y, count), 1) for x, y in
+             zip(item, times, strict=True)]  # fmt: skip
+    seen = np.where(times > 0, seen, np.stack(whole)[:, own]) * np.stack([1 - probing, 1 - probing, probing])
+    as_item = drawn.share * np.stack([seen[0], seen[1] + seen[2]])
+    weight = np.zeros(size)
+    weight[chosen.rows] = chosen.weight
+    slopes = [centred((weight * x)[:, None], own, chosen.rows)[:, 0] + centred(y[:, None], own)[:, 0]
+              for x, y in zip(value, as_item, strict=True)]  # fmt: skip
+    trials = repeats * len(chosen.rows)
+    told = f"graded accuracies from {trials} probes, one exemplar of each class drawn for each"
+    return Own(_stimuli.Scored(p_s, p_i, *slopes), told)

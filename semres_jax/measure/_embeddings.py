@@ -1,0 +1,382 @@
+"""Where embeddings stand: accuracies of their own similarity, the similarity function it is most like, the fronts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from semres_jax._checks import require, require_count
+from semres_jax._types import ArrayLike
+from semres_jax.frontier.finite import optimal_finite
+from semres_jax.frontier.optimal import optimal_front
+from semres_jax.laws import enumeration, tables
+from semres_jax.laws._exemplars import Draws
+from semres_jax.measure import _classes, _fronts, _similarities, _stimuli, bootstrap as resampling, exemplars
+from semres_jax.measure._embedded import Embedded, Fitted, Number, Placed, Thresholds
+from semres_jax.measure.resolution import FAMILIES, Profile, fit, profile, reach
+from semres_jax.spaces._base import MetricSpace
+from semres_jax.spaces.finite import Finite
+
+SHARES = np.concatenate([np.geomspace(0.01, 0.1, 9), np.linspace(0.15, 0.95, 17)])
+FRONTS = ("constant", "linear")
+LIMIT = 2048
+_OPTIMAL_WEIGHTS = (1.0, 0.9, 0.75, 0.6, 0.45)
+# Of the front of all similarities: certain to 2e-4 down to a floor of 1e-10, and twenty times as fast as to 1e-6.
+_OPTIMAL_LEVELS = 129
+
+
+class Asked(NamedTuple):
+    """Settings that both designs share."""
+
+    similarity: str
+    floor: float
+    shares: np.ndarray
+    n: int
+    optimal: str
+    bootstrap: int
+    seed: int
+    limit: int
+
+
+def embeddings(
+    points: Any,
+    distances: ArrayLike | MetricSpace,
+    *,
+    labels: Sequence[Any] | np.ndarray | None = None,
+    similarity: str = "relu",
+    floor: float = _similarities.FLOOR,
+    shares: ArrayLike = SHARES,
+    n: int = 2,
+    fronts: Mapping[str, _fronts.Front] | None = None,
+    optimal: str = "homogeneous",
+    bootstrap: int = 1000,
+    seed: int = 0,
+    limit: int = LIMIT,
+) -> Embedded:
+    """Where embeddings stand: accuracies of their own similarity, what similarity function it is, how far from fronts.
+
+    Without labels, or with a different one for each row, a stimulus has one embedding, and the probe of the
+    identification test is the item itself. With labels that repeat, stimuli are classes, rows their exemplars, and the
+    probe is another exemplar of its class (as `measure.levels`).
+
+    The model's own similarity of embeddings x, y is the strength that Luce's rule shares:
+
+        relu: ReLU(x·y) + floor;   cosine: max(0, cos(x, y)) + floor;   euclidean: max(0, 1 - |x - y| / top) + floor
+
+    with `top` the largest distance there is. Thresholds are of the dissimilarity: top - ReLU(x·y), 1 - cos, |x - y|.
+    The given distances say which item is right, and what the model's similarity is a function of.
+
+    Accuracies are exact sums over all trials (`laws.tables.accuracy`). Standard errors and intervals (n = 2) are over
+    stimuli: what the next stimuli of the same kind would give. They are the jackknife's: leaving a stimulus out changes
+    p_S, an average over triples, and p_I, over pairs, by what it contributes, and replicates weigh these contributions
+    by how often a stimulus is drawn (no copies: those would be at distance 0). Fronts of the constant and the linear
+    similarity are exact on the same stimuli, and move with them. Source: new, of this project.
+
+    Args:
+        points: (N, D) embeddings; float of any precision, also mapped from a file.
+        distances: (N, N) between stimuli (classes), or a finite space: `spaces.Finite`, `spaces.Tree`. Rows are in the
+            order of the points without labels; found by name where the space has names (`spaces.Tree`, which may have
+            more leaves); else in the sorted order of the labels.
+        labels: (N,) name of the stimulus (class) of each row.
+        similarity: "relu", "cosine" or "euclidean".
+        floor: added to the similarity, in its unit; the toy network's 1e-10.
+        shares: (E,) in (0, 1], ascending: shares of other stimuli within ε that thresholds are set at.
+        n: items of a trial.
+        fronts: from `measure.fronts` of the same distances, where many embeddings are measured.
+        optimal: which front of the best similarities is found: "homogeneous" (`frontier.optimal_front`: of all
+            similarities with a floor as low as the lowest relative similarity here, on a homogeneous space; certain to
+            2e-4), "finite" (`frontier.optimal_finite`: on these stimuli; half a minute and more) or "none".
+        bootstrap: replicates of the intervals; 0: no intervals.
+        seed: of what is sampled and of replicates.
+        limit: of more stimuli than this a random part, as many, is measured, and `sampled` says so.
+
+    Returns:
+        `Embedded`.
+
+    Raises:
+        ValueError: embeddings not finite (the rows are named) or of another shape, labels or distances that don't
+            match, settings out of range; one line each.
+
+    Example:
+        >>> import numpy as np
+        >>> from semres_jax import measure, spaces
+        >>> angle = 2 * np.pi * np.arange(12) / 12
+        >>> ring = spaces.grid(spaces.get("circle"), 12)
+        >>> found = measure.embeddings(np.stack([np.cos(angle), np.sin(angle)], 1), ring, optimal="none")
+        >>> round(float(found.p_s.value), 4), round(float(found.p_i.value), 4), found.best
+        (0.7643, 0.855, 'linear')
+    """
+    asked = _asked(similarity, floor, shares, n, optimal, bootstrap, seed, limit)
+    model = _similarities.own(points, asked.similarity)
+    count = len(model.points)
+    if labels is not None and len(labels) != count:
+        raise ValueError(_lengths(labels, count))
+    if labels is not None and len({x.item() if isinstance(x, np.generic) else x for x in labels}) < count:
+        return of_classes(model, distances, labels, fronts, asked)
+    table, names = _table(distances)
+    space, places = _matched(table, names, labels, count)
+    return of_stimuli(model, space, places, fronts, asked)
+
+
+def fronts(space: ArrayLike | MetricSpace, *, n: int = 2) -> dict[str, _fronts.Front]:
+    """Exact fronts of the constant and the linear similarity on given stimuli, to hand to many `embeddings`.
+
+    Example:
+        >>> from semres_jax import measure, spaces
+        >>> ring = spaces.grid(spaces.get("circle"), 12)
+        >>> sorted(measure.fronts(ring))
+        ['constant', 'linear']
+    """
+    finite = space if isinstance(space, MetricSpace) else Finite(np.asarray(space, np.float64))
+    return {family: _fronts.front(finite, family, n=n) for family in FRONTS}
+
+
+def _asked(
+    similarity: str, floor: float, shares: Any, n: int, optimal: str, count: int, seed: int, limit: int
+) -> Asked:
+    require("floor", floor, 0.0, 1e300, "at least 0, in the unit of the similarity")
+    wanted = np.asarray(shares, np.float64).ravel()
+    if not wanted.size or not ((wanted > 0) & (wanted <= 1)).all() or (np.diff(wanted) <= 0).any():
+        raise ValueError(f"shares must ascend from above 0 to at most 1; got {np.asarray(shares).tolist()}")
+    if optimal not in ("homogeneous", "finite", "none"):
+        raise ValueError(f"optimal must be homogeneous, finite or none; got {optimal!r}")
+    n = require_count("n", n, 2, " (the probe needs items to choose from)")
+    if n > 2 and optimal == "finite":
+        raise ValueError(
+            f"the optimal front of a finite space is known for n = 2; got n = {n} (use homogeneous or none)"
+        )
+    count = require_count("bootstrap", count, 0)
+    if count == 1:
+        raise ValueError("bootstrap must be 0 (no intervals) or at least 2 replicates; got 1")
+    limit = require_count("limit", limit, 16)
+    return Asked(similarity, float(floor), wanted, n, optimal, count, require_count("seed", seed, 0), limit)
+
+
+def _lengths(labels: Any, count: int) -> str:
+    if len(labels) > count:
+        return (f"label {labels[count]!r} (number {count}, from 0) has no embedding: {len(labels)} labels, "
+                f"{count} embeddings; give as many labels as embeddings")  # fmt: skip
+    return f"row {len(labels)} of the embeddings has no label: {len(labels)} labels, {count} embeddings"
+
+
+def _table(distances: Any) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Distances as float64, and the names of their rows where they have any."""
+    space = distances if isinstance(distances, MetricSpace) else Finite(np.asarray(distances))
+    table = getattr(space, "distances", None)
+    if table is None:
+        raise ValueError(f"distances must be a table or a space that has one; got {space.label}")
+    if enumeration.unequal(space):
+        raise ValueError(f"stimuli must be equally likely; {space.label} has unequal weights")
+    return np.asarray(table, np.float64), tuple(getattr(space, "labels", ()))
+
+
+def _matched(table: np.ndarray, names: tuple[str, ...], labels: Any, count: int) -> tuple[Finite, np.ndarray]:
+    """The space of the stimuli that have an embedding, and the row of each of them among the embeddings."""
+    if labels is None:
+        if len(table) != count:
+            raise ValueError(
+                f"distances are between {len(table)} stimuli, but there are {count} embeddings; give one for each, in "
+                "the same order, or labels"
+            )
+        return Finite(table), np.arange(count)
+    given = [x.item() if isinstance(x, np.generic) else x for x in labels]
+    if not names:
+        if len(table) != count:
+            raise ValueError(f"distances are between {len(table)} stimuli, and there are {count} labels")
+        return Finite(table), np.array(sorted(range(count), key=lambda i: given[i]))
+    place = {name: k for k, name in enumerate(names)}
+    for row, label in enumerate(given):
+        if str(label) not in place:
+            raise ValueError(f"label {label!r} of row {row} is none of the {len(names)} names of the distances")
+    rows = np.array([place[str(label)] for label in given])
+    order = np.argsort(rows)
+    return Finite(table[np.ix_(rows[order], rows[order])]), order
+
+
+def of_stimuli(model: _similarities.Own, space: Finite, places: np.ndarray, known: Any, asked: Asked) -> Embedded:
+    """One embedding of each stimulus: the probe is the item."""
+    sampled: tuple[str, ...] = ()
+    count = len(places)
+    if count > asked.limit:
+        rng = np.random.default_rng(np.random.SeedSequence([asked.seed, 2]))
+        some = np.sort(rng.choice(count, asked.limit, replace=False))
+        space, places = Finite(np.asarray(space.distances)[np.ix_(some, some)]), places[some]
+        sampled, known = (f"{asked.limit} of {count} stimuli",), None
+    found = _similarities.raw(model, places, places)
+    found = (found + found.T) / 2
+    if asked.similarity != "cosine":
+        model = model.with_top(found.max())
+    strengths = _similarities.strengths(model, found, asked.floor)
+    if not (np.diagonal(strengths) > 0).all():
+        row = int(places[np.argmin(np.diagonal(strengths))])
+        raise ValueError(f"row {row} has no similarity to itself; give a floor above 0")
+    ranks = tables.ranking(space)
+    enumeration.require_distinct(space, asked.n)
+    own = _stimuli.graded(space, ranks, strengths, asked.n)
+    levels = _levels(model, space, ranks, found, asked)
+    seen = profile(space, strengths)
+    fits = {family: _fitted(space, ranks, seen, family, asked.n) for family in FAMILIES}
+    relative = strengths / np.diagonal(strengths)[:, None]
+    delta = float(relative[~np.eye(len(relative), dtype=bool)].min())
+    known = fronts(space, n=asked.n) if known is None else dict(known)
+    known |= optimal_fronts(space, delta, asked)
+    off = {name: _fronts.off(None if name == "optimal" and asked.optimal == "homogeneous" else space, name, one, own)
+           for name, one in known.items()}  # fmt: skip
+    columns = [own.slope_s, own.slope_i, *(one.slope for one in off.values())]
+    values = [own.p_s, own.p_i, *(one.distance for one in off.values())]
+    p_s, p_i, *gaps = numbers(np.array(values), np.stack(columns), np.zeros(len(places), int), asked)
+    mean_b, var_b = reach(strengths, asked.floor)
+    return Embedded(
+        design="stimuli",
+        similarity=asked.similarity,
+        floor=asked.floor,
+        n=asked.n,
+        rows=len(model.points),
+        dimensions=model.points.shape[1],
+        stimuli=count,
+        sampled=sampled,
+        p_s=p_s,
+        p_i=p_i,
+        mean_b=float(mean_b),
+        var_b=float(var_b),
+        tie_rate=enumeration.tie_rate(space, n=asked.n),
+        levels=levels,
+        profile=seen,
+        fits=fits,
+        delta=delta,
+        fronts={name: Placed(one, gap, off[name].p_s, off[name].p_i)
+                for (name, one), gap in zip(known.items(), gaps, strict=True)},
+    )  # fmt: skip
+
+
+def of_classes(model: _similarities.Own, distances: Any, labels: Any, known: Any, asked: Asked) -> Embedded:
+    """Several embeddings a class: the probe is another exemplar."""
+    if asked.n > 2:
+        raise ValueError(f"classes with several exemplars are measured with n = 2 items; got n = {asked.n}")
+    table, names = _table(distances)
+    between = class_table(table, names, labels)
+    space = Finite(between)
+    drawn = Draws.of(labels, between, len(labels))
+    chosen = _classes.probes(drawn, asked.limit, asked.seed)
+    model = model.with_top(_classes.top(model, chosen))
+    epsilon, which = np.unique(_classes.thresholds(model, drawn, chosen, asked.shares, asked.seed), return_inverse=True)
+    sums = _classes.summed(model, drawn, chosen, epsilon, asked.floor)
+    own, told = _classes.graded(model, space, drawn, chosen, asked.floor, asked.seed)
+    inner = np.diagonal(sums.between)
+    if not (inner > 0).all():
+        raise ValueError(f"exemplars of class {int(np.argmin(inner))} (in sorted order) are not similar at all; "
+                         "give a floor above 0")  # fmt: skip
+    ranks = tables.ranking(space)
+    seen = profile(space, sums.between)
+    fits = {family: _fitted(space, ranks, seen, family, 2) for family in FAMILIES}
+    delta = float(min(sums.lowest / inner.mean(), 1.0))
+    known = fronts(space) if known is None else dict(known)
+    known |= optimal_fronts(space, delta, asked)
+    off = {name: _fronts.off(None, name, one, own) for name, one in known.items()}
+    columns = np.stack([own.slope_s, own.slope_i, *(one.slope for one in off.values())])
+    values = np.array([own.p_s, own.p_i, *(one.distance for one in off.values())])
+    p_s, p_i, *gaps = numbers(values, columns, drawn.own, asked)
+    slopes = sums.slopes[:2]
+    if len(epsilon) > 1 and (np.diff(sums.mean_b) > 0).all():
+        slopes = np.stack([exemplars.at_equal_shares(slope, p, sums.mean_b, sums.slopes[2])
+                           for slope, p in zip(slopes, (sums.p_s, sums.p_i), strict=True)])  # fmt: skip
+    both = numbers(np.stack([sums.p_s, sums.p_i]), slopes, drawn.own, asked)
+    at_s, at_i = (Number(*(x[which] for x in one)) for one in both)
+    sampled = (f"{len(chosen.rows)} of {len(labels)} exemplars probe",) if chosen.sampled else ()
+    return Embedded(
+        design="classes",
+        similarity=asked.similarity,
+        floor=asked.floor,
+        n=2,
+        rows=len(labels),
+        dimensions=model.points.shape[1],
+        stimuli=len(between),
+        sampled=sampled + ((told,) if told else ()),
+        p_s=p_s,
+        p_i=p_i,
+        mean_b=sums.reach[0],
+        var_b=sums.reach[1],
+        tie_rate=drawn.tie_rate,
+        levels=Thresholds(
+            asked.shares, epsilon[which], sums.mean_b[which], sums.var_b[which], sums.hit_rate[which], at_s, at_i
+        ),
+        profile=seen,
+        fits=fits,
+        delta=delta,
+        fronts={name: Placed(one, gap, off[name].p_s, off[name].p_i)
+                for (name, one), gap in zip(known.items(), gaps, strict=True)},
+    )  # fmt: skip
+
+
+def class_table(table: np.ndarray, names: tuple[str, ...], labels: Any) -> np.ndarray:
+    """Distances between the classes that there are, in the sorted order of their labels."""
+    classes = sorted({x.item() if isinstance(x, np.generic) else x for x in labels})
+    if names:
+        place = {name: k for k, name in enumerate(names)}
+        for name in classes:
+            if str(name) not in place:
+                raise ValueError(f"label {name!r} is none of the {len(names)} names of the distances")
+        rows = [place[str(name)] for name in classes]
+        return table[np.ix_(rows, rows)]
+    if len(table) != len(classes):
+        raise ValueError(
+            f"distances are between {len(table)} classes, but the labels name {len(classes)}; give a row for each, in "
+            "the sorted order of their names"
+        )
+    return table
+
+
+def numbers(values: np.ndarray, slopes: np.ndarray, labels: np.ndarray, asked: Asked) -> list[Number]:
+    """Values (K, ...) with standard errors and, where replicates are asked for, intervals, of slopes (K, N, ...)."""
+    stderr = np.sqrt((slopes**2).sum(1))
+    low = high = np.full(values.shape, np.nan)
+    if asked.bootstrap:
+        moved = resampling.replicates(values[:, None], slopes[:, None], labels, count=asked.bootstrap, seed=asked.seed)
+        _, low, high = resampling.interval(moved, values)
+    return [Number(*(x[()] for x in one)) for one in zip(values, stderr, low, high, strict=True)]
+
+
+def _levels(model: Any, space: Finite, ranks: Any, found: np.ndarray, asked: Asked) -> Thresholds:
+    apart = _similarities.dissimilarities(model, found)
+    size = len(apart)
+    ordered = np.sort(apart[np.triu_indices(size, 1)])
+    wanted = np.ceil(asked.shares * len(ordered) * (1 - 1e-12)).astype(int) - 1
+    epsilon, which = np.unique(ordered[np.maximum(wanted, 0)], return_inverse=True)
+    with_slopes = asked.n == 2 and asked.bootstrap > 0
+    got = _stimuli.within(ranks, apart, epsilon, slopes=with_slopes)
+    p_s, p_i, slope_s, slope_i = got.scored
+    if asked.n > 2:
+        each = [_stimuli.graded(space, ranks, np.asarray(apart <= one, np.float64), asked.n) for one in epsilon]
+        p_s, p_i = (np.array([one[k] for one in each]) for k in range(2))
+        slope_s = slope_i = np.full((size, len(epsilon)), np.nan)
+    slopes = np.stack([slope_s, slope_i])
+    if with_slopes and len(epsilon) > 1 and (np.diff(got.mean_b) > 0).all():
+        # ε is what reaches a share of the stimuli there are: it moves with them.
+        steep = [np.gradient(p, got.mean_b)[None] * got.slope_b for p in (p_s, p_i)]
+        slopes = slopes - np.stack(steep)
+    both = numbers(np.stack([p_s, p_i]), slopes, np.zeros(size, int), asked)
+    at_s, at_i = (Number(*(x[which] for x in one)) for one in both)
+    hit = np.ones(len(which))
+    return Thresholds(asked.shares, epsilon[which], got.mean_b[which], got.var_b[which], hit, at_s, at_i)
+
+
+def _fitted(space: Finite, ranks: Any, seen: Profile, family: str, n: int) -> Fitted:
+    best = fit(seen, family)
+    epsilon, delta, *errors, _, aic = (float(x) for x in best)
+    table = _fronts.similarity(family, epsilon, delta)(np.asarray(space.distances))
+    there = _stimuli.graded(space, ranks, table, n, slopes=False)
+    return Fitted(epsilon, delta, *errors, aic, there.p_s, there.p_i)
+
+
+def optimal_fronts(space: Finite, delta: float, asked: Asked) -> dict[str, _fronts.Front]:
+    """The front of all similarities with values down to a floor, where it is asked for."""
+    if asked.optimal == "none" or not 0 < delta < 1:
+        return {}
+    if asked.optimal == "finite":
+        weights = _OPTIMAL_WEIGHTS
+        each = [optimal_finite(space, delta, weight=weight).accuracy for weight in weights]
+    else:
+        found = optimal_front(delta, n=asked.n, levels=_OPTIMAL_LEVELS)
+        weights, each = [one.weight for one in found], [one.accuracy for one in found]
+    points = (np.array([float(getattr(one, p)) for one in each]) for p in ("p_s", "p_i"))
+    return {"optimal": _fronts.Front(np.asarray(weights), *points)}

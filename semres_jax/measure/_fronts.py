@@ -1,0 +1,166 @@
+"""Fronts of usual similarities on the very stimuli that a model was measured on, and where the model lies from them."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from semres_jax.frontier.pareto import distance, pareto
+from semres_jax.laws import tables
+from semres_jax.measure import _stimuli
+from semres_jax.measure.resolution import FAMILIES
+from semres_jax.spaces._base import MetricSpace
+
+# Resolutions along a front, for so many stimuli or fewer; time grows like the cube of these.
+_POINTS, _FEWEST, _STIMULI = 160, 24, 200
+_POINTS_MANY = 40
+# Others within reach of a probe, on average, where a front begins; p_S below its best at which it ends.
+_LONELY, _FALLEN = 0.1, 0.02
+
+
+class Front(NamedTuple):
+    """What a family of similarities without a floor reaches on given stimuli, exactly.
+
+    Attributes:
+        epsilon: (E,) resolutions, in the unit of the distances.
+        p_s, p_i: (E,) accuracies.
+    """
+
+    epsilon: np.ndarray
+    p_s: np.ndarray
+    p_i: np.ndarray
+
+
+def resolutions(distances: np.ndarray, family: str, points: int) -> np.ndarray:
+    """Resolutions from where (almost) nothing but the probe is similar to where everything is.
+
+    A constant similarity has one between any two distances; at most `points` of them are taken.
+    """
+    levels = np.unique(distances[~np.eye(len(distances), dtype=bool)])
+    if family == "constant":
+        edges = np.concatenate([[0.0], levels])
+        epsilon = np.append((edges[1:] + edges[:-1]) / 2, levels[-1])
+        return epsilon[np.unique(np.linspace(0, epsilon.size - 1, points).astype(int))]
+    # A linear similarity ends at ε; an exponential one is as wide at a third of that.
+    scale = 1.0 if family == "linear" else 1 / 3
+    # Below the distance within which one probe in ten has another stimulus all is as good as identified.
+    apart = distances[np.triu_indices(len(distances), 1)]
+    nearest = max(levels[levels > 0][0], np.quantile(apart, min(1.0, _LONELY / len(distances)), method="lower"))
+    return np.geomspace(nearest, 30 * levels[-1], points) * scale
+
+
+def front(space: MetricSpace, family: str, *, n: int = 2, points: int | None = None) -> Front:
+    """The front of a family on a finite space, up to resolutions that are worse in both accuracies.
+
+    Args:
+        space: finite, of equally likely stimuli.
+        family: "constant", "linear" or "exponential".
+        n: number of items.
+        points: resolutions; None: 160 for up to 200 stimuli, fewer for more (and 40 for n > 2).
+
+    Example:
+        >>> from semres_jax import spaces
+        >>> from semres_jax.measure import _fronts
+        >>> ring = spaces.grid(spaces.get("circle"), 12)
+        >>> found = _fronts.front(ring, "constant")
+        >>> round(float(found.p_s.max()), 4), float(found.p_i.max())
+        (0.7727, 1.0)
+    """
+    table = np.asarray(getattr(space, "distances"), np.float64)  # noqa: B009 (a Finite's)
+    if points is None:
+        points = _POINTS_MANY if n > 2 else int(np.clip(_POINTS * (_STIMULI / len(table)) ** 2, _FEWEST, _POINTS))
+        points = _POINTS if family == "constant" and n == 2 else points
+    epsilon = resolutions(table, family, points)
+    ranks = tables.ranking(space)
+    if family == "constant" and n == 2:
+        found = _stimuli.within(ranks, table, epsilon, slopes=False).scored
+        return Front(epsilon, found.p_s, found.p_i)
+    each: list[_stimuli.Scored] = []
+    for one in epsilon:
+        each.append(_stimuli.graded(space, ranks, similarity(family, one)(table), n, slopes=False))
+        if each[-1].p_s < max(found.p_s for found in each) - _FALLEN:
+            break
+    return Front(epsilon[: len(each)], np.array([one.p_s for one in each]), np.array([one.p_i for one in each]))
+
+
+class Similar:
+    """g(d) of a family on a table, in NumPy: a new resolution compiles nothing."""
+
+    def __init__(self, family: str, epsilon: float, delta: float = 0.0):
+        if family not in FAMILIES:
+            raise ValueError(f"family must be one of {', '.join(FAMILIES)}; got {family!r}")
+        self.family, self.epsilon, self.delta = family, float(epsilon), float(delta)
+
+    def __call__(self, d: np.ndarray) -> np.ndarray:
+        if self.family == "constant":
+            g = (d <= self.epsilon).astype(np.float64)
+        elif self.family == "linear":
+            g = np.maximum(0.0, 1.0 - d / self.epsilon)
+        else:
+            g = np.exp(-d / self.epsilon)
+        return self.delta + (1 - self.delta) * g
+
+
+similarity = Similar
+
+
+class Off(NamedTuple):
+    """How far a pair of accuracies is from a front, and how that changes per weight of a stimulus.
+
+    Attributes:
+        distance: positive beyond the front.
+        p_s, p_i: the nearest point of the front.
+        slope: (N,); NaN where that of the accuracies is.
+    """
+
+    distance: float
+    p_s: float
+    p_i: float
+    slope: np.ndarray
+
+
+def off(space: MetricSpace | None, family: str, found: Front, scored: _stimuli.Scored, n: int = 2) -> Off:
+    """Signed distance from a front of accuracies, whose stimuli may be the front's own.
+
+    To first order a distance changes by what both points move along the normal between them. The nearest point of the
+    front lies between two resolutions, and its own change is that of these two, in shares.
+
+    Args:
+        space: whose front it is; None: the front doesn't depend on which stimuli were drawn.
+    """
+    p_s, p_i = np.clip((scored.p_s, scored.p_i), 0.0, 1.0)
+    got = distance(p_s, p_i, found)
+    gap = np.array([p_i - got.p_i, p_s - got.p_s])
+    slope = np.full_like(scored.slope_s, np.nan)
+    if np.isfinite(scored.slope_s).all():
+        ends, shares = _foot(found, float(got.p_i), float(got.p_s))
+        size = float(np.hypot(*gap))
+        if size > 1e-12:
+            normal = gap / size * (1.0 if got.distance > 0 else -1.0)
+        else:  # on the front: across it
+            step = np.array([found.p_i[ends[-1]] - found.p_i[ends[0]], found.p_s[ends[-1]] - found.p_s[ends[0]]])
+            normal = np.abs(step[::-1]) / max(float(np.hypot(*step)), 1e-300)
+        slope = normal[0] * scored.slope_i + normal[1] * scored.slope_s
+        if space is not None:
+            table, ranks = np.asarray(getattr(space, "distances"), np.float64), tables.ranking(space)  # noqa: B009
+            for end, share in zip(ends, shares, strict=True):
+                there = _stimuli.graded(space, ranks, similarity(family, found.epsilon[end])(table), n)
+                slope = slope - share * (normal[0] * there.slope_i + normal[1] * there.slope_s)
+    return Off(float(got.distance), float(got.p_s), float(got.p_i), slope)
+
+
+def _foot(found: Front, p_i: float, p_s: float) -> tuple[list[int], list[float]]:
+    """The corners of the front that a point of it lies between, and its share of each."""
+    best = np.flatnonzero(pareto(found.p_s, found.p_i))
+    best = best[np.argsort(found.p_i[best], kind="stable")]
+    x, y = found.p_i[best], found.p_s[best]
+    if len(best) == 1:
+        return [int(best[0])], [1.0]
+    start, step = np.stack([x[:-1], y[:-1]], -1), np.stack([np.diff(x), np.diff(y)], -1)
+    length = np.maximum((step**2).sum(-1), 1e-300)
+    along = np.clip(((np.array([p_i, p_s]) - start) * step).sum(-1) / length, 0.0, 1.0)
+    miss = np.hypot(*(start + along[:, None] * step - np.array([p_i, p_s])).T)
+    k = int(miss.argmin())
+    if miss[k] > 1e-9:  # beside an end of the front: less in one accuracy is attainable too
+        k = 0 if p_i <= x[0] else len(best) - 1
+        return [int(best[k])], [1.0]
+    return [int(best[k]), int(best[k + 1])], [float(1 - along[k]), float(along[k])]

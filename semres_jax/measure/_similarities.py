@@ -1,0 +1,145 @@
+"""A model's own similarity of embeddings: the strengths that Luce's rule shares, and the dissimilarities behind them.
+
+Everything is float64, row blocks against all: a full table is the block of all rows.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+SIMILARITIES = ("relu", "cosine", "euclidean")
+FLOOR = 1e-10
+# Squared distances below this share of the squared lengths are found again by subtracting: inner products lose there.
+_CLOSE = 1e-4
+# Numbers of embeddings made float64 at once, and pairs subtracted at once.
+_NUMBERS, _PAIRS = 2**25, 2**12
+
+
+class Own(NamedTuple):
+    """How a model's own similarity is computed of (N, D) points.
+
+    Attributes:
+        kind: one of `SIMILARITIES`.
+        points: (N, D), as given: perhaps a file mapped into memory.
+        mean: (D,) of the points, which Euclidean distances are centred at.
+        top: largest similarity (relu), or largest distance (euclidean): the unit of dissimilarities and strengths.
+    """
+
+    kind: str
+    points: Any
+    mean: np.ndarray
+    top: float
+
+    def with_top(self, top: float) -> "Own":
+        return self._replace(top=float(top))
+
+
+def own(points: Any, kind: str) -> Own:
+    """Of points whose `top` isn't known yet: 1.
+
+    Raises:
+        ValueError: unknown kind; points of another shape or kind; NaN, infinite or (cosine) zero rows, which are named.
+    """
+    if kind not in SIMILARITIES:
+        raise ValueError(f"similarity must be one of {', '.join(SIMILARITIES)}; got {kind!r}")
+    shape, dtype = np.shape(points), getattr(points, "dtype", None)
+    if len(shape) != 2 or shape[0] < 3 or shape[1] < 1:
+        raise ValueError(f"embeddings must have shape (stimuli, dimensions), at least 3 rows; got shape {shape}")
+    if dtype is None or np.dtype(dtype).kind not in "biuf":
+        raise ValueError(f"embeddings must be real numbers; got {dtype if dtype is not None else type(points)}")
+    total, bad, empty = np.zeros(shape[1]), [], []
+    for first in range(0, shape[0], _rows(shape[1])):
+        block = np.asarray(points[first : first + _rows(shape[1])], np.float64)
+        bad += (first + np.flatnonzero(~np.isfinite(block).all(1))).tolist()
+        empty += (first + np.flatnonzero(~block.any(1))).tolist()
+        total += np.where(np.isfinite(block), block, 0.0).sum(0)
+    if bad:
+        raise ValueError(
+            f"embeddings must be finite; {listed(bad)} {'has' if len(bad) == 1 else 'have'} NaN or infinity"
+        )
+    if empty and kind != "euclidean":
+        raise ValueError(f"{listed(empty)} of the embeddings {'is' if len(empty) == 1 else 'are'} all 0: "
+                         f"no {kind} similarity; leave out or use euclidean")  # fmt: skip
+    return Own(kind, points, total / shape[0], 1.0)
+
+
+def listed(rows: list[int], most: int = 8) -> str:
+    """Numbers of rows for a message, counted from 0."""
+    more = f", ... ({len(rows)} rows)" if len(rows) > most else ""
+    return f"row{'s' * (len(rows) > 1)} {', '.join(map(str, rows[:most]))}{more}"
+
+
+def raw(model: Own, rows: np.ndarray, columns: np.ndarray | None = None) -> np.ndarray:
+    """(rows, N) float64: ReLU(x·y), cos(x, y), or |x - y|. `columns`: of these points only."""
+    count, wide = model.points.shape
+    columns = np.arange(count) if columns is None else columns
+    left = _prepared(model, rows)
+    found = np.empty((len(rows), len(columns)))
+    for first in range(0, len(columns), _rows(wide)):
+        some = columns[first : first + _rows(wide)]
+        here = slice(first, first + len(some))
+        right = _prepared(model, some)
+        product = left @ right.T
+        if model.kind == "relu":
+            np.maximum(product, 0.0, out=product)
+        elif model.kind == "cosine":
+            np.clip(product, -1.0, 1.0, out=product)
+        else:
+            product = _euclidean(left, right, product)
+        found[:, here] = product
+    if model.kind == "euclidean":
+        found[rows[:, None] == columns[None]] = 0.0
+    elif model.kind == "cosine":
+        found[rows[:, None] == columns[None]] = 1.0
+    return found
+
+
+def paired(model: Own, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """(rows, K) float64, as `raw`, with other (rows, K) columns for each row."""
+    left = _prepared(model, rows)
+    right = _prepared(model, columns.ravel()).reshape(*columns.shape, -1)
+    if model.kind == "euclidean":
+        return np.sqrt(((left[:, None] - right) ** 2).sum(-1))
+    product = np.matmul(right, left[..., None])[..., 0]
+    return np.maximum(product, 0.0) if model.kind == "relu" else np.clip(product, -1.0, 1.0)
+
+
+def strengths(model: Own, found: np.ndarray, floor: float) -> np.ndarray:
+    """Strengths of `raw` numbers: ReLU(x·y), max(0, cos), or 1 - |x - y| / top; plus a floor."""
+    if model.kind == "euclidean":
+        return np.maximum(1.0 - found / model.top, 0.0) + floor
+    return np.maximum(found, 0.0) + floor
+
+
+def dissimilarities(model: Own, found: np.ndarray) -> np.ndarray:
+    """Dissimilarities, at least 0, of `raw` numbers: top - ReLU(x·y), 1 - cos, or |x - y|."""
+    if model.kind == "euclidean":
+        return found
+    return np.maximum((model.top if model.kind == "relu" else 1.0) - found, 0.0)
+
+
+def _rows(wide: int) -> int:
+    return max(1, _NUMBERS // wide)
+
+
+def _prepared(model: Own, rows: np.ndarray) -> np.ndarray:
+    # A range of rows is read as one piece of the file.
+    whole = len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all()
+    block = np.asarray(model.points[rows[0] : rows[-1] + 1] if whole else model.points[rows], np.float64)
+    if model.kind == "euclidean":
+        return block - model.mean
+    if model.kind == "cosine":
+        block = block / np.abs(block).max(1, keepdims=True)  # squares neither overflow nor vanish
+        return block / np.linalg.norm(block, axis=1, keepdims=True)
+    return block
+
+
+def _euclidean(left: np.ndarray, right: np.ndarray, product: np.ndarray) -> np.ndarray:
+    one, other = ((x**2).sum(1) for x in (left, right))
+    scale = one[:, None] + other[None]
+    squared = np.maximum(scale - 2.0 * product, 0.0)
+    close = np.argwhere(squared < _CLOSE * scale)
+    for first in range(0, len(close), _PAIRS):
+        i, j = close[first : first + _PAIRS].T
+        squared[i, j] = ((left[i] - right[j]) ** 2).sum(1)
+    return np.sqrt(squared)
