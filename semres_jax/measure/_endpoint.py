@@ -1,0 +1,277 @@
+"""Language models behind OpenAI's completion interface: llama.cpp's server, vLLM, llama-cpp-python and others.
+
+Two ways are known of how a server tells the log-probability of a text that is given, and the first request finds which
+one it has:
+
+- `echo`: it returns the prompt's tokens with their log-probabilities (vLLM, llama-cpp-python, OpenAI's own once). Prompt
+  and continuation are sent together, one request for each continuation.
+- `steps`: it returns the next token's log-probability only (llama.cpp's server). Tokens are those of its /tokenize; for
+  each a request has the tokens before it. Where the token is not among the likeliest ones that are returned,
+  `logit_bias` makes the server choose it, and its log-probability, which llama.cpp takes before biases, is told. The
+  first requests check that it does; elsewhere such a token is refused.
+"""
+
+import contextlib
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from semres_jax._checks import require_count
+from semres_jax.measure import _continuations
+from semres_jax.measure._continuations import Split
+
+# Likeliest tokens asked for; vLLM allows no more unless told.
+_TOP = 20
+_PROBE = "The capital of France is"
+# Makes a token the likeliest. Logits are within tens.
+_BIAS = 1000.0
+# Between the log-probability of a token that was chosen by a bias, and the one told without it. The server's own
+# rounding in batches of different size is below; a bias that counted would make it 0.
+_RAW = 0.1
+
+
+class Endpoint:
+    """A server of completions with log-probabilities.
+
+    Args:
+        url: such as http://127.0.0.1:8080 or .../v1.
+        model: its name there; the first one that the server lists if not given.
+        key: sent as "Authorization: Bearer KEY".
+        workers: requests at once.
+        timeout: seconds without an answer.
+
+    Raises:
+        ImportError: without the package httpx (extra `llm`).
+        ConnectionError: it can't be reached, or refuses.
+        ValueError: no URL; a server without log-probabilities.
+
+    Example:
+        >>> from semres_jax.measure import backends
+        >>> backends.Endpoint("localhost:8080")
+        Traceback (most recent call last):
+        ValueError: endpoint must be a URL such as http://127.0.0.1:8080; got 'localhost:8080'
+    """
+
+    def __init__(
+        self, url: str, model: str | None = None, key: str | None = None, *, workers: int = 4, timeout: float = 120.0
+    ):
+        if not url.startswith(("http://", "https://")):
+            raise ValueError(f"endpoint must be a URL such as http://127.0.0.1:8080; got {url!r}")
+        try:
+            import httpx
+        except ImportError:
+            raise ImportError("an endpoint needs the package httpx: pip install 'semres-jax[llm]'") from None
+        self._errors = (httpx.HTTPError, httpx.InvalidURL)
+        self.url = url.rstrip("/").removesuffix("/completions").removesuffix("/v1")
+        self._workers = require_count("workers", workers, 1)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._client = httpx.Client(headers=headers, timeout=timeout)
+        self._model = model or self._first_model()
+        self._biased = False
+        self.route = self._find_route()
+
+    @property
+    def name(self) -> str:
+        """Of the model on the server."""
+        return self._model or self.url
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def __enter__(self) -> "Endpoint":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def tokens(self, text: str) -> list[int]:
+        """Tokens of a text, those that begin every text before them, by the server's /tokenize.
+
+        Raises:
+            ConnectionError: it has none.
+        """
+        asked = {"content": text, "prompt": text, "add_special": True, "add_special_tokens": True, "model": self._model}
+        found = self._post("/tokenize", asked).get("tokens")
+        if not isinstance(found, list) or not all(isinstance(token, int) for token in found):
+            raise ValueError(f"endpoint {self.url!r} gives no numbers of tokens at /tokenize")
+        return found
+
+    def score(
+        self,
+        prompts: Sequence[str],
+        continuations: Sequence[Sequence[str]],
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[np.ndarray]:
+        """Log-probabilities of continuations given their prompts, as `Local.score` has them.
+
+        Raises:
+            ConnectionError: the server went away, or refuses.
+            ValueError: an empty prompt or continuation; a token whose log-probability the server doesn't tell.
+        """
+        if len(prompts) != len(continuations):
+            raise ValueError(f"{len(prompts)} prompts and {len(continuations)} lists of continuations; must be as many")
+        for pair in zip(prompts, continuations, strict=True):
+            _continuations.check(*pair)
+        one = self._by_echo if self.route == "echo" else self._by_steps
+        return self._map(lambda pair: one(*pair), list(zip(prompts, continuations, strict=True)), progress)
+
+    def generate(
+        self, prompts: Sequence[str], max_tokens: int = 16, progress: Callable[[int, int], None] | None = None
+    ) -> list[str]:
+        """What the model writes after each prompt, always the likeliest token."""
+        require_count("max_tokens", max_tokens, 1)
+
+        def one(prompt: str) -> str:
+            return str(self._complete(prompt, max_tokens=max_tokens).get("text", ""))
+
+        return self._map(one, list(prompts), progress)
+
+    def _map(self, function: Callable[[Any], Any], items: list[Any], progress: Any) -> list[Any]:
+        found = []
+        with ThreadPoolExecutor(self._workers) as pool:
+            waiting = [pool.submit(function, item) for item in items]
+            try:
+                for future in waiting:
+                    found.append(future.result())
+                    if progress:
+                        progress(len(found), len(items))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        return found
+
+    def _by_echo(self, prompt: str, continuations: Sequence[str]) -> np.ndarray:
+        echoed = [self._echo(prompt + continuation) for continuation in continuations]
+        texts = [tokens for tokens, _ in echoed]
+        begins = [_tail(text, continuation) for text, continuation in zip(texts, continuations, strict=True)]
+        first = min((at for at in begins if at is not None), default=0)
+        if None in begins or _continuations.common(texts) < first:
+            # The tokens' texts don't spell the continuation, as where a character is several tokens.
+            first = _continuations.common([self._echo(prompt)[0], *texts])
+        first = min(first, *(len(text) - 1 for text in texts))
+        if first < 1:
+            raise ValueError(f"the prompt {prompt!r} has no token of its own before its continuations; make it longer")
+        if any(value is None for _, values in echoed for value in values[first:]):
+            raise ValueError(f"endpoint {self.url!r} leaves out log-probabilities of tokens of {prompt[-40:]!r}")
+        return np.array([sum(values[first:]) for _, values in echoed], np.float64)
+
+    def _echo(self, text: str) -> tuple[list[str], list[Any]]:
+        """Tokens of a text and their log-probabilities."""
+        choice = self._complete(text, echo=True, logprobs=1, max_tokens=1)
+        told = choice.get("logprobs") or {}
+        tokens, values = told.get("tokens"), told.get("token_logprobs")
+        if not isinstance(tokens, list) or not isinstance(values, list) or len(tokens) != len(values):
+            raise ValueError(f"endpoint {self.url!r} returns no log-probabilities of the prompt's tokens")
+        made = choice["usage"].get("completion_tokens", 1)
+        return tokens[: len(tokens) - made], values[: len(values) - made]
+
+    def _by_steps(self, prompt: str, continuations: Sequence[str]) -> np.ndarray:
+        parts: Split = _continuations.split(self.tokens, prompt, continuations)
+        wanted: dict[tuple[int, ...], dict[int, float]] = {}
+        for rest in parts.continuations:
+            for j, token in enumerate(rest):
+                wanted.setdefault(tuple(rest[:j]), {})[token] = np.nan
+        for before, values in wanted.items():
+            context = [*parts.prompt, *before]
+            likeliest = self._next(context)
+            for token in values:
+                values[token] = likeliest[token] if token in likeliest else self._chosen(context, token)
+        return np.array(
+            [sum(wanted[tuple(rest[:j])][token] for j, token in enumerate(rest)) for rest in parts.continuations],
+            np.float64,
+        )
+
+    def _chosen(self, context: list[int], token: int) -> float:
+        """The log-probability of a token that is not among the likeliest."""
+        if not self._biased:
+            raise ValueError(
+                f"endpoint {self.url!r} tells the {_TOP} likeliest tokens only, and {token} is none of them"
+            )
+        found = self._next(context, logit_bias={str(token): _BIAS}, logprobs=1)
+        if token not in found:
+            raise ValueError(f"endpoint {self.url!r} does not tell the log-probability of token {token}")
+        return found[token]
+
+    def _next(self, context: Any, **options: Any) -> dict[int, float]:
+        """Log-probabilities of the likeliest next tokens, and of the one that was chosen."""
+        choice = self._complete(context, **{"max_tokens": 1, "logprobs": _TOP} | options)
+        told = (choice.get("logprobs") or {}).get("content") or []
+        if not told:
+            raise ValueError(f"endpoint {self.url!r} returns no log-probabilities")
+        return {one["id"]: float(one["logprob"]) for one in [*told[0].get("top_logprobs", []), told[0]]}
+
+    def _find_route(self) -> str:
+        try:
+            choice = self._complete(_PROBE, echo=True, logprobs=_TOP, max_tokens=1)
+        except ConnectionError:
+            choice = self._complete(_PROBE, logprobs=_TOP, max_tokens=1)
+        told = choice.get("logprobs") or {}
+        if isinstance(told.get("token_logprobs"), list) and len(told["token_logprobs"]) > 2:
+            return "echo"
+        listed = told.get("content") or [{}]
+        if "id" not in listed[0] or "logprob" not in listed[0]:
+            if told:
+                raise ValueError(
+                    f"endpoint {self.url!r} tells log-probabilities of what it writes only; "
+                    "it must echo the prompt (vLLM) or number its tokens (llama.cpp's server)"
+                )
+            raise ValueError(f"endpoint {self.url!r} returns no log-probabilities; llama.cpp's server and vLLM do")
+        context = self.tokens(_PROBE)
+        plain = self._next(context)
+        unlikely = min(plain, key=lambda token: plain[token])
+        with contextlib.suppress(ConnectionError):
+            chosen = self._next(context, logit_bias={str(unlikely): _BIAS}, logprobs=1)
+            self._biased = abs(chosen.get(unlikely, 0.0) - plain[unlikely]) < _RAW
+        return "steps"
+
+    def _first_model(self) -> str | None:
+        answer = self._ask("GET", "/v1/models")
+        try:
+            return str(answer["data"][0]["id"])
+        except (KeyError, IndexError, TypeError):
+            return None
+
+    def _complete(self, prompt: Any, **options: Any) -> dict[str, Any]:
+        """The one choice of a completion, with what the server counted as "usage"."""
+        asked = {"prompt": prompt, "temperature": 0.0, "seed": 0} | options
+        answer = self._post("/v1/completions", asked | ({"model": self._model} if self._model else {}))
+        try:
+            return answer["choices"][0] | {"usage": answer.get("usage") or {}}
+        except (KeyError, IndexError, TypeError):
+            raise ValueError(f"endpoint {self.url!r} returns no choices at /v1/completions") from None
+
+    def _post(self, path: str, content: dict[str, Any]) -> dict[str, Any]:
+        return self._ask("POST", path, content)
+
+    def _ask(self, method: str, path: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
+        try:
+            answer = self._client.request(method, self.url + path, json=content)
+        except self._errors as problem:
+            said = str(problem).partition("\n")[0] or type(problem).__name__
+            raise ConnectionError(f"endpoint {self.url!r} does not answer ({said}); is the server running?") from None
+        if answer.status_code != 200:
+            if method == "GET":
+                return {}
+            said = " ".join(answer.text.split())[:200]
+            raise ConnectionError(f"endpoint {self.url!r} refuses {path} with status {answer.status_code}: {said}")
+        try:
+            found = answer.json()
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            found = None
+        if not isinstance(found, dict):
+            raise ValueError(f"endpoint {self.url!r} answers {path} with something else than a JSON object")
+        return found
+
+
+def _tail(tokens: Sequence[str], continuation: str) -> int | None:
+    """The first of the last tokens that spell a continuation, or None where they don't."""
+    spelled = ""
+    for at in range(len(tokens) - 1, -1, -1):
+        spelled = tokens[at] + spelled
+        if len(spelled) >= len(continuation):
+            return at if spelled.endswith(continuation) else None
+    return None

@@ -1,0 +1,100 @@
+"""Language models from GGUF files of the architecture "llama"."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from semres_jax.networks import _bpe, _llama_weights, language, llama
+
+_NAMES = {
+    "embedding": "token_embd.weight",
+    "norm": "output_norm.weight",
+    "head": "output.weight",
+    "attention_norm": "blk.{}.attn_norm.weight",
+    "query": "blk.{}.attn_q.weight",
+    "key": "blk.{}.attn_k.weight",
+    "value": "blk.{}.attn_v.weight",
+    "output": "blk.{}.attn_output.weight",
+    "mlp_norm": "blk.{}.ffn_norm.weight",
+    "gate": "blk.{}.ffn_gate.weight",
+    "up": "blk.{}.ffn_up.weight",
+    "down": "blk.{}.ffn_down.weight",
+}
+# By what frequencies are divided, where that is not one number; there is one for the whole file.
+_FACTORS = "rope_freqs.weight"
+
+
+def load(path: Path) -> language.LanguageModel:
+    """The model of a file; see `language.load`."""
+    file = str(path)
+    with path.open("rb") as start:
+        magic = start.read(4)
+    if magic != b"GGUF":
+        raise ValueError(f"{file!r} is no GGUF file: it begins with {magic!r}; give a .gguf file or a model's folder")
+    try:
+        from gguf import GGUFReader
+        from gguf.quants import dequantize
+    except ImportError:
+        raise language.missing(file, "gguf") from None
+    try:
+        import tokenizers as _  # noqa: F401 (looked for before the long part)
+    except ImportError:
+        raise language.missing(file, "tokenizers") from None
+    try:
+        reader = GGUFReader(path)
+        fields = {name: field.contents() for name, field in reader.fields.items()}
+        tensors = {tensor.name: tensor for tensor in reader.tensors}
+    except Exception as problem:  # what a broken file raises may be of any kind
+        said = str(problem).partition("\n")[0]
+        raise ValueError(f"{file!r} is truncated or corrupt ({type(problem).__name__}: {said})") from problem
+    shape = _shape(file, fields, tensors)
+
+    def read(name: str) -> np.ndarray:
+        return dequantize(tensors[name].data, tensors[name].tensor_type)
+
+    factors: Any = float(fields.get("llama.rope.scaling.factor", 1.0))
+    if _FACTORS in tensors:
+        factors = read(_FACTORS)
+    base = float(fields.get("llama.rope.freq_base", 10000.0))
+    frequencies = llama.rope_frequencies(shape.head_size, base, factors)
+    available = set(tensors) - {_FACTORS}
+    tokenizer = _bpe.of_gguf(file, fields)
+    weights = _llama_weights.assemble(file, shape, _NAMES, available, read, frequencies, interleaved=True)
+    return language.LanguageModel(path.name, weights, tokenizer, shape.context, _bpe.starts(fields), _bpe.stops(fields))
+
+
+def _shape(file: str, fields: Mapping[str, Any], tensors: Mapping[str, Any]) -> _llama_weights.Shape:
+    architecture = fields.get("general.architecture")
+    if architecture != "llama":
+        raise ValueError(
+            f"{file!r} is of the architecture {architecture!r}, and only 'llama' is evaluated here; "
+            "serve it (llama-server -m FILE) and give --endpoint URL"
+        )
+    scaling = fields.get("llama.rope.scaling.type", "none")
+    if fields.get("llama.expert_count"):
+        raise ValueError(f"{file!r} is a mixture of experts; serve it (llama-server -m FILE) and give --endpoint URL")
+    if scaling not in ("none", "linear"):
+        raise ValueError(f"{file!r} scales positions as {scaling!r}; only 'none' and 'linear' are known")
+    try:
+        width, heads = int(fields["llama.embedding_length"]), int(fields["llama.attention.head_count"])
+        size = int(fields.get("llama.attention.key_length", width // heads))
+        vocabulary = fields.get("llama.vocab_size", len(fields.get("tokenizer.ggml.tokens", ())))
+        shape = _llama_weights.Shape(
+            int(vocabulary),
+            width,
+            int(fields["llama.block_count"]),
+            heads,
+            int(fields.get("llama.attention.head_count_kv", heads)),
+            size,
+            int(fields["llama.feed_forward_length"]),
+            int(fields["llama.context_length"]),
+            float(fields["llama.attention.layer_norm_rms_epsilon"]),
+        )
+    except KeyError as missing:
+        raise ValueError(f"{file!r} does not say {missing.args[0]!r}; a GGUF file of a Llama must") from None
+    turned = int(fields.get("llama.rope.dimension_count", size))
+    if turned != size or int(fields.get("llama.attention.value_length", size)) != size:
+        raise ValueError(f"{file!r} turns {turned} of the {size} numbers of a head; only all of them is known")
+    return shape

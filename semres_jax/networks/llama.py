@@ -1,0 +1,255 @@
+"""Transformers of the Llama architecture: their forward pass, as pure functions of a pytree of weights.
+
+A layer adds to its input x, of width D, first attention and then a gated network (Touvron et al. 2023, arXiv:2302.13971):
+
+    x <- x + O · attention(rope(Q n(x)), rope(K n(x)), V n(x))
+    x <- x + W_down (silu(W_gate n'(x)) * W_up n'(x)),    n(x) = x / sqrt(mean(x²) + ε) * w      (RMSNorm)
+
+with H query heads that share K <= H heads of keys and values (grouped queries), and rotary positions: the pair
+(x_i, x_{i + h/2}) of a head of size h turns by position · frequency_i. Logits are n''(x) times the head, which may be the
+embedding itself. Layers are stacked and scanned, so that one compilation serves any number of them; everything is
+float32, and matrix products are not rounded to fewer bits.
+
+Several continuations of one prompt are evaluated in one sequence: each is a branch, which sees the prompt and itself.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from semres_jax._pytrees import pytree, static
+from semres_jax._types import Array, ArrayLike
+
+# The branch of a prompt's tokens, which every other branch sees.
+PROMPT = 0
+
+
+class Layers(NamedTuple):
+    """Weights of all L layers; matrices are (L, inputs, outputs)."""
+
+    attention_norm: Array
+    query: Array
+    key: Array
+    value: Array
+    output: Array
+    mlp_norm: Array
+    gate: Array
+    up: Array
+    down: Array
+
+
+@pytree
+class Weights:
+    """Weights of a network, and the numbers that say how they are used.
+
+    Attributes:
+        embedding: (V, D) of the tokens; logits are made with it too where `head` is None.
+        layers: of the L layers.
+        norm: (D,) before the head.
+        head: (V, D), or None.
+        frequencies: (h / 2,) radians per position of the pairs of a head; `rope_frequencies`.
+        heads, kv_heads: of queries, and of keys and values, which `heads` is a multiple of.
+        epsilon: of the RMSNorms.
+
+    Example:
+        >>> import jax
+        >>> from semres_jax.networks import llama
+        >>> weights = llama.random_weights(jax.random.key(0), vocabulary=50, width=16, layers=2, heads=4, kv_heads=2)
+        >>> llama.logits(weights, [[1, 2, 3]]).shape
+        (1, 3, 50)
+    """
+
+    embedding: Array
+    layers: Layers
+    norm: Array
+    head: Array | None
+    frequencies: Array
+    heads: int = static()
+    kv_heads: int = static()
+    epsilon: float = static(default=1e-5)
+
+
+class Batch(NamedTuple):
+    """B sequences of T tokens.
+
+    Attributes:
+        tokens: (B, T).
+        places: (B, T) positions, from 0; those of a branch go on from the end of the prompt.
+        branches: (B, T): `PROMPT`, or the branch of a token; -1 for what fills the sequence up, after all others.
+    """
+
+    tokens: ArrayLike
+    places: ArrayLike
+    branches: ArrayLike
+
+
+def rope_frequencies(size: int, base: float = 10000.0, factors: ArrayLike = 1.0) -> np.ndarray:
+    """base^(-2i / size) / factor_i, i < size / 2: radians per position (Su et al. 2021, arXiv:2104.09864).
+
+    Args:
+        size: of a head, even.
+        base: called theta elsewhere.
+        factors: by which frequencies are divided for longer contexts; one number, or (size / 2,).
+
+    Example:
+        >>> from semres_jax.networks import llama
+        >>> llama.rope_frequencies(4, 100.0).round(3).tolist()
+        [1.0, 0.1]
+    """
+    plain = float(base) ** (-np.arange(0, size, 2) / size)
+    return (plain / np.asarray(factors, np.float64)).astype(np.float32)
+
+
+def random_weights(
+    key: Array, *, vocabulary: int, width: int, layers: int, heads: int, kv_heads: int, hidden: int | None = None
+) -> Weights:
+    """Small random weights with a tied head, for tests and examples; `hidden` is the gated network's, 2 · width."""
+    size = width // heads
+    hidden = hidden or 2 * width
+    shapes = {
+        "query": (width, heads * size),
+        "key": (width, kv_heads * size),
+        "value": (width, kv_heads * size),
+        "output": (heads * size, width),
+        "gate": (width, hidden),
+        "up": (width, hidden),
+        "down": (hidden, width),
+    }
+    keys = iter(jax.random.split(key, 1 + len(shapes)))
+    embedding = jax.random.normal(next(keys), (vocabulary, width), jnp.float32)
+    matrices = {name: jax.random.normal(next(keys), (layers, *of)) / of[0] ** 0.5 for name, of in shapes.items()}
+    ones = jnp.ones((layers, width), jnp.float32)
+    stacked = Layers(attention_norm=ones, mlp_norm=ones, **matrices)
+    frequencies = jnp.asarray(rope_frequencies(size))
+    return Weights(embedding, stacked, ones[0], None, frequencies, heads, kv_heads)
+
+
+def _norm(x: Array, weight: Array, epsilon: float) -> Array:
+    scale = lax.rsqrt(jnp.mean(x * x, axis=-1, keepdims=True) + epsilon)
+    return x * scale * jnp.expand_dims(weight, range(x.ndim - 1))
+
+
+def _turned(x: Array, angles: Array) -> Array:
+    """Heads (B, T, ..., h) turned by angles (B, T, h / 2)."""
+    angles = jnp.expand_dims(angles, range(2, x.ndim - 1))
+    cosines, sines = jnp.cos(angles), jnp.sin(angles)
+    first, second = jnp.split(x, 2, axis=-1)
+    return jnp.concatenate([first * cosines - second * sines, second * cosines + first * sines], axis=-1)
+
+
+def _layer(weights: Weights, x: Array, layer: Layers, angles: Array, seen: Array) -> Array:
+    shape, size = x.shape[:2], 2 * weights.frequencies.shape[0]
+    group = weights.heads // weights.kv_heads
+    y = _norm(x, layer.attention_norm, weights.epsilon)
+    query = _turned((y @ layer.query).reshape(*shape, weights.kv_heads, group, size), angles)
+    key = _turned((y @ layer.key).reshape(*shape, weights.kv_heads, size), angles)
+    value = (y @ layer.value).reshape(*shape, weights.kv_heads, size)
+    strength = jnp.einsum("bqkgh,bskh->bkgqs", query, key) / size**0.5
+    attention = jax.nn.softmax(jnp.where(seen[:, None, None], strength, -jnp.inf), axis=-1)
+    mixed = jnp.einsum("bkgqs,bskh->bqkgh", attention, value)
+    x = x + mixed.reshape(*shape, weights.heads * size) @ layer.output
+    y = _norm(x, layer.mlp_norm, weights.epsilon)
+    return x + (jax.nn.silu(y @ layer.gate) * (y @ layer.up)) @ layer.down
+
+
+def _run(weights: Weights, batch: Batch, kept: Array | None) -> tuple[Array, Array | None]:
+    """(B, T, D) after all layers, and (1 + L, B, P, D) before each and after the last at `kept` (B, P), if asked."""
+    tokens, places, branches = (jnp.asarray(part) for part in batch)
+    index = jnp.arange(tokens.shape[1])
+    shared = (branches == PROMPT)[:, None] | (branches[:, None] == branches[..., None])
+    seen = shared & (index[None] <= index[:, None])[None]
+    angles = places[..., None] * jnp.expand_dims(weights.frequencies, (0, 1))
+
+    def step(x: Array, layer: Layers) -> tuple[Array, Array | None]:
+        return _layer(weights, x, layer, angles, seen), None if kept is None else _at(x, kept)
+
+    last, before = lax.scan(step, weights.embedding[tokens], weights.layers)
+    if before is None or kept is None:
+        return last, None
+    return last, jnp.concatenate([before, _at(last, kept)[None]])
+
+
+def _at(x: Array, positions: Array) -> Array:
+    """(B, P, D) of (B, T, D) at (B, P)."""
+    return jnp.take_along_axis(x, positions[..., None], axis=1)
+
+
+def _scores(weights: Weights, x: Array) -> Array:
+    head = weights.embedding if weights.head is None else weights.head
+    return _norm(x, weights.norm, weights.epsilon) @ head.T
+
+
+def _plain(tokens: ArrayLike) -> Batch:
+    """Sequences without branches. What fills them up on the right is seen by nothing before it."""
+    tokens = jnp.asarray(tokens)
+    places = jnp.broadcast_to(jnp.arange(tokens.shape[1])[None], tokens.shape)
+    return Batch(tokens, places, jnp.full(tokens.shape, PROMPT))
+
+
+def _exact(function):
+    """Jitted, with matrix products in all of float32's bits on every device."""
+
+    @functools.wraps(function)
+    def wrapped(*arguments):
+        with jax.default_matmul_precision("highest"):
+            return function(*arguments)
+
+    return jax.jit(wrapped)
+
+
+@_exact
+def logits(weights: Weights, tokens: ArrayLike) -> Array:
+    """(B, T, V) logits of the token after each of (B, T) tokens; sequences may be filled up on the right."""
+    return _scores(weights, _run(weights, _plain(tokens), None)[0])
+
+
+@_exact
+def log_probs(weights: Weights, batch: Batch, positions: ArrayLike, sources: ArrayLike, targets: ArrayLike) -> Array:
+    """Log-probabilities of tokens, each given what its position sees; the head is evaluated at `positions` alone.
+
+    Args:
+        weights: V tokens.
+        batch: B sequences.
+        positions: (B, U) positions after which a token is looked for.
+        sources: (B, P) which of the U positions a target comes after.
+        targets: (B, P) tokens.
+
+    Returns:
+        (B, P) log softmax(logits)_target.
+
+    Example:
+        >>> import jax
+        >>> from semres_jax.networks import llama
+        >>> weights = llama.random_weights(jax.random.key(0), vocabulary=50, width=16, layers=2, heads=4, kv_heads=2)
+        >>> batch = llama.Batch([[7, 8, 9]], [[0, 1, 2]], [[0, 0, 0]])
+        >>> found = llama.log_probs(weights, batch, [[2]], [[0, 0]], [[3, 4]])
+        >>> expected = jax.nn.log_softmax(llama.logits(weights, [[7, 8, 9]])[0, 2])
+        >>> bool(abs(found[0] - expected[3:5]).max() < 1e-5)
+        True
+    """
+    scores = _scores(weights, _at(_run(weights, batch, None)[0], jnp.asarray(positions)))
+    row = jnp.arange(scores.shape[0])[:, None]
+    sources = jnp.asarray(sources)
+    return scores[row, sources, jnp.asarray(targets)] - jax.nn.logsumexp(scores, axis=-1)[row, sources]
+
+
+@_exact
+def hidden(weights: Weights, tokens: ArrayLike, positions: ArrayLike) -> Array:
+    """(1 + L, B, P, D) states at (B, P) positions of (B, T) tokens: the embedding, and after each layer.
+
+    They are those that layers add to, before the last RMSNorm.
+    """
+    states = _run(weights, _plain(tokens), jnp.asarray(positions))[1]
+    assert states is not None
+    return states
+
+
+@_exact
+def next_tokens(weights: Weights, tokens: ArrayLike, lengths: ArrayLike) -> Array:
+    """(B,) likeliest tokens after the first `lengths` (B,) of (B, T) tokens."""
+    last = _at(_run(weights, _plain(tokens), None)[0], (jnp.asarray(lengths) - 1)[:, None])
+    return jnp.argmax(_scores(weights, last)[:, 0], axis=-1)
