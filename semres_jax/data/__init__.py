@@ -8,6 +8,7 @@ from semres_jax.data.animals import (
     load_animals as load_animals,
     silhouette_points as silhouette_points,
 )
+from semres_jax.data.choices import Choices as Choices, read_choices as read_choices, vlm_spatial as vlm_spatial
 from semres_jax.data.cub import cub as cub
 from semres_jax.data.folders import image_folder as image_folder
 from semres_jax.data.image_sets import ImageSet as ImageSet, Split as Split, split as split

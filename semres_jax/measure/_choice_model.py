@@ -68,6 +68,12 @@ def log_choice(theta: Array, table: Table, family: str) -> Array:
     return _log_shares(strength, positive, table.design @ theta[3:], table.there)
 
 
+@partial(jax.jit, static_argnames="family")
+def log_choices(theta: Array, table: Table, *, family: str) -> Array:
+    """(B, T, n) of (B, P)."""
+    return jax.vmap(lambda one: log_choice(one, table, family))(theta)
+
+
 def _log_shares(strength: Array, positive: Array, bias: Array, there: Array) -> Array:
     positive = positive & there
     alive = jnp.where(positive.any(axis=-1, keepdims=True), positive, there)

@@ -1,7 +1,6 @@
 """From what users hand in to the arrays of the choice model: checks, and what can be told from such choices at all."""
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -114,38 +113,45 @@ def set_up(
     parts: list[np.ndarray] = []
     names: list[Any] = list(model.NUMBERS)
     groups: list[slice] = []
+    # Biases that aren't fitted are there too, at 0: fits with and without them are one program.
     if bias in ("label", "both"):
         if labels is None:
             raise ValueError(f"bias {bias!r} needs labels, (trials, items)")
-        _add("label", labels, there, parts, names, groups)
-    if bias in ("position", "both"):
+    if labels is not None:
+        _add("label", labels, there, parts, names, groups, bias in ("label", "both"))
+    if positions is not None or bias in ("position", "both"):
         places = np.broadcast_to(np.arange(1, d.shape[1] + 1), d.shape) if positions is None else positions
-        _add("position", places, there, parts, names, groups)
+        _add("position", places, there, parts, names, groups, bias in ("position", "both"))
     design = np.concatenate(parts, axis=-1) if parts else np.zeros((*d.shape, 0))
     _require_rank(design, there, groups, names, bias)
     start = np.zeros(3 + design.shape[-1])
     start[0] = np.log(np.median(d[there & (d > 0)]))
     start[1] = _logit(0.05 if floor is None else floor)
     start[2] = 0.0 if power is None else np.log(power)
-    free = np.ones(len(start), bool)
-    free[1], free[2] = floor is None, power is None
+    free = np.zeros(len(start), bool)
+    free[:3] = True, floor is None, power is None
+    for group in groups:
+        free[group] = True
     return Setup(family, model.Table(d, there, design), counts, start, free, groups, names)
 
 
 def paired(labels: Any, positions: Any) -> bool:
-    """Whether each label is always at one position, and each position has one label: then their biases are one thing."""
+    """Whether each label is always at one position and each position has one label: their biases are one thing."""
     both = {(a, b) for a, b in zip(np.ravel(labels).tolist(), np.ravel(positions).tolist(), strict=True)}
     return len(both) == len({a for a, _ in both}) == len({b for _, b in both})
 
 
-def _add(kind: str, given: Any, there: np.ndarray, parts: list, names: list, groups: list) -> None:
+def _add(kind: str, given: Any, there: np.ndarray, parts: list, names: list, groups: list, fitted: bool) -> None:
     table = np.asarray(given)
     if table.shape != there.shape:
         raise ValueError(f"{kind}s must be of the shape of distances, {there.shape}; got {table.shape}")
     found = sorted(set(table[there].tolist()))
+    if len(found) > _MOST and not fitted:
+        return
     if len(found) > _MOST:
         raise ValueError(f"{len(found)} different {kind}s are too many for a bias each; at most {_MOST}")
-    groups.append(slice(len(names), len(names) + len(found)))
+    if fitted:
+        groups.append(slice(len(names), len(names) + len(found)))
     names.extend((kind, name) for name in found)
     parts.append(np.stack([(table == name) & there for name in found], axis=-1).astype(np.float64))
 
@@ -157,19 +163,20 @@ def _require_rank(design: np.ndarray, there: np.ndarray, groups: list[slice], na
     mean = design.sum(1, keepdims=True) / there.sum(1)[:, None, None]
     within = ((design - mean) * there[..., None]).reshape(-1, design.shape[-1])
     square = within.T @ within
-    for k, group in enumerate(groups):
-        part = square[group.start - 3 : group.stop - 3, group.start - 3 : group.stop - 3]
+    places = [np.arange(group.start - 3, group.stop - 3) for group in groups]
+    for place, group in zip(places, groups, strict=True):
         kind = names[group.start][0]
-        if np.linalg.matrix_rank(part, hermitian=True) < len(part) - 1 or len(part) < 2:
+        if np.linalg.matrix_rank(square[np.ix_(place, place)], hermitian=True) < max(len(place) - 1, 1):
             raise ValueError(
-                f"{kind} biases can't be told: not all {len(part)} {kind}s are linked by trials that hold two of them; "
+                f"{kind} biases can't be told: trials that hold two of them do not link all {len(place)} {kind}s; "
                 f"leave out bias={bias!r}"
             )
-        if k == 1 and np.linalg.matrix_rank(square, hermitian=True) < design.shape[-1] - 2:
-            raise ValueError(
-                "labels and positions go together in these trials, so that their biases are one thing; "
-                "use bias='label' or bias='position'"
-            )
+    both = np.concatenate(places)
+    if np.linalg.matrix_rank(square[np.ix_(both, both)], hermitian=True) < len(both) - len(groups):
+        raise ValueError(
+            "labels and positions go together in these trials, so that their biases are one thing; "
+            "use bias='label' or bias='position'"
+        )
 
 
 def _number(name: str, given: float | str, low: float, high: float) -> float | None:
@@ -183,7 +190,7 @@ def _number(name: str, given: float | str, low: float, high: float) -> float | N
 
 def _logit(delta: float) -> float:
     if delta <= 0 or delta >= 1:
-        return -np.inf if delta <= 0 else np.inf
+        return -1000.0 if delta <= 0 else 1000.0  # whose logistic function is 0 and 1, all digits
     return float(np.log(delta) - np.log1p(-delta))
 
 
@@ -191,8 +198,3 @@ def _refuse(bad: np.ndarray, values: np.ndarray, what: str) -> None:
     if bad.any():
         trial, item = np.argwhere(bad)[0]
         raise ValueError(f"{what}; trial {trial + 1}, item {item + 1} has {values[trial, item]:g}")
-
-
-def of_names(values: Sequence[Any]) -> np.ndarray:
-    """(T, n) names of any kind as an array of strings."""
-    return np.array([[str(x) for x in row] for row in values])

@@ -24,7 +24,7 @@ _AGREE = 1e-4
 class Parameter(NamedTuple):
     """An estimate and its profile-likelihood interval; both ends NaN where it was given and not fitted.
 
-    A low end of 0 (ε, Δ, exponent) or -inf (biases), a high end of inf (Δ: 1) means that the interval doesn't end there.
+    A low end of 0 (ε, Δ, exponent) or -inf (biases), or a high end of inf (Δ: 1): the interval doesn't end there.
     """
 
     value: float
@@ -50,7 +50,7 @@ class ChoiceFit:
         log_likelihood: Σ ln P(chosen).
         null_log_likelihood: that of choosing any item alike.
         parameters, choices: how many numbers were fitted, to how many choices.
-        slope: largest slope of the log likelihood that is left in what was fitted (ε apart where it has steps or kinks).
+        slope: largest slope of the log likelihood that is left in what was fitted (but ε, if it has steps or kinks).
         starts, agreeing: how many starts, and how many of them ended at the best, to 1e-4 in log likelihood.
         probabilities: (T, n) P(choose i) of every item, 0 where there is none.
         notes: what to know about these numbers, a line each.
@@ -118,12 +118,13 @@ def choices(
     a by the bend of ln g, so that it needs Δ or a similarity that isn't scale-free in it. A bias is the logarithm of
     odds between items at equal distance; one common to all does nothing, so each kind sums to 0. Exponential and
     gaussian with Δ = 0 show a/ε and a/ε² alone, constant shows Δ^a alone: a is refused there. The power law has one
-    exponent, its own; Luce's would be the same thing (at Δ = 0, exactly). All strengths of a trial 0: the biases decide.
+    exponent, its own; Luce's would be the same thing (at Δ = 0, exactly). All strengths of a trial 0: biases decide.
 
-    Smooth families climb by damped Newton steps from many starts; the likelihood of a constant similarity has steps in ε
-    at the distances that there are, that of a linear one kinks: ε is searched there and all else climbs. A parameter's
-    interval is where its profile likelihood, all others fitted again, is within χ²₁(level) / 2 of the best. ε of a
-    constant similarity is the middle of the best step.
+    Smooth families climb by damped Newton steps from many starts; the likelihood of a constant similarity has steps in
+    ε at the distances that there are, that of a linear one kinks: ε is searched there and all else climbs. The interval
+    of a parameter is where its profile likelihood, all others fitted again, is within χ²₁(level) / 2 of the best. ε of
+    a constant similarity is the middle of the best step; intervals of its other parameters, and of those of a linear
+    one, follow the 40 best resolutions.
 
     Args:
         distances: (T, n) of the items from the probe; NaN where a trial has fewer items.
@@ -346,7 +347,7 @@ def _report(setup: Setup, best: _Best, theta: np.ndarray, low: np.ndarray, high:
         Parameter(math.exp(theta[2]), math.exp(low[2]), math.exp(high[2])),
     ]
     biases: dict[str, dict[Any, Parameter]] = {"label": {}, "position": {}}
-    for k in range(3, len(theta)):
+    for k in np.flatnonzero(setup.free[3:]) + 3:
         kind, name = setup.names[k]
         biases[kind][name] = Parameter(float(theta[k]), float(low[k]), float(high[k]))
         if abs(theta[k]) > 15:
@@ -355,7 +356,7 @@ def _report(setup: Setup, best: _Best, theta: np.ndarray, low: np.ndarray, high:
     if best.theta[0] <= limits[0] + 1e-6 or best.theta[0] >= limits[1] - 1e-6:
         below = best.theta[0] <= limits[0] + 1e-6
         notes.append(f"epsilon is at the {'lower' if below else 'upper'} end of what was searched: it has no estimate")
-    p = np.exp(np.asarray(model.log_choice(best.theta, setup.table, setup.family)))
+    p = np.exp(np.asarray(model.log_choices(best.theta[None], setup.table, family=setup.family)))[0]
     many = setup.counts.sum(1)
     return ChoiceFit(
         setup.family,

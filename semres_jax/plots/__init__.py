@@ -1,6 +1,14 @@
 """Pictures of results: a dataset in, matplotlib Axes out; one module for each command."""
 
 from semres_jax.plots._style import save as save
+from semres_jax.plots.measure_choices import (
+    choices_calibration as choices_calibration,
+    choices_closest as choices_closest,
+    choices_profile as choices_profile,
+    items_curve as items_curve,
+    save_choices as save_choices,
+    save_items as save_items,
+)
 from semres_jax.plots.optimal import (
     optimal_fronts as optimal_fronts,
     optimal_similarities as optimal_similarities,
