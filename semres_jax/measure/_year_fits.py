@@ -5,12 +5,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from semres_jax.measure._year_scores import LEVEL, Answers
+from semres_jax.measure._year_scores import LEVEL, Answers, later
 
-# Families that are fitted by likelihood, each with its floor: given, or found.
-FAMILIES: tuple[tuple[str, float | str], ...] = (
-    ("exponential", 0.0), ("exponential", "fit"), ("gaussian", "fit"), ("linear", "fit"), ("constant", "fit"),
+# Models that are fitted by likelihood: family, floor, biases, and whether with intervals, which of as many biases as
+# there are names take minutes.
+_PLAIN = (("exponential", 0.0, "none", True),)
+_ALL: tuple[tuple[str, float | str, str, bool], ...] = (
+    *_PLAIN, ("exponential", 0.0, "position", True), ("exponential", 0.0, "both", False),
+    ("exponential", "fit", "both", False), ("gaussian", "fit", "both", False), ("linear", "fit", "both", False),
+    ("constant", "fit", "both", False),
 )  # fmt: skip
+# Groups that it takes, for each name, to fit a bias of each name.
+_GROUPS_A_NAME = 3
 _STEPS, _ENOUGH = 60, 1e-10
 # So weak a pull towards no preference that only names that are always, or never, chosen feel it.
 _RIDGE = 1e-8
@@ -27,7 +33,8 @@ class Slope(NamedTuple):
         p: of β = 0, two-sided, Student's t over groups.
         dispersion: how much larger this variance is than that of one answer drawn for each prompt.
         groups: how many.
-        places, labels: biases of places and of names, natural logarithms of odds; each kind sums to 0.
+        places, labels: biases of places and of names, natural logarithms of odds; each kind sums to 0. Those of names
+            are left out where there are less than three groups for each.
         probability: (T, N) fitted.
     """
 
@@ -52,8 +59,9 @@ class Resolution(NamedTuple):
     """One family fitted to the answers by `measure.choices`, whose attributes these are.
 
     Attributes:
-        bias: "none" or "both".
-        epsilon: (value, low, high) in years.
+        bias: "none", "position" or "both".
+        floor: that was given, or "fit".
+        epsilon: (value, low, high) in years; ends NaN where they were not asked for.
         delta: (value, low, high).
         quasi_aic: Akaike's criterion, the log likelihood divided by the dispersion; families rank by it.
         mcfadden_r2: share of the log likelihood of chance that is explained.
@@ -97,7 +105,10 @@ def slope(answers: Answers) -> Slope:
     trials, there = answers.trials, answers.trials.name >= 0
     unit = float(np.nanmean(trials.distance))
     columns, kinds = [np.where(there, -trials.distance / unit, 0.0)], []
-    for kind, table in (("place", trials.places), ("label", trials.labels)):
+    tables = [("place", trials.places), ("label", trials.labels)]
+    if len(np.unique(trials.group)) < _GROUPS_A_NAME * len(trials.names):
+        tables.pop()
+    for kind, table in tables:
         for name in sorted(set(table[there].tolist())):
             columns.append(((table == name) & there).astype(np.float64))
             kinds.append((kind, name))
@@ -128,49 +139,50 @@ def slope(answers: Answers) -> Slope:
     biases: dict[str, dict[str, float]] = {"place": {}, "label": {}}
     for (kind, name), bias in zip(kinds, theta[1:].tolist(), strict=True):
         biases[kind][name] = bias
-    centred = [{k: v - float(np.mean(list(some.values()))) for k, v in some.items()} for some in biases.values()]
+    centred = [{k: v - sum(some.values()) / len(some) for k, v in some.items()} for some in biases.values()]
     ends = value - t * stderr, value + t * stderr
     return Slope(value, stderr, *ends, chance, dispersion, len(names), *centred, np.where(there, p, 0.0))
 
 
-def resolutions(answers: Answers, of: Slope, *, intervals: bool = True) -> list[Resolution]:
+def resolutions(answers: Answers, of: Slope) -> list[Resolution]:
     """Families of similarities fitted to answers by `measure.choices`, with and without biases.
 
     Each prompt is one choice, shared as the model's probabilities are, divided by the dispersion that groups of prompts
-    show (quasi-likelihood, McCullagh and Nelder 1989, section 9): intervals are those of groups, not of prompts.
+    show (quasi-likelihood, McCullagh and Nelder 1989, section 9): intervals are those of groups, not of prompts. Pairs
+    are fitted by all families; items, by the exponential one.
 
     Args:
         answers: of one task.
         of: their `slope`.
-        intervals: find them.
     """
     from semres_jax.measure.choice_fits import choices
 
-    trials = answers.trials
+    trials, nothing = answers.trials, (math.nan, math.nan, math.nan)
     scale = max(of.dispersion, _LEAST_DISPERSION)
     found = []
-    for family, floor, bias in [("exponential", 0.0, "none"), *((*each, "both") for each in FAMILIES)]:
+    for family, floor, bias, intervals in _ALL if trials.task == "pairs" else _PLAIN:
+        bias = "position" if bias == "both" and not of.labels else bias
         try:
             fit = choices(
                 trials.distance, answers.weight / scale, labels=trials.labels, positions=trials.places, family=family,
                 delta=floor, bias=bias, intervals=intervals,
             )  # fmt: skip
         except ValueError as error:
-            nothing = (math.nan, math.nan, math.nan)
-            found.append(Resolution(family, bias, floor, nothing, nothing, math.nan, math.nan, math.nan, 0,
-                                    (str(error),), np.full(answers.weight.shape, np.nan)))  # fmt: skip
+            unknown = np.full(answers.weight.shape, np.nan)
+            told = (str(error),)
+            found.append(Resolution(family, bias, floor, nothing, nothing, *nothing, 0, told, unknown))
             continue
         chi2, degrees = misfit(answers, fit.probabilities)
-        delta = fit.delta if floor == "fit" else (fit.delta.value, math.nan, math.nan)
-        found.append(Resolution(family, bias, floor, tuple(fit.epsilon), tuple(delta), fit.aic, fit.mcfadden_r2,
+        epsilon, delta = (
+            tuple(one) if intervals else (one.value, math.nan, math.nan) for one in (fit.epsilon, fit.delta)
+        )
+        found.append(Resolution(family, bias, floor, epsilon, delta, fit.aic, fit.mcfadden_r2,
                                 chi2, degrees, fit.notes, fit.probabilities))  # fmt: skip
     return found
 
 
 def misfit(answers: Answers, fitted: np.ndarray) -> tuple[float, int]:
     """χ² of mean probabilities in cells, and how many cells: of pairs, P(later) by D and offset; else P(right) by n."""
-    from semres_jax.measure._year_scores import later
-
     predicted = Answers(answers.trials, fitted, answers.log_p)
     pairs = answers.trials.task == "pairs"
     seen, made = (later(x) if pairs else x.probability for x in (answers, predicted))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from semres_jax.measure import items
 from semres_jax.measure._years import Trials
 
 LEVEL = 0.95
@@ -152,7 +153,7 @@ def law(counts: Sequence[int], accuracy: Sequence[Mean], span: float) -> Law:
     n = np.asarray(counts, np.float64)
     seen = np.array([one.value for one in accuracy])
     error = np.array([one.stderr if one.stderr > 0 else (one.high - one.low) / 4 for one in accuracy])
-    table = one_over(_BALLS[:, None], n)
+    table = items.law(n, _BALLS[:, None])
     chi2 = (((table - seen) / error) ** 2).sum(1)
     best, degrees = int(chi2.argmin()), len(n) - 1
     scale = max(1.0, chi2[best] / degrees) if degrees else 1.0
@@ -161,11 +162,6 @@ def law(counts: Sequence[int], accuracy: Sequence[Mean], span: float) -> Law:
     balls = (float(_BALLS[best]), low, float(inside[-1]))
     years = [span * (1 - math.sqrt(1 - a)) for a in balls]
     return Law(*balls, *years, float(chi2[best]), degrees, table[best])
-
-
-def one_over(ball: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """(1 - (1 - a)^n) / (a n)."""
-    return -np.expm1(n * np.log1p(-np.minimum(ball, 1 - 1e-15))) / (ball * n)
 
 
 def later(answers: Answers) -> np.ndarray:

@@ -87,7 +87,7 @@ def _json(folder: Path, name: str) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text("utf-8"))
     except ValueError as problem:
-        raise ValueError(f"{str(path)!r} is no JSON ({str(problem)})") from None
+        raise ValueError(f"{str(path)!r} is no JSON ({problem!s})") from None
     if not isinstance(content, dict):
         raise ValueError(f"{str(path)!r} holds no JSON object")
     return content
