@@ -9,7 +9,12 @@ from semres_jax.plots.measure_choices import (
     save_choices as save_choices,
     save_items as save_items,
 )
-from semres_jax.plots.measure_llm import save_measure_llm as save_measure_llm
+from semres_jax.plots.measure_llm import (
+    llm_items as llm_items,
+    llm_layers as llm_layers,
+    llm_pairs as llm_pairs,
+    save_measure_llm as save_measure_llm,
+)
 from semres_jax.plots.optimal import (
     optimal_fronts as optimal_fronts,
     optimal_similarities as optimal_similarities,
