@@ -140,16 +140,17 @@ def print_table(found: "Language") -> None:
         above = found.overall[task][0]
         years = " to ".join(_years(x) for x in slope.epsilon[1:])
         console.print(
-            f"{task}: {found.verdict(task)} (P(right) - chance {above.value:+.4f}, {above.low:+.4f} to {above.high:+.4f}, "
-            f"p = {above.p:.2g}); resolution {_years(slope.epsilon[0])} years ({years}), slope p = {slope.p:.2g}; "
+            f"{task}: {found.verdict(task)} (P(right) - chance {above.value:+.4f}, {above.low:+.4f} to {above.high:+.4f}"
+            f", p = {above.p:.2g}); resolution {_years(slope.epsilon[0])} years ({years}), slope p = {slope.p:.2g}; "
             f"first place {slope.places.get('first', 0):+.2f}, last {slope.places.get('last', 0):+.2f} nats; "
             f"any of the names: {float(found.answers[task].covered.mean()):.3f}",
             highlight=False,
         )  # fmt: skip
     for name, law in found.law.items():
         console.print(
-            f"identification by {name}: a = {law.ball:.3f} ({law.low:.3f} to {law.high:.3f}) in (1 - (1 - a)^n)/(a n), "
-            f"{law.years:.0f} years ({law.years_low:.0f} to {law.years_high:.0f}); chi2 {law.chi2:.1f} of {law.degrees}",
+            f"identification by {name}: a = {law.ball:.3f} ({law.low:.3f} to {law.high:.3f}) in (1 - (1 - a)^n)/(a n),"
+            f" {law.years:.0f} years ({law.years_low:.0f} to {law.years_high:.0f}); "
+            f"chi2 {law.chi2:.1f} / {law.degrees}",
             highlight=False,
         )  # fmt: skip
     _print_families(console, found)

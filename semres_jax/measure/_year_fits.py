@@ -1,6 +1,7 @@
 """Resolution in years from a language model's answers: by how its log-odds follow distance, and by likelihood."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -144,7 +145,9 @@ def slope(answers: Answers) -> Slope:
     return Slope(value, stderr, *ends, chance, dispersion, len(names), *centred, np.where(there, p, 0.0))
 
 
-def resolutions(answers: Answers, of: Slope) -> list[Resolution]:
+def resolutions(
+    answers: Answers, of: Slope, models: Sequence[tuple[str, float | str, str, bool]] | None = None
+) -> list[Resolution]:
     """Families of similarities fitted to answers by `measure.choices`, with and without biases.
 
     Each prompt is one choice, shared as the model's probabilities are, divided by the dispersion that groups of prompts
@@ -154,13 +157,14 @@ def resolutions(answers: Answers, of: Slope) -> list[Resolution]:
     Args:
         answers: of one task.
         of: their `slope`.
+        models: (family, floor or "fit", biases, with intervals) instead of these.
     """
     from semres_jax.measure.choice_fits import choices
 
     trials, nothing = answers.trials, (math.nan, math.nan, math.nan)
     scale = max(of.dispersion, _LEAST_DISPERSION)
     found = []
-    for family, floor, bias, intervals in _ALL if trials.task == "pairs" else _PLAIN:
+    for family, floor, bias, intervals in models or (_ALL if trials.task == "pairs" else _PLAIN):
         bias = "position" if bias == "both" and not of.labels else bias
         try:
             fit = choices(

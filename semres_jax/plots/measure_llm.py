@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _TASKS = {"identify": ("identification, $p_I$", COLOURS[0], "o"), "items": ("generalization, $p_S$", COLOURS[1], "s")}
 # Marks at equal n are drawn beside each other, by this ratio.
 _ASIDE = 1.035
+_OUTSIDE: Any = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
 
 
 def llm_pairs(table: "xarray.Dataset", figure: "Figure | None" = None) -> list["Axes"]:
@@ -65,7 +66,7 @@ def llm_items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     Returns:
         The axes, both logarithmic.
     """
-    ax = axes(ax, (5.6, 3.8))
+    ax = axes(ax, (6.8, 3.8))
     lowest, where = 1.0, np.array([])
     for k, (task, (label, colour, mark)) in enumerate(_TASKS.items()):
         if f"{task}_at" not in table:
@@ -88,7 +89,7 @@ def llm_items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     ax.set_ylim(lowest * 0.8, 1.05)
     ax.set_xlabel("number of people, $n$")
     ax.set_ylabel("probability of the right name")
-    ax.legend(loc="lower left")
+    ax.legend(**_OUTSIDE)
     return ax
 
 
@@ -104,7 +105,7 @@ def llm_layers(table: "xarray.Dataset", figure: "Figure | None" = None) -> list[
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.2, 5.2), layout="constrained") if figure is None else figure
+    figure = Figure(figsize=(7.4, 5.2), layout="constrained") if figure is None else figure
     above, below = figure.subplots(2, 1, sharex=True)
     depth = np.arange(table.sizes["layer"])
     above.axhline(0.5, color=GREY, lw=0.8, ls=(0, (1, 2)), zorder=0)
@@ -113,8 +114,7 @@ def llm_layers(table: "xarray.Dataset", figure: "Figure | None" = None) -> list[
         ends = [value - table[f"layer_{name}_low"].values, table[f"layer_{name}_high"].values - value]
         marks(above, depth, value, None, np.maximum(np.stack(ends), 0), colour, mark).set_label(label)
     above.set_ylabel("accuracy of two")
-    above.set_ylim(0.4, 1.0)
-    above.legend(loc="center right")
+    above.legend(**_OUTSIDE)
     families = table.layer_family.values.astype(str)
     for k, family in enumerate(sorted(set(families.tolist()))):
         here = families == family
@@ -125,7 +125,7 @@ def llm_layers(table: "xarray.Dataset", figure: "Figure | None" = None) -> list[
     below.set_yscale("log")
     below.set_ylabel("resolution, $\\epsilon$ (years)")
     below.set_xlabel("layer (0: the embedding)")
-    below.legend(loc="best")
+    below.legend(**_OUTSIDE)
     return [above, below]
 
 
