@@ -1,7 +1,7 @@
 """Where a prompt ends and its continuations begin, in tokens."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Split(NamedTuple):
@@ -39,7 +39,7 @@ def split(tokens: Callable[[str], list[int]], prompt: str, continuations: Sequen
     return Split(texts[0][:first], [text[first:] for text in texts])
 
 
-def common(rows: Sequence[Sequence[int]]) -> int:
+def common(rows: Sequence[Sequence[Any]]) -> int:
     """How many tokens all rows have in common at the beginning."""
     length = 0
     for column in zip(*rows, strict=False):

@@ -3,8 +3,8 @@
 Two ways are known of how a server tells the log-probability of a text that is given, and the first request finds which
 one it has:
 
-- `echo`: it returns the prompt's tokens with their log-probabilities (vLLM, llama-cpp-python, OpenAI's own once). Prompt
-  and continuation are sent together, one request for each continuation.
+- `echo`: it returns the prompt's tokens with their log-probabilities (vLLM, llama-cpp-python, OpenAI's own once).
+  Prompt and continuation are sent together, one request for each continuation.
 - `steps`: it returns the next token's log-probability only (llama.cpp's server). Tokens are those of its /tokenize; for
   each a request has the tokens before it. Where the token is not among the likeliest ones that are returned,
   `logit_bias` makes the server choose it, and its log-probability, which llama.cpp takes before biases, is told. The

@@ -57,7 +57,7 @@ def open_backend(
 class _Item(NamedTuple):
     """A prompt with its continuations as one sequence of branches."""
 
-    index: int
+    text: int
     tokens: list[int]
     places: list[int]
     branches: list[int]
@@ -146,7 +146,7 @@ class Local:
                 chosen = table("positions", unique, 0), table("sources", wanted, 0), table("targets", wanted, 0)
                 scores = np.asarray(llama.log_probs(self.model.weights, batch, *chosen), np.float64)
                 for item, row in zip(some, scores, strict=False):
-                    np.add.at(found[item.index], item.owners, row[: len(item.owners)])
+                    np.add.at(found[item.text], item.owners, row[: len(item.owners)])
                 done += len(some)
                 if progress:
                     progress(done, len(items))
@@ -228,7 +228,7 @@ class Local:
                 tokens = _filled([item.tokens for item in some], rows, length, 0)
                 places = _filled([item.positions for item in some], rows, 1, 0)
                 states = np.asarray(llama.hidden(weights, tokens, places))
-                found[:, [item.index for item in some]] = states[:, : len(some), 0]
+                found[:, [item.text for item in some]] = states[:, : len(some), 0]
                 done += len(some)
                 if progress:
                     progress(done, len(items))

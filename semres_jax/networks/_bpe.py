@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 # How text is split before merges, by the name in `tokenizer.ggml.pre` (the names and expressions are llama.cpp's).
-_LLAMA_3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+_LLAMA_3 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|"
+    r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 SPLITS = ("gpt-2", "smollm", "llama-bpe")
 # Kinds of pieces, `tokenizer.ggml.token_type`: those that are found in text before it is split.
 _CONTROL, _USER_DEFINED = 3, 4

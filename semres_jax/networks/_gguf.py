@@ -1,12 +1,13 @@
 """Language models from GGUF files of the architecture "llama"."""
 
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from semres_jax.networks import _bpe, _llama_weights, language, llama
+from semres_jax.networks import _bpe, _gguf_file, _llama_weights, language, llama
 
 _NAMES = {
     "embedding": "token_embd.weight",
@@ -29,43 +30,29 @@ _FACTORS = "rope_freqs.weight"
 def load(path: Path) -> language.LanguageModel:
     """The model of a file; see `language.load`."""
     file = str(path)
-    with path.open("rb") as start:
-        magic = start.read(4)
-    if magic != b"GGUF":
-        raise ValueError(f"{file!r} is no GGUF file: it begins with {magic!r}; give a .gguf file or a model's folder")
-    try:
-        from gguf import GGUFReader
-        from gguf.quants import dequantize
-    except ImportError:
-        raise language.missing(file, "gguf") from None
-    try:
-        import tokenizers as _  # noqa: F401 (looked for before the long part)
-    except ImportError:
-        raise language.missing(file, "tokenizers") from None
-    try:
-        reader = GGUFReader(path)
-        fields = {name: field.contents() for name, field in reader.fields.items()}
-        tensors = {tensor.name: tensor for tensor in reader.tensors}
-    except Exception as problem:  # what a broken file raises may be of any kind
-        said = str(problem).partition("\n")[0]
-        raise ValueError(f"{file!r} is truncated or corrupt ({type(problem).__name__}: {said})") from problem
-    shape = _shape(file, fields, tensors)
+    for package in ("gguf", "tokenizers"):
+        try:
+            importlib.import_module(package)
+        except ImportError:
+            raise language.missing(file, package) from None
+    fields, places = _gguf_file.read(path)
+    shape = _shape(file, fields)
 
     def read(name: str) -> np.ndarray:
-        return dequantize(tensors[name].data, tensors[name].tensor_type)
+        return _gguf_file.array(path, places[name])
 
     factors: Any = float(fields.get("llama.rope.scaling.factor", 1.0))
-    if _FACTORS in tensors:
+    if _FACTORS in places:
         factors = read(_FACTORS)
     base = float(fields.get("llama.rope.freq_base", 10000.0))
     frequencies = llama.rope_frequencies(shape.head_size, base, factors)
-    available = set(tensors) - {_FACTORS}
+    available = set(places) - {_FACTORS}
     tokenizer = _bpe.of_gguf(file, fields)
     weights = _llama_weights.assemble(file, shape, _NAMES, available, read, frequencies, interleaved=True)
     return language.LanguageModel(path.name, weights, tokenizer, shape.context, _bpe.starts(fields), _bpe.stops(fields))
 
 
-def _shape(file: str, fields: Mapping[str, Any], tensors: Mapping[str, Any]) -> _llama_weights.Shape:
+def _shape(file: str, fields: Mapping[str, Any]) -> _llama_weights.Shape:
     architecture = fields.get("general.architecture")
     if architecture != "llama":
         raise ValueError(
@@ -90,7 +77,8 @@ def _shape(file: str, fields: Mapping[str, Any], tensors: Mapping[str, Any]) -> 
             size,
             int(fields["llama.feed_forward_length"]),
             int(fields["llama.context_length"]),
-            float(fields["llama.attention.layer_norm_rms_epsilon"]),
+            # 1e-5 and not the float32 nearest to it, as elsewhere: it is compiled into the program.
+            float(str(np.float32(fields["llama.attention.layer_norm_rms_epsilon"]))),
         )
     except KeyError as missing:
         raise ValueError(f"{file!r} does not say {missing.args[0]!r}; a GGUF file of a Llama must") from None

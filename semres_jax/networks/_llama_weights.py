@@ -71,7 +71,9 @@ def assemble(
         "up": (shape.hidden, shape.width),
         "down": (shape.width, shape.hidden),
     }
-    wanted = {names[part]: (shape.vocabulary, shape.width) for part in ("embedding", "head")}
+    wanted: dict[str, tuple[int, ...]] = {
+        names[part]: (shape.vocabulary, shape.width) for part in ("embedding", "head")
+    }
     wanted[names["norm"]] = (shape.width,)
     wanted |= {names[part].format(i): size for part, size in of.items() for i in range(shape.layers)}
     unknown = sorted(available - set(wanted))

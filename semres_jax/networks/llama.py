@@ -1,14 +1,14 @@
 """Transformers of the Llama architecture: their forward pass, as pure functions of a pytree of weights.
 
-A layer adds to its input x, of width D, first attention and then a gated network (Touvron et al. 2023, arXiv:2302.13971):
+A layer adds to its input x, of width D, attention and then a gated network (Touvron et al. 2023, arXiv:2302.13971):
 
     x <- x + O · attention(rope(Q n(x)), rope(K n(x)), V n(x))
     x <- x + W_down (silu(W_gate n'(x)) * W_up n'(x)),    n(x) = x / sqrt(mean(x²) + ε) * w      (RMSNorm)
 
 with H query heads that share K <= H heads of keys and values (grouped queries), and rotary positions: the pair
-(x_i, x_{i + h/2}) of a head of size h turns by position · frequency_i. Logits are n''(x) times the head, which may be the
-embedding itself. Layers are stacked and scanned, so that one compilation serves any number of them; everything is
-float32, and matrix products are not rounded to fewer bits.
+(x_i, x_{i + h/2}) of a head of size h turns by position · frequency_i. Logits are n''(x) times the head, which may be
+the embedding itself. Layers are stacked and scanned, so that one compilation serves any number of them; everything
+is float32, and matrix products are not rounded to fewer bits.
 
 Several continuations of one prompt are evaluated in one sequence: each is a branch, which sees the prompt and itself.
 """
