@@ -139,8 +139,9 @@ def print_table(found: "Language") -> None:
     for task, slope in found.slopes.items():
         above = found.overall[task][0]
         years = " to ".join(_years(x) for x in slope.epsilon[1:])
+        ends = f"{above.low:+.4f} to {above.high:+.4f}"
         console.print(
-            f"{task}: {found.verdict(task)} (P(right) - chance {above.value:+.4f}, {above.low:+.4f} to {above.high:+.4f}"
+            f"{task}: {found.verdict(task)} (P(right) - chance {above.value:+.4f}, {ends}"
             f", p = {above.p:.2g}); resolution {_years(slope.epsilon[0])} years ({years}), slope p = {slope.p:.2g}; "
             f"first place {slope.places.get('first', 0):+.2f}, last {slope.places.get('last', 0):+.2f} nats; "
             f"any of the names: {float(found.answers[task].covered.mean()):.3f}",

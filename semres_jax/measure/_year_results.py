@@ -186,7 +186,7 @@ def analyse(
         trials = one.trials
         by = trials.half if task == "pairs" else trials.count
         cells[task] = [
-            (int(at), *(mean_of(x[by == at], trials.group[by == at], 1 / trials.count[by == at][0])
+            (int(at), *(mean_of(x[by == at], trials.group[by == at], 1 / int(trials.count[by == at][0]))
                         for x in (one.probability, one.hit)))
             for at in np.unique(by)
         ]  # fmt: skip

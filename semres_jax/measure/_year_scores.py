@@ -133,7 +133,7 @@ def mean_of(values: np.ndarray, group: np.ndarray, chance: float = 0.5) -> Mean:
     return Mean(value, stderr, min(middle - half, value), max(middle + half, value), chance, p, many)
 
 
-def law(counts: Sequence[int], accuracy: Sequence[Mean], span: float) -> Law:
+def law(counts: Sequence[int], accuracy: Sequence[Mean], span: int) -> Law:
     """The ball measure whose law is closest to identification accuracies at several n, by weighted least squares.
 
     Source: Nurisso et al., arXiv 2506.14797, theorem 3 with Δ = 0 and one ball measure for all probes.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -18,6 +18,7 @@ _STEP = 16
 _TOKENS, _LOGITS = 1024, 1 << 25
 
 
+@runtime_checkable
 class Backend(Protocol):
     """A language model as measurements use it."""
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray
 
-from semres_jax import cli
+from semres_jax import cli, plots
 from semres_jax.measure import backends
 from tests.measure.year_models import Historian
 
@@ -17,7 +17,7 @@ SMALL = (*WORDS, "160", "--batch", "8")
 @pytest.fixture
 def model(monkeypatch):
     """The model that every command opens."""
-    made = Historian(60.0, spread=0.5, first=0.5)
+    made = Historian(60.0, first=0.5)
     monkeypatch.setattr(backends, "open_backend", lambda model, endpoint: made)
     return made
 
@@ -43,7 +43,8 @@ def test_files_table_and_last_line(model, tmp_path, capsys):
     assert all(text.startswith("<|im_start|>user\n") for text in model.asked)
 
 
-def test_a_stopped_run_goes_on_to_the_same_bits(model, tmp_path, capsys):
+def test_a_stopped_run_goes_on_to_the_same_bits(model, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(plots, "save_measure_llm", lambda table, folder: [])
     assert cli.main([*SMALL, "--out", str(tmp_path / "whole")]) == 0
     whole, model.asked = model.asked, []
     model.calls, model.stop_after = 0, 5

@@ -197,7 +197,7 @@ def test_budget_and_what_is_refused():
 @pytest.fixture(scope="module")
 def found():
     """A small run of everything but likelihoods."""
-    model = Historian(60.0, spread=0.5, first=0.5)
+    model = Historian(60.0, first=0.5)
     asked = _language.design(model, prompts=400, counts=(2, 4), halves=(20, 200), template="chat")
     answers, states = _language.ask(model, asked, batch=16)
     return _year_results.analyse(asked, answers, states, likelihood=False)
@@ -218,7 +218,7 @@ def test_summary_and_dataset_say_the_same(found):
     assert [row["task"] for row in told["tasks"]] == ["pairs", "items", "identify"]
     for row in told["tasks"]:
         assert row["verdict"] == "above chance"
-        assert row["epsilon_years"]["value"] == pytest.approx(60, rel=0.02)
+        assert row["epsilon_years"]["value"] == pytest.approx(60, rel=1e-3)
         task = row["task"]
         assert table[f"{task}_cell_p_right_value"].values.tolist() == [
             cell["p_right"]["value"] for cell in row["cells"]
