@@ -29,3 +29,4 @@ from semres_jax.measure.resolution import (
     profile as profile,
     reach as reach,
 )
+from semres_jax.measure._year_results import Language as Language, years as years

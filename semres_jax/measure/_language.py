@@ -12,6 +12,7 @@ from semres_jax.measure._year_scores import Answers, luce
 from semres_jax.saved import Saved
 
 TASKS = ("pairs", "items", "identify", "layers")
+COUNTS, HALVES = (2, 4, 8, 16, 32), (2, 5, 20, 50, 100, 200)
 # Of ten parts of the budget.
 _PARTS = {"pairs": 4, "items": 2, "identify": 2, "layers": 2}
 # Prompts of one trial: both orders of both assignments of names; both orders; sentences of a year.
@@ -53,8 +54,8 @@ def design(
     *,
     tasks: Sequence[str] = TASKS,
     prompts: int = 2000,
-    counts: Sequence[int] = (2, 4, 8, 16, 32),
-    halves: Sequence[int] = (2, 5, 20, 50, 100, 200),
+    counts: Sequence[int] = COUNTS,
+    halves: Sequence[int] = HALVES,
     template: str = "chat",
     seed: int = 0,
 ) -> Design:
@@ -181,8 +182,9 @@ def ask(
                 saved.finish(cell, kept)
             if generate:
                 numbers[rows] = np.where(trials.name[rows] >= 0, 0.0, np.nan)
-                given = kept["chosen"] >= 0
-                numbers[np.array(rows)[given], kept["chosen"][given]] = 1.0
+                for row, chosen in zip(rows, kept["chosen"].tolist(), strict=True):
+                    if chosen >= 0:
+                        numbers[row, chosen] = 1.0
             else:
                 numbers[rows] = kept["log_p"]
             done += len(rows)

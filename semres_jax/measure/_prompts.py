@@ -151,7 +151,7 @@ def prompts(trials: Trials, template: Template, chat: Callable[[str], str] | Non
     text = template.exact if trials.task == "identify" else template.closest
     found = []
     for k in range(len(trials.probe)):
-        here = range(trials.count[k])
+        here = range(trials.n[k])
         facts = _said([(trials.names[trials.name[k, j]], int(trials.year[k, j])) for j in here])
         asked = text.format(facts=facts, probe=int(trials.probe[k]))
         found.append(chat(asked) if template.chat and chat is not None else asked)

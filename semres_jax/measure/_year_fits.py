@@ -140,9 +140,9 @@ def slope(answers: Answers) -> Slope:
     biases: dict[str, dict[str, float]] = {"place": {}, "label": {}}
     for (kind, name), bias in zip(kinds, theta[1:].tolist(), strict=True):
         biases[kind][name] = bias
-    centred = [{k: v - sum(some.values()) / len(some) for k, v in some.items()} for some in biases.values()]
-    ends = value - t * stderr, value + t * stderr
-    return Slope(value, stderr, *ends, chance, dispersion, len(names), *centred, np.where(there, p, 0.0))
+    places, labels = ({k: v - sum(some.values()) / len(some) for k, v in some.items()} for some in biases.values())
+    low, high, many = value - t * stderr, value + t * stderr, len(names)
+    return Slope(value, stderr, low, high, chance, dispersion, many, places, labels, np.where(there, p, 0.0))
 
 
 def resolutions(
@@ -174,12 +174,12 @@ def resolutions(
         except ValueError as error:
             unknown = np.full(answers.weight.shape, np.nan)
             told = (str(error),)
-            found.append(Resolution(family, bias, floor, nothing, nothing, *nothing, 0, told, unknown))
+            found.append(
+                Resolution(family, bias, floor, nothing, nothing, math.nan, math.nan, math.nan, 0, told, unknown)
+            )
             continue
         chi2, degrees = misfit(answers, fit.probabilities)
-        epsilon, delta = (
-            tuple(one) if intervals else (one.value, math.nan, math.nan) for one in (fit.epsilon, fit.delta)
-        )
+        epsilon, delta = (_triple(one, intervals) for one in (fit.epsilon, fit.delta))
         found.append(Resolution(family, bias, floor, epsilon, delta, fit.aic, fit.mcfadden_r2,
                                 chi2, degrees, fit.notes, fit.probabilities))  # fmt: skip
     return found
@@ -205,7 +205,7 @@ def cells(answers: Answers, width: int = 100) -> np.ndarray:
     """(T,) which cell a prompt is in: D and offset by `width` years for pairs, n otherwise."""
     trials = answers.trials
     if trials.task != "pairs":
-        return trials.count
+        return trials.n
     return trials.half * 1000 + np.floor(trials.offset / width).astype(int)
 
 
@@ -222,3 +222,7 @@ def _expected(theta: np.ndarray, x: np.ndarray, there: np.ndarray, many: np.ndar
 
 def _inverse(beta: float) -> float:
     return 1 / beta if beta > 0 else math.inf
+
+
+def _triple(one: Any, intervals: bool) -> tuple[float, float, float]:
+    return (one.value, one.low, one.high) if intervals else (one.value, math.nan, math.nan)

@@ -2,16 +2,16 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from semres_jax.measure import _year_fits
+from semres_jax.measure import _language, _year_fits
 from semres_jax.measure._embedded import Embedded
 from semres_jax.measure._language import Design
 from semres_jax.measure._year_fits import Resolution, Slope
-from semres_jax.measure._year_scores import Answers, Law, Mean, later, law, mean_of
+from semres_jax.measure._year_scores import LEVEL, Answers, Law, Mean, later, law, mean_of
 from semres_jax.measure._years import YEARS
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Language:
                 "groups": slope.groups,
                 "p_right": float(answers.probability.mean()),
                 "accuracy": float(answers.hit.mean()),
-                "chance": float((1 / answers.trials.count).mean()),
+                "chance": float((1 / answers.trials.n).mean()),
                 "answered": float(answers.covered.mean()),
                 "verdict": self.verdict(task),
                 "above_chance": self.overall[task][0]._asdict(),
@@ -119,7 +119,7 @@ class Language:
                 "probability": (at, answers.weight, "probability among the prompt's names; of generated text, 1 or 0"),
                 "probe": (by, trials.probe, "year asked for"),
                 "right": (by, trials.right, "place of the right answer, from 0"),
-                "n": (by, trials.count, "number of names"),
+                "n": (by, trials.n, "number of names"),
                 "group": (by, trials.group, "prompts that show the same years in other orders"),
                 "half": (by, trials.half, "D, half the years between a pair"),
                 "offset": (by, trials.offset, "years from the middle of the items to the probe"),
@@ -159,6 +159,56 @@ class Language:
         return xarray.Dataset(content, {"end": ["value", "low", "high"]})
 
 
+def years(
+    backend: Any,
+    *,
+    tasks: Sequence[str] = _language.TASKS,
+    prompts: int = 2000,
+    counts: Sequence[int] = _language.COUNTS,
+    halves: Sequence[int] = _language.HALVES,
+    template: str = "chat",
+    generate: bool = False,
+    seed: int = 0,
+    batch: int = 64,
+    likelihood: bool = True,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> "Language":
+    """Ask a language model the year task, and say what its answers and its states of years are worth.
+
+    Of n people with years of birth that a prompt states, who was born closest to a year, or in it? Answers are scored by
+    the log-probability of each name after the prompt, and their probabilities among these names are Luce's choice. The
+    tasks are those of Nurisso et al., arXiv 2506.14797, Fig. 5b and Fig. 10, balanced: see `semres measure llm`.
+
+    Args:
+        backend: `backends.Local`, `backends.Endpoint`, or another of these methods.
+        tasks: "pairs" (two people at c ± D and a sweeping probe), "items" (closest of n), "identify" (which of n),
+            "layers" (states of years, of a backend with `hidden`).
+        prompts: the most there may be.
+        counts: n of items and identify.
+        halves: D of pairs, in years.
+        template: chat, paper, question, completion or examples: how it is put.
+        generate: take the first name in what the model writes, instead.
+        seed: of all random numbers.
+        batch: prompts at once.
+        likelihood: fit families of similarities by `measure.choices` too.
+        progress: called with (what, done, planned).
+
+    Raises:
+        ValueError: unknown task or template, too few prompts, names of one length that there aren't.
+
+    Example:
+        >>> from semres_jax import measure
+        >>> measure.years(None, tasks=["months"])
+        Traceback (most recent call last):
+        ValueError: task must be one of pairs, items, identify, layers; got 'months'
+    """
+    asked = _language.design(
+        backend, tasks=tasks, prompts=prompts, counts=counts, halves=halves, template=template, seed=seed
+    )
+    answers, states = _language.ask(backend, asked, generate=generate, batch=batch, progress=progress)
+    return analyse(asked, answers, states, likelihood=likelihood, progress=progress)
+
+
 def analyse(
     design: Design,
     answers: dict[str, Answers],
@@ -184,13 +234,13 @@ def analyse(
     cells, overall, slopes, resolutions = {}, {}, {}, {}
     for task, one in answers.items():
         trials = one.trials
-        by = trials.half if task == "pairs" else trials.count
+        by = trials.half if task == "pairs" else trials.n
         cells[task] = [
-            (int(at), *(mean_of(x[by == at], trials.group[by == at], 1 / int(trials.count[by == at][0]))
+            (int(at), *(mean_of(x[by == at], trials.group[by == at], 1 / int(trials.n[by == at][0]))
                         for x in (one.probability, one.hit)))
             for at in np.unique(by)
         ]  # fmt: skip
-        above = [x - 1 / trials.count for x in (one.probability, one.hit)]
+        above = [x - 1 / trials.n for x in (one.probability, one.hit)]
         overall[task] = (excess(above[0], trials.group), excess(above[1], trials.group))
         slopes[task] = _year_fits.slope(one)
         tell(f"slope of {task}")
@@ -226,7 +276,7 @@ def excess(values: np.ndarray, group: np.ndarray) -> Mean:
     if many < 2:
         return Mean(value, math.nan, math.nan, math.nan, 0.0, math.nan, many)
     stderr = float(each.std(ddof=1) / math.sqrt(many))
-    half = float(special.stdtrit(many - 1, 0.975)) * stderr
+    half = float(special.stdtrit(many - 1, (1 + LEVEL) / 2)) * stderr
     p = 2 * float(special.stdtr(many - 1, -abs(value) / stderr)) if stderr > 0 else float(value == 0)
     return Mean(value, stderr, value - half, value + half, 0.0, p, many)
 

@@ -159,9 +159,9 @@ def law(counts: Sequence[int], accuracy: Sequence[Mean], span: int) -> Law:
     scale = max(1.0, chi2[best] / degrees) if degrees else 1.0
     inside = _BALLS[chi2 <= chi2[best] + 3.841 * scale]
     low = 0.0 if inside[0] == _BALLS[0] else float(inside[0])
-    balls = (float(_BALLS[best]), low, float(inside[-1]))
-    years = [span * (1 - math.sqrt(1 - a)) for a in balls]
-    return Law(*balls, *years, float(chi2[best]), degrees, table[best])
+    high, ball = float(inside[-1]), float(_BALLS[best])
+    years = [span * (1 - math.sqrt(1 - a)) for a in (ball, low, high)]
+    return Law(ball, low, high, years[0], years[1], years[2], float(chi2[best]), degrees, table[best])
 
 
 def later(answers: Answers) -> np.ndarray:

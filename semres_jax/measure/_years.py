@@ -27,7 +27,7 @@ class Trials(NamedTuple):
         year: (T, N) their years; -1 likewise.
         probe: (T,) the year asked for.
         right: (T,) place of the right answer.
-        count: (T,) how many names.
+        n: (T,) how many names.
         group: (T,) prompts of one group show the same years and probe, in other orders: they are not independent.
         half: (T,) D of pairs, half the distance between their years; 0 otherwise.
     """
@@ -38,7 +38,7 @@ class Trials(NamedTuple):
     year: np.ndarray
     probe: np.ndarray
     right: np.ndarray
-    count: np.ndarray
+    n: np.ndarray
     group: np.ndarray
     half: np.ndarray
 
@@ -50,7 +50,7 @@ class Trials(NamedTuple):
     @property
     def offset(self) -> np.ndarray:
         """(T,) years from the middle of a pair to the probe."""
-        return self.probe - np.where(self.name >= 0, self.year, 0).sum(1) / self.count
+        return self.probe - np.where(self.name >= 0, self.year, 0).sum(1) / self.n
 
     @property
     def labels(self) -> np.ndarray:
@@ -61,7 +61,7 @@ class Trials(NamedTuple):
     def places(self) -> np.ndarray:
         """(T, N) "first", "last" or "middle" of the facts."""
         at = np.arange(self.name.shape[1])[None]
-        return np.where(at == 0, "first", np.where(at == self.count[:, None] - 1, "last", "middle"))
+        return np.where(at == 0, "first", np.where(at == self.n[:, None] - 1, "last", "middle"))
 
 
 def pairs(
@@ -139,7 +139,7 @@ def items(
     Example:
         >>> from semres_jax.measure import _years
         >>> found = _years.items([2, 3], 1, ["Ann", "Bob", "Cy"], identify=True)
-        >>> found.count.tolist(), found.group.tolist()
+        >>> found.n.tolist(), found.group.tolist()
         ([2, 2, 3, 3], [0, 0, 1, 1])
         >>> (found.distance[range(4), found.right] == 0).all()
         np.True_
@@ -213,9 +213,7 @@ def _several(values: Sequence[int], name: str, such: str) -> None:
 
 def _trials(task: str, names: Sequence[str], name: list, year: list, probe: list, group: np.ndarray) -> Trials:
     wide = max(map(len, name))
-    tables = [np.array([row + [-1] * (wide - len(row)) for row in rows]) for rows in (name, year)]
-    found = Trials(
-        task, tuple(names), *tables, np.array(probe), np.zeros(len(probe), int), np.array([len(x) for x in name]),
-        group, np.zeros(len(probe), int),
-    )  # fmt: skip
+    padded, years = (np.array([row + [-1] * (wide - len(row)) for row in rows]) for rows in (name, year))
+    none, many = np.zeros(len(probe), int), np.array([len(row) for row in name])
+    found = Trials(task, tuple(names), padded, years, np.array(probe), none, many, group, none)
     return found._replace(right=np.nanargmin(found.distance, axis=1))

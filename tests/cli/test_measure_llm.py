@@ -11,7 +11,7 @@ from semres_jax.measure import backends
 from tests.measure.year_models import Historian
 
 WORDS = ("measure", "llm", "--model", "historian", "--n", "2,4", "--offsets", "20,200", "--no-likelihood", "--prompts")
-SMALL = (*WORDS, "160", "--batch", "8")
+SMALL = (*WORDS, "120", "--batch", "8")
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def model(monkeypatch):
 
 
 def test_files_table_and_last_line(model, tmp_path, capsys):
-    assert cli.main([*WORDS, "320", "--out", str(tmp_path / "a"), "--json"]) == 0
+    assert cli.main([*WORDS, "160", "--out", str(tmp_path / "a"), "--json"]) == 0
     told = capsys.readouterr()
     pictures = {f"llm_{name}.{kind}" for name in ("pairs", "items", "layers") for kind in ("png", "svg")}
     assert {path.name for path in (tmp_path / "a").iterdir()} == {

@@ -58,9 +58,9 @@ def test_items_go_forward_and_backward_with_one_right_answer():
         assert (d[:, 0] < d[:, 1]).all()
         labels = found.labels[found.group == 0]
         assert labels[0, :2].tolist() == labels[1, :2][::-1].tolist()
-        assert (found.labels[found.count == 2][:, 2:] == "").all()
+        assert (found.labels[found.n == 2][:, 2:] == "").all()
     assert (exact.distance[np.arange(32), exact.right] == 0).all()
-    assert (np.bincount(exact.right[exact.count == 4]) == 4).all()
+    assert (np.bincount(exact.right[exact.n == 4]) == 4).all()
 
 
 @pytest.mark.parametrize("template", list(_prompts.TEMPLATES))
