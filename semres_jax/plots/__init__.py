@@ -15,6 +15,12 @@ from semres_jax.plots.measure_embeddings import (
     embeddings_profile as embeddings_profile,
     save_embeddings as save_embeddings,
 )
+from semres_jax.plots.measure_llm import (
+    llm_items as llm_items,
+    llm_layers as llm_layers,
+    llm_pairs as llm_pairs,
+    save_measure_llm as save_measure_llm,
+)
 from semres_jax.plots.optimal import (
     optimal_fronts as optimal_fronts,
     optimal_similarities as optimal_similarities,
