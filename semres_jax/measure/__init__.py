@@ -2,6 +2,7 @@
 
 from semres_jax.measure._embedded import Embedded as Embedded
 from semres_jax.measure._embeddings import embeddings as embeddings, fronts as fronts
+from semres_jax.measure._year_results import Language as Language, years as years
 from semres_jax.measure.choice_fits import ChoiceFit as ChoiceFit, Parameter as Parameter, choices as choices
 from semres_jax.measure.choice_table import check_choices as check_choices, choices_table as choices_table
 from semres_jax.measure.choice_tests import (
@@ -29,4 +30,3 @@ from semres_jax.measure.resolution import (
     profile as profile,
     reach as reach,
 )
-from semres_jax.measure._year_results import Language as Language, years as years
