@@ -49,7 +49,7 @@ class Table(NamedTuple):
     design: Any
 
 
-def _log_strength(numbers: Array, d: Array, family: str) -> tuple[Array, Array]:
+def _log_strength(numbers: Any, d: Any, family: str) -> tuple[Array, Array]:
     """a ln g(d) of one item, 0 where g = 0, and whether g > 0."""
     epsilon, delta, exponent = jnp.exp(numbers[0]), jax.nn.sigmoid(numbers[1]), jnp.exp(numbers[2])
     if family == "powerlaw":  # its own exponent and Luce's are one
@@ -62,19 +62,19 @@ def _log_strength(numbers: Array, d: Array, family: str) -> tuple[Array, Array]:
     return exponent * jnp.where(positive, log, 0.0), positive
 
 
-def log_choice(theta: Array, table: Table, family: str) -> Array:
+def log_choice(theta: Any, table: Table, family: str) -> Array:
     """(T, n) ln P(choose i) = b_i + a ln g(d_i) - ln Σ; -inf where g = 0, unless it is for all: then by bias alone."""
     strength, positive = _log_strength(theta[:3], table.distances, family)
     return _log_shares(strength, positive, table.design @ theta[3:], table.there)
 
 
 @partial(jax.jit, static_argnames="family")
-def log_choices(theta: Array, table: Table, *, family: str) -> Array:
+def log_choices(theta: Any, table: Table, *, family: str) -> Array:
     """(B, T, n) of (B, P)."""
     return jax.vmap(lambda one: log_choice(one, table, family))(theta)
 
 
-def _log_shares(strength: Array, positive: Array, bias: Array, there: Array) -> Array:
+def _log_shares(strength: Any, positive: Any, bias: Any, there: Any) -> Array:
     positive = positive & there
     alive = jnp.where(positive.any(axis=-1, keepdims=True), positive, there)
     score = jnp.where(alive, strength + bias, 0.0)
@@ -83,16 +83,16 @@ def _log_shares(strength: Array, positive: Array, bias: Array, there: Array) -> 
     return jnp.where(alive, score - top - jnp.log(total), -jnp.inf)
 
 
-def _total(log_p: Array, counts: Array) -> Array:
+def _total(log_p: Any, counts: Any) -> Array:
     return jnp.sum(jnp.where(counts > 0, counts * jnp.where(counts > 0, log_p, 0.0), 0.0))
 
 
-def log_likelihood(theta: Array, counts: Array, table: Table, family: str) -> Array:
+def log_likelihood(theta: Any, counts: Any, table: Table, family: str) -> Array:
     """Σ counts · ln P; -inf where an item was chosen that can't be."""
     return _total(log_choice(theta, table, family), counts)
 
 
-def _derivatives(theta: Array, counts: Array, table: Table, family: str) -> tuple[Array, Array, Array]:
+def _derivatives(theta: Any, counts: Any, table: Table, family: str) -> tuple[Array, Array, Array]:
     """Log likelihood, its gradient and Hessian in θ.
 
     The score of an item is linear in the biases, so that JAX has to differentiate the three numbers of its strength
@@ -101,7 +101,7 @@ def _derivatives(theta: Array, counts: Array, table: Table, family: str) -> tupl
     d = table.distances.ravel()
     shape = table.distances.shape
 
-    def strength(numbers: Array, one: Array) -> Array:
+    def strength(numbers: Any, one: Array) -> Array:
         return _log_strength(numbers, one, family)[0]
 
     slope = jax.vmap(jax.jacfwd(strength), (None, 0))(theta[:3], d).reshape(*shape, 3)
@@ -120,7 +120,7 @@ def _derivatives(theta: Array, counts: Array, table: Table, family: str) -> tupl
 
 
 @partial(jax.jit, static_argnames="family")
-def _derivatives_of_rows(theta: Array, counts: Array, table: Table, *, family: str) -> tuple[Array, Array, Array]:
+def _derivatives_of_rows(theta: Any, counts: Any, table: Table, *, family: str) -> tuple[Array, Array, Array]:
     return jax.vmap(lambda t, c: _derivatives(t, c, table, family))(theta, counts)
 
 

@@ -89,8 +89,8 @@ def set_up(
     labels: Any = None,
     positions: Any = None,
     family: str,
-    delta: float | str,
-    exponent: float | str,
+    delta: float | int | str,
+    exponent: float | int | str,
     bias: str,
 ) -> Setup:
     """The model that `choices` fits; its errors are those of `choices`."""
@@ -179,7 +179,7 @@ def _require_rank(design: np.ndarray, there: np.ndarray, groups: list[slice], na
         )
 
 
-def _number(name: str, given: float | str, low: float, high: float) -> float | None:
+def _number(name: str, given: float | int | str, low: float, high: float) -> float | None:
     """None where it is to be fitted."""
     if given == "fit":
         return None

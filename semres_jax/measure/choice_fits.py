@@ -106,8 +106,8 @@ def choices(
     labels: Any = None,
     positions: Any = None,
     family: str = "exponential",
-    delta: float | str = "fit",
-    exponent: float | str = 1.0,
+    delta: float | int | str = "fit",
+    exponent: float | int | str = 1.0,
     bias: str = "none",
     level: float = 0.95,
     intervals: bool = True,
@@ -249,11 +249,6 @@ def _best(setup: Setup) -> _Best:
             more = _at(setup, around)
             thetas, values, slopes = (np.concatenate(x) for x in zip((thetas, values, slopes), more, strict=True))
             step *= 2 / (_ZOOM - 1)
-    if not np.isfinite(values).any():
-        raise ValueError(
-            f"no {setup.family} similarity with a floor of 0 allows these choices: an item out of reach was chosen "
-            "beside one within; fit delta"
-        )
     k = int(np.argmax(values))
     agreeing = int((values > values[k] - _AGREE).sum())
     return _Best(thetas[k], float(values[k]), float(slopes[k]), len(values), agreeing, thetas, values)
@@ -278,7 +273,7 @@ def _fitted(setup: Setup, level: float, intervals: bool) -> ChoiceFit:
     theta = best.theta.copy()
     if setup.family == "constant":
         low[0], high[0], theta[0] = _steps(setup, best, target, intervals)
-    return _report(setup, best, theta, low, high, level)
+    return _report(setup, best, theta, low, high, level, intervals)
 
 
 def _drop(level: float) -> float:
@@ -331,7 +326,9 @@ def _ends(setup: Setup, theta: np.ndarray, which: np.ndarray, target: float, low
                 ends[j] = (at[mine].min if sign < 0 else at[mine].max)()
 
 
-def _report(setup: Setup, best: _Best, theta: np.ndarray, low: np.ndarray, high: np.ndarray, level: float) -> ChoiceFit:
+def _report(
+    setup: Setup, best: _Best, theta: np.ndarray, low: np.ndarray, high: np.ndarray, level: float, intervals: bool
+) -> ChoiceFit:
     notes = []
     delta = _sigmoid(theta[1]) if theta[1] > model.FLOOR + 1 else 0.0
     epsilon = math.exp(theta[0])
@@ -352,15 +349,16 @@ def _report(setup: Setup, best: _Best, theta: np.ndarray, low: np.ndarray, high:
         biases[kind][name] = Parameter(float(theta[k]), float(low[k]), float(high[k]))
         if abs(theta[k]) > 15:
             notes.append(f"{kind} {name!r} is {'never' if theta[k] < 0 else 'always'} chosen: its bias has no end")
-    limits = model.bounds(setup.table)[:, 0]
-    if best.theta[0] <= limits[0] + 1e-6 or best.theta[0] >= limits[1] - 1e-6:
-        below = best.theta[0] <= limits[0] + 1e-6
-        notes.append(f"epsilon is at the {'lower' if below else 'upper'} end of what was searched: it has no estimate")
+    for end, (word, limit) in ((low[0], ("lower", -np.inf)), (high[0], ("upper", np.inf))):
+        if end == limit and intervals:
+            notes.append(f"the interval of epsilon has no {word} end: only the other end is known")
     p = np.exp(np.asarray(model.log_choices(best.theta[None], setup.table, family=setup.family)))[0]
     many = setup.counts.sum(1)
     return ChoiceFit(
         setup.family,
-        *numbers,
+        numbers[0],
+        numbers[1],
+        numbers[2],
         biases["label"],
         biases["position"],
         level,
@@ -379,4 +377,4 @@ def _report(setup: Setup, best: _Best, theta: np.ndarray, low: np.ndarray, high:
 
 
 def _sigmoid(x: float) -> float:
-    return 1 / (1 + math.exp(-x)) if x > -700 else 0.0
+    return 0.0 if x < -700 else 1 / (1 + math.exp(-x))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from semres_jax.data import Choices
 
 # Resolutions along a profile.
-_CURVE = 61
+_CURVE = 91
 _NUMBERS = ("epsilon", "delta", "exponent")
 _VALUES = ("log_likelihood", "aic", "aicc", "bic", "mcfadden_r2", "parameters", "slope", "starts", "agreeing")
 
@@ -27,8 +27,8 @@ def choices_table(
     *,
     families: Sequence[str] = FAMILIES,
     biases: Sequence[str] | None = None,
-    delta: float | str = "fit",
-    exponent: float | str = 1.0,
+    delta: float | int | str = "fit",
+    exponent: float | int | str = 1.0,
     level: float = 0.95,
     bootstrap: int = 200,
     seed: int = 0,
@@ -55,7 +55,7 @@ def choices_table(
         ValueError: as `choices`.
     """
     notes = [f"{table.left_out} trials without a usable answer were left out"] if table.left_out else []
-    asked = {"labels": table.labels, "positions": table.positions}
+    asked: dict[str, Any] = {"labels": table.labels, "positions": table.positions}
     if biases is None:
         biases, more = _tellable(table)
         notes += more
@@ -104,14 +104,14 @@ def choices_table(
     )  # fmt: skip
 
 
-def _power(family: str, exponent: float | str, delta: float | str) -> float | str:
+def _power(family: str, exponent: float | int | str, delta: float | int | str) -> float | str:
     """The exponent asked for, or 1 where it can't be fitted."""
     alone = family == "constant" or (family in ("exponential", "gaussian") and delta != "fit" and float(delta) == 0)
     return 1.0 if exponent == "fit" and alone else exponent
 
 
 def check_choices(
-    table: "Choices", family: str, bias: str, delta: float | str = "fit", exponent: float | str = 1.0
+    table: "Choices", family: str, bias: str, delta: float | int | str = "fit", exponent: float | int | str = 1.0
 ) -> None:
     """Raise the `ValueError` that a fit would, without fitting."""
     set_up(

@@ -1,6 +1,7 @@
 """How good fits to choices are: simulated choices, calibration, tests of biases, and whether intervals cover."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -25,14 +26,14 @@ class Bins(NamedTuple):
         middle: (k,) mean of what the bins are of.
         predicted, observed: (k,) share that was to be chosen, and was.
         stderr: (k,) standard error of the observed share, if the prediction is right.
-        count: (k,) choices in a bin.
+        choices: (k,) how many a bin has.
     """
 
     middle: np.ndarray
     predicted: np.ndarray
     observed: np.ndarray
     stderr: np.ndarray
-    count: np.ndarray
+    choices: np.ndarray
 
     @property
     def chi_square(self) -> float:
@@ -52,7 +53,7 @@ class GoodnessOfFit(NamedTuple):
         deviance: -2 ln L.
         deviance_p: share of simulated tables with as large a deviance. With single choices it says little: at Δ = 0 an
             exponential similarity's is a function of the estimates alone.
-        count: how many tables were simulated.
+        tables: how many were simulated.
     """
 
     calibration: Bins
@@ -61,7 +62,7 @@ class GoodnessOfFit(NamedTuple):
     gap_p: float
     deviance: float
     deviance_p: float
-    count: int
+    tables: int
 
 
 class RatioTest(NamedTuple):
@@ -181,7 +182,9 @@ def choice_profile(fit: ChoiceFit, epsilon: ArrayLike) -> np.ndarray:
     return np.maximum(2 * (fit.log_likelihood - value), 0.0)
 
 
-def choice_coverage(fit: ChoiceFit, *, count: int = 200, level: float = 0.9, seed: int = 0) -> dict[str, float]:
+def choice_coverage(
+    fit: ChoiceFit, *, count: int = 200, level: float = 0.9, seed: int = 0, names: Sequence[str] | None = None
+) -> dict[str, float]:
     """How often profile intervals hold the truth, for choices of this design that are simulated from this fit.
 
     An interval holds the truth exactly if the profile likelihood drops by no more than χ²₁(level) / 2 there: one fit
@@ -192,6 +195,7 @@ def choice_coverage(fit: ChoiceFit, *, count: int = 200, level: float = 0.9, see
         count: tables.
         level: of the intervals.
         seed: of the random numbers.
+        names: of the numbers wanted, such as "epsilon"; None: all that were fitted.
 
     Returns:
         Name of a fitted number ("epsilon", "delta", "exponent", "label heart") -> share of tables.
@@ -201,10 +205,12 @@ def choice_coverage(fit: ChoiceFit, *, count: int = 200, level: float = 0.9, see
     with jax.enable_x64(True):
         best = _refitted(setup, tables, fit.theta, thorough=True)[1]
         for j in np.flatnonzero(setup.free):
-            held = _refitted(setup, tables, fit.theta, held=int(j), thorough=True)[1]
             name = setup.names[j]
-            drop = np.maximum(best, held) - held
             label = name if isinstance(name, str) else " ".join(map(str, name))
+            if names is not None and label not in names:
+                continue
+            held = _refitted(setup, tables, fit.theta, held=int(j), thorough=True)[1]
+            drop = np.maximum(best, held) - held
             found[label] = float((drop <= fits._drop(level)).mean())
     return found
 
@@ -217,7 +223,7 @@ def _refitted(
     if setup.family in model.SMOOTH:
         free = setup.free
         if thorough:
-            for k, to in ((0, 0.7), (0, -0.7), (1, -1.0)):
+            for k, to in ((0, 0.5), (1, -1.5)):
                 if setup.free[k] and held != k:
                     other = theta.copy()
                     other[k] = to if k == 1 else other[k] + to

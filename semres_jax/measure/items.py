@@ -101,7 +101,7 @@ def law(n: ArrayLike, a: ArrayLike) -> np.ndarray:
     """p_I(n) = (1 - (1 - a)^n) / (a n), of ball measures a above 0; to the last digits for small a too."""
     n, a = np.asarray(n, np.float64), np.asarray(a, np.float64)
     with np.errstate(divide="ignore"):
-        return -np.expm1(n * np.log1p(-a)) / (a * n)
+        return np.asarray(-np.expm1(n * np.log1p(-a)) / (a * n))
 
 
 def _value(a: np.ndarray, n: np.ndarray, right: np.ndarray, trials: np.ndarray) -> np.ndarray:

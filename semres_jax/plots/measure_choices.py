@@ -31,7 +31,7 @@ def choices_closest(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes"
     """
     ax = axes(ax, (5.2, 3.7))
     row = table.isel(fit=0)
-    x, share, count = (row[f"gap_{name}"].values for name in ("middle", "observed", "count"))
+    x, share, count = (row[f"gap_{name}"].values for name in ("middle", "observed", "choices"))
     low, high = _wilson(share, count)
     ax.errorbar(
         x, share, yerr=[share - low, high - share], ls="none", marker="o", ms=5, color="black", mfc="white", mew=1.1,
@@ -61,6 +61,8 @@ def choices_profile(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes"
     """
     from statistics import NormalDist
 
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
     ax = axes(ax, (5.2, 3.5))
     for fit, colour in zip(table.fit.values, COLOURS, strict=False):
         drop = table.profile.sel(fit=fit).values
@@ -76,6 +78,9 @@ def choices_profile(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes"
     ax.annotate(f"{level:.0%}", (1.0, at), (0, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
                 ha="right", color=GREY, fontsize=8)  # fmt: skip
     ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_ylim(0, _TOP)
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, borderaxespad=0.2)
     ax.set_xlabel(f"resolution $\\varepsilon${_unit(table)}")

@@ -1,0 +1,70 @@
+"""`semres measure choices`, from the words typed to the files written."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray
+
+from semres_jax import cli
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("choices") / "new"
+    rng = np.random.default_rng(0)
+    d, names = rng.uniform(0, 1, (60, 3)), np.array(["ash", "elm", "oak"])
+    # Luce's rule as the largest of sums with Gumbel noise: exponential similarity, ε = 0.2, a bias for the elm.
+    chosen = (-d / 0.2 + [0, 1.5, 0] + rng.gumbel(size=(60, 3))).argmax(1)
+    lines = [",".join([*map(str, row), *names, names[k]]) for row, k in zip(d, chosen, strict=True)]
+    file = folder.parent / "table.csv"
+    heads = [*(f"distance_{k}" for k in (1, 2, 3)), *(f"label_{k}" for k in (1, 2, 3)), "choice"]
+    file.write_text("\n".join([",".join(heads), *lines, ",".join([*"123", *names, ""])]))
+    words = ["measure", "choices", str(file), "--family", "exponential", "--bootstrap", "5", "--out", str(folder)]
+    return cli.main(words), folder
+
+
+def test_files_are_written_and_say_what_was_fitted(finished):
+    code, folder = finished
+    assert code == 0
+    pictures = {f"measure_{name}.{kind}" for name in ("profile", "closest", "calibration") for kind in ("png", "svg")}
+    assert {path.name for path in folder.iterdir()} == {"measure.nc", "measure.json"} | pictures
+    content = json.loads((folder / "measure.json").read_text())
+    best, none = content["rows"]
+    assert (best["bias"], none["bias"]) == ("label", "none")
+    assert best["epsilon_low"] < 0.2 < best["epsilon_high"]
+    assert best["label_bias"]["elm"][0] > 0.5
+    assert content["ratio_freedom"] == 2
+    assert content["left_out"] == 1
+    assert any("a bias of the one is a bias of the other" in note for note in content["notes"])
+    with xarray.open_dataset(folder / "measure.nc", engine="h5netcdf") as table:
+        assert table.attrs["command"].startswith("semres measure choices ")
+        assert table.fit.values.tolist() == ["best", "no bias"]
+        assert float(table.profile.min()) == pytest.approx(0.0, abs=0.02)
+        assert float(table.gap_choices.sel(fit="best").sum()) == 60
+
+
+def test_the_items_law(tmp_path, capsys):
+    file = tmp_path / "items.csv"
+    file.write_text("n,right,trials\n2,950,1000\n4,860,1000\n8,712,1000\n")
+    assert cli.main(["measure", "choices", str(file), "--out", str(tmp_path / "out"), "--json"]) == 0
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert last["a"] == pytest.approx(0.1, abs=0.005)
+    assert (tmp_path / "out" / "measure_items.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["nowhere.csv"], "nowhere.csv"),
+        (["vlm", "--bias", "both"], "their biases are one thing"),
+        (["vlm", "--family", "cubic"], "family must be one of"),
+        (["vlm", "--format", "tall"], "--format must be auto"),
+        (["vlm", "--delta", "most"], "'most' is not a number"),
+        (["vlm", "--level", "2"], "--level must be above 0"),
+        (["vlm", "--bootstrap", "-1"], "at least 0"),
+    ],
+)
+def test_bad_input_is_refused(words, told, tmp_path, refusal):
+    assert told in refusal("measure", "choices", *words, "--out", str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()

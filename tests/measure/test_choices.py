@@ -1,0 +1,243 @@
+"""Fits to choices, against sums written out, other programs, and simulated truth."""
+
+import jax
+import numpy as np
+import pytest
+from scipy import optimize, stats
+
+from semres_jax import data, measure
+from semres_jax.measure import _choice_model as model, _choice_setup
+from semres_jax.measure.choice_tests import _chi_square_above
+
+# Both programs end Newton's steps where the next one promises 1e-8 in ln L: parameters to 1e-4 standard errors, and
+# better, as steps square what is left.
+CLOSE = 1e-5
+TRIALS, ITEMS = 240, 3
+BIAS = np.array([0.8, -0.2, -0.6])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quickly_compiled():
+    """Compiled as for users, unlike other tests of measuring: most of the time here goes into running."""
+
+
+def drawn(p, rng):
+    return (rng.random(len(p))[:, None] > p.cumsum(1)[:, :-1]).sum(1)
+
+
+def shares(score):
+    p = np.exp(score - score.max(1, keepdims=True))
+    return p / p.sum(1, keepdims=True)
+
+
+@pytest.fixture(scope="module")
+def design():
+    """Distances and labels of the trials, and choices with and without biases: exponential, ε = 0.2, Δ = 0.05."""
+    rng = np.random.default_rng(3)
+    d = rng.uniform(0, 1, (TRIALS, ITEMS))
+    labels = np.array([rng.permutation(ITEMS) for _ in range(TRIALS)])
+    log = np.log(0.05 + 0.95 * np.exp(-d / 0.2))
+    return d, labels, drawn(shares(log), rng), drawn(shares(log + BIAS[labels]), rng)
+
+
+@pytest.fixture(scope="module")
+def biased(design):
+    d, labels, _, chosen = design
+    return measure.choices(d, chosen, labels=labels, bias="label", level=0.9)
+
+
+def test_derivatives_are_those_of_the_likelihood(x64, design):
+    d, labels, _, chosen = design
+    setup = _choice_setup.set_up(
+        d, chosen, labels=labels, family="exponential", delta="fit", exponent="fit", bias="label"
+    )
+    theta = np.array([-1.5, -2.0, 0.3, 0.5, -0.1, -0.4])
+
+    def likelihood(theta):
+        return model.log_likelihood(theta, setup.counts, setup.table, "exponential")
+
+    value, slope, bend = model.derivatives(theta[None], setup.counts[None], setup.table, "exponential")
+    score = (
+        1.0 * np.exp(0.3) * np.log(0.5 + 0.5 * np.tanh(-1.0) + (0.5 - 0.5 * np.tanh(-1.0)) * np.exp(-d / np.exp(-1.5)))
+    )
+    p = shares(score + theta[3:][labels])
+    assert value[0] == pytest.approx(np.log(p[np.arange(TRIALS), chosen]).sum(), rel=1e-12)
+    np.testing.assert_allclose(slope[0], jax.jit(jax.grad(likelihood))(theta), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(bend[0], jax.jit(jax.hessian(likelihood))(theta), rtol=1e-9, atol=1e-8)
+
+
+def test_two_items_are_a_logistic_regression():
+    rng = np.random.default_rng(0)
+    x = np.linspace(-0.8, 0.8, 9)
+    right = rng.binomial(40, 1 / (1 + np.exp(-(x - 0.1) / 0.15)))
+    d, counts = np.stack([np.ones(9), 1 + x], 1), np.stack([right, 40 - right], 1)
+    found = measure.choices(d, counts, delta=0.0, bias="position")
+
+    def less(beta):  # -ln L of logit P = slope x + shift
+        return np.logaddexp(0, beta[0] * x + beta[1]) @ counts.sum(1) - counts[:, 0] @ (beta[0] * x + beta[1])
+
+    best = optimize.minimize(less, [5.0, 0.0], method="BFGS", options={"gtol": 1e-9})
+    assert found.epsilon.value == pytest.approx(1 / best.x[0], rel=CLOSE)
+    assert found.position_bias[1].value - found.position_bias[2].value == pytest.approx(best.x[1], abs=CLOSE)
+    assert found.log_likelihood == pytest.approx(-best.fun, abs=1e-7)
+
+    def drop(slope):
+        return 2 * (optimize.minimize_scalar(lambda b: less([slope, b])).fun - best.fun) - stats.chi2.ppf(0.95, 1)
+
+    ends = [1 / optimize.brentq(drop, best.x[0], best.x[0] * k) for k in (2.0, 0.4)]
+    assert found.epsilon[1:] == pytest.approx(ends, rel=CLOSE)
+
+
+def test_psignifit_finds_the_same_threshold_and_width():
+    psignifit = pytest.importorskip("psignifit", reason="psignifit, a peer, is in the extra `test`")
+    rng = np.random.default_rng(5)
+    x, trials = np.linspace(-0.8, 0.8, 9), 60
+    first = rng.binomial(trials, 1 / (1 + np.exp(-(x - 0.1) / 0.15)))
+    theirs = psignifit.psignifit(
+        np.stack([x, first, np.full(9, trials)], 1),
+        experiment_type="yes/no", sigmoid="logistic", fixed_parameters={"lambda": 0.0, "gamma": 0.0},
+    )  # fmt: skip
+    found = measure.choices(np.stack([np.ones(9), 1 + x], 1), np.stack([first, trials - first], 1), delta=0.0,
+                            bias="position")  # fmt: skip
+    # Its width is from 5 % to 95 %, 2 ln 19 ε; its threshold is where the bias is made up for.
+    wide = 2 * np.log(19)
+    ours = {
+        "width": wide * np.array(found.epsilon),
+        "threshold": [found.epsilon.value * (found.position_bias[2].value - found.position_bias[1].value)],
+    }
+    for name, values in ours.items():
+        low, high = theirs.confidence_intervals[name]["0.95"]
+        # It has priors, and gives their posterior's maximum: a tenth of the interval is far more than they move.
+        assert abs(values[0] - theirs.get_parameter_estimate()[name]) < 0.1 * (high - low)
+    # Its intervals are those of the posterior, with overdispersion, which can only widen them.
+    low, high = theirs.confidence_intervals["width"]["0.95"]
+    assert 0.6 < (ours["width"][2] - ours["width"][1]) / (high - low) < 1.1
+
+
+def test_ends_of_intervals_are_where_the_profile_has_dropped(biased):
+    wanted = stats.chi2.ppf(0.9, 1)
+    drop = measure.choice_profile(biased, [biased.epsilon.low, biased.epsilon.value, biased.epsilon.high])
+    np.testing.assert_allclose(drop, [wanted, 0.0, wanted], atol=1e-4)
+    assert sum(bias.value for bias in biased.label_bias.values()) == pytest.approx(0.0, abs=1e-9)
+    assert biased.agreeing == biased.starts
+    assert biased.aic == pytest.approx(8 - 2 * biased.log_likelihood)  # two numbers, three biases that sum to 0
+    assert biased.null_log_likelihood == pytest.approx(-TRIALS * np.log(ITEMS))
+
+
+@pytest.mark.parametrize("bias", ["none", "label"])
+def test_intervals_cover(design, biased, bias):
+    d, labels, chosen, _ = design
+    fit = biased if bias == "label" else measure.choices(d, chosen, labels=labels, intervals=False)
+    found = measure.choice_coverage(fit, count=200, level=0.9, seed=1, names=("epsilon",))
+    assert 0.85 <= found["epsilon"] <= 0.95
+
+
+def test_biases_are_tested(design, biased):
+    d, labels, _, chosen = design
+    none = measure.choices(d, chosen, labels=labels, intervals=False)
+    test = measure.ratio_test(none, biased)
+    assert test.freedom == 2
+    assert test.p_value == pytest.approx(stats.chi2.sf(test.statistic, 2), rel=1e-9)
+    for freedom in range(1, 7):
+        assert _chi_square_above(3.7, freedom) == pytest.approx(stats.chi2.sf(3.7, freedom), rel=1e-12)
+    with pytest.raises(ValueError, match="more parameters"):
+        measure.ratio_test(biased, none)
+
+
+def test_fit_is_tested(design, biased):
+    good = measure.goodness_of_fit(biased, count=60)
+    assert good.calibration_p > 0.01
+    assert good.calibration.choices.sum() == TRIALS * ITEMS
+    d, labels, _, _ = design
+    # The middle one of three, always but for a few: no similarity says so.
+    odd = np.argsort(d, axis=1)[:, 1]
+    odd[::10] = d[::10].argmin(1)
+    bad = measure.goodness_of_fit(measure.choices(d, odd, labels=labels, intervals=False), count=60)
+    assert bad.gap_p < 0.05
+
+
+def test_a_constant_similarity_is_tried_at_every_distance():
+    rng = np.random.default_rng(4)
+    d = rng.uniform(0, 1, (60, 3)).round(2)
+    chosen = drawn(shares(np.log(np.where(d <= 0.4, 1.0, 0.1))), rng)
+    found = measure.choices(d, chosen, family="constant", level=0.9)
+
+    def best(epsilon):
+        inside, right = (d <= epsilon).sum(1), d[np.arange(60), chosen] <= epsilon
+
+        def less(log_delta):
+            delta = np.exp(log_delta)
+            return -np.log(np.where(right, 1.0, delta) / (inside + (3 - inside) * delta)).sum()
+
+        return -optimize.minimize_scalar(less, bounds=(-30, 0), method="bounded", options={"xatol": 1e-9}).fun
+
+    tried = np.unique(d[d > 0])
+    values = np.array([best(x) for x in tried])
+    assert found.log_likelihood == pytest.approx(values.max(), abs=1e-6)
+    k = values.argmax()
+    assert found.epsilon.value == pytest.approx((tried[k] + tried[k + 1]) / 2)
+    within = tried[values >= values.max() - stats.chi2.ppf(0.9, 1) / 2]
+    assert found.epsilon.low == pytest.approx(within[0])
+    assert found.epsilon.high == pytest.approx(tried[np.searchsorted(tried, within[-1]) + 1])
+
+
+def test_strengths_of_zero(x64):
+    # Nothing within reach: the biases decide; something within reach: what isn't can't be chosen.
+    table = model.Table(np.array([[0.5, 0.6], [0.1, 0.6]]), np.ones((2, 2), bool), np.tile(np.eye(2), (2, 1, 1)))
+    theta = np.array([np.log(0.3), -1000.0, 0.0, np.log(2.0), 0.0])
+    for family in ("linear", "constant"):
+        p = np.exp(model.log_choices(theta[None], table, family=family))[0]
+        np.testing.assert_allclose(p, [[2 / 3, 1 / 3], [1.0, 0.0]], atol=1e-15)
+    # An item out of reach was chosen beside one within, but where all are within: choices at random are what is left.
+    left = measure.choices([[0.1, 0.6], [0.6, 0.1]], [1, 1], family="constant", delta=0.0)
+    assert left.log_likelihood == pytest.approx(-2 * np.log(2))
+
+
+def test_what_has_no_end_says_so():
+    d = np.random.default_rng(0).uniform(0, 1, (TRIALS, ITEMS))
+    sure = measure.choices(d, d.argmin(1), labels=np.zeros((TRIALS, ITEMS)), delta=0.0)
+    assert sure.epsilon.low == 0
+    assert any("no lower end" in note for note in sure.notes)
+    assert not sure.delta.fitted
+
+
+def test_the_resolution_of_a_vision_language_model_is_confounded_without_biases():
+    table = data.vlm_spatial()
+    asked = {"labels": table.labels, "positions": table.positions}
+    none, label = (measure.choices(table.distances, table.chosen, **asked, bias=bias) for bias in ("none", "label"))
+    assert label.epsilon.high < 60 < 250 < none.epsilon.low  # pixels
+    assert none.aic - label.aic > 500
+    with pytest.raises(ValueError, match="their biases are one thing"):
+        measure.choices(table.distances, table.chosen, **asked, bias="both")
+
+
+D = [[0.1, 0.4], [0.3, 0.2]]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"distances": [0.1, 0.2]}, "distances must be"),
+        ({"distances": [[0.1, -1.0], [0.3, 0.2]]}, "trial 1, item 2 has -1"),
+        ({"distances": [[0.1, np.nan], [0.3, 0.2]]}, "at least 2 items; trial 1"),
+        ({"distances": [[0.1, 0.1], [0.2, 0.2]]}, "all at one distance"),
+        ({"chosen": [0, 2]}, "choice not among items: trial 2 chose item 2"),
+        ({"chosen": [0.5, 1.0]}, "chosen must be"),
+        ({"chosen": [[0, 0], [0, 0]]}, "no choice"),
+        ({"family": "cubic"}, "family must be one of"),
+        ({"bias": "colour"}, "bias must be one of"),
+        ({"bias": "label"}, "needs labels"),
+        ({"bias": "label", "labels": [["a", "b"]]}, "shape of distances"),
+        ({"bias": "label", "labels": [["a", "b"], ["c", "d"]]}, "do not link all 4 labels"),
+        ({"delta": 2}, "delta must be 'fit' or a number from 0 to 1"),
+        ({"delta": "free"}, "got 'free'"),
+        ({"family": "constant", "exponent": "fit"}, r"only delta\^exponent is seen"),
+        ({"exponent": "fit", "delta": 0.0}, "only its ratio to epsilon"),
+        ({"level": 1.0}, "level must be"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(given, told):
+    words = {"distances": D, "chosen": [0, 1]} | given
+    with pytest.raises(ValueError, match=told) as refused:
+        measure.choices(words.pop("distances"), words.pop("chosen"), **words)
+    assert "\n" not in str(refused.value)
