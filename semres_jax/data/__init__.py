@@ -10,5 +10,10 @@ from semres_jax.data.animals import (
 )
 from semres_jax.data.choices import Choices as Choices, read_choices as read_choices, vlm_spatial as vlm_spatial
 from semres_jax.data.cub import cub as cub
+from semres_jax.data.embeddings import (
+    EmbeddingFile as EmbeddingFile,
+    read_embeddings as read_embeddings,
+    read_labels as read_labels,
+)
 from semres_jax.data.folders import image_folder as image_folder
 from semres_jax.data.image_sets import ImageSet as ImageSet, Split as Split, split as split

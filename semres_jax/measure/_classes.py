@@ -4,21 +4,25 @@ Items are all exemplars. Probes are all of them, or so many of each class: accur
 slopes have the probes' part among the probes alone, so that standard errors count what sampling adds.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from semres_jax.laws import enumeration, tables
+from semres_jax._types import Array
+from semres_jax.laws import tables
 from semres_jax.laws._exemplars import Draws, first_reaching, shares_reached
 from semres_jax.measure import _similarities, _stimuli, exemplars
-from semres_jax.similarity import Exponential
 from semres_jax.spaces.finite import Finite
 
 # Numbers of a block of probes times exemplars, or times classes and resolutions; pairs of items of sampled trials.
 _NUMBERS, _TRIALS, _REPEATS = 2**22, 2**29, 8
-# Exemplars squared times classes up to which graded similarities are summed over all draws.
-_EXACT = 2**25
+# Numbers of dissimilarities that are there at once: half a GB.
+_AT_ONCE = 2**26
+# Exemplars up to which graded similarities are summed over all draws: time grows like the cube.
+_EXACT = 1024
 # Probes whose dissimilarities thresholds are found from, where probes are sampled.
 _FOR_LEVELS = 64
 # Of a class two probes at least: their spread is a standard error.
@@ -104,10 +108,8 @@ def summed(model: Any, drawn: Draws, chosen: Probes, epsilon: np.ndarray, floor:
     between, seen, squares, lowest = np.zeros((count, count)), 0.0, 0.0, np.inf
     own_class = np.bincount(drawn.own[chosen.rows], chosen.weight, count)
     step = max(1, _NUMBERS // max(size, count * (many + 1)))
-    for first in range(0, len(chosen.rows), step):
-        rows, weight = chosen.rows[first : first + step], chosen.weight[first : first + step]
+    for rows, weight, found in _blocks(model, chosen, step):
         here, c = np.arange(len(rows)), drawn.own[rows]
-        found = _similarities.raw(model, rows)
         strength = _similarities.strengths(model, found, floor)
         apart = first_reaching(epsilon, _similarities.dissimilarities(model, found))
         within = shares_reached(apart, rows, drawn, many)
@@ -167,12 +169,22 @@ def centred(slopes: np.ndarray, own: np.ndarray, rows: np.ndarray | None = None)
 
 
 def top(model: Any, chosen: Probes) -> float:
-    """Largest similarity or distance of any probe."""
-    if model.kind == "cosine":
-        return 1.0
-    step = max(1, _NUMBERS // len(model.points))
-    parts = range(0, len(chosen.rows), step)
-    return max(float(_similarities.raw(model, chosen.rows[i : i + step]).max()) for i in parts)
+    """Unit of the dissimilarities: largest distance of any probe, of a few where probes are sampled; or as it is."""
+    if model.kind != "euclidean":
+        return model.top
+    some = chosen.rows[:: max(1, len(chosen.rows) // _FOR_LEVELS)] if chosen.sampled else chosen.rows
+    return float(_similarities.raw(model, some).max())
+
+
+def _blocks(model: Any, chosen: Probes, step: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Rows of probes, their weights and `raw` numbers, `step` at a time; the points are read for many at once."""
+    many = max(1, _AT_ONCE // len(model.points))
+    for outer in range(0, len(chosen.rows), many):
+        rows, weight = (x[outer : outer + many] for x in (chosen.rows, chosen.weight))
+        found = _similarities.raw(model, rows)
+        for first in range(0, len(rows), step):
+            part = slice(first, first + step)
+            yield rows[part], weight[part], found[part]
 
 
 class Own(NamedTuple):
@@ -184,28 +196,57 @@ class Own(NamedTuple):
 
 def graded(model: Any, space: Finite, drawn: Draws, chosen: Probes, floor: float, seed: int) -> Own:
     """Over all draws where these aren't too many; else of each probe one exemplar of each class is drawn at a time."""
-    size, count = len(drawn.own), len(drawn.near)
-    if chosen.sampled or size**2 * count > _EXACT:
+    size = len(drawn.own)
+    if chosen.sampled or size > _EXACT:
         return _drawn(model, space, drawn, chosen, floor, seed)
-    strength = _similarities.strengths(model, _similarities.raw(model, chosen.rows), floor)
-    strength = (strength + strength.T) / 2
-    if not (strength[~np.eye(size, dtype=bool)] > 0).all():  # e^-d is never 0: draws say it
-        return _drawn(model, space, drawn, chosen, floor, seed)
-    apart = np.log(strength.max()) - np.log(strength)
-    np.fill_diagonal(apart, 0.0)
+    return Own(_all_draws(model, drawn, floor), "")
 
-    def both(weights: Any) -> tuple[Any, Any]:
-        got = enumeration.exemplars(apart, drawn.own, Exponential(1.0), space, weights=weights)
-        return got.p_s, got.p_i
 
+def _all_draws(model: Any, drawn: Draws, floor: float) -> _stimuli.Scored:
+    """The mean over probes of the credit of all pairs of items, of different classes, the probe's own the nearest."""
+    own, share, count = drawn.own, drawn.share, len(drawn.near)
+    size, pairs = len(own), (count - 1) * (count - 2) / 2
+    strength = _similarities.strengths(model, _similarities.raw(model, np.arange(size)), floor)
+    # Of each class of a probe: exemplars with the farthest class first, the probe's own last; which classes are tied.
+    place, group = (np.full((count, count), count) for _ in range(2))
+    np.put_along_axis(place, drawn.order, np.append(count - 1 - np.arange(count - 1), count)[None], axis=1)
+    np.put_along_axis(group, drawn.order[:, :-1], drawn.farther, axis=1)
+    order = np.argsort(place[:, own], axis=1, kind="stable")
+    h = np.take_along_axis(strength, order[own], axis=1)
+    inner = np.where(own[:, None] == own[None], share[None] / (1 - share)[:, None], 0.0)
+    np.fill_diagonal(inner, 0.0)
+    outer = np.where(own[:, None] == own[None], 0.0, share[None])
+    weights = [np.take_along_axis(x, order[own], axis=1) for x in (outer, inner)]
+    by_class = [x[own] for x in (np.take_along_axis(group[:, own], order, axis=1), own[order])]
     with jax.enable_x64(True):
-        values, back = jax.vjp(both, np.ones(size))
-        slopes = [
-            np.asarray(back(unit)[0]) for unit in ((np.float64(1), np.float64(0)), (np.float64(0), np.float64(1)))
-        ]
-    p_s, p_i = (float(x) for x in values)
-    scored = _stimuli.Scored(p_s, p_i, *(centred(x[:, None], drawn.own)[:, 0] for x in slopes))
-    return Own(scored, "")
+        others, mine = (np.asarray(x) for x in _pairs(*(jnp.asarray(x) for x in (h, *weights, *by_class))))
+    # Back in the order of the exemplars: credit of x with items of other classes, and with those of the probe's.
+    back = np.argsort(order, axis=1)[own]
+    others, mine = (np.take_along_axis(x, back, axis=1) for x in (others, mine))
+    p_s, p_i = (outer * others).sum(1) / 2 / pairs, (inner * others).sum(1) / (count - 1)
+    weight = drawn.weight
+    item_s = weight @ (outer * others) / pairs
+    item_i = weight @ (outer * mine + inner * others) / (count - 1)
+    slopes = [centred((weight * x + y)[:, None], own)[:, 0] for x, y in ((p_s, item_s), (p_i / (1 - share), item_i))]
+    return _stimuli.Scored(float(weight @ p_s), float(weight @ p_i), *slopes)
+
+
+@jax.jit
+def _pairs(h: Array, outer: Array, inner: Array, group: Array, kind: Array) -> tuple[Array, Array]:
+    """(P, N) sums over items of other classes, by weight, of the credit of trials with each item; farthest first."""
+    place = np.arange(h.shape[1])
+    nearer = place[None] > place[:, None]
+
+    def probe(row: Any) -> tuple[Array, Array]:
+        strength, out, within, equal, class_of = row
+        one, other = strength[:, None], strength[None, :]
+        total = one + other
+        right = jnp.where(nearer, other, one) / jnp.where(total > 0, total, 1.0)
+        right = jnp.where((total > 0) & (equal[:, None] != equal[None, :]), right, 0.5)
+        right = jnp.where(class_of[:, None] != class_of[None, :], right, 0.0)
+        return jnp.sum(right * out[None, :], axis=1), jnp.sum(right * within[None, :], axis=1)
+
+    return jax.lax.map(probe, (h, outer, inner, group, kind))
 
 
 def _drawn(model: Any, space: Finite, drawn: Draws, chosen: Probes, floor: float, seed: int) -> Own:
@@ -217,11 +258,12 @@ def _drawn(model: Any, space: Finite, drawn: Draws, chosen: Probes, floor: float
     start = np.cumsum(number) - number
     position = np.empty(size, int)
     position[members] = np.arange(size) - start[own[members]]
-    repeats = int(np.clip(_TRIALS // (len(chosen.rows) * count**2), 1, _REPEATS))
+    dimensions = model.points.shape[1]
+    repeats = int(np.clip(_TRIALS // (len(chosen.rows) * count * max(count, dimensions)), 1, _REPEATS))
     value = np.zeros((2, size))
     # Of items, by role: of p_S; of p_I as one of another class, and of the probe's.
     item, times = np.zeros((3, size)), np.zeros((3, size))
-    step = max(1, _NUMBERS // (count * max(4, model.points.shape[1])))
+    step = max(1, _NUMBERS // (count * max(4, dimensions)))
     for _ in range(repeats):
         for first in range(0, len(chosen.rows), step):
             rows = chosen.rows[first : first + step]
@@ -248,6 +290,7 @@ def _drawn(model: Any, space: Finite, drawn: Draws, chosen: Probes, floor: float
              zip(item, times, strict=True)]  # fmt: skip
     seen = np.where(times > 0, seen, np.stack(whole)[:, own]) * np.stack([1 - probing, 1 - probing, probing])
     as_item = drawn.share * np.stack([seen[0], seen[1] + seen[2]])
+    value[1] /= 1 - drawn.share  # a weightier probe leaves less of its class
     weight = np.zeros(size)
     weight[chosen.rows] = chosen.weight
     slopes = [centred((weight * x)[:, None], own, chosen.rows)[:, 0] + centred(y[:, None], own)[:, 0]

@@ -1,17 +1,16 @@
 """Where embeddings stand: accuracies of their own similarity, the similarity function it is most like, the fronts."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from semres_jax._checks import require, require_count
 from semres_jax._types import ArrayLike
 from semres_jax.frontier.finite import optimal_finite
 from semres_jax.frontier.optimal import optimal_front
 from semres_jax.laws import enumeration, tables
 from semres_jax.laws._exemplars import Draws
-from semres_jax.measure import _classes, _fronts, _similarities, _stimuli, bootstrap as resampling, exemplars
+from semres_jax.measure import _asked, _classes, _fronts, _similarities, _stimuli, bootstrap as resampling, exemplars
 from semres_jax.measure._embedded import Embedded, Fitted, Number, Placed, Thresholds
 from semres_jax.measure.resolution import FAMILIES, Profile, fit, profile, reach
 from semres_jax.spaces._base import MetricSpace
@@ -25,19 +24,6 @@ _OPTIMAL_WEIGHTS = (1.0, 0.9, 0.75, 0.6, 0.45)
 _OPTIMAL_LEVELS = 129
 
 
-class Asked(NamedTuple):
-    """Settings that both designs share."""
-
-    similarity: str
-    floor: float
-    shares: np.ndarray
-    n: int
-    optimal: str
-    bootstrap: int
-    seed: int
-    limit: int
-
-
 def embeddings(
     points: Any,
     distances: ArrayLike | MetricSpace,
@@ -49,6 +35,7 @@ def embeddings(
     n: int = 2,
     fronts: Mapping[str, _fronts.Front] | None = None,
     optimal: str = "homogeneous",
+    delta: float | None = None,
     bootstrap: int = 1000,
     seed: int = 0,
     limit: int = LIMIT,
@@ -69,8 +56,13 @@ def embeddings(
     Accuracies are exact sums over all trials (`laws.tables.accuracy`). Standard errors and intervals (n = 2) are over
     stimuli: what the next stimuli of the same kind would give. They are the jackknife's: leaving a stimulus out changes
     p_S, an average over triples, and p_I, over pairs, by what it contributes, and replicates weigh these contributions
-    by how often a stimulus is drawn (no copies: those would be at distance 0). Fronts of the constant and the linear
-    similarity are exact on the same stimuli, and move with them. Source: new, of this project.
+    by how often a stimulus is drawn (no copies: those would be at distance 0). The jackknife counts what pairs of
+    stimuli add twice, and that is taken off; not for thresholds, whose intervals are on the safe side. Fronts of the
+    constant and the linear similarity are exact on the same stimuli, and move with them.
+
+    Of classes, exemplars are drawn again and classes stay. Fronts, profile and fits are those of classes as stimuli: of
+    mean similarities relative to the mean within the probe's class, one stimulus each, which is why measured accuracies
+    differ from what fits predict where exemplars of a class do. Source: new, of this project.
 
     Args:
         points: (N, D) embeddings; float of any precision, also mapped from a file.
@@ -82,13 +74,18 @@ def embeddings(
         floor: added to the similarity, in its unit; the toy network's 1e-10.
         shares: (E,) in (0, 1], ascending: shares of other stimuli within ε that thresholds are set at.
         n: items of a trial.
-        fronts: from `measure.fronts` of the same distances, where many embeddings are measured.
+        fronts: from `measure.fronts` of the same distances, where many embeddings are measured; {} for none.
         optimal: which front of the best similarities is found: "homogeneous" (`frontier.optimal_front`: of all
-            similarities with a floor as low as the lowest relative similarity here, on a homogeneous space; certain to
-            2e-4), "finite" (`frontier.optimal_finite`: on these stimuli; half a minute and more) or "none".
+            similarities in [Δ, 1] on a homogeneous space; certain to 2e-4), "finite" (`frontier.optimal_finite`: on
+            these stimuli; half a minute and more) or "none".
+        delta: floor Δ of the optimal front; None: the lowest similarity of two stimuli relative to the probe's own, so
+            that the model's similarity is one of those that the front is of.
         bootstrap: replicates of the intervals; 0: no intervals.
         seed: of what is sampled and of replicates.
-        limit: of more stimuli than this a random part, as many, is measured, and `sampled` says so.
+        limit: of more stimuli than this a random part, as many, is measured; of more exemplars, so many probe (as many
+            of each class), and all are items. No table is larger than limit times N, or kept. Graded accuracies of more
+            than 1024 exemplars are those of trials with one exemplar of each class drawn for each probe. `sampled` says
+            so, and standard errors count it.
 
     Returns:
         `Embedded`.
@@ -106,15 +103,15 @@ def embeddings(
         >>> round(float(found.p_s.value), 4), round(float(found.p_i.value), 4), found.best
         (0.7643, 0.855, 'linear')
     """
-    asked = _asked(similarity, floor, shares, n, optimal, bootstrap, seed, limit)
+    asked = _asked.checked(similarity, floor, shares, n, optimal, delta, bootstrap, seed, limit)
     model = _similarities.own(points, asked.similarity)
     count = len(model.points)
     if labels is not None and len(labels) != count:
-        raise ValueError(_lengths(labels, count))
+        raise ValueError(_asked.lengths(labels, count))
     if labels is not None and len({x.item() if isinstance(x, np.generic) else x for x in labels}) < count:
         return of_classes(model, distances, labels, fronts, asked)
-    table, names = _table(distances)
-    space, places = _matched(table, names, labels, count)
+    table, names = _asked.table_of(distances)
+    space, places = _asked.matched(table, names, labels, count)
     return of_stimuli(model, space, places, fronts, asked)
 
 
@@ -131,69 +128,9 @@ def fronts(space: ArrayLike | MetricSpace, *, n: int = 2) -> dict[str, _fronts.F
     return {family: _fronts.front(finite, family, n=n) for family in FRONTS}
 
 
-def _asked(
-    similarity: str, floor: float, shares: Any, n: int, optimal: str, count: int, seed: int, limit: int
-) -> Asked:
-    require("floor", floor, 0.0, 1e300, "at least 0, in the unit of the similarity")
-    wanted = np.asarray(shares, np.float64).ravel()
-    if not wanted.size or not ((wanted > 0) & (wanted <= 1)).all() or (np.diff(wanted) <= 0).any():
-        raise ValueError(f"shares must ascend from above 0 to at most 1; got {np.asarray(shares).tolist()}")
-    if optimal not in ("homogeneous", "finite", "none"):
-        raise ValueError(f"optimal must be homogeneous, finite or none; got {optimal!r}")
-    n = require_count("n", n, 2, " (the probe needs items to choose from)")
-    if n > 2 and optimal == "finite":
-        raise ValueError(
-            f"the optimal front of a finite space is known for n = 2; got n = {n} (use homogeneous or none)"
-        )
-    count = require_count("bootstrap", count, 0)
-    if count == 1:
-        raise ValueError("bootstrap must be 0 (no intervals) or at least 2 replicates; got 1")
-    limit = require_count("limit", limit, 16)
-    return Asked(similarity, float(floor), wanted, n, optimal, count, require_count("seed", seed, 0), limit)
-
-
-def _lengths(labels: Any, count: int) -> str:
-    if len(labels) > count:
-        return (f"label {labels[count]!r} (number {count}, from 0) has no embedding: {len(labels)} labels, "
-                f"{count} embeddings; give as many labels as embeddings")  # fmt: skip
-    return f"row {len(labels)} of the embeddings has no label: {len(labels)} labels, {count} embeddings"
-
-
-def _table(distances: Any) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Distances as float64, and the names of their rows where they have any."""
-    space = distances if isinstance(distances, MetricSpace) else Finite(np.asarray(distances))
-    table = getattr(space, "distances", None)
-    if table is None:
-        raise ValueError(f"distances must be a table or a space that has one; got {space.label}")
-    if enumeration.unequal(space):
-        raise ValueError(f"stimuli must be equally likely; {space.label} has unequal weights")
-    return np.asarray(table, np.float64), tuple(getattr(space, "labels", ()))
-
-
-def _matched(table: np.ndarray, names: tuple[str, ...], labels: Any, count: int) -> tuple[Finite, np.ndarray]:
-    """The space of the stimuli that have an embedding, and the row of each of them among the embeddings."""
-    if labels is None:
-        if len(table) != count:
-            raise ValueError(
-                f"distances are between {len(table)} stimuli, but there are {count} embeddings; give one for each, in "
-                "the same order, or labels"
-            )
-        return Finite(table), np.arange(count)
-    given = [x.item() if isinstance(x, np.generic) else x for x in labels]
-    if not names:
-        if len(table) != count:
-            raise ValueError(f"distances are between {len(table)} stimuli, and there are {count} labels")
-        return Finite(table), np.array(sorted(range(count), key=lambda i: given[i]))
-    place = {name: k for k, name in enumerate(names)}
-    for row, label in enumerate(given):
-        if str(label) not in place:
-            raise ValueError(f"label {label!r} of row {row} is none of the {len(names)} names of the distances")
-    rows = np.array([place[str(label)] for label in given])
-    order = np.argsort(rows)
-    return Finite(table[np.ix_(rows[order], rows[order])]), order
-
-
-def of_stimuli(model: _similarities.Own, space: Finite, places: np.ndarray, known: Any, asked: Asked) -> Embedded:
+def of_stimuli(
+    model: _similarities.Own, space: Finite, places: np.ndarray, known: Any, asked: _asked.Asked
+) -> Embedded:
     """One embedding of each stimulus: the probe is the item."""
     sampled: tuple[str, ...] = ()
     count = len(places)
@@ -204,7 +141,7 @@ def of_stimuli(model: _similarities.Own, space: Finite, places: np.ndarray, know
         sampled, known = (f"{asked.limit} of {count} stimuli",), None
     found = _similarities.raw(model, places, places)
     found = (found + found.T) / 2
-    if asked.similarity != "cosine":
+    if asked.similarity == "euclidean":
         model = model.with_top(found.max())
     strengths = _similarities.strengths(model, found, asked.floor)
     if not (np.diagonal(strengths) > 0).all():
@@ -217,13 +154,16 @@ def of_stimuli(model: _similarities.Own, space: Finite, places: np.ndarray, know
     seen = profile(space, strengths)
     fits = {family: _fitted(space, ranks, seen, family, asked.n) for family in FAMILIES}
     relative = strengths / np.diagonal(strengths)[:, None]
-    delta = float(relative[~np.eye(len(relative), dtype=bool)].min())
+    lowest = float(relative[~np.eye(len(relative), dtype=bool)].min())
+    delta = lowest if asked.delta is None else asked.delta
     known = fronts(space, n=asked.n) if known is None else dict(known)
     known |= optimal_fronts(space, delta, asked)
     off = {name: _fronts.off(None if name == "optimal" and asked.optimal == "homogeneous" else space, name, one, own)
            for name, one in known.items()}  # fmt: skip
     columns = [own.slope_s, own.slope_i, *(one.slope for one in off.values())]
     values = [own.p_s, own.p_i, *(one.distance for one in off.values())]
+    both = [own.pairs_s, own.pairs_i, *(one.pairs for one in off.values())]
+    columns = [slope * _stimuli.shrinkage(slope, pairs) for slope, pairs in zip(columns, both, strict=True)]
     p_s, p_i, *gaps = numbers(np.array(values), np.stack(columns), np.zeros(len(places), int), asked)
     mean_b, var_b = reach(strengths, asked.floor)
     return Embedded(
@@ -249,12 +189,12 @@ def of_stimuli(model: _similarities.Own, space: Finite, places: np.ndarray, know
     )  # fmt: skip
 
 
-def of_classes(model: _similarities.Own, distances: Any, labels: Any, known: Any, asked: Asked) -> Embedded:
+def of_classes(model: _similarities.Own, distances: Any, labels: Any, known: Any, asked: _asked.Asked) -> Embedded:
     """Several embeddings a class: the probe is another exemplar."""
     if asked.n > 2:
         raise ValueError(f"classes with several exemplars are measured with n = 2 items; got n = {asked.n}")
-    table, names = _table(distances)
-    between = class_table(table, names, labels)
+    table, names = _asked.table_of(distances)
+    between = _asked.of_the_classes(table, names, labels)
     space = Finite(between)
     drawn = Draws.of(labels, between, len(labels))
     chosen = _classes.probes(drawn, asked.limit, asked.seed)
@@ -269,7 +209,7 @@ def of_classes(model: _similarities.Own, distances: Any, labels: Any, known: Any
     ranks = tables.ranking(space)
     seen = profile(space, sums.between)
     fits = {family: _fitted(space, ranks, seen, family, 2) for family in FAMILIES}
-    delta = float(min(sums.lowest / inner.mean(), 1.0))
+    delta = float(min(sums.lowest / inner.mean(), 1.0)) if asked.delta is None else asked.delta
     known = fronts(space) if known is None else dict(known)
     known |= optimal_fronts(space, delta, asked)
     off = {name: _fronts.off(None, name, one, own) for name, one in known.items()}
@@ -308,25 +248,7 @@ def of_classes(model: _similarities.Own, distances: Any, labels: Any, known: Any
     )  # fmt: skip
 
 
-def class_table(table: np.ndarray, names: tuple[str, ...], labels: Any) -> np.ndarray:
-    """Distances between the classes that there are, in the sorted order of their labels."""
-    classes = sorted({x.item() if isinstance(x, np.generic) else x for x in labels})
-    if names:
-        place = {name: k for k, name in enumerate(names)}
-        for name in classes:
-            if str(name) not in place:
-                raise ValueError(f"label {name!r} is none of the {len(names)} names of the distances")
-        rows = [place[str(name)] for name in classes]
-        return table[np.ix_(rows, rows)]
-    if len(table) != len(classes):
-        raise ValueError(
-            f"distances are between {len(table)} classes, but the labels name {len(classes)}; give a row for each, in "
-            "the sorted order of their names"
-        )
-    return table
-
-
-def numbers(values: np.ndarray, slopes: np.ndarray, labels: np.ndarray, asked: Asked) -> list[Number]:
+def numbers(values: np.ndarray, slopes: np.ndarray, labels: np.ndarray, asked: _asked.Asked) -> list[Number]:
     """Values (K, ...) with standard errors and, where replicates are asked for, intervals, of slopes (K, N, ...)."""
     stderr = np.sqrt((slopes**2).sum(1))
     low = high = np.full(values.shape, np.nan)
@@ -336,7 +258,7 @@ def numbers(values: np.ndarray, slopes: np.ndarray, labels: np.ndarray, asked: A
     return [Number(*(x[()] for x in one)) for one in zip(values, stderr, low, high, strict=True)]
 
 
-def _levels(model: Any, space: Finite, ranks: Any, found: np.ndarray, asked: Asked) -> Thresholds:
+def _levels(model: Any, space: Finite, ranks: Any, found: np.ndarray, asked: _asked.Asked) -> Thresholds:
     apart = _similarities.dissimilarities(model, found)
     size = len(apart)
     ordered = np.sort(apart[np.triu_indices(size, 1)])
@@ -344,7 +266,7 @@ def _levels(model: Any, space: Finite, ranks: Any, found: np.ndarray, asked: Ask
     epsilon, which = np.unique(ordered[np.maximum(wanted, 0)], return_inverse=True)
     with_slopes = asked.n == 2 and asked.bootstrap > 0
     got = _stimuli.within(ranks, apart, epsilon, slopes=with_slopes)
-    p_s, p_i, slope_s, slope_i = got.scored
+    p_s, p_i, slope_s, slope_i = got.scored[:4]
     if asked.n > 2:
         each = [_stimuli.graded(space, ranks, np.asarray(apart <= one, np.float64), asked.n) for one in epsilon]
         p_s, p_i = (np.array([one[k] for one in each]) for k in range(2))
@@ -362,13 +284,15 @@ def _levels(model: Any, space: Finite, ranks: Any, found: np.ndarray, asked: Ask
 
 def _fitted(space: Finite, ranks: Any, seen: Profile, family: str, n: int) -> Fitted:
     best = fit(seen, family)
-    epsilon, delta, *errors, _, aic = (float(x) for x in best)
+    epsilon, delta, spread, floor_spread, aic = (
+        float(x) for x in (best.epsilon, best.delta, best.epsilon_stderr, best.delta_stderr, best.aic)
+    )
     table = _fronts.similarity(family, epsilon, delta)(np.asarray(space.distances))
     there = _stimuli.graded(space, ranks, table, n, slopes=False)
-    return Fitted(epsilon, delta, *errors, aic, there.p_s, there.p_i)
+    return Fitted(epsilon, delta, spread, floor_spread, aic, there.p_s, there.p_i)
 
 
-def optimal_fronts(space: Finite, delta: float, asked: Asked) -> dict[str, _fronts.Front]:
+def optimal_fronts(space: Finite, delta: float, asked: _asked.Asked) -> dict[str, _fronts.Front]:
     """The front of all similarities with values down to a floor, where it is asked for."""
     if asked.optimal == "none" or not 0 < delta < 1:
         return {}

@@ -77,7 +77,8 @@ def front(space: MetricSpace, family: str, *, n: int = 2, points: int | None = N
     each: list[_stimuli.Scored] = []
     for one in epsilon:
         each.append(_stimuli.graded(space, ranks, similarity(family, one)(table), n, slopes=False))
-        if each[-1].p_s < max(found.p_s for found in each) - _FALLEN:
+        # Before the largest distance accuracies of a finite space rise and fall with each distance that is reached.
+        if one > table.max() and each[-1].p_s < max(found.p_s for found in each) - _FALLEN:
             break
     return Front(epsilon[: len(each)], np.array([one.p_s for one in each]), np.array([one.p_i for one in each]))
 
@@ -110,12 +111,14 @@ class Off(NamedTuple):
         distance: positive beyond the front.
         p_s, p_i: the nearest point of the front.
         slope: (N,); NaN where that of the accuracies is.
+        pairs: (N, N) what each pair of stimuli adds, as those of `_stimuli.Scored`; None where they aren't known.
     """
 
     distance: float
     p_s: float
     p_i: float
     slope: np.ndarray
+    pairs: np.ndarray | None = None
 
 
 def off(space: MetricSpace | None, family: str, found: Front, scored: _stimuli.Scored, n: int = 2) -> Off:
@@ -130,7 +133,7 @@ def off(space: MetricSpace | None, family: str, found: Front, scored: _stimuli.S
     p_s, p_i = np.clip((scored.p_s, scored.p_i), 0.0, 1.0)
     got = distance(p_s, p_i, found)
     gap = np.array([p_i - got.p_i, p_s - got.p_s])
-    slope = np.full_like(scored.slope_s, np.nan)
+    slope, pairs = np.full_like(scored.slope_s, np.nan), None
     if np.isfinite(scored.slope_s).all():
         ends, shares = _foot(found, float(got.p_i), float(got.p_s))
         size = float(np.hypot(*gap))
@@ -140,12 +143,16 @@ def off(space: MetricSpace | None, family: str, found: Front, scored: _stimuli.S
             step = np.array([found.p_i[ends[-1]] - found.p_i[ends[0]], found.p_s[ends[-1]] - found.p_s[ends[0]]])
             normal = np.abs(step[::-1]) / max(float(np.hypot(*step)), 1e-300)
         slope = normal[0] * scored.slope_i + normal[1] * scored.slope_s
+        if scored.pairs_s is not None:
+            pairs = normal[0] * scored.pairs_i + normal[1] * scored.pairs_s
         if space is not None:
             table, ranks = np.asarray(getattr(space, "distances"), np.float64), tables.ranking(space)  # noqa: B009
             for end, share in zip(ends, shares, strict=True):
                 there = _stimuli.graded(space, ranks, similarity(family, found.epsilon[end])(table), n)
                 slope = slope - share * (normal[0] * there.slope_i + normal[1] * there.slope_s)
-    return Off(float(got.distance), float(got.p_s), float(got.p_i), slope)
+                if pairs is not None:
+                    pairs = pairs - share * (normal[0] * there.pairs_i + normal[1] * there.pairs_s)
+    return Off(float(got.distance), float(got.p_s), float(got.p_i), slope, pairs)
 
 
 def _foot(found: Front, p_i: float, p_s: float) -> tuple[list[int], list[float]]:

@@ -22,7 +22,7 @@ class Own(NamedTuple):
         kind: one of `SIMILARITIES`.
         points: (N, D), as given: perhaps a file mapped into memory.
         mean: (D,) of the points, which Euclidean distances are centred at.
-        top: largest similarity (relu), or largest distance (euclidean): the unit of dissimilarities and strengths.
+        top: largest similarity (relu), that of the longest to itself; or largest distance (euclidean), 1 until known.
     """
 
     kind: str
@@ -35,7 +35,7 @@ class Own(NamedTuple):
 
 
 def own(points: Any, kind: str) -> Own:
-    """Of points whose `top` isn't known yet: 1.
+    """Checked, in one pass over the points.
 
     Raises:
         ValueError: unknown kind; points of another shape or kind; NaN, infinite or (cosine) zero rows, which are named.
@@ -47,12 +47,13 @@ def own(points: Any, kind: str) -> Own:
         raise ValueError(f"embeddings must have shape (stimuli, dimensions), at least 3 rows; got shape {shape}")
     if dtype is None or np.dtype(dtype).kind not in "biuf":
         raise ValueError(f"embeddings must be real numbers; got {dtype if dtype is not None else type(points)}")
-    total, bad, empty = np.zeros(shape[1]), [], []
+    total, bad, empty, longest = np.zeros(shape[1]), [], [], 0.0
     for first in range(0, shape[0], _rows(shape[1])):
         block = np.asarray(points[first : first + _rows(shape[1])], np.float64)
         bad += (first + np.flatnonzero(~np.isfinite(block).all(1))).tolist()
         empty += (first + np.flatnonzero(~block.any(1))).tolist()
         total += np.where(np.isfinite(block), block, 0.0).sum(0)
+        longest = max(longest, float(np.einsum("nd,nd->n", block, block).max()))
     if bad:
         raise ValueError(
             f"embeddings must be finite; {listed(bad)} {'has' if len(bad) == 1 else 'have'} NaN or infinity"
@@ -60,7 +61,7 @@ def own(points: Any, kind: str) -> Own:
     if empty and kind != "euclidean":
         raise ValueError(f"{listed(empty)} of the embeddings {'is' if len(empty) == 1 else 'are'} all 0: "
                          f"no {kind} similarity; leave out or use euclidean")  # fmt: skip
-    return Own(kind, points, total / shape[0], 1.0)
+    return Own(kind, points, total / shape[0], longest if kind == "relu" else 1.0)
 
 
 def listed(rows: list[int], most: int = 8) -> str:

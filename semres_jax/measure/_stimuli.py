@@ -25,12 +25,16 @@ class Scored(NamedTuple):
     Attributes:
         p_s, p_i: (...,).
         slope_s, slope_i: (N, ...); NaN where they aren't known.
+        pairs_s, pairs_i: (N, N) what each pair of stimuli adds beyond both of them: Hoeffding's terms of second order.
+            None where they aren't known.
     """
 
     p_s: Any
     p_i: Any
     slope_s: Any
     slope_i: Any
+    pairs_s: Any = None
+    pairs_i: Any = None
 
 
 class Sums(NamedTuple):
@@ -60,24 +64,49 @@ def jackknife(with_each: np.ndarray, value: Any, order: int) -> np.ndarray:
 def graded(space: MetricSpace, ranks: tables.Ranking, strengths: np.ndarray, n: int, *, slopes: bool = True) -> Scored:
     """Accuracies of a table of strengths, as `laws.tables.accuracy`; slopes for n = 2."""
     size = len(strengths)
-    unknown = np.full(size, np.nan)
-    with jax.enable_x64(True):
-        if n > 2:
+    m, unknown = size - 1, np.full(size, np.nan)
+    if n > 2:
+        with jax.enable_x64(True):
             found = tables.accuracy(space, np.asarray(strengths, np.float64), n=n)
             return Scored(float(found.p_s), float(found.p_i), unknown, unknown)
-        h = np.take_along_axis(strengths, ranks.order, axis=1)
-        each = shared(h, ranks.group)
     own = np.diagonal(strengths)[:, None]
-    both = own + h
-    hit = np.where(both > 0, own / np.where(both > 0, both, 1.0), 0.5)
-    m = size - 1
-    p_s, p_i = each.sum() / (size * m * (m - 1)), hit.mean()
+    both = own + strengths
+    hit = np.where(both > 0, own / np.where(both > 0, both, 1.0), 0.5) * ~np.eye(size, dtype=bool)
+    p_i = hit.sum() / (size * m)
     if not slopes:
-        return Scored(float(p_s), float(p_i), unknown, unknown)
-    as_item_s, as_item_i = (_by_item(x, ranks.order) for x in (each, hit))
-    with_s = (each.sum(1) / 2 + as_item_s) / (3 * m * (m - 1) / 2)
-    with_i = (hit.sum(1) + as_item_i) / (2 * m)
-    return Scored(float(p_s), float(p_i), jackknife(with_s, p_s, 3), jackknife(with_i, p_i, 2))
+        each = shared(np.take_along_axis(strengths, ranks.order, axis=1), ranks.group)
+        return Scored(float(each.sum() / (size * m * (m - 1))), float(p_i), unknown, unknown)
+    table = np.asarray(getattr(space, "distances"), np.float64)  # noqa: B009 (a Finite's)
+    with jax.enable_x64(True):
+        each, of_items = (np.asarray(x) for x in _triples(jnp.asarray(table), jnp.asarray(strengths)))
+    p_s = each.sum() / (size * m * (m - 1))
+    # Means over triples and pairs with a stimulus; over triples with two, in all three roles.
+    with_s = (each.sum(1) / 2 + each.sum(0)) / (3 * m * (m - 1) / 2)
+    with_i = (hit.sum(1) + hit.sum(0)) / (2 * m)
+    two_s, two_i = (each + each.T + of_items) / (3 * (size - 2)), (hit + hit.T) / 2
+    pairs = [second_order(two, one, p, order)
+             for two, one, p, order in ((two_s, with_s, p_s, 3), (two_i, with_i, p_i, 2))]  # fmt: skip
+    return Scored(float(p_s), float(p_i), jackknife(with_s, p_s, 3), jackknife(with_i, p_i, 2), *pairs)
+
+
+def second_order(with_two: np.ndarray, with_one: np.ndarray, value: Any, order: int) -> np.ndarray:
+    """(N, N) order (order - 1) / (N (N - 1)) (T_ij - T_i - T_j + U): what pairs add to an average over sets."""
+    size = len(with_one)
+    found = (with_two - with_one[:, None] - with_one[None] + value) * (order * (order - 1) / (size * (size - 1)))
+    np.fill_diagonal(found, 0.0)
+    return found
+
+
+def shrinkage(slopes: np.ndarray, pairs: np.ndarray | None) -> float:
+    """By what to multiply slopes of the jackknife, whose variance counts what pairs add twice.
+
+    With V_k the variance of Hoeffding's terms of order k, the variance is Σ V_k and the jackknife's Σ k V_k (Efron and
+    Stein 1981). On a homogeneous space, where all stimuli are alike, V_1 is small, and it is V_2 that there is.
+    """
+    whole = float((slopes**2).sum())
+    if pairs is None or not whole > 0:
+        return 1.0
+    return float(np.sqrt(max(1.0 - (pairs**2).sum() / 2 / whole, 0.5)))
 
 
 def within(ranks: tables.Ranking, dissimilarities: np.ndarray, epsilon: np.ndarray, *, slopes: bool = True) -> Sums:
@@ -126,11 +155,6 @@ def within(ranks: tables.Ranking, dissimilarities: np.ndarray, epsilon: np.ndarr
     return Sums(epsilon, mean_b, share.var(0), scored, slope_b)
 
 
-def _by_item(values: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """(N,) sums over probes of (N, N - 1) values in the order of distance."""
-    return np.bincount(order.ravel(), values.ravel(), len(order))
-
-
 def shared(h: np.ndarray, group: np.ndarray) -> np.ndarray:
     """(P, m) of every probe and item the sum of the credits of trials with the item, over other items, in float64.
 
@@ -156,3 +180,23 @@ def _shared(h: Array, group: Array) -> Array:
         return jnp.sum(right, axis=1) - 0.5  # without the item itself
 
     return jax.lax.map(probe, (h, group))
+
+
+@jax.jit
+def _triples(distances: Array, strengths: Array) -> tuple[Array, Array]:
+    """(N, N) of every probe and item the sum over other items of the credit; of every two items that over probes."""
+    count = distances.shape[0]
+    place = np.arange(count)
+    apart = place[:, None] != place[None]
+
+    def probe(total: Array, row: tuple[Array, Array, Array]) -> tuple[Array, Array]:
+        p, d, h = row
+        one, other, near, far = h[:, None], h[None, :], d[:, None], d[None, :]
+        both = one + other
+        right = jnp.where(near < far, one, other) / jnp.where(both > 0, both, 1.0)
+        right = jnp.where((both > 0) & (near != far), right, 0.5)
+        right = jnp.where(apart & (place != p)[:, None] & (place != p)[None, :], right, 0.0)
+        return total + right, jnp.sum(right, axis=1)
+
+    total, each = jax.lax.scan(probe, jnp.zeros_like(strengths), (jnp.asarray(place), distances, strengths))
+    return each, total

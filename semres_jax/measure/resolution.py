@@ -183,19 +183,18 @@ def _best_floor(g: np.ndarray, mean: np.ndarray, weight: np.ndarray) -> tuple[np
 
 def _fitted(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, variance: np.ndarray, family: str) -> Fit:
     """(B,) fits to (B, L) profiles; weight: unordered pairs at each distance."""
-    rows = np.arange(len(mean))
+    rows, inside = np.arange(len(mean)), np.zeros(len(mean), int)
     if family == "constant":
         # k distances inside: epsilon is halfway to the next.
         edges = np.concatenate([[0.0], d])
         middles = np.append((edges[1:] + edges[:-1]) / 2, d[-1])
         if d.size <= _LEVELS:
             steps = np.tril(np.ones((d.size + 1, d.size)), -1)
-            best = _best_floor(steps[None], mean[:, None], weight)[1].argmin(axis=1)
+            inside = _best_floor(steps[None], mean[:, None], weight)[1].argmin(axis=1)
         else:
-            best = np.array([_best_step(one, weight) for one in mean])
-        epsilon, slope = middles[best], np.zeros((len(mean), d.size))
-        g = (np.arange(d.size)[None] < best[:, None]).astype(float)
-        spread = np.append(np.diff(edges), 0.0)[best] / np.sqrt(12)
+            inside = np.array([_best_step(one, weight) for one in mean])
+        epsilon = middles[inside]
+        spread = np.append(np.diff(edges), 0.0)[inside] / np.sqrt(12)
     elif d.size > _LEVELS:
         epsilon = np.array([_searched(d, weight, one, family) for one in mean])
         spread = None
@@ -212,8 +211,10 @@ def _fitted(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, variance: np.nd
     if family == "linear":
         floor = _best_floor(_unfloored(family, d, epsilon)[0], mean, weight)[0]
         epsilon = np.where((epsilon >= d[-1]) & (floor < 1), epsilon / np.where(floor < 1, 1 - floor, 1.0), epsilon)
-    if family != "constant":
+    if spread is None:
         g, slope = _unfloored(family, d, epsilon)
+    else:
+        g, slope = (np.arange(d.size)[None] < inside[:, None]).astype(float), np.zeros((len(mean), d.size))
     delta, rest = _best_floor(g, mean, weight)
     pairs = float(weight.sum())
     rss = rest + np.sum(weight * variance, axis=-1)

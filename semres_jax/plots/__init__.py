@@ -9,6 +9,12 @@ from semres_jax.plots.measure_choices import (
     save_choices as save_choices,
     save_items as save_items,
 )
+from semres_jax.plots.measure_embeddings import (
+    embeddings_levels as embeddings_levels,
+    embeddings_plane as embeddings_plane,
+    embeddings_profile as embeddings_profile,
+    save_embeddings as save_embeddings,
+)
 from semres_jax.plots.measure_llm import (
     llm_items as llm_items,
     llm_layers as llm_layers,

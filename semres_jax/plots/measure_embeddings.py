@@ -1,0 +1,163 @@
+"""Pictures of measured embeddings: the model on the plane of both accuracies, its similarity, its thresholds."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from semres_jax.frontier.pareto import pareto
+from semres_jax.plots._style import COLOURS, GREY, STYLE, axes, marks, save
+from semres_jax.plots._toy_shared import FAMILY_DASHES, FAMILY_MARKS, RIGHT, title
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+
+_SHADES = {"constant": COLOURS[1], "linear": COLOURS[0], "exponential": COLOURS[2], "optimal": "black"}
+_DASHES: Any = FAMILY_DASHES | {"optimal": (0, (1, 1.3))}
+# Points of a profile that are drawn; more are means over neighbouring distances.
+_POINTS = 60
+# Around what is drawn, as a share of it.
+_ROOM = 0.06
+
+
+def embeddings_plane(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
+    """Generalization against identification: the model, its thresholds, what fits predict, over the fronts.
+
+    Args:
+        data: `measure.Embedded.dataset()`.
+        ax: where to draw.
+
+    Returns:
+        The axes, p_I to the right and p_S upward.
+    """
+    from matplotlib.lines import Line2D
+
+    ax = axes(ax, (7.0, 4.4))
+    handles, texts = [], []
+    for name in data.front.values if "front" in data.coords else ():
+        row = data.sel(front=name)
+        p_s, p_i = row.front_p_s.values, row.front_p_i.values
+        shown = pareto(p_s, p_i)
+        shown = np.flatnonzero(shown)[np.argsort(p_i[shown], kind="stable")]
+        colour = _SHADES[str(name)]
+        ax.plot(p_i[shown], p_s[shown], color=colour, lw=1.4, ls=_DASHES[str(name)], zorder=1)
+        handles.append(Line2D([], [], color=colour, lw=1.4, ls=_DASHES[str(name)]))
+        floor = f", floor {float(data.attrs['optimal_delta']):.1e}" if name == "optimal" else ""
+        texts.append(f"{name} front{floor}")
+    ax.plot(data.level_p_i, data.level_p_s, color=GREY, lw=0.8, marker=".", ms=3, zorder=2)
+    handles.append(Line2D([], [], color=GREY, lw=0.8, marker=".", ms=3))
+    texts.append("thresholds of its dissimilarity")
+    for family in data.family.values:
+        row, mark = data.sel(family=family), FAMILY_MARKS[str(family)]
+        style: Any = {"ls": "none", "marker": mark, "ms": 6, "color": _SHADES[str(family)], "mfc": "none", "mew": 1.1}
+        ax.plot([row.predicted_p_i], [row.predicted_p_s], zorder=3, **style)
+        handles.append(Line2D([], [], **style))
+        texts.append(f"{family} fit predicts")
+    errors = [_bars(data, name) for name in ("p_i", "p_s")]
+    ax.errorbar(
+        [float(data.p_i)], [float(data.p_s)], xerr=errors[0], yerr=errors[1], ls="none", marker="*", ms=11,
+        color="black", mfc="white", mew=1.1, elinewidth=1.0, zorder=5,
+    )  # fmt: skip
+    handles.insert(0, Line2D([], [], ls="none", marker="*", ms=11, color="black", mfc="white", mew=1.1))
+    texts.insert(0, "the model (95 %)" if np.isfinite(float(data.p_s_low)) else "the model")
+    chance = 1 / int(data.attrs["n"])
+    ax.set_xlim(min(chance, float(data.level_p_i.min())) - _ROOM / 4, 1 + _ROOM / 4)
+    ax.axhline(chance, color="#c8c8c8", lw=0.8, zorder=0)
+    ax.legend(handles, texts, **RIGHT)
+    ax.set_xlabel("identification, $p_I$ (probability of a right answer)")
+    ax.set_ylabel("generalization, $p_S$ (probability of a right answer)")
+    title(ax, _named(data))
+    return ax
+
+
+def embeddings_profile(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
+    """The model's own similarity over the given distances, with the families fitted to it. Arguments as above.
+
+    Marks are means over pairs, bars their standard deviation; of many distances, neighbours are joined.
+    """
+    ax = axes(ax, (7.0, 4.2))
+    distance, mean, spread = _joined(data)
+    label = "the model, mean ± s.d. over pairs"
+    marks(ax, distance, mean, None, spread, "black", "o").set_label(label)
+    along = np.linspace(0.0, float(data.distance.max()), 400)
+    for family in data.family.values:
+        row = data.sel(family=family)
+        epsilon, delta = float(row.fit_epsilon), float(row.fit_delta)
+        g = _similarity(str(family), along, epsilon)
+        best = " (best)" if family == data.attrs["best_family"] else ""
+        told = f"{family}{best}\n$\\epsilon$ = {epsilon:.3g}, $\\Delta$ = {delta:.3g}"
+        style: Any = {"color": _SHADES[str(family)], "ls": _DASHES[str(family)], "lw": 2.0 if best else 1.2}
+        ax.plot(along, delta + (1 - delta) * g, label=told, zorder=4, **style)
+    ax.set_xlim(left=0.0)
+    ax.set_xlabel("given distance between stimuli, $d$ (its own unit)")
+    ax.set_ylabel("similarity, relative to the probe's own")
+    ax.legend(**RIGHT)
+    title(ax, _named(data))
+    return ax
+
+
+def embeddings_levels(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
+    """Both accuracies of thresholds on the model's dissimilarity, against the share within. Arguments as above."""
+    ax = axes(ax, (7.0, 4.0))
+    share = data.level_mean_b.values
+    for name, told, colour, mark in (
+        ("level_p_s", "generalization, $p_S$", COLOURS[0], "o"),
+        ("level_p_i", "identification, $p_I$", COLOURS[1], "s"),
+    ):
+        y = data[name].values
+        marks(ax, share, y, None, _bars(data, name), colour, mark).set_label(told)
+    if str(data.attrs["design"]) == "classes":
+        ax.plot(share, data.level_hit_rate, color=GREY, lw=1.2, ls=(0, (4, 1.5)), label="hit rate (own class within)")
+    ax.axhline(1 / int(data.attrs["n"]), color="#c8c8c8", lw=0.8, zorder=0)
+    ax.set_xlim(-0.02, 1.02)
+    ax.set_xlabel("share of other stimuli within the threshold, $\\langle b \\rangle$")
+    ax.set_ylabel("probability of a right answer")
+    ax.legend(**RIGHT)
+    title(ax, _named(data))
+    return ax
+
+
+def save_embeddings(data: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[str]:
+    """All pictures as files in a folder, embeddings_plane, embeddings_profile, embeddings_levels; their names."""
+    from matplotlib import rc_context
+
+    written = []
+    with rc_context(STYLE):
+        for draw in (embeddings_plane, embeddings_profile, embeddings_levels):
+            written += save(draw(data).figure, folder, draw.__name__)  # pyright: ignore[reportArgumentType]
+    return written
+
+
+def _bars(data: "xarray.Dataset", name: str) -> np.ndarray:
+    """(2, ...) how far the interval goes below and above; nothing where there is none."""
+    value = np.atleast_1d(data[name].values)
+    low, high = (np.atleast_1d(data[f"{name}_{end}"].values) for end in ("low", "high"))
+    return np.nan_to_num(np.maximum(np.stack([value - low, high - value]), 0.0))
+
+
+def _joined(data: "xarray.Dataset") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distances, means and standard deviations, of at most so many groups of about as many pairs."""
+    d, pairs, mean, spread = (data[name].values for name in ("distance", "pairs", "profile", "profile_sd"))
+    if len(d) <= _POINTS:
+        return d, mean, spread
+    home = np.minimum((np.cumsum(pairs) / pairs.sum() * _POINTS).astype(int), _POINTS - 1)
+    total = np.bincount(home, pairs, _POINTS)
+    some = total > 0
+    d, first, second = (
+        np.bincount(home, pairs * x, _POINTS)[some] / total[some] for x in (d, mean, spread**2 + mean**2)
+    )
+    return d, first, np.sqrt(np.maximum(second - first**2, 0.0))
+
+
+def _similarity(family: str, d: np.ndarray, epsilon: float) -> np.ndarray:
+    if family == "constant":
+        return (d <= epsilon).astype(float)
+    return np.maximum(0.0, 1 - d / epsilon) if family == "linear" else np.exp(-d / epsilon)
+
+
+def _named(data: "xarray.Dataset") -> str:
+    what = "stimuli" if data.attrs["design"] == "stimuli" else "classes"
+    sampled = f"; sampled: {data.attrs['sampled']}" if data.attrs["sampled"] else ""
+    told = f"{data.attrs['rows']} embeddings of {data.attrs['stimuli']} {what}, {data.attrs['similarity']} similarity"
+    return told + (sampled if len(sampled) < 60 else "; sampled")
