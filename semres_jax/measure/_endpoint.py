@@ -6,13 +6,14 @@ one it has:
 - `echo`: it returns the prompt's tokens with their log-probabilities (vLLM, llama-cpp-python, OpenAI's own once).
   Prompt and continuation are sent together, one request for each continuation.
 - `steps`: it returns the next token's log-probability only (llama.cpp's server). Tokens are those of its /tokenize; for
-  each a request has the tokens before it. Where the token is not among the likeliest ones that are returned,
-  `logit_bias` makes the server choose it, and its log-probability, which llama.cpp takes before biases, is told. The
-  first requests check that it does; elsewhere such a token is refused.
+  each a request has the tokens before it, and `logit_bias` makes the server choose it, so that its log-probability,
+  which llama.cpp takes before biases, is told. The first requests check that it is; elsewhere a token that is not among
+  the likeliest is refused.
 """
 
 import contextlib
 import json
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -25,11 +26,13 @@ from semres_jax.measure._continuations import Split
 
 # Likeliest tokens asked for; vLLM allows no more unless told.
 _TOP = 20
+# More than any vocabulary has: llama.cpp's server then tells all.
+_ALL = 1_000_000
 _PROBE = "The capital of France is"
 # Makes a token the likeliest. Logits are within tens.
 _BIAS = 1000.0
-# Between the log-probability of a token that was chosen by a bias, and the one told without it. The server's own
-# rounding in batches of different size is below; a bias that counted would make it 0.
+# Between log-probabilities of a token that is chosen by a bias, and that is not. The server's own rounding in batches
+# of different size is below; a bias that counted would make it 0.
 _RAW = 0.1
 
 
@@ -70,7 +73,7 @@ class Endpoint:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._client = httpx.Client(headers=headers, timeout=timeout)
         self._model = model or self._first_model()
-        self._biased = False
+        self._biased, self._ordinary = False, 0
         self.route = self._find_route()
 
     @property
@@ -176,33 +179,35 @@ class Endpoint:
             for j, token in enumerate(rest):
                 wanted.setdefault(tuple(rest[:j]), {})[token] = np.nan
         for before, values in wanted.items():
-            context = [*parts.prompt, *before]
-            likeliest = self._next(context)
+            context, known = [*parts.prompt, *before], {}
             for token in values:
-                values[token] = likeliest[token] if token in likeliest else self._chosen(context, token)
+                if token not in known:
+                    known |= self._tell(context, token)
+                values[token] = known[token]
         return np.array(
             [sum(wanted[tuple(rest[:j])][token] for j, token in enumerate(rest)) for rest in parts.continuations],
             np.float64,
         )
 
-    def _chosen(self, context: list[int], token: int) -> float:
-        """The log-probability of a token that is not among the likeliest."""
-        if not self._biased:
-            raise ValueError(
-                f"endpoint {self.url!r} tells the {_TOP} likeliest tokens only, and {token} is none of them"
-            )
-        found = self._next(context, logit_bias={str(token): _BIAS}, logprobs=1)
+    def _tell(self, context: list[int], token: int) -> dict[int, float]:
+        """Log-probabilities of some next tokens, one of them that which is asked for."""
+        found = self._next(context, token if self._biased else None)
+        if token not in found and self._biased:
+            # Chosen, llama.cpp says nothing of a token that ends the text or is a part of a character.
+            found = self._next(context, self._ordinary, _ALL)
         if token not in found:
-            raise ValueError(f"endpoint {self.url!r} does not tell the log-probability of token {token}")
-        return found[token]
+            many = f"the {_TOP} likeliest tokens only" if found else "no log-probabilities"
+            raise ValueError(f"endpoint {self.url!r} tells {many}, and token {token} is needed")
+        return found
 
-    def _next(self, context: Any, **options: Any) -> dict[int, float]:
-        """Log-probabilities of the likeliest next tokens, and of the one that was chosen."""
-        choice = self._complete(context, **{"max_tokens": 1, "logprobs": _TOP} | options)
+    def _next(self, context: Any, chosen: int | None, count: int = _TOP) -> dict[int, float]:
+        """Log-probabilities of the likeliest next tokens, and of the one that is chosen by a bias; perhaps none."""
+        bias = {} if chosen is None else {"logit_bias": {str(chosen): _BIAS}}
+        choice = self._complete(context, max_tokens=1, logprobs=count, **bias)
         told = (choice.get("logprobs") or {}).get("content") or []
-        if not told:
-            raise ValueError(f"endpoint {self.url!r} returns no log-probabilities")
-        return {one["id"]: float(one["logprob"]) for one in [*told[0].get("top_logprobs", []), told[0]]}
+        return {
+            one["id"]: float(one["logprob"]) for place in told[:1] for one in [*place.get("top_logprobs", []), place]
+        }
 
     def _find_route(self) -> str:
         try:
@@ -221,11 +226,13 @@ class Endpoint:
                 )
             raise ValueError(f"endpoint {self.url!r} returns no log-probabilities; llama.cpp's server and vLLM do")
         context = self.tokens(_PROBE)
-        plain = self._next(context)
-        unlikely = min(plain, key=lambda token: plain[token])
+        self._ordinary = context[-1]
         with contextlib.suppress(ConnectionError):
-            chosen = self._next(context, logit_bias={str(unlikely): _BIAS}, logprobs=1)
-            self._biased = abs(chosen.get(unlikely, 0.0) - plain[unlikely]) < _RAW
+            first = self._next(context, self._ordinary)
+            unlikely = min(first, key=lambda token: first[token], default=self._ordinary)
+            second = self._next(context, unlikely)
+            off = abs(first.get(unlikely, 0.0) - second.get(unlikely, math.inf))
+            self._biased = off < _RAW < -first.get(self._ordinary, 0.0)
         return "steps"
 
     def _first_model(self) -> str | None:

@@ -86,7 +86,7 @@ def _json(folder: Path, name: str) -> dict[str, Any]:
         raise FileNotFoundError(f"no {name} in {str(folder)!r}; a model's folder has config.json and tokenizer.json")
     try:
         content = json.loads(path.read_text("utf-8"))
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise ValueError(f"{str(path)!r} is no JSON ({problem!s})") from None
     if not isinstance(content, dict):
         raise ValueError(f"{str(path)!r} holds no JSON object")
@@ -133,7 +133,7 @@ def _places(folder: Path) -> dict[str, tuple[Path, dict[str, Any], int]]:
                 header = json.loads(file.read(length))
                 entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
                 end = max(entry["data_offsets"][1] for entry in entries.values())
-            except (ValueError, KeyError, TypeError, AttributeError) as problem:
+            except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as problem:
                 raise ValueError(f"{str(path)!r} is corrupt: its header is no table of arrays") from problem
         if 8 + length + end != size:
             raise ValueError(f"{str(path)!r} is truncated: {size} bytes where {8 + length + end} were expected")
