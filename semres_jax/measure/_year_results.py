@@ -175,9 +175,9 @@ def years(
 ) -> "Language":
     """Ask a language model the year task, and say what its answers and its states of years are worth.
 
-    Of n people with years of birth that a prompt states, who was born closest to a year, or in it? Answers are scored by
-    the log-probability of each name after the prompt, and their probabilities among these names are Luce's choice. The
-    tasks are those of Nurisso et al., arXiv 2506.14797, Fig. 5b and Fig. 10, balanced: see `semres measure llm`.
+    Of n people with years of birth that a prompt states, who was born closest to a year, or in it? Answers are scored
+    by the log-probability of each name after the prompt, and their probabilities among these names are Luce's choice.
+    The tasks are those of Nurisso et al., arXiv 2506.14797, Fig. 5b and Fig. 10, balanced: see `semres measure llm`.
 
     Args:
         backend: `backends.Local`, `backends.Endpoint`, or another of these methods.
