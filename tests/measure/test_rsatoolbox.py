@@ -7,7 +7,7 @@ import pytest
 
 from semres_jax.measure import _similarities
 
-rsatoolbox = pytest.importorskip("rsatoolbox", reason="rsatoolbox is no dependency; pip install rsatoolbox to compare")
+rsatoolbox = pytest.importorskip("rsatoolbox", reason="rsatoolbox is in the extra `peers`: scripts/setup peers")
 EXACT = 1e-10
 
 
