@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 # Cells of a pair's sweep, in years.
 WIDTH = 100
-# Of which a difference from chance is told.
-_CERTAIN = 0.05
+# Differences from chance that are rarer by chance than this are called that; there are several tasks.
+_CERTAIN = 0.01
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -130,7 +130,8 @@ def mean_of(values: np.ndarray, group: np.ndarray, chance: float = 0.5) -> Mean:
     half = z / (1 + z**2 / trials) * math.sqrt(spread / trials + z**2 / (4 * trials**2))
     away = abs(value - chance)
     p = 2 * float(special.stdtr(many - 1, -away / stderr)) if stderr > 0 else float(away == 0)
-    return Mean(value, stderr, min(middle - half, value), max(middle + half, value), chance, p, many)
+    low, high = max(min(middle - half, value), 0.0), min(max(middle + half, value), 1.0)
+    return Mean(value, stderr, low, high, chance, p, many)
 
 
 def law(counts: Sequence[int], accuracy: Sequence[Mean], span: int) -> Law:
