@@ -104,8 +104,12 @@ def _derivatives(theta: Any, counts: Any, table: Table, family: str) -> tuple[Ar
     def strength(numbers: Any, one: Array) -> Array:
         return _log_strength(numbers, one, family)[0]
 
-    slope = jax.vmap(jax.jacfwd(strength), (None, 0))(theta[:3], d).reshape(*shape, 3)
-    bend = jax.vmap(jax.jacfwd(jax.jacrev(strength)), (None, 0))(theta[:3], d).reshape(*shape, 3, 3)
+    def slopes_of(numbers: Any, one: Any) -> tuple[Array, Array]:
+        found = jax.grad(strength)(numbers, one)
+        return found, found
+
+    bend, slope = jax.vmap(jax.jacfwd(slopes_of, has_aux=True), (None, 0))(theta[:3], d)
+    slope, bend = slope.reshape(*shape, 3), bend.reshape(*shape, 3, 3)
     log_p = log_choice(theta, table, family)
     p = jnp.exp(log_p)
     many = counts.sum(axis=-1, keepdims=True)

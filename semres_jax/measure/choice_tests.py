@@ -150,7 +150,7 @@ def ratio_test(small: ChoiceFit, large: ChoiceFit) -> RatioTest:
     Example:
         >>> import numpy as np
         >>> from semres_jax import measure
-        >>> d = np.random.default_rng(0).uniform(0, 1, (300, 2))
+        >>> d = np.random.default_rng(0).uniform(0, 1, (200, 2))
         >>> chosen = (d[:, 1] < d[:, 0] + 0.3).astype(int)
         >>> fits = [measure.choices(d, chosen, bias=bias, delta=0.1, intervals=False) for bias in ("none", "position")]
         >>> test = measure.ratio_test(*fits)
