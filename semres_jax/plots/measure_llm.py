@@ -57,7 +57,7 @@ def llm_pairs(table: "xarray.Dataset", figure: "Figure | None" = None) -> list["
 
 
 def llm_items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
-    """Accuracies against the number of people, with chance and the law fitted to identification.
+    """Accuracies against the number of people, with 95 % intervals, chance, and the law fitted to identification.
 
     Args:
         table: what `semres measure llm` writes, with items or identify.
@@ -77,9 +77,9 @@ def llm_items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
         beside = n * _ASIDE ** (2 * k - 1)
         marks(ax, beside, value, None, np.stack([value - low, high - value]), colour, mark).set_label(label)
         if task == "identify" and "law_probability_predicted" in table:
-            ax.plot(n, table.law_probability_predicted, color=colour, lw=1.3, label="law fitted to $p_I$", zorder=2)
+            ax.plot(n, table.law_probability_predicted, color=colour, lw=2.2, label="law fitted to $p_I$", zorder=1)
     if where.size:
-        ax.plot(where, 1 / where, color="black", lw=0.9, ls=(0, (4, 2)), label="chance, $1/n$", zorder=1)
+        ax.plot(where, 1 / where, color="black", lw=0.9, ls=(0, (4, 2)), label="chance, $1/n$", zorder=2)
     ax.set_xscale("log", base=2)
     ax.set_yscale("log")
     ax.set_xticks(where, [f"{n:g}" for n in where])
@@ -94,7 +94,7 @@ def llm_items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
 
 
 def llm_layers(table: "xarray.Dataset", figure: "Figure | None" = None) -> list["Axes"]:
-    """Both accuracies of the states of years by depth, and the resolution that fits them best.
+    """Both accuracies of the states of years by depth (95 % intervals), and their resolution (one standard error).
 
     Args:
         table: what `semres measure llm` writes, with layers.
@@ -115,14 +115,15 @@ def llm_layers(table: "xarray.Dataset", figure: "Figure | None" = None) -> list[
         marks(above, depth, value, None, np.maximum(np.stack(ends), 0), colour, mark).set_label(label)
     above.set_ylabel("accuracy of two")
     above.legend(**_OUTSIDE)
-    families = table.layer_family.values.astype(str)
+    families, epsilon = table.layer_family.values.astype(str), table.layer_epsilon.values
+    bottom = 0.7 * epsilon.min()  # a logarithmic axis has no place for errors that reach 0
     for k, family in enumerate(sorted(set(families.tolist()))):
         here = families == family
         error = np.nan_to_num(table.layer_epsilon_stderr.values[here])
-        marks(below, depth[here], table.layer_epsilon.values[here], None, error, COLOURS[k + 2], "^Dv"[k]).set_label(
-            family
-        )
+        both = np.stack([np.minimum(error, epsilon[here] - bottom), error])
+        marks(below, depth[here], epsilon[here], None, both, COLOURS[k + 2], "^Dv"[k]).set_label(family)
     below.set_yscale("log")
+    below.set_ylim(bottom=bottom)
     below.set_ylabel("resolution, $\\epsilon$ (years)")
     below.set_xlabel("layer (0: the embedding)")
     below.legend(**_OUTSIDE)
