@@ -61,6 +61,7 @@ def test_resuming_where_nothing_is_starts_anew(ran):
     assert "starting anew" in ran[2]
 
 
+@pytest.mark.thorough
 def test_stopped_and_resumed_it_is_the_same(folder, tmp_path, capsys, monkeypatch):
     words = ["toy", *TINY, "--lambda-rec", "0,0.3", "--test-items", "2", "--out", str(tmp_path)]
     whole, calls = toy.toy.train, []

@@ -55,6 +55,7 @@ def test_averages_over_the_probe():
     _cells_are_those_of_the_laws(table, spaces.Interval(), [Constant], (2, 7))
 
 
+@pytest.mark.thorough
 def test_linear_on_a_circle_mixes_engines():
     """A closed form for n = 2 without a floor, quadrature for the rest."""
     table = frontier.sweep(spaces.Circle(), Linear, [2, 3], epsilon=EPSILON, delta=DELTA)
@@ -192,6 +193,7 @@ def test_finished_sees_the_table_grow():
     assert last.p_s.equals(table.p_s)
 
 
+@pytest.mark.thorough(keep=1)
 @pytest.mark.parametrize("engine", ["exact", "lattice"])
 def test_interrupted_between_parts(engine):
     """What is waiting is not started any more."""
@@ -271,6 +273,7 @@ def test_optima_of_a_table_with_gaps():
     assert np.isnan(frontier.optima(empty).p_s).all()
 
 
+@pytest.mark.thorough(keep=1)
 @pytest.mark.parametrize("engine", ["exact", "lattice"])
 def test_killed_at_every_write_it_goes_on_to_the_same_bits(engine, tmp_path, monkeypatch):
     monkeypatch.setattr(_parts, "_TRIALS_AT_ONCE", 1024)

@@ -160,12 +160,14 @@ def test_luce_exponent(x64):
     np.testing.assert_allclose(sharp, (1 - 0.6**5 + 0.6**5 / 5, 1.0), rtol=0, atol=EXACT)
 
 
+@pytest.mark.thorough
 def test_no_resolution_at_all(x64):
     for similarity in (Linear(0.0), PowerLaw(0.0, 2.0)):
         got = quadrature.accuracy(spaces.Circle(), similarity, n=4)
         np.testing.assert_allclose(got, (0.25, 1.0), rtol=0, atol=EXACT, err_msg=similarity.name)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("space", "kind", "deltas"),
     [(spaces.Interval(), Linear, (0.1,))],

@@ -189,6 +189,7 @@ def test_optimal_ball_measure_at_its_ends():
     assert abs(errors[0] / errors[1] - 10) < 0.1  # what is left is O(1/n)
 
 
+@pytest.mark.thorough(keep=1)
 def test_finite_constant_is_the_sum_over_draws():
     for m, n in ((2, 2), (9, 2), (9, 5), (9, 9), (48, 20), (2000, 300)):
         for k in {0, 1, m // 3, m - 1, m}:

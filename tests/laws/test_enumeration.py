@@ -92,6 +92,7 @@ def test_grid_equals_one_by_one(kind, replace, x64):
             np.testing.assert_allclose(getattr(grid, name)[i, j], getattr(one, name), rtol=0, atol=1e-15)
 
 
+@pytest.mark.thorough(keep=2)
 @pytest.mark.parametrize("kind", ["equal", "unequal"])
 @pytest.mark.parametrize("replace", [False, True])
 def test_traced_counts_agree(kind, replace, x64):

@@ -111,6 +111,7 @@ def test_gradients_against_differences(kind, n, replace, x64):
         np.testing.assert_allclose(got[1], there, rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_gradients_are_finite_where_strengths_vanish(x64):
     """Zero distances, zero strengths, an exponent that is swept."""
     space = spaces.Finite(table(12, ties=True))

@@ -124,6 +124,7 @@ def test_permuting_exemplars_changes_nothing(x64):
         np.testing.assert_allclose(enumeration.exemplars(shuffled, OWN[order], g, CLASSES), before, rtol=0, atol=1e-14)
 
 
+@pytest.mark.thorough
 def test_traced_and_gradients(x64):
     def run(e, d, kind=Exponential):
         return enumeration.exemplars(images(), OWN, kind(e, d), CLASSES)

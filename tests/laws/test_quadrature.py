@@ -201,6 +201,7 @@ def test_gradient_against_differences(name, n, x64):
             np.testing.assert_allclose(slope, (run(*ahead) - run(*behind)) / (2 * step), rtol=0, atol=2e-8)
 
 
+@pytest.mark.thorough
 def test_gradients_are_finite_at_the_edges(x64):
     """Where panels have no width, a kink is at 0 or 1, or two kinks meet."""
     for space in (spaces.Interval(), spaces.Ball(3), spaces.Gaussian(3), spaces.Hyperbolic()):

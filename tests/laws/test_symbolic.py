@@ -25,7 +25,7 @@ def test_law_is_proved(name):
     assert proof.source.startswith("Nurisso et al., arXiv 2506.14797, ") or proof.source == "new, this project"
 
 
-@pytest.mark.thorough(keep=6)
+@pytest.mark.thorough(keep=4)
 @pytest.mark.parametrize("name", symbolic.LAWS)
 def test_every_equation_goes_red_when_it_is_wrong(name, monkeypatch):
     """Each closed form of each law off by one part in a million: none may pass. The derivation is done once."""
@@ -142,7 +142,7 @@ def test_all_exports_are_compared():
     assert set(EXPORTED) == {name for name, law in symbolic.LAWS.items() if law.exports}
 
 
-@pytest.mark.thorough(keep=6)
+@pytest.mark.thorough(keep=4)
 @pytest.mark.parametrize("name", EXPORTED)
 def test_derived_function_agrees_with_the_one_written_by_hand(name):
     arguments, by_hand = EXPORTED[name]

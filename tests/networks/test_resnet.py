@@ -13,6 +13,7 @@ from semres_jax.networks import _convolution, resnet
 PARAMETERS = {"resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032, "small": 77_290}
 
 
+@pytest.mark.thorough(keep=1)
 @pytest.mark.parametrize(("size", "stride", "side"), [(3, 1, 6), (1, 2, 6), (7, 2, 9)])
 def test_gradients_of_convolutions(size, stride, side, x64):
     keys = jax.random.split(jax.random.key(0), 3)

@@ -74,6 +74,7 @@ def _numpy_scores(entries: dict[str, np.ndarray], pictures: np.ndarray) -> np.nd
     return x.mean((2, 3)) @ entries["fc.weight"].T.astype(np.float64) + entries["fc.bias"]
 
 
+@pytest.mark.thorough(keep=1)
 @pytest.mark.parametrize("bottleneck", [False, True])
 def test_small_networks_compute_what_numpy_does(tmp_path, bottleneck):
     entries, pictures = made.entries(bottleneck), torch_resnets.images(2, 20)

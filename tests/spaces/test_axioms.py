@@ -206,6 +206,7 @@ def test_a_second_call_does_not_retrace(space):
     np.testing.assert_array_equal(traced(space, x, y), traced(other, y, x))
 
 
+@pytest.mark.thorough
 def test_distances_keep_relative_precision_for_near_and_opposite_points():
     angle = jnp.asarray([1e-6, 1e-3, 1.0, np.pi - 1e-3, np.pi])
     x = jnp.stack([jnp.cos(angle * 0), jnp.sin(angle * 0), 0 * angle], axis=-1)

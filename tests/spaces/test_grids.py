@@ -29,6 +29,7 @@ def test_a_torus_is_a_square_grid(metric):
         spaces.grid(torus, 50)
 
 
+@pytest.mark.thorough(keep=2)
 @pytest.mark.parametrize("name", ["sphere", "ball", "hyperbolic", "hamming"])
 def test_other_spaces_are_filled_evenly(name):
     space = spaces.get(name)

@@ -112,6 +112,7 @@ def test_alpha_weighs_the_losses_and_runs_repeat(tiny):
     chex.assert_trees_all_equal(again.loss_sim[0, 0], found.loss_sim[1, 0])
 
 
+@pytest.mark.thorough
 def test_members_under_vmap_are_those_alone(tiny):
     images = made_up()
     parts = data.split(images)
