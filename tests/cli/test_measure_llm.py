@@ -43,6 +43,7 @@ def test_files_table_and_last_line(model, tmp_path, capsys):
     assert all(text.startswith("<|im_start|>user\n") for text in model.asked)
 
 
+@pytest.mark.thorough
 def test_a_stopped_run_goes_on_to_the_same_bits(model, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(plots, "save_measure_llm", lambda table, folder: [])
     assert cli.main([*SMALL, "--out", str(tmp_path / "whole")]) == 0

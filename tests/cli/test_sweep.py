@@ -109,6 +109,7 @@ def test_a_full_disk_is_told(tmp_path, capsys, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_pictures_have_labels(tmp_path):
     assert cli.main([*FAST, "--out", str(tmp_path)]) == 0
     table = xarray.load_dataset(tmp_path / "sweep.nc")

@@ -100,7 +100,7 @@ def test_atoms_against_sums(exponent, x64):
     np.testing.assert_allclose(got, want, rtol=0, atol=EXACT)
 
 
-@pytest.mark.thorough(keep=2)
+@pytest.mark.thorough(keep=1)
 @pytest.mark.parametrize(
     ("space", "similarity"),
     [

@@ -243,7 +243,7 @@ FUNCTIONS = {
 }
 
 
-@pytest.mark.thorough(keep=4)
+@pytest.mark.thorough(keep=2)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_jit_vmap_float32_and_no_retrace(name):
     b, delta = np.linspace(0.05, 1, 12), np.linspace(0, 1, 12)

@@ -55,7 +55,7 @@ def test_which_engine(space, similarity, options, engine):
 STANDARD_ERRORS = 5
 
 
-@pytest.mark.thorough(keep=5)
+@pytest.mark.thorough(keep=3)
 @pytest.mark.parametrize(
     ("space", "similarity", "options"), [row[:3] for row in TABLE if row[3] in ("closed_form", "enumeration")]
 )

@@ -24,7 +24,7 @@ CASES = [
 ]
 
 
-@pytest.mark.thorough(keep=5)
+@pytest.mark.thorough(keep=3)
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize(("kind", "replace", "shapes"), CASES)
 def test_against_brute_force(kind, replace, shapes, ties, x64):

@@ -44,7 +44,7 @@ def compare(kind, replace, ties, size, n, name, exponents=(1.0,)):
 
 
 # Every similarity with the weights that take most terms, every kind of weights with one similarity.
-@pytest.mark.thorough(keep=4)
+@pytest.mark.thorough(keep=3)
 @pytest.mark.parametrize(
     ("kind", "replace", "name"),
     [*(("unequal", False, name) for name in SIMILARITIES), *((*w, "linear") for w in MOST_WEIGHTS if w[0] == "equal")],
@@ -54,7 +54,7 @@ def test_any_similarity_against_brute_force(kind, replace, name, x64):
         compare(kind, replace, ties, 6, 3, name)
 
 
-@pytest.mark.thorough(keep=3)
+@pytest.mark.thorough(keep=2)
 @pytest.mark.parametrize(("kind", "replace"), [*MOST_WEIGHTS, ("zeros", False), ("zeros", True), ("heavy", False)])
 def test_any_number_of_items_against_brute_force(kind, replace, x64):
     for ties in (False, True):

@@ -35,7 +35,7 @@ LAWS = [("circle", n, m) for n in (2, 3, 40) for m in METHODS] + [
 ]  # fmt: skip
 
 
-@pytest.mark.thorough(keep=7)
+@pytest.mark.thorough(keep=4)
 @pytest.mark.parametrize(("name", "n", "method"), LAWS)
 def test_constant_similarity_against_the_exact_law(name, n, method):
     space = spaces.get(name)
@@ -76,7 +76,7 @@ def test_finite_moments_are_those_of_the_other_stimuli():
         assert abs(np.mean(got) - exact) < SIGMAS * np.std(got, ddof=1) / np.sqrt(24)
 
 
-@pytest.mark.thorough(keep=3)
+@pytest.mark.thorough(keep=2)
 @pytest.mark.parametrize(
     ("similarity", "n"),
     [

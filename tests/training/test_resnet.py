@@ -124,6 +124,7 @@ def test_members_under_vmap_are_those_alone(tiny):
     assert not np.array_equal(alone.loss_id[0], alone.loss_id[1])
 
 
+@pytest.mark.thorough
 def test_resume_gives_the_same_bits(tiny, tmp_path):
     images = made_up()
     parts = data.split(images)
