@@ -240,6 +240,15 @@ def test_target_standard_error_stops_the_run():
     assert short.trials == 2**16
 
 
+def test_a_lattice_doubled_three_times_is_the_one_of_as_many_points():
+    space, how = spaces.get("interval"), {"key": KEY, "trials": 2**23, "method": "lattice"}
+    doubled = estimate(space, Constant(0.2), target_stderr=1e-15, **how)
+    at_once = estimate(space, Constant(0.2), **how)
+    assert doubled.trials == at_once.trials == 2**23
+    for field in ("p_s", "p_i", "p_s_stderr", "p_i_stderr", "mean_b"):
+        np.testing.assert_allclose(getattr(doubled, field), getattr(at_once, field), rtol=1e-9, err_msg=field)
+
+
 def test_error_of_the_lattice_falls_faster_than_one_over_root_n():
     space, exact = spaces.get("circle"), 0.5 + 0.2 - 0.04
     errors = []
