@@ -18,8 +18,8 @@ from semres_jax._checks import concrete, number_leaf, require
 from semres_jax._pytrees import pytree
 from semres_jax._types import Array, ArrayLike
 
-# Above -_NATS, ln(g0 + Δ (1 - g0)) is written as a correction of ln g0.
-_NATS = 600.0
+# ln(Δ + (1 - Δ) g0) is written as a correction of ln g0 where g0 is above this power of the smallest normal number.
+_SHARE = 0.85
 
 
 class Similarity(abc.ABC):
@@ -44,6 +44,14 @@ class Similarity(abc.ABC):
     def shape(self) -> tuple[int, ...]:
         """Shape of the grid that a stacked similarity holds; () for a single one."""
         return np.broadcast_shapes(*(np.shape(leaf) for leaf in jax.tree.leaves(self)))
+
+    def order(self, d: ArrayLike) -> Array:
+        """Which of two distances is the more similar: a non-increasing function of `d`, equal just where g is equal.
+
+        An infinite Luce exponent (argmax) compares by it. g itself serves unless rounding hides how it falls: beside a
+        floor, or where g underflows.
+        """
+        return self(d)
 
     def kinks(self) -> tuple[Any, ...]:
         """Distances at which g or its slope jumps; quadratures split there."""
@@ -76,19 +84,39 @@ class _Resolved(Similarity):
 
     def log(self, d: ArrayLike) -> Array:
         below = self._log_unfloored(jnp.asarray(d))
-        # Near the top as ln g0 + ln(1 + Δ (1/g0 - 1)), whose slope in Δ is right at Δ = 0 too; elsewhere as it stands.
+        # Near the top as ln(1 - (1 - Δ)(1 - g0)), which is 0 without rounding at Δ = 1; further down as
+        # ln g0 + ln(1 + Δ (1/g0 - 1)), whose slope in Δ is right at Δ = 0 too; elsewhere as it stands.
         # Each branch sees only what it can bear.
-        high = below > -_NATS
+        high = below > _SHARE * math.log(jnp.finfo(below.dtype).tiny)
         top = jnp.where(high, below, 0.0)
-        near = top + jnp.log1p(self.delta * jnp.expm1(-top))
+        above = (top > -1.0) | (jnp.asarray(self.delta) > 0.5)
+        near = jnp.where(
+            above,
+            jnp.log1p(jnp.where(above, (1.0 - self.delta) * jnp.expm1(top), 0.0)),
+            top + jnp.log1p(jnp.where(above, 0.0, self.delta * jnp.expm1(-top))),
+        )
         floored = jnp.asarray(self.delta) > 0
         g = jnp.where(floored & ~high, self.delta + (1.0 - self.delta) * jnp.exp(jnp.where(high, -1.0, below)), 1.0)
         return jnp.where(high, near, jnp.where(floored, jnp.log(g), below))
 
+    def order(self, d: ArrayLike) -> Array:
+        return jnp.where(jnp.asarray(self.delta) < 1, self._order_unfloored(jnp.asarray(d)), 0.0)
+
+    def _order_unfloored(self, d: Array) -> Array:
+        """`order` of g0."""
+        return self._unfloored(d)
+
     def _scaled(self, d: Array) -> Array:
-        """d / epsilon, read as 0 at d = 0 and as infinity beyond it where epsilon = 0."""
+        """d / epsilon; at epsilon = 0 that of a resolution so small that whatever is drawn is far beyond it.
+
+        So g there is the limit epsilon -> 0 in its logarithm too: the nearest of several items is still told from the
+        others. The least resolution is such that the square of d / epsilon is finite for all d up to 1e10.
+        """
+        d = jnp.asarray(d)
+        dtype = jnp.result_type(d, self.epsilon, jnp.float32)
+        least = float(jnp.finfo(dtype).tiny) ** 0.45 * (1.0 if dtype == jnp.float64 else 1e3)
         positive = jnp.asarray(self.epsilon) > 0
-        return jnp.where(positive, d / jnp.where(positive, self.epsilon, 1.0), jnp.where(d > 0, jnp.inf, 0.0))
+        return d / jnp.where(positive, self.epsilon, least)
 
 
 @pytree
@@ -136,7 +164,15 @@ class Linear(_Resolved):
     name: ClassVar[str] = "linear"
 
     def _unfloored(self, d: Array) -> Array:
-        return jnp.maximum(0.0, 1.0 - self._scaled(d))
+        # Exactly 0 from ε on and exactly 1 at 0, however d / ε is compiled: where g is 0 Luce shares the choice.
+        share = jnp.maximum(0.0, self.epsilon - d)
+        positive = jnp.asarray(self.epsilon) > 0
+        near = positive & (2.0 * d < self.epsilon)
+        safe = jnp.where(positive, self.epsilon, 1.0)
+        return jnp.where(near, 1.0 - d / safe, jnp.where(positive, share / safe, jnp.where(d > 0, 0.0, 1.0)))
+
+    def _order_unfloored(self, d: Array) -> Array:
+        return jnp.where(jnp.asarray(self.epsilon) > 0, jnp.maximum(self.epsilon - d, 0.0), jnp.where(d > 0, -1.0, 0.0))
 
     def kinks(self) -> tuple[Any, ...]:
         return (self.epsilon,)
@@ -162,6 +198,9 @@ class Exponential(_Resolved):
     def _log_unfloored(self, d: Array) -> Array:
         return -self._scaled(d)
 
+    def _order_unfloored(self, d: Array) -> Array:
+        return -d
+
 
 @pytree
 class Gaussian(_Resolved):
@@ -182,6 +221,9 @@ class Gaussian(_Resolved):
 
     def _log_unfloored(self, d: Array) -> Array:
         return -0.5 * self._scaled(d) ** 2
+
+    def _order_unfloored(self, d: Array) -> Array:
+        return -d
 
 
 @pytree
@@ -212,8 +254,10 @@ class PowerLaw(_Resolved):
         return jnp.exp(self._log_unfloored(d))
 
     def _log_unfloored(self, d: Array) -> Array:
-        falls = jnp.asarray(self.exponent) > 0  # at exponent 0 g0 is 1 everywhere, also where d / epsilon is infinite
-        return jnp.where(falls, -self.exponent * jnp.log1p(jnp.where(falls, self._scaled(d), 0.0)), 0.0)
+        return -self.exponent * jnp.log1p(self._scaled(d))
+
+    def _order_unfloored(self, d: Array) -> Array:
+        return jnp.where(jnp.asarray(self.exponent) > 0, -d, 0.0)
 
 
 @pytree
