@@ -11,7 +11,7 @@ from semres_jax import choice
 from semres_jax._checks import concrete
 from semres_jax._types import Accuracy, Array, ArrayLike
 from semres_jax.laws._counting import distinct_values
-from semres_jax.laws._reciprocal import ZERO, decays, strength_logs, sum_over_nodes
+from semres_jax.laws._reciprocal import ZERO, decays, shortened, strength_logs, sum_over_nodes
 from semres_jax.similarity import Constant, Similarity, flatten
 from semres_jax.spaces._base import MetricSpace
 
@@ -248,7 +248,9 @@ def _averages(table, own, order, farther, share, weight, similarity: Similarity,
     def accuracies(one: Similarity) -> Accuracy:
         def probe(p: Array) -> Array:
             c = own[p]
-            log_h = strength_logs(one, table[p], exponent)
+            far_first = jnp.argsort(-table[p])
+            sorted_logs = shortened(strength_logs(one, table[p][far_first], exponent))
+            log_h = jnp.zeros_like(table[p]).at[far_first].set(sorted_logs)
             nothing = jnp.where(log_h == ZERO, 1.0, 0.0).astype(table.dtype)
             itself = jnp.arange(size) == p
             inner = jnp.where(itself, 0.0, mean[c] / (1.0 - share[p]))

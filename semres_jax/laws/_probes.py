@@ -15,6 +15,8 @@ from semres_jax.spaces._base import MetricSpace, real
 
 # Integrals over more uniforms than this are a matter for Monte Carlo.
 MOST_UNIFORMS = 2
+# Probes whose integrals are done at once.
+_AT_ONCE = 512
 
 
 def applies(space: MetricSpace) -> bool:
@@ -55,3 +57,25 @@ def probe_count(space: MetricSpace, radii: int, step: float) -> int:
     each = len(_panels.double_exponential_rule(step)[0])
     rules = zip(_probe_axes(space), kinks, strict=True)
     return math.prod((radii * len(own) + 1) * each if rule is None else len(rule[1]) for rule, own in rules)
+
+
+def in_parts(f: Any, v: Array, weights: Array) -> Any:
+    """The average of f over probes, a bounded number of them at a time.
+
+    Args:
+        f: (q, uniforms) -> a pytree of (q, ...).
+        v, weights: as `probe_nodes` gives them.
+    """
+    parts = -(-len(v) // _AT_ONCE)
+    padding = parts * -(-len(v) // parts) - len(v)
+    # Probes of no weight: the last one again.
+    v = jnp.concatenate([v, jnp.broadcast_to(v[-1:], (padding, v.shape[1]))])
+    weights = jnp.concatenate([weights, jnp.zeros(padding, weights.dtype)])
+
+    def part(v: Array, weights: Array) -> Any:
+        return jax.tree.map(lambda p: jnp.tensordot(weights, p, axes=1), f(v))
+
+    if parts == 1:
+        return part(v, weights)
+    each = jax.lax.map(lambda x: part(*x), (v.reshape(parts, -1, v.shape[1]), weights.reshape(parts, -1)))
+    return jax.tree.map(lambda p: jnp.sum(p, axis=0), each)

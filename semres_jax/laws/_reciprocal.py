@@ -2,8 +2,9 @@
 
 In ln s the trapezoid rule does this integral for every x at once, and e^{-xs} is a product over what x is a sum of.
 `node` is the rule; `nodes` are enough of them for x from 1 on; `sum_over_nodes` goes down to strengths of
-exp(-DEEPEST). The latter are walked in chunks, and chunks beyond the smallest strength that there is are skipped at run
-time: programs are the same for all strengths, traced ones included.
+exp(-DEEPEST), and `strength_logs` sees to it that strengths are no smaller. The latter are walked in chunks, and chunks
+beyond the smallest strength that there is are skipped at run time: programs are the same for all strengths, traced ones
+included.
 """
 
 import functools
@@ -21,19 +22,66 @@ from semres_jax._types import Array
 _FINE, _STEP = 0.25, 0.28
 CHUNK, _CHUNKS, _GROUPS = 48, 840, 30
 _LOG_LAST = 3.62  # ln 37.3: e^{-xs} is below 1e-16 beyond s = 37/x
-# Strengths below exp(-DEEPEST), of g(0) = 1, are read as zero: the nodes would not tell them apart.
+# Strengths of at least exp(-DEEPEST), of g(0) = 1, are what the nodes reach.
 DEEPEST = 11_000.0
+# A ratio of e^-_GAP between two strengths is as good as any larger one: what it does is below the last digit.
+_GAP = 45.0
 # The logarithm that stands for a strength of zero: no gradient meets an infinity.
 ZERO = -1e6
 
 
 def strength_logs(similarity: Any, d: Array, exponent: Array) -> Array:
-    """ln g(d)^a for a single similarity, `ZERO` where that is 0 or too small; its gradients are finite."""
+    """ln g(d)^a for a single similarity, `ZERO` where g is 0; its gradients are finite."""
     log = similarity.log(d)
     positive = log > -jnp.inf
-    log = exponent.astype(log.dtype) * jnp.where(positive, log, 0.0)
     # 0^0 is 1, the limit of an equal floor.
-    return jnp.where((positive | (exponent == 0)) & (log >= -DEEPEST), log, ZERO)
+    log = exponent.astype(log.dtype) * jnp.where(positive, log, 0.0)
+    return jnp.where(positive | (exponent == 0), log, _zero(log.dtype))
+
+
+def _zero(dtype: Any) -> float:
+    """The logarithm that stands for a strength of zero: finite, so that no gradient meets an infinity."""
+    return -0.5 * float(jnp.finfo(dtype).max)
+
+
+def is_zero(log: Array) -> Array:
+    """Where `strength_logs` stands for a strength of zero."""
+    return log <= _zero(log.dtype)
+
+
+def shortened(log: Array) -> Array:
+    """`strength_logs` that `sum_over_nodes` reaches, however steep a similarity is; `ZERO` where the strength is 0.
+
+    Only ratios of strengths decide, and one of e^-_GAP is as good as any larger one: gaps between neighbours in the
+    order of strength are shortened to `_GAP`. Where as many as 245 different strengths are all so far apart, they are
+    shortened to what fits.
+
+    Args:
+        log: items along the first axis, farthest first: rising, up to at most 0.
+    """
+    nothing = is_zero(log)
+    return jnp.where(nothing, ZERO, _shortened(jnp.where(nothing, 0.0, log), nothing))
+
+
+def _shortened(log: Array, nothing: Array) -> Array:
+    """Logarithms with shorter gaps; the same ones where none is long."""
+    nearest = log[::-1]
+    gaps = jnp.where(nothing[::-1], 0.0, jnp.diff(nearest, axis=0, prepend=jnp.zeros_like(nearest[:1])))  # at most 0
+    longest = jnp.full(log.shape[1:], _GAP, log.dtype)
+    if len(log) * _GAP > DEEPEST:
+
+        def halve(_: Any, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+            low, high = ends
+            middle = (low + high) / 2
+            fits = jnp.sum(jnp.maximum(gaps, -middle[None]), axis=0) > -DEEPEST
+            return jnp.where(fits, middle, low), jnp.where(fits, high, middle)
+
+        most = jnp.sum(jnp.maximum(gaps, -_GAP), axis=0)
+        ends = jax.lax.fori_loop(0, 30, halve, (jnp.zeros_like(longest), longest))
+        longest = jax.lax.stop_gradient(jnp.where(most > -DEEPEST, longest, ends[0]))
+    shortened = jnp.cumsum(jnp.maximum(gaps, -longest[None]), axis=0)
+    changed = jnp.cumsum(gaps < -longest[None], axis=0) > 0
+    return jnp.where(changed, shortened, nearest)[::-1]
 
 
 def node(k: Any, most: float | int, step: float) -> tuple[Any, Any]:
@@ -67,6 +115,12 @@ def _chunks(most: float | int) -> tuple[np.ndarray, np.ndarray]:
     """(groups, chunks, CHUNK) ln s and w/s for x from exp(-DEEPEST) to `most`."""
     log_s, ratio = node(np.arange(CHUNK * _CHUNKS), most, _STEP)
     return log_s.reshape(_GROUPS, -1, CHUNK), ratio.reshape(_GROUPS, -1, CHUNK)
+
+
+def nodes_down_to(lowest: Array, most: float | int) -> Array:
+    """How many nodes of `sum_over_nodes` the smallest strength, exp(lowest), needs."""
+    first = float(node(1, most, _STEP)[0])
+    return (_LOG_LAST - lowest - first) / _STEP
 
 
 def decays(log_strengths: Array, log_s: Array) -> tuple[Array, Array]:

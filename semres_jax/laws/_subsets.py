@@ -21,11 +21,22 @@ import numpy as np
 
 from semres_jax._types import Accuracy, Array
 from semres_jax.laws._counting import shares
-from semres_jax.laws._reciprocal import CHUNK, ZERO, decays, nodes, strength_logs, sum_over_nodes
+from semres_jax.laws._reciprocal import (
+    CHUNK,
+    ZERO,
+    decays,
+    nodes,
+    nodes_down_to,
+    shortened,
+    strength_logs,
+    sum_over_nodes,
+)
 from semres_jax.similarity import Similarity
 
 # Numbers that a step of a recurrence works on: probes times nodes times what else is carried.
 _BUDGET = 2**15
+# The sum over pairs is shorter where nodes of s are more than this many an item (measured on a CPU).
+_PAIRS_A_NODE = 0.6
 
 
 class _Draws(NamedTuple):
@@ -82,13 +93,13 @@ def averages(
             probes < size, 1.0 / size if weights is None else jnp.take(weights, probes, mode="clip"), 0.0
         )
         probes = jnp.minimum(probes, size - 1)
-        d, draws = _sorted_draws(distances, weights, probes, clock, n, replace)
+        d, draws, pairs = _sorted_draws(distances, weights, probes, clock, n, replace)
 
         def member(one: Similarity) -> Accuracy:
             if sharp:
-                each = _argmax(d, one.log(d), draws, n)
+                each = _argmax(one.order(d), one.order(jnp.zeros((), d.dtype)), draws, n)
             else:
-                each = _luce(strength_logs(one, d, exponent), draws, n)
+                each = _luce(strength_logs(one, d, exponent), draws, pairs, n)
             return Accuracy(*(jnp.sum(chance.astype(dtype) * p) for p in each))
 
         return jax.lax.map(member, similarity)
@@ -96,8 +107,42 @@ def averages(
     return Accuracy(*(jnp.sum(p, axis=0) for p in jax.lax.map(block, jnp.arange(blocks))))
 
 
-def _luce(log_h: Array, draws: _Draws, n: int) -> Accuracy:
-    """(B,) accuracies for (items, B) logarithms of strengths, farthest first."""
+def _luce(log_h: Array, draws: _Draws, pairs: tuple[Array, Array, bool] | None, n: int) -> Accuracy:
+    """(B,) accuracies for (items, B) logarithms of strengths, farthest first: by whichever sum is the shorter."""
+    near = shortened(log_h)
+    if pairs is None:
+        return _all_sets(near, draws, n)
+    lowest = jnp.min(jnp.where(near == ZERO, 0.0, near))
+    return jax.lax.cond(
+        nodes_down_to(lowest, n) > _PAIRS_A_NODE * len(log_h),
+        lambda: _all_pairs(log_h, *pairs),
+        lambda: _all_sets(near, draws, n),
+    )
+
+
+def _all_pairs(log_h: Array, share: Array, odds: Array, twice: bool) -> Accuracy:
+    """n = 2 by the sum over all pairs of items: the logistic function of ln h_near - ln h_far.
+
+    Args:
+        log_h: (items, B), farthest first.
+        share, odds: (items, B): a pair i, j is drawn with probability share_i odds_j + share_j odds_i.
+        twice: whether an item may be drawn twice; both share the choice.
+    """
+
+    @jax.checkpoint  # pyright: ignore[reportPrivateImportUsage]
+    def step(credit: Array, item: tuple[Array, Array, Array, Array]) -> tuple[Array, None]:
+        place, log, share_i, odds_i = item
+        farther = (jnp.arange(len(log_h)) < place)[:, None]
+        drawn = jnp.where(farther, share_i[None] * odds + share * odds_i[None], 0.0)
+        return credit + jnp.sum(drawn * jax.nn.sigmoid(log[None] - log_h), axis=0), None
+
+    start = jnp.sum(share * odds, axis=0) / 2.0 if twice else jnp.zeros_like(log_h[0])
+    p_s, _ = jax.lax.scan(step, start, (jnp.arange(len(log_h)), log_h, share, odds))
+    return Accuracy(p_s, jnp.sum(share * jax.nn.sigmoid(-log_h), axis=0))
+
+
+def _all_sets(log_h: Array, draws: _Draws, n: int) -> Accuracy:
+    """Any n: by the recurrence at every node of s."""
     nothing = log_h == ZERO
     lowest = jnp.min(jnp.where(nothing, 0.0, log_h))
 
@@ -135,10 +180,16 @@ def _walk(log_h: Array, factors: Callable[[Array], tuple[Array, Array]], draws: 
     return credit, carry
 
 
-def _argmax(d: Array, log_g: Array, draws: _Draws, n: int) -> Accuracy:
-    """`_luce` for an infinite exponent: x counts the strongest, whose factors are e^{-s}; weaker ones have 1."""
-    s, weight = (jnp.asarray(x, d.dtype) for x in nodes(n))
-    unit = jnp.ones(1, d.dtype)
+def _argmax(rank: Array, top: Array, draws: _Draws, n: int) -> Accuracy:
+    """`_luce` for an infinite exponent: x counts the strongest, whose factors are e^{-s}; weaker ones have 1.
+
+    Args:
+        rank: (items, B) the similarity's `order`, farthest first.
+        top: that of the probe itself.
+        draws, n: as in `_luce`.
+    """
+    s, weight = (jnp.asarray(x, rank.dtype) for x in nodes(n))
+    unit = jnp.ones(1, rank.dtype)
     e = jnp.concatenate([jnp.exp(-s), unit])[None]  # with a last node, at 0, for all factors being 1
     own = jnp.concatenate([weight * jnp.exp(-s), 0.0 * unit])[None]
 
@@ -152,19 +203,17 @@ def _argmax(d: Array, log_g: Array, draws: _Draws, n: int) -> Accuracy:
         carry, others = draws.add(carry, jnp.broadcast_to(e, credit.shape), item[1])
         return (carry, credit + own * others), None
 
-    # Strengths at one distance are equal, even if compiled code should round them differently.
-    stronger = (log_g[1:] > log_g[:-1]) & (d[1:] < d[:-1])
-    stronger = jnp.concatenate([jnp.zeros_like(stronger[:1]), stronger])
-    start = draws.start(e.size), jnp.zeros((d.shape[1], e.size), d.dtype)
+    stronger = jnp.concatenate([jnp.zeros((1, rank.shape[1]), bool), rank[1:] > rank[:-1]])
+    start = draws.start(e.size), jnp.zeros((rank.shape[1], e.size), rank.dtype)
     (carry, credit), _ = jax.lax.scan(step, start, (stronger, draws.items))
-    carry = weaker(carry, (log_g[-1] < 0) & (d[-1] > 0))  # the probe has strength 1
+    carry = weaker(carry, rank[-1] < top)  # the probe's own
     return Accuracy(jnp.sum(credit, axis=-1), jnp.sum(own * draws.total(carry), axis=-1))
 
 
 def _sorted_draws(
     distances: Array, weights: Array | None, probes: Array, clock: tuple[Array, Array] | None, n: int, replace: bool
-) -> tuple[Array, _Draws]:
-    """(items, B) distances, farthest first, of all that can be drawn with the probes; and how it is drawn."""
+) -> tuple[Array, _Draws, tuple[Array, Array, bool] | None]:
+    """(items, B) distances, farthest first, of all that can be drawn with the probes; how sets and pairs are drawn."""
     size, dtype = distances.shape[0], distances.dtype
     own = jnp.arange(size)[None] == probes[:, None]
     rows = jnp.where(
@@ -172,7 +221,9 @@ def _sorted_draws(
     )  # the probe itself comes last, whatever it ties with
     kept = size if replace else size - 1
     if weights is None and not replace:
-        return -jnp.sort(-rows, axis=1)[:, :kept].T, _equal(size - 1, len(probes), n, dtype)
+        d = -jnp.sort(-rows, axis=1)[:, :kept].T
+        share, odds = (jnp.full(d.shape, 1.0 / others, dtype) for others in (size - 1, max(size - 2, 1)))
+        return d, _equal(size - 1, len(probes), n, dtype), (share, odds, False) if n == 2 else None
     weights = jnp.full(size, 1.0 / size, dtype) if weights is None else weights.astype(dtype)
     order = jnp.argsort(-rows, axis=1)[:, :kept]
 
@@ -181,9 +232,10 @@ def _sorted_draws(
 
     d = jnp.maximum(sorted_items(rows), 0.0)
     if replace:
-        return d, _independent(jnp.take(weights, order).T, n)
+        drawn = jnp.take(weights, order).T
+        return d, _independent(drawn, n), (drawn, drawn, True) if n == 2 else None
     share, odds = (sorted_items(x) for x in shares(jnp, weights[None], own))
-    return d, _pair(share, odds) if clock is None else _clocks(share, *clock, n)
+    return (d, _pair(share, odds), (share, odds, False)) if clock is None else (d, _clocks(share, *clock, n), None)
 
 
 def _equal(others: int, probes: int, n: int, dtype: Any) -> _Draws:

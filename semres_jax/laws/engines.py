@@ -6,15 +6,13 @@ A new engine is one line of the table: its name, where it applies, and a functio
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.core import Tracer
 
 from semres_jax._checks import concrete, require_count
 from semres_jax._types import Accuracy, ArrayLike
 from semres_jax.laws import closed_form, enumeration, quadrature
-from semres_jax.similarity import Constant, Linear, Similarity
+from semres_jax.laws._precision import in_float64
+from semres_jax.similarity import Constant, Linear, Similarity, flatten
 from semres_jax.spaces import Circle, MetricSpace, Sphere, Torus
 
 
@@ -58,7 +56,8 @@ def accuracy(
 
     Returns:
         Accuracy of the similarity's shape: float64 NumPy whatever JAX's precision; or, where an argument is traced (in
-        `jit`, `grad`, `vmap`), JAX arrays in the precision around.
+        `jit`, `grad`, `vmap`), JAX arrays in the precision around, of the same 64-bit computation. Derivatives are
+        taken forward, to any order, and cost one pass for each number that is differentiated in.
 
     Raises:
         ValueError: no exact engine applies (the message names `semres_jax.estimate`); n below 2, or more distinct items
@@ -74,12 +73,13 @@ def accuracy(
     """
     task = _Task(space, similarity, n, exponent, replace)
     engine = _engine(task)
-    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((space, similarity, exponent))):
-        return engine.run(task)
-    with jax.enable_x64(True):
-        space, similarity = jax.tree.map(_float64, (space, similarity))
-        exact = engine.run(task._replace(space=space, similarity=similarity))
-        return Accuracy(*(np.asarray(p, np.float64)[()] for p in exact))
+
+    def run(shared: tuple[MetricSpace, Any], members: Similarity) -> Accuracy:
+        space, exponent = shared
+        return engine.run(task._replace(space=space, similarity=members, exponent=exponent))
+
+    each = in_float64(run, (space, exponent), flatten(similarity))
+    return Accuracy(*(p.reshape(similarity.shape)[()] for p in each))
 
 
 def engine_for(
@@ -113,11 +113,6 @@ def _engine(task: _Task) -> _Engine:
         f"no exact engine for the {task.similarity.name} similarity on {task.space.label} with n = {task.n}{exponent}; "
         "use semres_jax.estimate"
     )
-
-
-def _float64(leaf: Any) -> Any:
-    known = concrete(leaf)
-    return leaf if known is None or known.dtype.kind != "f" else known.astype(np.float64, copy=False)
 
 
 def _on_a_circle(space: MetricSpace) -> bool:
@@ -157,7 +152,7 @@ def _averaged(task: _Task) -> bool:
 
 def _average(task: _Task) -> Accuracy:
     similarity: Any = task.similarity
-    return quadrature.constant(task.space, similarity, n=task.n, exponent=task.exponent)
+    return quadrature.members_constant(task.space, task.exponent, similarity, n=task.n)
 
 
 def _integrable(task: _Task) -> bool:
@@ -165,7 +160,8 @@ def _integrable(task: _Task) -> bool:
 
 
 def _integrated(task: _Task) -> Accuracy:
-    return quadrature.accuracy(task.space, task.similarity, n=task.n, exponent=task.exponent)
+    p_s, p_i = quadrature.members_accuracies(task.space, task.exponent, task.similarity, (task.n,))
+    return Accuracy(p_s[:, 0], p_i[:, 0])
 
 
 # The first that applies is taken.

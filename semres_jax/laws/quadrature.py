@@ -18,14 +18,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jax.sharding import Mesh, PartitionSpec
 
 from semres_jax import choice
 from semres_jax._checks import concrete, require_count
 from semres_jax._types import Accuracy, Array, ArrayLike
-from semres_jax.laws import _integrals, _panels, closed_form
+from semres_jax.laws import _argmax, _deep, _integrals, _panels, closed_form
+from semres_jax.laws._precision import in_float64, traced
 from semres_jax.laws._probes import applies as applies, probe_count, probe_nodes
+from semres_jax.laws._setting import COARSE, FINE, Rule
 from semres_jax.similarity import Constant, Similarity, flatten
 from semres_jax.spaces._base import MetricSpace
 
@@ -54,7 +55,8 @@ def constant(space: MetricSpace, similarity: Constant, *, n: int = 2, exponent: 
         p = <laws.constant(b_p(ε), n, Δ^a)>, averaged over the probes p ~ ν
 
     Source: theorems 1 to 3 of Nurisso et al., arXiv 2506.14797; exact up to the quadrature, whose error is below 1e-11
-    in float64. Runs in the dtype of the similarity; can be jitted, vmapped, and differentiated in epsilon and delta.
+    in float64. Can be jitted, vmapped, and differentiated in epsilon and delta; computed in float64 also where that is
+    done in JAX's default precision.
 
     Args:
         space: heterogeneous in at most two uniforms (`probe_uniforms`), or homogeneous.
@@ -75,13 +77,18 @@ def constant(space: MetricSpace, similarity: Constant, *, n: int = 2, exponent: 
         [0.6667, 0.625]
     """
     _require(space)
-    shape = similarity.shape
-    dtype = jnp.result_type(similarity.epsilon, similarity.delta, 0.0)
-    epsilon, delta = (
-        jnp.broadcast_to(jnp.asarray(leaf, dtype), shape).ravel() for leaf in (similarity.epsilon, similarity.delta)
+    require_count("n", n, 2, " items")
+    each = in_float64(
+        lambda shared, members: members_constant(*shared, members, n=n), (space, exponent), flatten(similarity)
     )
-    each = _constant(space, epsilon, choice.power(delta, exponent), n=n)
-    return Accuracy(*(p.reshape(shape) for p in each))
+    return Accuracy(*(p.reshape(similarity.shape)[()] for p in each))
+
+
+def members_constant(space: MetricSpace, exponent: Any, members: Similarity, *, n: int) -> Accuracy:
+    """`constant` of the members of a grid along one axis, in the precision around."""
+    similarity: Any = members
+    epsilon, delta = (jnp.asarray(leaf, jnp.result_type(leaf, 0.0)) for leaf in (similarity.epsilon, similarity.delta))
+    return _constant(space, epsilon, choice.power(delta, exponent), n=n)
 
 
 def _require(space: MetricSpace) -> None:
@@ -161,9 +168,10 @@ def integrate(space: MetricSpace, similarity: Similarity, *, n: int = 2, exponen
     may be infinite (argmax: the strongest share the choice). For n = 2 this is p_S = 2 <∫∫_{d<d'} g/(g + g')> and
     p_I = <∫ 1/(1 + g)>. Source: new, of this project.
 
-    Runs in the dtype of the similarity (meant for float64); can be jitted, vmapped, and differentiated in epsilon and
-    delta. Errors are about 1e-12 on homogeneous spaces and below 1e-9 on others, but larger where two features each
-    have an edge (products of two intervals).
+    Computed in float64, whatever JAX's precision: known numbers are answered in float64 NumPy, traced ones in the
+    precision around. Can be jitted, vmapped, and differentiated in whatever number decides it, to any order. Errors are
+    about 1e-12 on homogeneous spaces and below 1e-9 on others, but larger where two features each have an edge
+    (products of two intervals).
 
     Args:
         space: heterogeneous in at most two uniforms (`probe_uniforms`), or homogeneous.
@@ -172,9 +180,7 @@ def integrate(space: MetricSpace, similarity: Similarity, *, n: int = 2, exponen
         exponent: a, the Luce exponent, at least 0, infinity included.
 
     Returns:
-        `Integral`, of the similarity's shape. ln(1/g^a) is resolved down to 1,024 nats, and to 64 where the similarity
-        is traced. Where it falls deeper the accuracies are extrapolated from a less steep similarity, or are those of
-        the less steep one (lower bounds) where items can tie; the estimates of the error then are 1 - p.
+        `Integral`, of the similarity's shape, however deep ln(1/g^a) falls.
 
     Raises:
         ValueError: no ball measure, or one that depends on the probe in too many ways; n below 2.
@@ -201,11 +207,10 @@ def several(
         >>> [round(float(f.p_i), 4) for f in quadrature.several(spaces.Circle(), Linear(0.25), ns=(2, 3))]
         [0.8466, 0.7274]
     """
-    fine, deep = _accuracies(space, similarity, exponent, ns, _integrals.FINE)
-    coarse, _ = _accuracies(space, similarity, exponent, ns, _integrals.COARSE)
-    rounding = 100 * float(jnp.finfo(fine[0].p_s.dtype).eps)
+    fine, coarse = (_accuracies(space, similarity, exponent, ns, rule) for rule in (FINE, COARSE))
+    rounding = 100 * float(np.finfo(np.float64).eps)
     return [
-        Integral(*a, *(abs(x - y) + rounding + jnp.where(deep, 1.0 - x, 0.0) for x, y in zip(a, b, strict=True)))
+        Integral(*a, *(abs(x - y) + rounding for x, y in zip(a, b, strict=True)))
         for a, b in zip(fine, coarse, strict=True)
     ]
 
@@ -232,7 +237,7 @@ def accuracies(
         >>> [round(float(p.p_i), 4) for p in quadrature.accuracies(spaces.Circle(), Linear(0.25), ns=(2, 3))]
         [0.8466, 0.7274]
     """
-    return _accuracies(space, similarity, exponent, ns, _integrals.FINE, tuple(devices))[0]
+    return _accuracies(space, similarity, exponent, ns, FINE, tuple(devices))
 
 
 def accuracy(space: MetricSpace, similarity: Similarity, *, n: int = 2, exponent: ArrayLike = 1.0) -> Accuracy:
@@ -244,8 +249,8 @@ def accuracy(space: MetricSpace, similarity: Similarity, *, n: int = 2, exponent
         >>> [round(float(p), 4) for p in quadrature.accuracy(spaces.Circle(), Linear(0.25), n=3)]
         [0.742, 0.7274]
     """
-    (found,), _ = _accuracies(space, similarity, exponent, (n,), _integrals.FINE)
-    return found
+    (exact,) = _accuracies(space, similarity, exponent, (n,), FINE)
+    return exact
 
 
 def _accuracies(
@@ -253,28 +258,56 @@ def _accuracies(
     similarity: Similarity,
     exponent: Any,
     ns: Sequence[int],
-    rule: _integrals.Rule,
+    rule: Rule,
     devices: tuple[Any, ...] = (),
-) -> tuple[list[Accuracy], Array]:
-    """For each n the accuracies; and which members are steeper than what is resolved."""
+) -> list[Accuracy]:
     _require(space)
     ns = tuple(require_count("n", n, 2, " (the probe needs items to choose from)") for n in ns)
-    shape, members = similarity.shape, flatten(similarity)
+
+    def run(shared: tuple[MetricSpace, Any], members: Similarity) -> Accuracy:
+        return members_accuracies(*shared, members, ns, rule, devices)
+
+    each = in_float64(run, (space, exponent), flatten(similarity))
+    return [Accuracy(*(p[:, i].reshape(similarity.shape)[()] for p in each)) for i in range(len(ns))]
+
+
+def members_accuracies(
+    space: MetricSpace,
+    exponent: Any,
+    members: Similarity,
+    ns: tuple[int, ...],
+    rule: Rule = FINE,
+    devices: tuple[Any, ...] = (),
+) -> Accuracy:
+    """(members, ns) accuracies of a grid along one axis, in the precision around; a known exponent may be infinite."""
     known = concrete(exponent)
-    dtype = jnp.result_type(*jax.tree.leaves(similarity), 0.0)
     if known is not None and np.isinf(known):
-        each, deep = _spread("argmax", ns, rule, devices)(space, members), jnp.zeros(members.shape, bool)
-    else:
-        if known is None or any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((space, members))):
-            rule = rule._replace(depth=_integrals.TRACED_DEPTH)
-        each, deep = _spread("luce", ns, rule, devices)(space, members, jnp.asarray(exponent, dtype))
-    return [Accuracy(*(p[:, i].reshape(shape) for p in each)) for i in range(len(ns))], deep.reshape(shape)
+        return _spread("argmax", ns, rule, devices)(space, members)
+    exponent = jnp.asarray(exponent, jnp.result_type(*jax.tree.leaves(members), 0.0))
+    found, deep = _spread("luce", ns, rule, devices)(space, members, exponent)
+    if traced(deep):
+        nothing = jnp.zeros_like(found.p_s)
+        more = jax.lax.cond(
+            jnp.any(deep), lambda: _spread("deep", ns, rule, ())(space, members, exponent), lambda: nothing
+        )
+        return Accuracy(found.p_s + more, found.p_i)
+    # The program for what is deep is compiled only where something is.
+    if np.any(deep):
+        return Accuracy(found.p_s + _spread("deep", ns, rule, devices)(space, members, exponent), found.p_i)
+    return found
+
+
+_PROGRAMS: dict[str, Callable[..., Any]] = {
+    "luce": _integrals.luce,
+    "argmax": _argmax.argmax,
+    "deep": _deep.beyond_cut,
+}
 
 
 @functools.lru_cache(maxsize=64)
-def _spread(name: str, ns: tuple[int, ...], rule: _integrals.Rule, devices: tuple[Any, ...]) -> Callable[..., Any]:
-    """`_integrals.luce` or `argmax`, a function of space, members and exponent; members in equal shares on devices."""
-    run = functools.partial(getattr(_integrals, name), ns=ns, rule=rule)
+def _spread(name: str, ns: tuple[int, ...], rule: Rule, devices: tuple[Any, ...]) -> Callable[..., Any]:
+    """One of `_PROGRAMS`, a function of space, members and exponent; members in equal shares on devices."""
+    run = functools.partial(_PROGRAMS[name], ns=ns, rule=rule)
     if len(devices) < 2:
         return run
     everywhere, split = PartitionSpec(), PartitionSpec("device")

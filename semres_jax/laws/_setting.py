@@ -1,0 +1,189 @@
+"""What the integrals over distances know of a member before they begin: its strengths, its probes, where to split."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from semres_jax._types import Array
+from semres_jax.laws._probes import probe_nodes
+from semres_jax.similarity import Similarity
+from semres_jax.spaces._base import MetricSpace
+
+# Where a similarity falls to 0 itself, what is closer than e^-_LEAST of the way to there is as good as no mass.
+_LEAST = 27.0
+# How deep ln(1/g) is resolved by panels, in nats; `_deep` goes on from _OVERLAP nats before: where e^-_OVERLAP is
+# nothing, strengths further down don't matter.
+_DEPTH, _OVERLAP = 1024, 40
+# e^-NOTHING is nothing.
+NOTHING = 30.0
+# What g has above a floor is resolved from e^2 down to e^-18 floors, by panels of this width in its logarithm.
+_ABOVE_FLOOR, _FLOOR_NATS, _FLOOR_LEVELS = 2.0, 4.0, 6
+# Kinks of a similarity at which panels of probes are split where b_p hangs on more than one uniform.
+_MOST_SPLITS = 4
+# Nats after which a smooth similarity has as good as ended, and how far that is looked for in an unbounded space.
+_ENDED, _FAR = 4.0, 64.0
+# Masses between which panels of distances are split: down to nothing, where the ball grows steeply, and out to a tail.
+_LOW = 10.0 ** -np.array([2, 3, 4, 6, 8, 11, 14, 17])
+_HIGH = np.concatenate([[0.5, 0.75], 1.0 - 0.1 ** np.arange(1, 7)])
+
+
+class Rule(NamedTuple):
+    """What decides the size of the program."""
+
+    nodes: int  # in a panel of distances
+    nats: float  # width of a panel in ln(1/g), at most
+    step: float  # of ln s
+    probe_step: float  # of the double exponential rule
+    depth: int = _DEPTH
+
+
+FINE = Rule(nodes=16, nats=2.0, step=0.3, probe_step=0.14)
+COARSE = Rule(nodes=12, nats=2.0, step=0.4, probe_step=0.2)
+
+
+class Setting(NamedTuple):
+    """A similarity, raised to the Luce exponent, around the probes of a space.
+
+    Attributes:
+        log_g: ln g^a of distances.
+        probes, weights: the nodes of the average over probes, (q, probe_uniforms) uniforms and (q,).
+        kinks: (k,) distances at which g or its slope jumps.
+        levels: (radii,) at which panels end whatever the probe.
+        deep: whether ln(1/g) falls deeper than panels resolve.
+        cut: distance from which on `_deep` counts p_S; infinity where there is no such.
+    """
+
+    log_g: Callable[[Array], Array]
+    probes: Array
+    weights: Array
+    kinks: Array
+    levels: Array
+    deep: Array
+    cut: Array
+
+
+def splits(space: MetricSpace, similarity: Similarity) -> tuple[Any, ...]:
+    """Kinks of g at which panels of probes are split."""
+    kinks = tuple(similarity.kinks())
+    return kinks if space.probe_uniforms < 2 or len(kinks) <= _MOST_SPLITS else ()
+
+
+def setting(space: MetricSpace, similarity: Similarity, exponent: Array, rule: Rule) -> Setting:
+    """Of a single similarity. The radii of `levels` and `cut` don't move with its numbers; the kinks do."""
+    dtype = exponent.dtype
+
+    def log_g(r: Array) -> Array:
+        some = exponent > 0  # 0^0 = 1
+        return jnp.where(some, jnp.where(some, exponent, 1.0) * similarity.log(r), 0.0)
+
+    probes, weights = probe_nodes(
+        space, splits(space, similarity) or (_reach(space, log_g, dtype),), dtype, rule.probe_step
+    )
+    own = jnp.stack(space.radius_kinks(space.probe(probes)), axis=-1)
+    farthest = jax.lax.stop_gradient(jnp.max(own)).astype(dtype)
+    # The depth at the farthest distance, or as good as where g reaches 0.
+    alive = -jnp.expm1(jnp.asarray(-_LEAST, dtype))
+    last = bisected(lambda r: log_g(r) == -jnp.inf, jnp.zeros(1, dtype), farthest[None], 60)[0] * alive
+    depth = jax.lax.stop_gradient(-log_g(jnp.where(log_g(farthest) == -jnp.inf, last, farthest)))
+    deep = depth > rule.depth
+    level = rule.nats * jnp.arange(1, math.ceil(rule.depth / rule.nats), dtype=dtype)
+    radii = bisected(lambda r: -log_g(r) > level, jnp.zeros_like(level), jnp.full_like(level, farthest), 40)
+    cut = jnp.where(deep, radii[round((rule.depth - _OVERLAP) / rule.nats) - 1], jnp.inf)
+    levels = jnp.concatenate([jnp.where(level > depth, jnp.inf, radii), _settling_radii(log_g, farthest)])
+    kinks = jnp.stack([jnp.zeros((), dtype), *(jnp.asarray(kink, dtype) for kink in similarity.kinks())])
+    return Setting(log_g, probes, weights, kinks, *(jax.lax.stop_gradient(x) for x in (levels, deep, cut)))
+
+
+def around(space: MetricSpace, v: Array) -> tuple[Callable[[Array], Array], Array, Array]:
+    """The ball measure as a function of (q, radii), the radii (q, kinks) at which it is not smooth, the last (q, 1)."""
+    probes = space.probe(v)
+    own = jnp.stack(space.radius_kinks(probes), axis=-1).astype(v.dtype)
+
+    def ball(r: Array) -> Array:
+        return jax.vmap(lambda p, x: space.ball_measure(jax.tree.map(lambda c: c[None], p), x))(probes, r)
+
+    return ball, own, jnp.max(own, axis=-1, keepdims=True)
+
+
+def panel_ends(fixed: Array, kinks: Array, own: Array, farthest: Array) -> Array:
+    """(q, ends) in order, between 0 and the farthest distance.
+
+    Ends that meet move as one, as the kink of the ball or else of g that is among them moves: a panel of width 0 would
+    not know by itself how it opens.
+
+    Args:
+        fixed: (q, radii) that may be anywhere.
+        kinks: (k,) of g.
+        own: (q, k) of the ball.
+        farthest: (q, 1).
+    """
+    kinks = jnp.broadcast_to(kinks[None], (len(own), kinks.size))
+    kinks = _met(jnp.clip(kinks, 0.0, farthest), own, farthest)
+    fixed = _met(jnp.clip(fixed, 0.0, farthest), jnp.concatenate([own, kinks], axis=-1), farthest)
+    return jnp.sort(jnp.concatenate([jnp.clip(fixed, 0.0, farthest), kinks, own], axis=-1), axis=-1)
+
+
+def _met(ends: Array, kinks: Array, farthest: Array) -> Array:
+    """Each end, or the first of the kinks that it meets."""
+    rounding = 4.0 * float(jnp.finfo(ends.dtype).eps) * farthest[..., None]
+    close = jnp.abs(ends[:, :, None] - kinks[:, None, :]) <= rounding
+    # The type of an index is told, as programs in 64 bits are lowered in whatever precision is around.
+    place = jax.lax.argmax(close, 2, jnp.int32)
+    return jnp.where(jnp.any(close, axis=-1), jnp.take_along_axis(kinks, place, axis=-1), ends)
+
+
+def bisected(beyond: Callable[[Array], Array], low: Array, high: Array, steps: int) -> Array:
+    """Where `beyond`, which is monotone, turns true between low and high; no gradient goes through it."""
+
+    def halve(_: Any, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+        low, high = ends
+        middle = (low + high) / 2
+        far = beyond(middle)
+        return jnp.where(far, low, middle), jnp.where(far, middle, high)
+
+    ends = jax.tree.map(jax.lax.stop_gradient, (low, high))
+    return jax.lax.stop_gradient(jax.lax.fori_loop(0, steps, halve, ends)[1])
+
+
+def _reach(space: MetricSpace, log_g: Callable[[Array], Array], dtype: Any) -> Array:
+    """The distance at which a smooth similarity has as good as ended.
+
+    Probes closer than that to an edge see it, others don't: panels of probes are split there, too.
+    """
+    diameter = space.diameter
+    farthest = jnp.asarray(diameter if isinstance(diameter, jax.Array) or math.isfinite(diameter) else _FAR, dtype)
+    low, high = jnp.full(1, -60.0, dtype), jnp.zeros(1, dtype)
+    return farthest * jnp.exp2(bisected(lambda e: -log_g(farthest * jnp.exp2(e)) > _ENDED, low, high, 20)[0])
+
+
+def _settling_radii(log_g: Callable[[Array], Array], farthest: Array) -> Array:
+    """Radii between which g comes close to a floor; infinity where there is none.
+
+    Where a floor takes over ln g hardly changes any more, but what g is above the floor falls on. A panel from there to
+    the farthest would see all of that fall in its first few nodes, if at all.
+    """
+    floor = jax.lax.stop_gradient(log_g(farthest))
+    least = jnp.exp(floor)
+    above = (1.0 - least) * jnp.exp(floor + _ABOVE_FLOOR - _FLOOR_NATS * jnp.arange(_FLOOR_LEVELS, dtype=floor.dtype))
+    low, high = jnp.zeros_like(above), jnp.full_like(above, farthest)
+    settling = bisected(lambda r: jnp.exp(log_g(r)) - least < above, low, high, 40)
+    return jnp.where(floor > -NOTHING, settling, jnp.inf)
+
+
+def mass_radii(ball: Callable[[Array], Array], farthest: Array, n: int) -> Array:
+    """(q, radii) that divide the mass: down to what the closest of n items is in, down a steep rise, out to a tail."""
+    small = 0.25 ** np.arange(1, 2 + math.ceil(math.log(n, 4)))
+    mass = jnp.asarray(np.concatenate([small, _HIGH, _LOW])[None], farthest.dtype)
+    farthest = jax.lax.stop_gradient(farthest)
+    ends = (jnp.full((len(farthest), mass.shape[1]), x, farthest.dtype) for x in (-60.0, 0.0))
+    high = bisected(lambda e: ball(farthest * jnp.exp2(e)) > mass, *ends, 22)
+    # Infinity, not the farthest: clipped to that it moves with it, as gradients need.
+    radii = jnp.where(high < 0, farthest * jnp.exp2(high), jnp.inf)
+    main, low = radii[:, : -len(_LOW)], radii[:, -len(_LOW) :]
+    # A ball that grows like a low power of the radius needs no panels where it is as good as empty.
+    before = jnp.concatenate([main[:, :1], low[:, :-1]], axis=-1)
+    return jnp.concatenate([main, jnp.where(low > 0.5 * before, low, jnp.inf)], axis=-1)
