@@ -11,6 +11,7 @@ from semres_jax import choice
 from semres_jax._checks import concrete
 from semres_jax._types import Accuracy, Array, ArrayLike
 from semres_jax.laws._counting import distinct_values
+from semres_jax.laws._precision import host_in_float64
 from semres_jax.laws._reciprocal import ZERO, decays, shortened, strength_logs, sum_over_nodes
 from semres_jax.similarity import Constant, Similarity, flatten
 from semres_jax.spaces._base import MetricSpace
@@ -43,6 +44,7 @@ class Exemplars(NamedTuple):
     far: Any
 
 
+@host_in_float64
 def exemplars(
     distances: ArrayLike,
     labels: Sequence[Any] | np.ndarray,

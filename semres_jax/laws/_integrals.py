@@ -142,9 +142,10 @@ def _probes(space: MetricSpace, given: Setting, v: Array, ns: tuple[int, ...], r
         kept = jnp.exp(-x)
         lost = 1.0 - kept
         inner = 1.0 - (within[:, None] + missing[:, :, None] + (lost * density[:, None]) @ tail.T)
-        here = (end <= given.cut)[:, None, None]
-        credit = jnp.where(here, x * kept * mass[:, None] * own_steps[:, :, None], 0.0)
-        more = [n * jnp.sum(credit * p, axis=(-2, -1)) for n, p in zip(ns, powers(inner), strict=True)]
+        credit = x * kept * mass[:, None] * own_steps[:, :, None]
+        here = end <= given.cut
+        sets = zip(ns, powers(inner), strict=True)
+        more = [jnp.where(here, n * jnp.sum(credit * p, axis=(-2, -1)), 0.0) for n, p in sets]
         none = jnp.sum(jnp.where(some, 0.0, mass), axis=-1)
         return (first, missing + jnp.sum(lost * mass[:, None], axis=-1)), sums + jnp.stack([*more, none], axis=-1)
 

@@ -67,10 +67,24 @@ def in_float64(f: Callable[[Any, Any], Any], shared: Any, members: Any) -> Any:
     return jax.tree.unflatten(outputs[0], results)
 
 
+def host_in_float64(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that answers in float64 NumPy where no argument is traced, and as it is where one is."""
+
+    @functools.wraps(f)
+    def answer(*args: Any, **settings: Any) -> Any:
+        if traced(args, settings):
+            return f(*args, **settings)
+        with jax.ensure_compile_time_eval(), jax.enable_x64(True):
+            args, settings = jax.tree.map(_widened, (args, settings))
+            return jax.tree.map(lambda p: np.asarray(p, np.float64)[()], f(*args, **settings))
+
+    return answer
+
+
 def _widened(leaf: Any) -> Any:
     """A known leaf in float64 NumPy where it is floating."""
     number = concrete(leaf)
-    return leaf if number is None or number.dtype.kind != "f" else number.astype(np.float64, copy=False)
+    return leaf if number is None or number.dtype.kind != "f" else number.astype(np.float64, copy=False)[()]
 
 
 def _wide_dtype(leaf: Any) -> Any:

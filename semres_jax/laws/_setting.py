@@ -128,12 +128,11 @@ def panel_ends(fixed: Array, kinks: Array, own: Array, farthest: Array) -> Array
 
 
 def _met(ends: Array, kinks: Array, farthest: Array) -> Array:
-    """Each end, or the first of the kinks that it meets."""
-    rounding = 4.0 * float(jnp.finfo(ends.dtype).eps) * farthest[..., None]
-    close = jnp.abs(ends[:, :, None] - kinks[:, None, :]) <= rounding
+    """Each end, or the kink that it meets."""
+    gaps = jnp.abs(ends[:, :, None] - kinks[:, None, :])
     # The type of an index is told, as programs in 64 bits are lowered in whatever precision is around.
-    place = jax.lax.argmax(close, 2, jnp.int32)
-    return jnp.where(jnp.any(close, axis=-1), jnp.take_along_axis(kinks, place, axis=-1), ends)
+    nearest = jnp.take_along_axis(kinks, jax.lax.argmin(gaps, 2, jnp.int32), axis=-1)
+    return jnp.where(jnp.min(gaps, axis=-1) <= 4.0 * float(jnp.finfo(ends.dtype).eps) * farthest, nearest, ends)
 
 
 def bisected(beyond: Callable[[Array], Array], low: Array, high: Array, steps: int) -> Array:

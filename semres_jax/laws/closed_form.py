@@ -1,8 +1,9 @@
 """What is known in closed form about the two accuracies, as JAX functions of ball measures.
 
 b is the ball measure b_p(epsilon): the probability that an item falls within the resolution of the probe. Functions are
-elementwise and broadcast, run in the dtype they are given, and can be jitted, vmapped and differentiated. Every formula
-is derived from its definition, and proved equal, in `semres_jax.laws.symbolic`. Sums over outcomes are in `_outcomes`.
+elementwise and broadcast. Of known numbers they are answered in float64 NumPy, whatever JAX's precision; traced ones
+(in `jit`, `vmap`, `grad`) keep their dtype. Every formula is derived from its definition, and proved equal, in
+`semres_jax.laws.symbolic`. Sums over outcomes are in `_outcomes`.
 """
 
 import math
@@ -14,6 +15,7 @@ import numpy as np
 from semres_jax._checks import concrete, require, require_count
 from semres_jax._types import Accuracy, Array, ArrayLike
 from semres_jax.laws import _outcomes
+from semres_jax.laws._precision import host_in_float64
 from semres_jax.laws._reciprocal import nodes
 
 # The best lambda in the limit of many items, and the value of both accuracies there: the root of
@@ -26,6 +28,7 @@ LAMBDA_SLOPE = -1.41117829447654
 _UNIT = "a probability between 0 and 1"
 
 
+@host_in_float64
 def constant(b: ArrayLike, *, n: int = 2, delta: ArrayLike = 0.0) -> Accuracy:
     """Accuracies of the constant similarity for a probe of ball measure b, among n items.
 
@@ -61,6 +64,7 @@ def constant(b: ArrayLike, *, n: int = 2, delta: ArrayLike = 0.0) -> Accuracy:
     return _outcomes.binomial(*_floats(b, delta), n=n)
 
 
+@host_in_float64
 def constant_moments(mean_b: ArrayLike, var_b: ArrayLike, *, delta: ArrayLike = 0.0) -> Accuracy:
     """Theorems 1 and 2: the constant similarity and n = 2 items need only mean and variance of the ball measure.
 
@@ -87,6 +91,7 @@ def constant_moments(mean_b: ArrayLike, var_b: ArrayLike, *, delta: ArrayLike = 
     return _two_items(*_floats(mean_b, var_b, delta))
 
 
+@host_in_float64
 def constant_average(
     b: ArrayLike, weights: ArrayLike | None = None, *, n: int = 2, delta: ArrayLike = 0.0, axis: int = -1
 ) -> Accuracy:
@@ -127,6 +132,7 @@ def constant_average(
     return Accuracy(*(jnp.sum(p * w, axis=axis) / jnp.sum(w, axis=axis) for p in each))
 
 
+@host_in_float64
 def linear(b: ArrayLike) -> Accuracy:
     """Accuracies of the linear similarity max(0, 1 - d/ε) on the circle, n = 2, for every resolution.
 
@@ -165,6 +171,7 @@ def linear(b: ArrayLike) -> Accuracy:
     )
 
 
+@host_in_float64
 def large_n_limit(lam: ArrayLike) -> Accuracy:
     """Accuracies of the constant similarity in the limit n → ∞ at b = λ/n, Δ = 0.
 
@@ -236,6 +243,7 @@ def optimal_ball_measure(n: int, delta: ArrayLike = 0.0) -> float:
     return float(low)
 
 
+@host_in_float64
 def finite_constant(k: ArrayLike, m: ArrayLike, *, n: int = 2, delta: ArrayLike = 0.0) -> Accuracy:
     """Accuracies of the constant similarity among finitely many stimuli with distinct items.
 
@@ -270,6 +278,7 @@ def finite_constant(k: ArrayLike, m: ArrayLike, *, n: int = 2, delta: ArrayLike 
     return _outcomes.hypergeometric(*_floats(k, m, delta), n=n)
 
 
+@host_in_float64
 def two_exemplars(hit_rate: ArrayLike, mean_b: ArrayLike, near: ArrayLike, far: ArrayLike) -> Accuracy:
     """Accuracies when the probe is another exemplar of its class; constant similarity, n = 2, Δ = 0.
 
@@ -296,6 +305,7 @@ def two_exemplars(hit_rate: ArrayLike, mean_b: ArrayLike, near: ArrayLike, far: 
     return Accuracy(0.5 + (near - far) / 2, 0.5 + (hit_rate - mean_b) / 2)
 
 
+@host_in_float64
 def segment_moments(epsilon: ArrayLike) -> tuple[Array, Array]:
     """Mean and variance over probes of the ball measure of the segment [0, 1].
 
@@ -319,6 +329,7 @@ def segment_moments(epsilon: ArrayLike) -> tuple[Array, Array]:
     return box_moments(epsilon, 1)
 
 
+@host_in_float64
 def box_moments(epsilon: ArrayLike, dim: int) -> tuple[Array, Array]:
     """Mean and variance over probes of the ball measure of [0, 1]^dim, by the largest of the coordinates' distances.
 

@@ -12,7 +12,7 @@ from semres_jax._checks import concrete, require_count
 from semres_jax._types import Accuracy, ArrayLike
 from semres_jax.laws import closed_form, enumeration, quadrature
 from semres_jax.laws._precision import in_float64
-from semres_jax.similarity import Constant, Linear, Similarity, flatten
+from semres_jax.similarity import Constant, Linear, Similarity, coarse_resolutions, flatten, on_shells
 from semres_jax.spaces import Circle, MetricSpace, Sphere, Torus
 
 
@@ -74,8 +74,12 @@ def accuracy(
     task = _Task(space, similarity, n, exponent, replace)
     engine = _engine(task)
 
+    coarse = coarse_resolutions(similarity, space)
+
     def run(shared: tuple[MetricSpace, Any], members: Similarity) -> Accuracy:
         space, exponent = shared
+        if coarse and space.shells is not None:
+            members = on_shells(members, space.shells, coarse)
         return engine.run(task._replace(space=space, similarity=members, exponent=exponent))
 
     each = in_float64(run, (space, exponent), flatten(similarity))
@@ -142,7 +146,7 @@ def _counted(task: _Task) -> bool:
 
 
 def _enumerated(task: _Task) -> Accuracy:
-    return enumeration.accuracy(task.space, task.similarity, n=task.n, exponent=task.exponent, replace=task.replace)
+    return enumeration.members_accuracy(task.space, task.similarity, task.exponent, n=task.n, replace=task.replace)
 
 
 def _averaged(task: _Task) -> bool:

@@ -15,7 +15,8 @@ from semres_jax._checks import concrete, require_count
 from semres_jax._types import Accuracy, ArrayLike
 from semres_jax.laws import _counting, _subsets
 from semres_jax.laws._exemplars import Exemplars as Exemplars, exemplars as exemplars
-from semres_jax.similarity import Constant, Similarity, flatten
+from semres_jax.laws._precision import in_float64
+from semres_jax.similarity import Constant, Similarity, coarse_resolutions, flatten, on_shells
 from semres_jax.spaces._base import MetricSpace
 
 
@@ -49,7 +50,9 @@ def accuracy(
     shares the choice among equally strong items. Source: new, of this project.
 
     Sums are exact; the integral over s has a relative error of 1e-14, that over time one of 1e-13, in float64. Works in
-    logarithms of strengths. Those below exp(-11,000) are read as 0: they tie, at 1/n, with others as weak.
+    logarithms of strengths, however small these are: ratios of more than e^45 are as good as infinite. For n = 2 sums
+    over pairs take over where they are shorter. For n > 2 among more than 245 stimuli all of which are further apart
+    than that, ratios are shortened to what fits into e^11,000; they then are e^(11,000/N) at least.
 
     Args:
         space: finite, with `distances` and `weights` (`spaces.Finite`, `spaces.Tree`).
@@ -59,10 +62,10 @@ def accuracy(
         replace: whether stimuli may repeat.
 
     Returns:
-        Accuracy of the similarity's shape, in the dtype of distances and similarity. Differentiable, in reverse mode
-        too, in the numbers of the similarity (`Constant`, counted, in delta only). No number decides the program:
-        nothing is compiled again for other ones, traced or not, of the same shapes, and nodes that the range of
-        strengths doesn't need are skipped (under `vmap` they are computed: leave grids to the similarity).
+        Accuracy of the similarity's shape: float64 NumPy; where a number is traced, in the precision around, and
+        differentiable in the numbers of the similarity (`Constant`, counted, in delta only). No number decides the
+        program: nothing is compiled again for other ones, traced or not, of the same shapes, and nodes that the range
+        of strengths doesn't need are skipped (under `vmap` they are computed: leave grids to the similarity).
         Time grows like N² n (65 + 3.6 ln(1/h)) with h the smallest strength; memory like the table of distances. N =
         5,000, n = 2, Exponential(0.3) in the unit square: 23 s on two CPU cores, with nothing on top of the 0.8 GB that
         making the space took. Unequal weights and n > 2 distinct items take some 100 times longer.
@@ -78,14 +81,36 @@ def accuracy(
         >>> [round(float(p), 4) for p in enumeration.accuracy(line, Exponential(1.0))]
         [0.654, 0.781]
     """
-    n, distances = _asked(space, n, replace)
+    n, _ = _asked(space, n, replace)
     power = concrete(exponent)
     if power is not None and (power.ndim or not power >= 0):
         raise ValueError(f"exponent must be one number, at least 0; got {exponent!r}")
+    return _in_float64(members_accuracy, space, similarity, exponent, n, replace)
+
+
+def _in_float64(run: Any, space: MetricSpace, similarity: Similarity, exponent: Any, n: int, replace: bool) -> Accuracy:
+    """What `run` gives for the members of a grid along one axis, in the shape of the grid."""
+    coarse = coarse_resolutions(similarity, space)
+
+    def members(shared: tuple[MetricSpace, Any], members: Similarity) -> Accuracy:
+        space, exponent = shared
+        if coarse and space.shells is not None:
+            members = on_shells(members, space.shells, coarse)
+        return run(space, members, exponent, n=n, replace=replace)
+
+    each = in_float64(members, (space, exponent), flatten(similarity))
+    return Accuracy(*(p.reshape(similarity.shape)[()] for p in each))
+
+
+def members_accuracy(
+    space: MetricSpace, members: Similarity, exponent: Any, *, n: int, replace: bool = False
+) -> Accuracy:
+    """`accuracy` of the members of a grid along one axis, in the precision around."""
     weighted = unequal(space)
     sequential = weighted and n > 2 and not replace
-    if isinstance(similarity, Constant) and not sequential:
-        return constant(space, similarity, n=n, exponent=exponent, replace=replace)
+    if isinstance(members, Constant) and not sequential:
+        return members_constant(space, members, exponent, n=n, replace=replace)
+    distances: Any = getattr(space, "distances", None)
     weights: Any = getattr(space, "weights", None) if weighted else None
     clock = None
     if sequential:
@@ -93,22 +118,22 @@ def accuracy(
         if known is None:
             raise ValueError(f"weights must be known numbers, not traced ones, for n = {n} distinct items")
         clock = _subsets.clock_times(np.asarray(known, np.float64), n)
-    dtype = jnp.result_type(0.0, distances, *jax.tree.leaves(similarity))
+    dtype = jnp.result_type(0.0, distances, *jax.tree.leaves(members))
     distances, weights, clock = jax.tree.map(lambda x: jnp.asarray(x, dtype), (distances, weights, clock))
     if weights is not None:
         weights = weights / jnp.sum(weights)
+    power = concrete(exponent)
     sharp = power is not None and bool(np.isinf(power))
-    each = _subsets.averages(
+    return _subsets.averages(
         distances,
         weights,
-        flatten(similarity),
+        members,
         jnp.asarray(1.0 if sharp else exponent, dtype),
         clock,
         n=n,
         replace=replace,
         sharp=sharp,
     )
-    return Accuracy(*(p.reshape(similarity.shape) for p in each))
 
 
 def constant(
@@ -159,9 +184,15 @@ def constant(
             f"distinct items of unequal weights are enumerated for n = 2 only; got n = {n} (use semres_jax.estimate, "
             "or replace=True)"
         )
-    shape = similarity.shape
-    epsilon = _leaf(similarity.epsilon, shape)
-    delta = _leaf(similarity.delta, shape)
+    return _in_float64(members_constant, space, similarity, exponent, n, replace)
+
+
+def members_constant(
+    space: MetricSpace, members: Constant, exponent: Any, *, n: int, replace: bool = False
+) -> Accuracy:
+    """`constant` of the members of a grid along one axis, in the precision around."""
+    weighted = unequal(space)
+    epsilon, delta = members.epsilon, members.delta
     # The same resolution, or the same floor, in many members of a grid is dealt with once.
     epsilons, at_epsilon = _counting.distinct_values(epsilon)
     deltas, at_delta = _counting.distinct_values(delta)
@@ -175,7 +206,7 @@ def constant(
         each = _counting.independent(weights, ball, at_epsilon, floors, at_delta, n=n)
     else:
         each = _counting.equal_weights(space, epsilons, at_epsilon, floors, at_delta, n, replace)
-    return Accuracy(*(p.reshape(shape) for p in each))
+    return Accuracy(*each)
 
 
 def tie_rate(space: MetricSpace, *, n: int = 2, replace: bool = False) -> float:
@@ -276,12 +307,6 @@ def _asked(space: MetricSpace, n: int, replace: bool) -> tuple[int, Any]:
     if not replace:
         require_distinct(space, n)
     return n, distances
-
-
-def _leaf(value: Any, shape: tuple[int, ...]) -> Any:
-    """One number for each member of a grid, in NumPy where it is known."""
-    xp: Any = jnp if concrete(value) is None else np
-    return xp.broadcast_to(xp.asarray(value), shape).ravel()
 
 
 def _moments(space: MetricSpace, epsilons: ArrayLike, *, among_others: bool) -> tuple[Any, Any]:

@@ -15,6 +15,7 @@ import numpy as np
 from semres_jax._checks import concrete, require_count
 from semres_jax._pytrees import pytree, static
 from semres_jax._types import Accuracy, Array, ArrayLike
+from semres_jax.laws._precision import host_in_float64
 from semres_jax.laws._reciprocal import ZERO, decays, sum_over_nodes
 from semres_jax.laws.enumeration import require_distinct, unequal
 from semres_jax.spaces._base import MetricSpace
@@ -63,6 +64,7 @@ def ranking(space: MetricSpace) -> Ranking:
     return Ranking(order.astype(np.int32), group.astype(np.int32), largest)
 
 
+@host_in_float64
 def accuracy(space: MetricSpace, strengths: ArrayLike, *, n: int = 2) -> Accuracy:
     """Accuracies on a finite space with any table of strengths: exact sums over all probes and n distinct items.
 
@@ -78,7 +80,7 @@ def accuracy(space: MetricSpace, strengths: ArrayLike, *, n: int = 2) -> Accurac
         n: number of items.
 
     Returns:
-        Accuracy of shape (...), in the dtype of `strengths`.
+        Accuracy of shape (...): float64 NumPy; of traced `strengths`, in their dtype.
 
     Raises:
         ValueError: strengths negative, not finite or of another shape; too few stimuli; unequal weights.

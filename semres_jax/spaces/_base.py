@@ -41,6 +41,11 @@ class MetricSpace(abc.ABC):
     size: ClassVar[int | None] = None
 
     @property
+    def shells(self) -> Any:
+        """The distances that have mass, a NumPy array in any order; None where there are none, or they are traced."""
+        return None
+
+    @property
     def label(self) -> str:
         """How tables and figures name this space, parameters included: `"sphere(9)"`."""
         return self.name

@@ -97,15 +97,19 @@ def on_first_axis(radius: Array, dim: int) -> Array:
     return jnp.pad(radius[..., None], [(0, 0)] * radius.ndim + [(0, dim - 1)])
 
 
+def triangle_halves(a: Array, b: Array, c: Array) -> tuple[Array, Array, Array, Array]:
+    """s - a, s - b, s - c and s, half the perimeter of a triangle: each to one rounding, also where it is flat."""
+    half = (a + b + c) / 2.0
+    tiny = float(jnp.finfo(half.dtype).tiny)
+    # Sums before halves.
+    halves = ((b + (c - a)) / 2.0, (a + (c - b)) / 2.0, ((a - c) + b) / 2.0)
+    return *(jnp.maximum(x, tiny) for x in halves), half
+
+
 def triangle_angles(a: Array, b: Array, c: Array, f: Any) -> tuple[Array, Array]:
     """The angles opposite sides a and b, by the half-angle formula: tan²(A/2) = f(s-b) f(s-c) / (f(s) f(s-a)).
 
     s is half the perimeter; f is the identity in the plane and sinh on the hyperbolic plane.
     """
-    half = (a + b + c) / 2.0
-    # Sums before halves: each difference is exact to one rounding, also for flat triangles.
-    tiny = float(jnp.finfo(half.dtype).tiny)
-    sides = [f(jnp.maximum(x, tiny)) for x in ((b + (c - a)) / 2.0, (a + (c - b)) / 2.0, ((a - c) + b) / 2.0)]
-    not_a, not_b, not_c = (jnp.sqrt(x) for x in sides)
-    whole = jnp.sqrt(f(half))
+    not_a, not_b, not_c, whole = (jnp.sqrt(f(x)) for x in triangle_halves(a, b, c))
     return 2.0 * jnp.arctan2(not_b * not_c, whole * not_a), 2.0 * jnp.arctan2(not_a * not_c, whole * not_b)

@@ -102,6 +102,11 @@ class Finite(MetricSpace):
         table = concrete(self.distances)
         return jnp.max(self.distances) if table is None else float(np.max(table))
 
+    @property
+    def shells(self) -> Any:
+        table = concrete(self.distances)
+        return None if table is None else np.unique(table)
+
     def point(self, u: ArrayLike) -> Array:
         u = coordinates(self, u)[..., 0]
         if self.weights is None:

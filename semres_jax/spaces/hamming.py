@@ -58,6 +58,10 @@ class Hamming(MetricSpace):
     def diameter(self) -> float:
         return 1.0
 
+    @property
+    def shells(self) -> np.ndarray:
+        return np.arange(self.dim + 1) / self.dim
+
     def point(self, u: ArrayLike) -> Point:
         u = coordinates(self, u)
         halves = []

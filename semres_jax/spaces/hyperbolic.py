@@ -4,12 +4,11 @@ import math
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
-import numpy as np
 
 from semres_jax._checks import concrete, number_leaf, require
 from semres_jax._types import Array, ArrayLike
 from semres_jax.spaces._base import MetricSpace, coordinates, real, safe_norm, space, together
-from semres_jax.spaces.ball import on_first_axis, triangle_angles
+from semres_jax.spaces.ball import on_first_axis, triangle_angles, triangle_halves
 
 
 @space
@@ -24,10 +23,11 @@ class Hyperbolic(MetricSpace):
     2 (α cosh R + β cosh r + γ - π) with α, β, γ the angles of the triangle with sides r, R, t opposite to them.
 
     Args:
-        radius: R > 0, hyperbolic length. Below 20 in float32, whose digits it uses up exponentially.
+        radius: R, hyperbolic length, from 1e-50 (a flat disk) to 200 (beyond, areas leave float64). Below 20 in
+            float32, whose digits it uses up exponentially.
 
     Raises:
-        ValueError: radius not positive or not finite.
+        ValueError: radius outside that range.
 
     Example:
         >>> import numpy as np
@@ -43,7 +43,7 @@ class Hyperbolic(MetricSpace):
 
     def __post_init__(self):
         object.__setattr__(self, "radius", number_leaf(self.radius))
-        require("radius", self.radius, np.nextafter(0.0, 1.0), 1e4, "a positive hyperbolic length")
+        require("radius", self.radius, 1e-50, 200.0, "a hyperbolic length from 1e-50 to 200")
 
     @property
     def label(self) -> str:
@@ -81,13 +81,13 @@ class Hyperbolic(MetricSpace):
         disk = jnp.broadcast_to(jnp.asarray(self.radius, r.dtype), r.shape)
         lens = (r > disk - t) & (r < disk + t)
         side, t = jnp.where(lens, r, disk), jnp.where(lens, t, disk)
-        alpha, beta = triangle_angles(side, disk, t, jnp.sinh)
-        _, gamma = triangle_angles(side, t, disk, jnp.sinh)
-        # 2 (α cosh R + β cosh r + γ - π), the flat part of each term taken out: angles that add up to less than π.
-        flat = alpha + beta + gamma - math.pi
-        curved = alpha * jnp.square(jnp.sinh(disk / 2.0)) + beta * jnp.square(jnp.sinh(side / 2.0))
-        whole = 2.0 * math.pi * jnp.square(jnp.sinh(disk / 2.0))
-        b = (flat + 2.0 * curved) / whole
+        # 2 (α cosh R + β cosh r + γ - π), the flat part of each term taken out: what the angles lack of π is the area
+        # of the triangle, by L'Huilier's formula to all its digits.
+        lacks = 4.0 * jnp.arctan(jnp.sqrt(math.prod(jnp.tanh(x / 2.0) for x in triangle_halves(side, disk, t))))
+        opposite_r, opposite_edge = triangle_angles(side, disk, t, jnp.sinh)
+        beyond = jnp.square(jnp.sinh(side / 2.0) / jnp.sinh(disk / 2.0))
+        lacking = lacks / jnp.square(jnp.sinh(disk / 2.0))
+        b = (opposite_r + opposite_edge * beyond - lacking / 2.0) / math.pi
         inside = jnp.square(jnp.sinh(jnp.clip(r, 0.0, disk) / 2.0) / jnp.sinh(disk / 2.0))
         return jnp.where(lens, jnp.clip(b, 0.0, 1.0), inside)
 

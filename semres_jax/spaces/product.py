@@ -94,6 +94,12 @@ class Product(MetricSpace):
             whole = sum(diameters) if self.metric == "l1" else xp.sqrt(sum(d * d for d in diameters))
         return whole if traced else float(whole)
 
+    @property
+    def shells(self) -> Any:
+        each = [factor.shells for factor in self.factors if factor.discrete]
+        some = self.discrete and self.metric in ("max", "min") and all(shells is not None for shells in each)
+        return np.unique(np.concatenate(each)) if some else None
+
     def point(self, u: ArrayLike) -> Point:
         u = coordinates(self, u)
         return self._each(lambda factor, own: factor.point(own), u, [factor.uniforms for factor in self.factors])
