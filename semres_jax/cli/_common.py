@@ -22,6 +22,8 @@ _REFRESH = 0.1
 
 # What the user typed, for the provenance of results; `main` sets it.
 COMMAND_LINE: ContextVar[str] = ContextVar("COMMAND_LINE", default="")
+# What ends with the command, as the locks of its folders; `main` sets and closes it.
+UNTIL_THE_END: ContextVar[contextlib.ExitStack | None] = ContextVar("UNTIL_THE_END", default=None)
 
 
 class BadInput(Exception):
@@ -35,6 +37,22 @@ def checking_input() -> Iterator[None]:
         yield
     except (ValueError, OSError) as error:
         raise BadInput(" ".join(str(error).split())) from error
+
+
+def output_folder(path: Path) -> Path:
+    """The folder that a command writes to, made if missing, and locked until the command ends.
+
+    Raises:
+        OSError: it can't be made or written to.
+        ValueError: another run is using it.
+    """
+    from semres_jax._locks import Lock
+    from semres_jax.results import output_folder as made
+
+    folder, until = made(path), UNTIL_THE_END.get()
+    if until is not None:
+        until.enter_context(Lock(folder))
+    return folder
 
 
 def is_first_host() -> bool:

@@ -16,6 +16,7 @@ from semres_jax.cli._common import (
     count,
     finish,
     number,
+    output_folder,
     progress_bar,
 )
 
@@ -103,7 +104,7 @@ class MeasureChoices:
             for family in families:
                 for bias in biases or ("none",):
                     measure.check_choices(table, family, bias, self.delta, self.exponent)
-            folder = results.output_folder(self.out)
+            folder = output_folder(self.out)
         attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
         attributes |= {"title": "fits to choices", "unit": "pixel" if shipped else self.unit}
         started = time.perf_counter()
@@ -132,7 +133,7 @@ class MeasureChoices:
             n, right, trials = reading.read_items(self.file)
             bootstrap = max(self.bootstrap, 1)
             fit = measure.items_law(n, right, trials, level=self.level, bootstrap=bootstrap, seed=self.seed)
-            folder = results.output_folder(self.out)
+            folder = output_folder(self.out)
         attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
         attributes |= {"title": "n-item law", "seconds": 0.0, "source": str(self.file)}
         numbers = {

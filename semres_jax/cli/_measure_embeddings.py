@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from semres_jax.cli._common import COMMAND_LINE, Count, checking_input, finish, grid_option
+from semres_jax.cli._common import COMMAND_LINE, Count, checking_input, finish, grid_option, output_folder
 
 if TYPE_CHECKING:
     from semres_jax.measure import Embedded
@@ -81,7 +81,7 @@ class MeasureEmbeddings:
                 raise ValueError("distances with names, as in .csv files, need --labels: the name of each embedding")
             else:
                 between = read_distances(self.distances, [] if labels is None else sorted(set(labels)))
-            folder = results.output_folder(self.out)
+            folder = output_folder(self.out)
             attributes = results.provenance(seed=self.seed or 0, command=COMMAND_LINE.get())
             attributes |= {"title": "measured embeddings", "file": self.file.name}
             started = time.perf_counter()

@@ -16,6 +16,7 @@ from semres_jax.cli._common import (
     checking_input,
     finish,
     going_on,
+    output_folder,
     progress_bar,
 )
 
@@ -85,7 +86,7 @@ class MeasureLlm:
                 backend, tasks=tasks, prompts=self.prompts or 0, counts=self.n or (), halves=self.offsets or (),
                 template=self.template, seed=self.seed,
             )  # fmt: skip
-            folder = results.output_folder(self.out)
+            folder = output_folder(self.out)
             saved = going_on(folder / "measure.state", resume=self.resume, results=lambda table: None)
             attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
             attributes |= {"title": "the year task of a language model", "model": backend.name}

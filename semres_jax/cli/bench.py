@@ -9,7 +9,16 @@ from typing import Annotated, Any
 
 import tyro
 
-from semres_jax.cli._common import COMMAND_LINE, BadInput, _list_of, _option, checking_input, progress_bar, say_json
+from semres_jax.cli._common import (
+    COMMAND_LINE,
+    BadInput,
+    _list_of,
+    _option,
+    checking_input,
+    output_folder,
+    progress_bar,
+    say_json,
+)
 
 _Names = Annotated[tuple[str, ...], _option(_list_of(str.strip), "NAME,NAME,...")]
 
@@ -55,7 +64,7 @@ class Bench:
         from semres_jax import results
 
         with checking_input():
-            out = results.output_folder(self.out)
+            out = output_folder(self.out)
         if absent := suite.missing():
             print(f"not installed, left out: {', '.join(absent)}; `scripts/setup bench` brings them", file=sys.stderr)
         started = time.perf_counter()

@@ -16,6 +16,7 @@ from semres_jax.cli._common import (
     count,
     finish,
     grid,
+    output_folder,
     progress_bar,
 )
 
@@ -72,7 +73,7 @@ class Optimal:
             for delta in self.delta:
                 for weight in weights:
                     asked(delta, weight, self.n, self.levels)
-            folder = results.output_folder(self.out)
+            folder = output_folder(self.out)
         attributes = results.provenance(command=COMMAND_LINE.get()) | {"title": "optimal similarity functions"}
         started = time.perf_counter()
         with progress_bar() as progress:

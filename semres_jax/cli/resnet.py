@@ -17,6 +17,7 @@ from semres_jax.cli._common import (
     _option,
     checking_input,
     finish,
+    output_folder,
     progress_bar,
     warnings_as_lines,
 )
@@ -95,7 +96,7 @@ class Resnet:
                 images = self.images(lambda done, planned: progress("reading images", done, planned))
             held = _ANIMALS_HELD_OUT if self.held_out is None and self.data == "animals" else self.held_out or ()
             held = () if held == ("none",) else held
-            folder = results.output_folder(self.out)
+            folder = output_folder(self.out)
         attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
         attributes |= {"title": "residual networks on images over the laws"}
         if self.resume and not (folder / "checkpoints").is_dir():

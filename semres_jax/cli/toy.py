@@ -19,6 +19,7 @@ from semres_jax.cli._common import (
     checking_input,
     finish,
     number,
+    output_folder,
     progress_bar,
     warnings_as_lines,
 )
@@ -95,7 +96,7 @@ class Toy:
             from semres_jax.training.toy import Diverged
 
             conditions, steps, more = self.asked()
-            folder = results.output_folder(self.out)
+            folder = output_folder(self.out)
         attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
         attributes |= {"title": "toy ReLU networks over the laws", "preset": self.preset or ""}
         started = time.perf_counter()

@@ -17,6 +17,7 @@ from semres_jax.cli._common import (
     finish,
     going_on,
     is_first_host,
+    output_folder,
     progress_bar,
     say_json,
 )
@@ -93,7 +94,7 @@ class Validate:
                 if self.json:
                     say_json({"command": "validate", "exit": 0, "plan": expected._asdict()})
                 return 0
-            folder = results.output_folder(self.out) if is_first_host() else self.out
+            folder = output_folder(self.out) if is_first_host() else self.out
             attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
             attributes |= {"title": "exact laws against simulation", "method": self.method}
 
