@@ -129,7 +129,7 @@ def two_in_one_folder(folder: Path) -> list[str]:
 
 
 def main(job: str, kills: int, folder: Path) -> dict[str, Any]:
-    """How often it was killed, resumed with something there, and came to its end; for toy what the second of two said."""
+    """How often it was killed, resumed with something there, came to its end; for toy what the second of two said."""
     jax.config.update("jax_compilation_cache_dir", str(folder / "programs"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     warnings.filterwarnings("ignore", message="os.fork")  # nothing runs here that a child could miss
