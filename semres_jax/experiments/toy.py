@@ -81,7 +81,7 @@ def study(
         conditions: with different names.
         runs, steps, records, seed: of `training.toy.train`; `shown_steps` are recorded too.
         test_items: numbers of items at which the networks are tested after the last step (one slot only).
-        optimal: find the front of the best similarity with the floor that each condition learned (half a minute each;
+        optimal: find the front of the best similarity with the floor that each condition learned (seconds each;
             two items, one slot).
         checkpoints: a folder in which each condition has one of its own.
         resume: go on from these.
