@@ -184,16 +184,16 @@ def _describe(table: xarray.Dataset, i: int, space: MetricSpace, epsilons: np.nd
     for j, n in enumerate(counts):
         if not space.discrete:
             table.tie_rate.values[i, j] = 0.0
-        elif space.size is not None and not (n > 2 and enumeration.unequal(space) and not replace):
+        elif hasattr(space, "distances") and not (n > 2 and enumeration.unequal(space) and not replace):
             table.tie_rate.values[i, j] = enumeration.tie_rate(space, n=n, replace=replace)
     return moments is not None
 
 
 def _moments(space: MetricSpace, epsilons: np.ndarray, replace: bool) -> tuple[np.ndarray, np.ndarray] | None:
     """Exact mean and variance of b_p(epsilon), where they are known."""
-    if space.size is not None:
+    if hasattr(space, "distances"):
         return (enumeration.ball_moments if replace else enumeration.share_moments)(space, epsilons)
-    if not quadrature.applies(space):
+    if not quadrature.applies(space) or not (space.size is None or replace):
         return None
     with jax.enable_x64(True):
         mean, variance = quadrature.ball_moments(space, jnp.asarray(epsilons))
