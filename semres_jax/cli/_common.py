@@ -84,6 +84,12 @@ def going_on(path: Path, *, resume: bool, results: Callable[[Any], Any]) -> "Sav
     return Saved(path, resume=resume, results=results, begins=begins)
 
 
+def require_seed(seed: int) -> None:
+    """Raise `ValueError` unless seeds of JAX's keys tell this one from all others: they have 32 bits."""
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"--seed must be a whole number from 0 to {2**32 - 1}; got {seed}")
+
+
 def count(text: str) -> int:
     """A whole number, also as 1e6.
 
@@ -155,6 +161,8 @@ def grid(text: str) -> tuple[float, ...]:
 
 
 grid_option = _option(grid, "FIRST:LAST:INT[:log]|X,X,...")
+Whole = Annotated[int, _option(count, "INT")]
+# None stands for a default that depends on other options; 0 is a number like others, mind `or`.
 Count = Annotated[int | None, _option(count, "INT")]
 Counts = Annotated[tuple[int, ...] | None, _option(_list_of(count), "INT,INT,...")]
 Numbers = Annotated[tuple[float, ...], _option(_list_of(number), "X,X,...")]

@@ -99,7 +99,9 @@ class MeasureChoices:
             from semres_jax.measure.choice_table import FAMILIES, choices_table
 
             table = data.vlm_spatial() if shipped else data.read_choices(self.file, kind)
-            families, biases = self.family or FAMILIES, self.bias
+            families, biases = FAMILIES if self.family is None else self.family, self.bias
+            if not families or biases == ():
+                raise ValueError(f"--{'bias' if families else 'family'} needs at least one name")
             # What can't be fitted at all is refused before the folder is made.
             for family in families:
                 for bias in biases or ("none",):

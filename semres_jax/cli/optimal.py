@@ -11,6 +11,7 @@ from semres_jax.cli._common import (
     COMMAND_LINE,
     Count,
     Numbers,
+    Whole,
     _option,
     checking_input,
     count,
@@ -46,7 +47,7 @@ class Optimal:
 
     delta: Numbers = (0.001, 0.02, 0.1, 0.5)
     """Noise floors, each above 0 and below 1."""
-    n: Count = 2
+    n: Whole = 2
     """Number of items. For more than 2 the optimum is certified to be stationary, not to be global."""
     weights: Annotated[
         tuple[float, ...] | None,
@@ -77,9 +78,7 @@ class Optimal:
         attributes = results.provenance(command=COMMAND_LINE.get()) | {"title": "optimal similarity functions"}
         started = time.perf_counter()
         with progress_bar() as progress:
-            table = frontier.optimal_table(
-                self.delta, weights=weights, n=self.n or 2, levels=self.levels, progress=progress
-            )
+            table = frontier.optimal_table(self.delta, weights=weights, n=self.n, levels=self.levels, progress=progress)
         attributes |= {"seconds": round(time.perf_counter() - started, 3)}
         table = table.assign_attrs(attributes | table.attrs)
         results.write(table, folder / "optimal.nc")

@@ -20,6 +20,7 @@ from semres_jax.cli._common import (
     is_first_host,
     output_folder,
     progress_bar,
+    require_seed,
 )
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Sweep:
 
             from semres_jax import frontier, plots, results, validation
 
+            require_seed(self.seed)
             if self.trials is not None and self.engine == "exact":
                 raise ValueError("--trials is for --engine lattice or prng; the exact engine makes none")
             if self.trials is not None and self.trials < 1:

@@ -19,6 +19,7 @@ from semres_jax.cli._common import (
     is_first_host,
     output_folder,
     progress_bar,
+    require_seed,
     say_json,
 )
 
@@ -75,6 +76,7 @@ class Validate:
         with checking_input():
             from semres_jax import plots, results, validation
 
+            require_seed(self.seed)
             trials = self.trials if self.trials is not None else (_QUICK_TRIALS if self.quick else _TRIALS)
             if trials < 1:
                 raise ValueError(f"--trials must be at least 1; got {trials}")

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from semres_jax import frontier, measure
+from semres_jax._checks import require_count
 from semres_jax._locks import Lock
 from semres_jax.experiments._toy_table import joined, stacked
 from semres_jax.experiments.toy_summary import summary as summary
@@ -106,6 +107,7 @@ def study(
     if len(set(names)) < len(names) or not names:
         twice = next((name for name in names if names.count(name) > 1), "none")
         raise ValueError(f"conditions must be at least one, with different names; got {twice!r} twice or none at all")
+    test_items = [require_count("test_items", n, 2) for n in test_items]
     asked = np.union1d(toy.record_steps(steps, records), shown_steps(steps))
     planned, found = steps * len(conditions), []
     with contextlib.ExitStack() as held:
