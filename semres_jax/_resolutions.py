@@ -34,7 +34,7 @@ def resolutions(space: MetricSpace, quantiles: Sequence[float] | np.ndarray = QU
         [0.0, 0.25, 0.5]
     """
     asked = np.asarray(quantiles, np.float64)
-    if space.size is not None and getattr(space, "weights", None) is None:
+    if hasattr(space, "distances") and getattr(space, "weights", None) is None:
         distances = np.asarray(space.distances)[np.triu_indices(space.size, 1)]  # pyright: ignore
     else:
         distances = _lattice_distances(space)

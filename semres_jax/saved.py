@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from semres_jax._locks import Lock
 from semres_jax._version import __version__
 from semres_jax.montecarlo import sharding
 from semres_jax.results import Unwritable, plain, write_bytes
@@ -40,7 +41,8 @@ class Saved:
     block ends, however it ends. Whoever holds the results calls `complete` when they are written.
 
     Of several processes (`sharding.hosts`) the first reads and writes, and all go on from what it read: each of them
-    has to make this object and to open it.
+    has to make this object and to open it. Another run on the same file is refused, until the block ends or the run is
+    complete, and at the latest until this object or its process is gone.
 
     Args:
         path: of the file; None keeps everything in memory only.
@@ -50,8 +52,8 @@ class Saved:
             "complete", or (without `resume`) "broken".
 
     Raises:
-        ValueError: the file is not one of these, even without `resume`; with it, the file is broken or of a newer
-            format. One line; the file stays as it is.
+        ValueError: the file is not one of these, even without `resume`, or another process is using it; with `resume`,
+            the file is broken or of a newer format. One line; the file stays as it is.
 
     Example:
         >>> import tempfile, numpy as np
@@ -85,8 +87,13 @@ class Saved:
         self._complete = self._unwritten = self._written = False
         self._before, self._started = 0.0, time.perf_counter()
         self._last, self._pause = self._started, SECONDS_BETWEEN_WRITES
+        self._lock: Lock | None = None
         if path is not None:
-            self._find()
+            try:
+                self._find()
+            except BaseException:
+                self._let_go()
+                raise
 
     @property
     def seconds(self) -> float:
@@ -102,10 +109,9 @@ class Saved:
         Raises:
             ValueError: the file is of another run; names the first setting that differs, with both values.
         """
-        made_by = {"semres_jax": __version__, "jax": jax.__version__, "processor": jax.devices()[0].platform}
-        self._settings = json.loads(json.dumps(plain(dict(settings) | made_by)))
+        self._settings = run_settings(settings)
         if self._was_made_with is not None:
-            differ = _difference(self._settings, self._was_made_with)
+            differ = difference(self._settings, self._was_made_with)
             if differ is not None:
                 name, asked, there = differ
                 raise ValueError(
@@ -164,6 +170,7 @@ class Saved:
         self._complete, self._table = True, None
         if self._writes:
             self._write()
+        self._let_go()
 
     def __enter__(self) -> "Saved":
         return self
@@ -171,8 +178,15 @@ class Saved:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         # Who stops a run that is about to replace an unfinished one may have noticed that this is not what they want.
         regretted = error is not None and self._there == "unfinished" and not self._resume and not self._written
-        if self._writes and self._unwritten and not regretted and not isinstance(error, Unwritable):
-            self._write()
+        try:
+            if self._writes and self._unwritten and not regretted and not isinstance(error, Unwritable):
+                self._write()
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
 
     def _due(self) -> bool:
         return time.perf_counter() - self._last >= self._pause
@@ -201,9 +215,17 @@ class Saved:
         self._last = time.perf_counter()
         self._pause = max(SECONDS_BETWEEN_WRITES, (self._last - started) / _MOST_SPENT_WRITING)
 
+    def _locked_content(self) -> bytes:
+        assert self.path is not None
+        try:
+            self._lock = Lock(self.path)
+        except ValueError as error:
+            return _REFUSED + str(error).encode()
+        return _content(self.path)
+
     def _find(self) -> None:
         """What the file holds, the same in all processes."""
-        told = _of_the_first(_content(self.path) if self._writes and self.path else b"")
+        told = _of_the_first(self._locked_content() if self._writes else b"")
         if told.startswith(_REFUSED):
             raise ValueError(told.removeprefix(_REFUSED).decode())
         if not told:
@@ -221,6 +243,21 @@ class Saved:
             self._was_made_with, self._before = header["settings"], header["seconds"]
         else:
             self._finished, self._running = {}, {}
+
+
+def run_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What has to be the same where a run goes on: its settings, and what computes it, as they come back from JSON.
+
+    Args:
+        settings: everything that decides the numbers, in what JSON has; arrays too large for it as `fingerprint`.
+
+    Example:
+        >>> from semres_jax import saved
+        >>> list(saved.run_settings({"trials": 7}))
+        ['trials', 'semres_jax', 'jax', 'processor']
+    """
+    made_by = {"semres_jax": __version__, "jax": jax.__version__, "processor": jax.devices()[0].platform}
+    return json.loads(json.dumps(plain(dict(settings) | made_by)))
 
 
 def _content(path: Path) -> bytes:
@@ -287,20 +324,26 @@ def fingerprint(tree: Any) -> str:
     return made.hexdigest()[:16]
 
 
-def _difference(asked: Any, there: Any, name: str = "") -> tuple[str, str, str] | None:
-    """Where two settings first differ: the name, and both values for a reader."""
+def difference(asked: Any, there: Any, name: str = "") -> tuple[str, str, str] | None:
+    """Where two settings first differ: the name, and both values for a reader; None where they don't.
+
+    Example:
+        >>> from semres_jax import saved
+        >>> saved.difference({"n": 2, "delta": [0.0, 0.1]}, {"n": 2, "delta": [0.0, 0.2]})
+        ('delta[1]', '0.1', '0.2')
+    """
     if isinstance(asked, dict) and isinstance(there, dict):
         for key in [*asked, *(key for key in there if key not in asked)]:
             where = f"{name}: {key}" if name else key
             if key not in asked or key not in there:
                 return where, _shown(asked.get(key)), _shown(there.get(key))
-            found = _difference(asked[key], there[key], where)
+            found = difference(asked[key], there[key], where)
             if found is not None:
                 return found
         return None
     if isinstance(asked, list) and isinstance(there, list) and len(asked) == len(there):
         pairs = enumerate(zip(asked, there, strict=True))
-        return next((found for i, (a, b) in pairs if (found := _difference(a, b, f"{name}[{i}]"))), None)
+        return next((found for i, (a, b) in pairs if (found := difference(a, b, f"{name}[{i}]"))), None)
     return None if asked == there else (name, _shown(asked), _shown(there))
 
 

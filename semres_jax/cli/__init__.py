@@ -17,7 +17,7 @@ from typing import Annotated, Any, Union
 import tyro
 
 from semres_jax.cli import _programs
-from semres_jax.cli._common import COMMAND_LINE, BadInput
+from semres_jax.cli._common import COMMAND_LINE, UNTIL_THE_END, BadInput
 from semres_jax.cli.bench import Bench
 from semres_jax.cli.laws import Laws
 from semres_jax.cli.measure import Measure
@@ -69,7 +69,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return _hosts.run(command, _told)
 
-    return _told(parsed_and_run)
+    with contextlib.ExitStack() as until_the_end:
+        UNTIL_THE_END.set(until_the_end)
+        return _told(parsed_and_run)
 
 
 def _told(run: Callable[[], int]) -> int:

@@ -22,6 +22,8 @@ _REFRESH = 0.1
 
 # What the user typed, for the provenance of results; `main` sets it.
 COMMAND_LINE: ContextVar[str] = ContextVar("COMMAND_LINE", default="")
+# What ends with the command, as the locks of its folders; `main` sets and closes it.
+UNTIL_THE_END: ContextVar[contextlib.ExitStack | None] = ContextVar("UNTIL_THE_END", default=None)
 
 
 class BadInput(Exception):
@@ -35,6 +37,22 @@ def checking_input() -> Iterator[None]:
         yield
     except (ValueError, OSError) as error:
         raise BadInput(" ".join(str(error).split())) from error
+
+
+def output_folder(path: Path) -> Path:
+    """The folder that a command writes to, made if missing, and locked until the command ends.
+
+    Raises:
+        OSError: it can't be made or written to.
+        ValueError: another run is using it.
+    """
+    from semres_jax._locks import Lock
+    from semres_jax.results import output_folder as made
+
+    folder, until = made(path), UNTIL_THE_END.get()
+    if until is not None:
+        until.enter_context(Lock(folder))
+    return folder
 
 
 def is_first_host() -> bool:
@@ -64,6 +82,12 @@ def going_on(path: Path, *, resume: bool, results: Callable[[Any], Any]) -> "Sav
             print(f"semres: {told[resume, there]}", file=sys.stderr)
 
     return Saved(path, resume=resume, results=results, begins=begins)
+
+
+def require_seed(seed: int) -> None:
+    """Raise `ValueError` unless seeds of JAX's keys tell this one from all others: they have 32 bits."""
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"--seed must be a whole number from 0 to {2**32 - 1}; got {seed}")
 
 
 def count(text: str) -> int:
@@ -137,6 +161,8 @@ def grid(text: str) -> tuple[float, ...]:
 
 
 grid_option = _option(grid, "FIRST:LAST:INT[:log]|X,X,...")
+Whole = Annotated[int, _option(count, "INT")]
+# None stands for a default that depends on other options; 0 is a number like others, mind `or`.
 Count = Annotated[int | None, _option(count, "INT")]
 Counts = Annotated[tuple[int, ...] | None, _option(_list_of(count), "INT,INT,...")]
 Numbers = Annotated[tuple[float, ...], _option(_list_of(number), "X,X,...")]

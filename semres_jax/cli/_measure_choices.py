@@ -16,6 +16,7 @@ from semres_jax.cli._common import (
     count,
     finish,
     number,
+    output_folder,
     progress_bar,
 )
 
@@ -98,12 +99,14 @@ class MeasureChoices:
             from semres_jax.measure.choice_table import FAMILIES, choices_table
 
             table = data.vlm_spatial() if shipped else data.read_choices(self.file, kind)
-            families, biases = self.family or FAMILIES, self.bias
+            families, biases = FAMILIES if self.family is None else self.family, self.bias
+            if not families or biases == ():
+                raise ValueError(f"--{'bias' if families else 'family'} needs at least one name")
             # What can't be fitted at all is refused before the folder is made.
             for family in families:
                 for bias in biases or ("none",):
                     measure.check_choices(table, family, bias, self.delta, self.exponent)
-            folder = results.output_folder(self.out)
+            folder = output_folder(self.out)
         attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
         attributes |= {"title": "fits to choices", "unit": "pixel" if shipped else self.unit}
         started = time.perf_counter()
@@ -132,7 +135,7 @@ class MeasureChoices:
             n, right, trials = reading.read_items(self.file)
             bootstrap = max(self.bootstrap, 1)
             fit = measure.items_law(n, right, trials, level=self.level, bootstrap=bootstrap, seed=self.seed)
-            folder = results.output_folder(self.out)
+            folder = output_folder(self.out)
         attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
         attributes |= {"title": "n-item law", "seconds": 0.0, "source": str(self.file)}
         numbers = {

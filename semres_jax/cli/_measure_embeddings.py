@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from semres_jax.cli._common import COMMAND_LINE, Count, checking_input, finish, grid_option
+from semres_jax.cli._common import (
+    COMMAND_LINE,
+    Whole,
+    checking_input,
+    finish,
+    grid_option,
+    output_folder,
+)
 
 if TYPE_CHECKING:
     from semres_jax.measure import Embedded
@@ -38,17 +45,17 @@ class MeasureEmbeddings:
     """Added to that similarity."""
     shares: Annotated[tuple[float, ...] | None, grid_option, tyro.conf.arg(help_behavior_hint="(default: 26)")] = None
     """Shares of other stimuli within the thresholds of dissimilarity."""
-    n: Count = 2
+    n: Whole = 2
     """Number of items; more than 2 for one embedding a stimulus."""
     optimal: Literal["homogeneous", "finite", "none"] = "homogeneous"
     """Front of the best similarities: of any homogeneous space, of these very stimuli (slow), or none."""
     delta: float | None = None
     """Floor of that front; default the lowest relative similarity there is."""
-    bootstrap: Count = 1000
+    bootstrap: Whole = 1000
     """Replicates of intervals; 0 for none."""
-    limit: Count = 2048
+    limit: Whole = 2048
     """More stimuli, or probes, than this are sampled."""
-    seed: Count = 0
+    seed: Whole = 0
     """Seed of what is sampled, and of replicates."""
     out: Path = Path("results/measure")
     """Folder for the results; made if missing."""
@@ -81,8 +88,8 @@ class MeasureEmbeddings:
                 raise ValueError("distances with names, as in .csv files, need --labels: the name of each embedding")
             else:
                 between = read_distances(self.distances, [] if labels is None else sorted(set(labels)))
-            folder = results.output_folder(self.out)
-            attributes = results.provenance(seed=self.seed or 0, command=COMMAND_LINE.get())
+            folder = output_folder(self.out)
+            attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
             attributes |= {"title": "measured embeddings", "file": self.file.name}
             started = time.perf_counter()
             found = measure.embeddings(
@@ -92,12 +99,12 @@ class MeasureEmbeddings:
                 shares=SHARES if self.shares is None else self.shares,
                 similarity=self.similarity,
                 floor=self.floor,
-                n=self.n or 2,
+                n=self.n,
                 optimal=self.optimal,
                 delta=self.delta,
-                bootstrap=self.bootstrap or 0,
-                seed=self.seed or 0,
-                limit=2048 if self.limit is None else self.limit,
+                bootstrap=self.bootstrap,
+                seed=self.seed,
+                limit=self.limit,
             )
         attributes |= {"seconds": round(time.perf_counter() - started, 3)}
         table = found.dataset()

@@ -9,13 +9,14 @@ import tyro
 from semres_jax.cli._common import (
     COMMAND_LINE,
     BadInput,
-    Count,
     Counts,
+    Whole,
     _list_of,
     _option,
     checking_input,
     finish,
     going_on,
+    output_folder,
     progress_bar,
 )
 
@@ -42,7 +43,7 @@ class MeasureLlm:
     task: Annotated[tuple[str, ...], _option(_list_of(str.strip), "TASK,TASK,...")] = _TASKS
     """pairs (two people born D years before and after a middle, a probe that sweeps), items (closest of n), identify
     (which of n), layers (states of years; not by an endpoint)."""
-    prompts: Count = 2000
+    prompts: Whole = 2000
     """The most prompts: 4 parts pairs, 2 items, 2 identify, 2 layers, of the tasks that are asked for."""
     n: Counts = (2, 4, 8, 16, 32)
     """Numbers of people, of items and identify."""
@@ -57,7 +58,7 @@ class MeasureLlm:
     """Leave out families of similarities fitted by likelihood, the slowest part of what follows the prompts."""
     seed: int = 0
     """Seed of all random numbers."""
-    batch: Count = 64
+    batch: Whole = 64
     """Prompts that are asked at once, and kept together."""
     resume: bool = False
     """Go on from what is in --out, to the same numbers as if the run had never been stopped."""
@@ -81,11 +82,13 @@ class MeasureLlm:
                 tasks = _TASKS[:-1]
             elif self.endpoint is not None and "layers" in tasks:
                 raise ValueError("a server tells no states of its layers; leave layers out of --task")
+            if self.seed < 0:
+                raise ValueError(f"--seed must be at least 0; got {self.seed}")
             asked = _language.design(
-                backend, tasks=tasks, prompts=self.prompts or 0, counts=self.n or (), halves=self.offsets or (),
+                backend, tasks=tasks, prompts=self.prompts, counts=self.n or (), halves=self.offsets or (),
                 template=self.template, seed=self.seed,
             )  # fmt: skip
-            folder = results.output_folder(self.out)
+            folder = output_folder(self.out)
             saved = going_on(folder / "measure.state", resume=self.resume, results=lambda table: None)
             attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
             attributes |= {"title": "the year task of a language model", "model": backend.name}
@@ -99,7 +102,7 @@ class MeasureLlm:
             with saved, progress_bar() as progress:
                 saved.open(settings)
                 answers, states = _language.ask(
-                    backend, asked, generate=self.generate, batch=self.batch or 0, saved=saved, progress=progress
+                    backend, asked, generate=self.generate, batch=self.batch, saved=saved, progress=progress
                 )
                 attributes["seconds_asking"] = round(saved.seconds, 3)
                 found = _year_results.analyse(

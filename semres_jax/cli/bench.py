@@ -9,9 +9,18 @@ from typing import Annotated, Any
 
 import tyro
 
-from semres_jax.cli._common import COMMAND_LINE, BadInput, _list_of, _option, checking_input, progress_bar, say_json
+from semres_jax.cli._common import (
+    COMMAND_LINE,
+    BadInput,
+    _list_of,
+    _option,
+    checking_input,
+    output_folder,
+    progress_bar,
+    say_json,
+)
 
-_Names = Annotated[tuple[str, ...], _option(_list_of(str.strip), "NAME,NAME,...")]
+_Names = Annotated[tuple[str, ...] | None, _option(_list_of(str.strip), "NAME,NAME,...")]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +31,7 @@ class Bench:
     the exit status is then 1. A bar that is not met is told, and is no failure.
     """
 
-    part: Annotated[_Names, tyro.conf.arg(help_behavior_hint="(default: all)")] = ()
+    part: Annotated[_Names, tyro.conf.arg(help_behavior_hint="(default: all)")] = None
     """Parts to run; --list names them."""
     quick: bool = False
     """Smaller and fewer runs: whether everything works, not figures to quote."""
@@ -43,7 +52,9 @@ class Bench:
             for name, part in suite.PARTS.items():
                 print(f"{name:12} {part.what} (about {part.minutes} min)")
             return 0
-        names = list(dict.fromkeys(self.part)) or list(suite.PARTS)
+        names = list(suite.PARTS if self.part is None else dict.fromkeys(self.part))
+        if not names:
+            raise BadInput(f"--part needs at least one name; there are {', '.join(suite.PARTS)}")
         if unknown := [name for name in names if name not in suite.PARTS]:
             raise BadInput(f"no part {unknown[0]!r} of the benchmarks; there are {', '.join(suite.PARTS)}")
         if self.keep and self.quick:
@@ -55,7 +66,7 @@ class Bench:
         from semres_jax import results
 
         with checking_input():
-            out = results.output_folder(self.out)
+            out = output_folder(self.out)
         if absent := suite.missing():
             print(f"not installed, left out: {', '.join(absent)}; `scripts/setup bench` brings them", file=sys.stderr)
         started = time.perf_counter()

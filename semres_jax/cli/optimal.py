@@ -11,11 +11,13 @@ from semres_jax.cli._common import (
     COMMAND_LINE,
     Count,
     Numbers,
+    Whole,
     _option,
     checking_input,
     count,
     finish,
     grid,
+    output_folder,
     progress_bar,
 )
 
@@ -45,7 +47,7 @@ class Optimal:
 
     delta: Numbers = (0.001, 0.02, 0.1, 0.5)
     """Noise floors, each above 0 and below 1."""
-    n: Count = 2
+    n: Whole = 2
     """Number of items. For more than 2 the optimum is certified to be stationary, not to be global."""
     weights: Annotated[
         tuple[float, ...] | None,
@@ -72,13 +74,11 @@ class Optimal:
             for delta in self.delta:
                 for weight in weights:
                     asked(delta, weight, self.n, self.levels)
-            folder = results.output_folder(self.out)
+            folder = output_folder(self.out)
         attributes = results.provenance(command=COMMAND_LINE.get()) | {"title": "optimal similarity functions"}
         started = time.perf_counter()
         with progress_bar() as progress:
-            table = frontier.optimal_table(
-                self.delta, weights=weights, n=self.n or 2, levels=self.levels, progress=progress
-            )
+            table = frontier.optimal_table(self.delta, weights=weights, n=self.n, levels=self.levels, progress=progress)
         attributes |= {"seconds": round(time.perf_counter() - started, 3)}
         table = table.assign_attrs(attributes | table.attrs)
         results.write(table, folder / "optimal.nc")

@@ -12,12 +12,15 @@ from semres_jax.cli._common import (
     COMMAND_LINE,
     BadInput,
     Count,
-    Numbers,
+    Whole,
     _list_of,
     _option,
     checking_input,
     finish,
+    number,
+    output_folder,
     progress_bar,
+    require_seed,
     warnings_as_lines,
 )
 
@@ -32,6 +35,7 @@ _WIDE = 200
 # Of the shares of `experiments.resnet.summary` the one that the table shows.
 _SHOWN_SHARE = "0.25"
 _Names = Annotated[tuple[str, ...] | None, _option(_list_of(str.strip), "NAME,NAME,...|none")]
+_Alphas = Annotated[tuple[float, ...] | None, _option(_list_of(number), "X,X,...")]
 _Default = tyro.conf.arg
 
 
@@ -55,7 +59,7 @@ class Resnet:
     """Own images are cut to squares of so many pixels."""
     held_out: Annotated[_Names, _Default(help_behavior_hint="(default: animals bear,sheep,zebra; else none)")] = None
     """Classes that only the test sees."""
-    alpha: Annotated[Numbers, _Default(help_behavior_hint="(default: 0,0.25,0.5,0.75,0.9,1)")] = ()
+    alpha: Annotated[_Alphas, _Default(help_behavior_hint="(default: 0,0.25,0.5,0.75,0.9,1)")] = None
     """Weights of the loss of distances, from 0 to 1; changes are told against the first."""
     runs: Annotated[Count, _Default(help_behavior_hint="(default: 3)")] = None
     """Trainings at each alpha, from different starts and in different orders."""
@@ -65,7 +69,7 @@ class Resnet:
     """small is for pictures of about 28 x 28."""
     weights: Path | None = None
     """Weights of ImageNet to start from, torchvision's names, .safetensors or .pth (not for small)."""
-    each: Count = 12
+    each: Whole = 12
     """Images of every class in a batch."""
     learning_rate: Annotated[float | None, _Default(help_behavior_hint="(default: 0.1; with --weights 0.01)")] = None
     """Largest learning rate of SGD."""
@@ -95,7 +99,7 @@ class Resnet:
                 images = self.images(lambda done, planned: progress("reading images", done, planned))
             held = _ANIMALS_HELD_OUT if self.held_out is None and self.data == "animals" else self.held_out or ()
             held = () if held == ("none",) else held
-            folder = results.output_folder(self.out)
+            folder = output_folder(self.out)
         attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
         attributes |= {"title": "residual networks on images over the laws"}
         if self.resume and not (folder / "checkpoints").is_dir():
@@ -132,16 +136,22 @@ class Resnet:
         """
         from semres_jax.training.resnet import Recipe
 
-        for name in ("runs", "epochs", "each", "seed", "size"):
-            least = {"seed": 0, "each": 2, "size": 8}.get(name, 1)
+        require_seed(self.seed)
+        for name in ("runs", "epochs", "each", "size"):
+            least = {"each": 2, "size": 8}.get(name, 1)
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ValueError(f"--{name} must be at least {least}; got {value}")
-        for alpha in self.alpha:
+        alphas = self.alpha
+        if alphas is None:
+            alphas = _QUICK_ALPHAS if self.quick else _ALPHAS
+        if not alphas:
+            raise ValueError("--alpha needs at least one number from 0 to 1")
+        for alpha in alphas:
             if not 0 <= alpha <= 1:
                 raise ValueError(f"--alpha must be from 0 to 1; got {alpha:g}")
-        if len(set(self.alpha)) < len(self.alpha):
-            raise ValueError(f"--alpha must be different numbers; got {','.join(f'{a:g}' for a in self.alpha)}")
+        if len(set(alphas)) < len(alphas):
+            raise ValueError(f"--alpha must be different numbers; got {','.join(f'{a:g}' for a in alphas)}")
         if self.weights is not None and self.network == "small":
             raise ValueError("--weights are for resnet18, resnet34 or resnet50; got --network small")
         if self.weights is not None and not self.weights.is_file():
@@ -149,15 +159,15 @@ class Resnet:
         rate = self.learning_rate if self.learning_rate is not None else (0.01 if self.weights else 0.1)
         recipe = Recipe(
             network=self.network,
-            epochs=self.epochs or (_QUICK_EPOCHS if self.quick else _EPOCHS),
-            each=self.each or 0,
+            epochs=self.epochs if self.epochs is not None else (_QUICK_EPOCHS if self.quick else _EPOCHS),
+            each=self.each,
             learning_rate=rate,
             dtype=self.dtype,
             weights=str(self.weights or ""),
         )
         more: dict[str, Any] = {
-            "alphas": self.alpha or (_QUICK_ALPHAS if self.quick else _ALPHAS),
-            "runs": self.runs or (_QUICK_RUNS if self.quick else _RUNS),
+            "alphas": alphas,
+            "runs": self.runs if self.runs is not None else (_QUICK_RUNS if self.quick else _RUNS),
         }
         return recipe, more | ({"graded_shares": _QUICK_GRADED} if self.quick else {})
 
@@ -177,13 +187,15 @@ class Resnet:
                 raise ValueError(
                     f"{str(folder)!r} is laid out as CUB-200-2011: give --tree and --leaves, no --distances"
                 )
-            return data.cub(folder, self.tree, self.leaves, size=self.size or 224, progress=progress)
+            return data.cub(
+                folder, self.tree, self.leaves, size=224 if self.size is None else self.size, progress=progress
+            )
         return data.image_folder(
             folder,
             tree=self.tree,
             distances=self.distances,
             leaves=self.leaves,
-            size=self.size or 64,
+            size=64 if self.size is None else self.size,
             progress=progress,
         )
 

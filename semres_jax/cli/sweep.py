@@ -18,7 +18,9 @@ from semres_jax.cli._common import (
     going_on,
     grid_option,
     is_first_host,
+    output_folder,
     progress_bar,
+    require_seed,
 )
 
 if TYPE_CHECKING:
@@ -74,12 +76,13 @@ class Sweep:
 
             from semres_jax import frontier, plots, results, validation
 
+            require_seed(self.seed)
             if self.trials is not None and self.engine == "exact":
                 raise ValueError("--trials is for --engine lattice or prng; the exact engine makes none")
             if self.trials is not None and self.trials < 1:
                 raise ValueError(f"--trials must be at least 1; got {self.trials}")
             found = validation.spaces_by_name(self.space or ("circle",))
-            folder = results.output_folder(self.out) if is_first_host() else self.out
+            folder = output_folder(self.out) if is_first_host() else self.out
             attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
             attributes |= {"title": "generalization and identification over a grid"}
 

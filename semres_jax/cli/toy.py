@@ -14,12 +14,15 @@ from semres_jax.cli._common import (
     Count,
     Counts,
     Distributed,
+    Whole,
     _list_of,
     _option,
     checking_input,
     finish,
     number,
+    output_folder,
     progress_bar,
+    require_seed,
     warnings_as_lines,
 )
 
@@ -69,11 +72,11 @@ class Toy:
     """How distances of slots make the right item (min)."""
     loss: Literal["trials", "full"] | None = None
     """trials: drawn for each step. full: the exact expectation over all trials."""
-    runs: Count = 10
+    runs: Whole = 10
     """Trainings of each condition, from different starts and on different trials."""
     steps: Annotated[Count, _Default(help_behavior_hint="(default: 7500; slots: 3000)")] = None
     """Steps of training."""
-    records: Count = 100
+    records: Whole = 100
     """About how many steps are recorded, dense at the start."""
     test_items: Annotated[Counts, _Default(help_behavior_hint="(default: none; items: 2 to 16)")] = None
     """Numbers of items at which the trained network is tested."""
@@ -95,7 +98,7 @@ class Toy:
             from semres_jax.training.toy import Diverged
 
             conditions, steps, more = self.asked()
-            folder = results.output_folder(self.out)
+            folder = output_folder(self.out)
         attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
         attributes |= {"title": "toy ReLU networks over the laws", "preset": self.preset or ""}
         started = time.perf_counter()
@@ -114,9 +117,9 @@ class Toy:
             with progress_bar() as progress, warnings_as_lines():
                 data = toy.study(
                     conditions,
-                    runs=self.runs or 0,
+                    runs=self.runs,
                     steps=steps,
-                    records=self.records or 0,
+                    records=self.records,
                     seed=self.seed,
                     **more,
                     checkpoints=folder / "checkpoints",
@@ -145,10 +148,13 @@ class Toy:
         numbers = {name: getattr(self, name) for name in ("lambda_sim", "lambda_rec", "learning_rate", "floor")}
         words = ("hidden", "items", "batch", "slots", "decision", "label", "loss")
         shapes = {name: getattr(self, name) for name in words}
-        for name in ("runs", "records", "seed"):
-            least = {"runs": 1, "records": 2, "seed": 0}[name]
-            if getattr(self, name) is None or getattr(self, name) < least:
+        for name, least in (("runs", 1), ("records", 2)):
+            if getattr(self, name) < least:
                 raise ValueError(f"--{name} must be at least {least}; got {getattr(self, name)}")
+        require_seed(self.seed)
+        for tested in self.test_items or ():
+            if tested < 2:
+                raise ValueError(f"--test-items must be at least 2; got {tested}")
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"--steps must be at least 1; got {self.steps}")
         if self.preset is not None:
@@ -158,7 +164,11 @@ class Toy:
                 raise ValueError(f"--preset {self.preset} sets {', '.join(given)} itself; leave one of them out")
             preset = PRESETS[self.preset]
             tested = preset.test_items if self.test_items is None else self.test_items
-            return preset.conditions(), self.steps or preset.steps, {"test_items": tested, "optimal": preset.optimal}
+            return (
+                preset.conditions(),
+                preset.steps if self.steps is None else self.steps,
+                {"test_items": tested, "optimal": preset.optimal},
+            )
         design = Design(**{name: value for name, value in shapes.items() if value is not None})
         grid = _grid({name: value for name, value in numbers.items() if value is not None})
         found = []
@@ -173,7 +183,7 @@ class Toy:
                     "(fewer --items, or more --stimuli)"
                 )
             found.append(Condition(label, spread, design, Hyper(**grid)))
-        return found, self.steps or _STEPS, {"test_items": self.test_items or ()}
+        return found, _STEPS if self.steps is None else self.steps, {"test_items": self.test_items or ()}
 
 
 def _grid(numbers: dict[str, tuple[float, ...]]) -> dict[str, Any]:

@@ -17,7 +17,9 @@ from semres_jax.cli._common import (
     finish,
     going_on,
     is_first_host,
+    output_folder,
     progress_bar,
+    require_seed,
     say_json,
 )
 
@@ -74,6 +76,7 @@ class Validate:
         with checking_input():
             from semres_jax import plots, results, validation
 
+            require_seed(self.seed)
             trials = self.trials if self.trials is not None else (_QUICK_TRIALS if self.quick else _TRIALS)
             if trials < 1:
                 raise ValueError(f"--trials must be at least 1; got {trials}")
@@ -93,7 +96,7 @@ class Validate:
                 if self.json:
                     say_json({"command": "validate", "exit": 0, "plan": expected._asdict()})
                 return 0
-            folder = results.output_folder(self.out) if is_first_host() else self.out
+            folder = output_folder(self.out) if is_first_host() else self.out
             attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
             attributes |= {"title": "exact laws against simulation", "method": self.method}
 

@@ -1,5 +1,6 @@
 """The toy network's experiments: conditions trained, their learned resolution fitted, laid over exact fronts."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,11 +10,14 @@ import jax
 import numpy as np
 
 from semres_jax import frontier, measure
+from semres_jax._checks import require_count
+from semres_jax._locks import Lock
 from semres_jax.experiments._toy_table import joined, stacked
 from semres_jax.experiments.toy_summary import summary as summary
 from semres_jax.laws import tables
 from semres_jax.spaces import Finite
 from semres_jax.training import toy
+from semres_jax.training._first import on_first
 
 if TYPE_CHECKING:
     import xarray
@@ -78,7 +82,7 @@ def study(
         conditions: with different names.
         runs, steps, records, seed: of `training.toy.train`; `shown_steps` are recorded too.
         test_items: numbers of items at which the networks are tested after the last step (one slot only).
-        optimal: find the front of the best similarity with the floor that each condition learned (half a minute each;
+        optimal: find the front of the best similarity with the floor that each condition learned (seconds each;
             two items, one slot).
         checkpoints: a folder in which each condition has one of its own.
         resume: go on from these.
@@ -91,7 +95,7 @@ def study(
         accuracies these predict on the same stimuli, exact fronts, final weights. Every variable has a `long_name`.
 
     Raises:
-        ValueError: conditions of the same name; as `training.toy.train`.
+        ValueError: conditions of the same name; as `training.toy.train`, for the folder of all checkpoints too.
         training.toy.Diverged: a loss was not finite.
 
     Example (a minute on two cores; `semres toy --preset fig4` does this and writes files and figures):
@@ -103,36 +107,45 @@ def study(
     if len(set(names)) < len(names) or not names:
         twice = next((name for name in names if names.count(name) > 1), "none")
         raise ValueError(f"conditions must be at least one, with different names; got {twice!r} twice or none at all")
+    test_items = [require_count("test_items", n, 2) for n in test_items]
     asked = np.union1d(toy.record_steps(steps, records), shown_steps(steps))
     planned, found = steps * len(conditions), []
-    for number, condition in enumerate(conditions):
+    with contextlib.ExitStack() as held:
 
-        def say(done: int, _: int, number: int = number, name: str = condition.name) -> None:
-            if progress is not None:
-                progress(name, steps * number + done, planned)
+        def hold() -> None:
+            Path(checkpoints).mkdir(parents=True, exist_ok=True)
+            held.enter_context(Lock(checkpoints))
 
-        say(0, steps)
+        if checkpoints is not None:
+            on_first(hold)
+        for number, condition in enumerate(conditions):
 
-        history = toy.train(
-            condition.space,
-            condition.design,
-            condition.hyper,
-            seed=seed,
-            runs=runs,
-            steps=steps,
-            records=asked,
-            checkpoint=None if checkpoints is None else Path(checkpoints) / folder_name(condition.name),
-            resume=resume,
-            progress=say,
-        )
-        for place, (name, hyper) in zip(np.ndindex(condition.hyper.shape), condition.members(), strict=True):
-            one = toy.History(*history[:2], *(x[place] for x in history[2:]))
-            measured = _measured(name, condition, hyper, one, test_items)
-            if optimal and condition.design.items == 2 and condition.design.slots == 1:
-                measured |= _optimal_front(condition.space, float(measured["relative_floor"][1][:, -1].mean()))
-            found.append(measured)
-        if finished is not None:
-            finished(joined(found, steps))
+            def say(done: int, _: int, number: int = number, name: str = condition.name) -> None:
+                if progress is not None:
+                    progress(name, steps * number + done, planned)
+
+            say(0, steps)
+
+            history = toy.train(
+                condition.space,
+                condition.design,
+                condition.hyper,
+                seed=seed,
+                runs=runs,
+                steps=steps,
+                records=asked,
+                checkpoint=None if checkpoints is None else Path(checkpoints) / folder_name(condition.name),
+                resume=resume,
+                progress=say,
+            )
+            for place, (name, hyper) in zip(np.ndindex(condition.hyper.shape), condition.members(), strict=True):
+                one = toy.History(*history[:2], *(x[place] for x in history[2:]))
+                measured = _measured(name, condition, hyper, one, test_items)
+                if optimal and condition.design.items == 2 and condition.design.slots == 1:
+                    measured |= _optimal_front(condition.space, float(measured["relative_floor"][1][:, -1].mean()))
+                found.append(measured)
+            if finished is not None:
+                finished(joined(found, steps))
     return joined(found, steps)
 
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import xarray
 
+from semres_jax import choice
 from semres_jax._checks import require_count
 from semres_jax._types import ArrayLike
 from semres_jax.frontier import _grids, _parts
@@ -183,16 +184,16 @@ def _describe(table: xarray.Dataset, i: int, space: MetricSpace, epsilons: np.nd
     for j, n in enumerate(counts):
         if not space.discrete:
             table.tie_rate.values[i, j] = 0.0
-        elif space.size is not None and not (n > 2 and enumeration.unequal(space) and not replace):
+        elif hasattr(space, "distances") and not (n > 2 and enumeration.unequal(space) and not replace):
             table.tie_rate.values[i, j] = enumeration.tie_rate(space, n=n, replace=replace)
     return moments is not None
 
 
 def _moments(space: MetricSpace, epsilons: np.ndarray, replace: bool) -> tuple[np.ndarray, np.ndarray] | None:
     """Exact mean and variance of b_p(epsilon), where they are known."""
-    if space.size is not None:
+    if hasattr(space, "distances"):
         return (enumeration.ball_moments if replace else enumeration.share_moments)(space, epsilons)
-    if not quadrature.applies(space):
+    if not quadrature.applies(space) or not (space.size is None or replace):
         return None
     with jax.enable_x64(True):
         mean, variance = quadrature.ball_moments(space, jnp.asarray(epsilons))
@@ -207,8 +208,12 @@ def optima(table: xarray.Dataset) -> xarray.Dataset:
 
     Returns:
         Dataset without the dimension epsilon: epsilon, p_s, p_i and mean_b at the largest p_S of the grid, and
-        `best_b`, b*(n) of the law for the constant similarity on homogeneous spaces (`laws.optimal_ball_measure`), over
-        (n, delta).
+        `best_b`, b*(n) of the law for the constant similarity on homogeneous spaces (`laws.optimal_ball_measure`) with
+        strengths Δ^a of far items, a being the Luce exponent of the sweep; over n, delta, and exponent where there are
+        several. Where Δ^a = 1, p_S is the same for all b, and `best_b` is the limit.
+
+    Raises:
+        ValueError: the table doesn't say which exponent it is of.
 
     Example:
         >>> import numpy as np
@@ -219,5 +224,33 @@ def optima(table: xarray.Dataset) -> xarray.Dataset:
     """
     there = table.p_s.fillna(-1.0).argmax("epsilon")
     found = table[["p_s", "p_i", "mean_b"]].isel(epsilon=there)
-    best = [[closed_form.optimal_ball_measure(int(n), float(d)) for d in table.delta] for n in table.n]
-    return found.reset_coords("epsilon").assign(best_b=(("n", "delta"), np.asarray(best)))
+    powers = exponents_of(table)
+    with jax.enable_x64(True):
+        floors = np.asarray(choice.power(jnp.asarray(table.delta.values)[:, None], jnp.asarray(powers)[None]))
+    unique, member = np.unique(floors, return_inverse=True)
+    law = np.array([[closed_form.optimal_ball_measure(int(n), float(floor)) for floor in unique] for n in table.n])
+    best = law[:, member.reshape(floors.shape)]
+    several = "exponent" in table.dims
+    dims = ("n", "delta", "exponent") if several else ("n", "delta")
+    return found.reset_coords("epsilon").assign(best_b=(dims, best if several else best[..., 0]))
+
+
+def exponents_of(table: xarray.Dataset) -> np.ndarray:
+    """The Luce exponents of a sweep: along its dimension, or the only one.
+
+    Raises:
+        ValueError: the table doesn't say.
+
+    Example:
+        >>> from semres_jax import frontier, spaces
+        >>> from semres_jax.frontier.sweep import exponents_of
+        >>> exponents_of(frontier.sweep(spaces.Circle(), "constant", 2, epsilon=0.1, exponent=4.0)).tolist()
+        [4.0]
+    """
+    known = table["exponent"].values if "exponent" in table.coords else table.attrs.get("exponent")
+    if known is None:
+        raise ValueError(
+            "table doesn't say its Luce exponent (attributes were lost on the way: table.assign_attrs(exponent=1.0) "
+            "says that it is Luce's rule)"
+        )
+    return np.atleast_1d(np.asarray(known, np.float64))

@@ -151,7 +151,7 @@ def _enumerated(task: _Task) -> Accuracy:
 
 def _averaged(task: _Task) -> bool:
     """Whether the constant similarity needs no more than an average over the probe."""
-    return isinstance(task.similarity, Constant) and task.space.size is None and quadrature.applies(task.space)
+    return isinstance(task.similarity, Constant) and _integrable(task)
 
 
 def _average(task: _Task) -> Accuracy:
@@ -160,7 +160,9 @@ def _average(task: _Task) -> Accuracy:
 
 
 def _integrable(task: _Task) -> bool:
-    return task.space.size is None and quadrature.applies(task.space)
+    # Repeated items of a product of too many stimuli for a table are those of a space that is not finite.
+    independent = task.space.size is None or (task.replace and not hasattr(task.space, "distances"))
+    return independent and quadrature.applies(task.space)
 
 
 def _integrated(task: _Task) -> Accuracy:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from semres_jax.frontier.pareto import distance
+from semres_jax.frontier.sweep import exponents_of, optima
 from semres_jax.plots._style import COLOURS, GREY, MARKS, STYLE, axes, marks, save
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def fronts(table: "xarray.Dataset", n: int, ax: "Axes | None" = None) -> "Axes":
     ax.plot([1 / n, 1], [1 / n, 1], color="#c8c8c8", lw=0.8, zorder=0)
     ax.set_xlabel(_IDENTIFICATION)
     ax.set_ylabel(_GENERALIZATION)
-    ax.set_title(f"{n} items", fontsize=9, loc="left")
+    ax.set_title(f"{n} items{_unless_luce(part)}", fontsize=9, loc="left")
     return ax
 
 
@@ -69,7 +70,7 @@ def optimum(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
             ax.plot([row.mean_b[at]], [row.p_s[at]], MARKS[j], color=COLOURS[j], mfc="white", mew=1.2, ms=6, zorder=4)
     ax.set_xlabel("mean ball measure, $\\langle b\\rangle$ (share of the stimuli within $\\epsilon$)")
     ax.set_ylabel(_GENERALIZATION)
-    ax.set_title(f"{part.space.item()}, $\\Delta$ = {part.delta.item():g}", fontsize=9, loc="left")
+    ax.set_title(f"{part.space.item()}, $\\Delta$ = {part.delta.item():g}{_unless_luce(part)}", fontsize=9, loc="left")
     handles = [
         *((COLOURS[j], "-", MARKS[j], f"$n$ = {n}") for j, n in enumerate(part.n.values[: len(COLOURS)])),
         *(("black", dash, "", str(s)) for dash, s in zip(_DASHES, part.similarity.values, strict=False)),
@@ -95,7 +96,9 @@ def items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     _items_axis(ax, n)
     ax.set_ylabel(_GENERALIZATION)
     ax.set_title(
-        f"{part.space.item()}, {part.similarity.item()}, $\\Delta$ = {part.delta.item():g}", fontsize=9, loc="left"
+        f"{part.space.item()}, {part.similarity.item()}, $\\Delta$ = {part.delta.item():g}{_unless_luce(part)}",
+        fontsize=9,
+        loc="left",
     )
     ax.legend(loc="best")
     return ax
@@ -106,10 +109,9 @@ def best_ball_measure(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axe
 
     Arguments as `optimum`; bars span a step of the grid.
     """
-    from semres_jax.frontier.sweep import optima
-
-    best, ax = optima(_first_exponent(table)).isel(space=0, delta=0), axes(ax, (5.2, 4.0))
-    b = _first_exponent(table).mean_b.isel(space=0, delta=0, n=0, similarity=0).values
+    part, ax = _first_exponent(table), axes(ax, (5.2, 4.0))
+    best = optima(part).isel(space=0, delta=0)
+    b = part.mean_b.isel(space=0, delta=0, n=0, similarity=0).values
     half = np.interp(best.mean_b.values, b, np.gradient(b)) / 2 if np.all(np.diff(b) >= 0) else None
     (law,) = ax.plot(best.n, best.best_b, color="black", lw=1.2)
     law.set_label("law, constant similarity")
@@ -120,20 +122,20 @@ def best_ball_measure(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axe
     _items_axis(ax, best.n.values)
     ax.set_yscale("log")
     ax.set_ylabel("best ball measure, $b^*(n)$ (share of the stimuli)")
-    ax.set_title("bars: one step of the grid", fontsize=9, loc="left")
+    ax.set_title(f"bars: one step of the grid{_unless_luce(part)}", fontsize=9, loc="left")
     ax.legend(loc="best")
     return ax
 
 
-def families(table: "xarray.Dataset", exponent: float = 1.0, ax: "Axes | None" = None) -> "Axes":
+def families(table: "xarray.Dataset", exponent: float | None = None, ax: "Axes | None" = None) -> "Axes":
     """How far each similarity lies from the front of the constant one, at equal ball measure: a dash a similarity.
 
     Signed distance in the (p_I, p_S) plane (`frontier.distance`): positive beyond the front that the constant
-    similarity of the same floor reaches with Luce's rule.
+    similarity of the same floor reaches with Luce's rule, or where the table has no exponent 1 with its first one.
 
     Args:
         table: what `frontier.sweep` makes; the first space, n and floor are drawn.
-        exponent: of Luce's rule, one of the table.
+        exponent: of the choice, one of the table; None: Luce's rule, or the first one.
         ax: where to draw.
 
     Raises:
@@ -143,8 +145,7 @@ def families(table: "xarray.Dataset", exponent: float = 1.0, ax: "Axes | None" =
     if "constant" not in part.similarity.values:
         raise ValueError(f"this picture needs the constant similarity; the table has {part.similarity.values.tolist()}")
     reference = _first_exponent(part).sel(similarity="constant")
-    if "exponent" in part.dims:
-        part = part.sel(exponent=exponent)
+    part = _first_exponent(part) if exponent is None or "exponent" not in part.dims else part.sel(exponent=exponent)
     for i, similarity in enumerate(part.similarity.values):
         row = part.sel(similarity=similarity)
         gap = distance(row.p_s.values, row.p_i.values, reference).distance
@@ -152,7 +153,8 @@ def families(table: "xarray.Dataset", exponent: float = 1.0, ax: "Axes | None" =
     ax.axhline(0.0, color=GREY, lw=0.8, zorder=0)
     ax.set_xlabel("mean ball measure, $\\langle b\\rangle$")
     ax.set_ylabel("distance from the constant\nfront (probability)")
-    ax.set_title(f"Luce exponent {exponent:g}", fontsize=9, loc="left")
+    power = _exponent(part)
+    ax.set_title("" if power is None else f"Luce exponent {power:g}", fontsize=9, loc="left")
     return ax
 
 
@@ -190,7 +192,7 @@ def save_sweep(table: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[
                 best_ball_measure(table, right)
                 written += save(figure, folder, "items")
             if "constant" in table.similarity.values and (len(table.similarity) > 1 or "exponent" in table.dims):
-                powers = table.exponent.values if "exponent" in table.dims else [table.attrs.get("exponent", 1.0)]
+                powers = table.exponent.values if "exponent" in table.dims else [None]
                 columns = min(len(powers), 2)
                 rows = -(-len(powers) // columns)
                 figure = Figure(figsize=(3.9 * columns + 1.8, 2.9 * rows + 0.3), layout="constrained")
@@ -219,6 +221,17 @@ def _first_exponent(table: "xarray.Dataset") -> "xarray.Dataset":
     if "exponent" not in table.dims:
         return table
     return table.sel(exponent=1.0) if 1.0 in table.exponent.values else table.isel(exponent=0)
+
+
+def _unless_luce(part: "xarray.Dataset") -> str:
+    """What a title adds where the exponent isn't 1."""
+    power = _exponent(part)
+    return "" if power in (1, None) else f", Luce exponent {power:g}"
+
+
+def _exponent(part: "xarray.Dataset") -> float | None:
+    """The Luce exponent of a table of one; None where attributes were lost."""
+    return float(exponents_of(part)[0]) if "exponent" in (*part.coords, *part.attrs) else None
 
 
 def _curve(ax: "Axes", x: Any, y: Any, row: "xarray.Dataset", colour: str, dash: Any, width: float = 1.3) -> None:

@@ -9,6 +9,7 @@ from semres_jax.spaces._base import MetricSpace
 from semres_jax.spaces.circle import Circle
 from semres_jax.spaces.finite import Finite
 from semres_jax.spaces.interval import Interval
+from semres_jax.spaces.product import Product
 from semres_jax.spaces.torus import Torus
 
 # Of the iteration for the root that the recurrence steps by.
@@ -36,10 +37,12 @@ def grid(space: MetricSpace, stimuli: int) -> Finite:
         [0.0, 0.25, 0.5, 0.25]
     """
     count = require_count("stimuli", stimuli, 2)
-    if isinstance(space, Finite):
+    if isinstance(space, Finite) or (isinstance(space, Product) and space.size is not None):
         if space.size != count:
             raise ValueError(f"{space.label} has {space.size} stimuli of its own; got stimuli = {stimuli}")
-        return space
+        if not hasattr(space, "distances"):
+            raise ValueError(f"{space.label} has {count:,} stimuli, too many for a table of their distances")
+        return space if isinstance(space, Finite) else Finite(space.distances, space.weights)
     if isinstance(space, (Circle, Interval)):
         return Finite(_steps(count, wrapped=isinstance(space, Circle)) / count)
     if isinstance(space, Torus):

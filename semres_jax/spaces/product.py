@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -9,10 +10,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from semres_jax._checks import concrete
 from semres_jax._types import Array, ArrayLike, Point
 from semres_jax.spaces._base import MetricSpace, coordinates, real, safe_norm, space, static
+from semres_jax.spaces._draws import distinct_equal, distinct_weighted
 
 _METRICS = ("max", "l1", "l2", "min")
+# Stimuli of a product whose distances are put in a table: 800 MB.
+_MOST_LISTED = 10_000
 
 
 @space
@@ -22,6 +27,11 @@ class Product(MetricSpace):
     By "max" stimuli are as far apart as their most different feature, b_p(r) = Π b_i; by "min" as their most similar
     one, b_p(r) = 1 - Π (1 - b_i), which breaks the triangle inequality (`triangle` is False): sharing one feature with
     each of two stimuli does not make these alike. "l1" and "l2" have no ball measure. Points are tuples of points.
+
+    A product of finite spaces alone (`Finite`, `Tree`, products of them) is a finite space: items are distinct unless
+    asked otherwise, and up to 10,000 stimuli have a table of `distances`, which is enumerated. A point may be given by
+    its number, too: the last feature changes fastest. With a continuous factor no two points are ever the same, even by
+    "min", where they may well be at distance 0 of each other; `Hamming` draws its strings independently, here too.
 
     Args:
         factors: one or more spaces.
@@ -53,6 +63,96 @@ class Product(MetricSpace):
             raise ValueError(f"factors must be a tuple of spaces; got {factors!r}")
         if self.metric not in _METRICS:
             raise ValueError(f"metric of a product must be one of {', '.join(_METRICS)}; got {self.metric!r}")
+
+    @property
+    def size(self) -> int | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """N, the number of stimuli, where all factors are finite."""
+        sizes = [factor.size for factor in self.factors]
+        return None if None in sizes else math.prod(sizes)  # pyright: ignore[reportArgumentType]
+
+    @property
+    def distances(self) -> Any:
+        """(N, N) table of a product of finite spaces.
+
+        Raises:
+            AttributeError: a factor is not finite, or there are more than 10,000 stimuli.
+        """
+        size = self.size
+        if size is None or size > _MOST_LISTED or not all(hasattr(factor, "distances") for factor in self.factors):
+            raise AttributeError(f"{self.label} has no table of distances")
+        if "_table" in self.__dict__:
+            return self.__dict__["_table"]
+        tables, known = [factor.distances for factor in self.factors], True
+        for place, table in enumerate(tables):
+            known = known and concrete(table) is not None
+            shape = [len(table) if k == place else 1 for k in range(len(tables))]
+            tables[place] = table.reshape(shape + shape)
+        xp: Any = np if known else jnp
+        if self.metric in ("max", "min"):
+            whole = functools.reduce(xp.maximum if self.metric == "max" else xp.minimum, tables)
+        elif self.metric == "l1":
+            whole = functools.reduce(xp.add, tables)
+        elif known:
+            whole = np.sqrt(functools.reduce(np.add, [table * table for table in tables]))
+        else:
+            whole = safe_norm(jnp.stack(jnp.broadcast_arrays(*tables)), axis=0)
+        whole = whole.reshape(size, size)
+        if known:
+            object.__setattr__(self, "_table", whole)
+        return whole
+
+    @property
+    def weights(self) -> Any:
+        """(N,) probabilities of the stimuli of a product of finite spaces; None where all are equal, or not finite."""
+        given = [getattr(factor, "weights", None) for factor in self.factors]
+        if self.size is None or all(weights is None for weights in given):
+            return None
+        each = [
+            np.full(factor.size, 1.0 / factor.size) if weights is None else weights
+            for factor, weights in zip(self.factors, given, strict=True)
+        ]
+        xp: Any = np if all(concrete(weights) is not None for weights in each) else jnp
+        return functools.reduce(lambda a, b: (xp.asarray(a)[:, None] * xp.asarray(b)[None]).ravel(), each)
+
+    def distinct(self, u: Any) -> Any:
+        """Different points of a product of finite spaces, as `Finite.distinct`: int32 numbers of the stimuli.
+
+        Raises:
+            ValueError: more than there are; more than 10,000 stimuli of unequal weights.
+        """
+        size = self.size
+        if size is None:
+            return super().distinct(u)
+        if not isinstance(u, (list, tuple)):
+            u = jnp.asarray(u)
+            return jnp.stack(self.distinct([u[..., j] for j in range(u.shape[-1])]), axis=-1)
+        weights = self.weights
+        available = size if (w := concrete(weights)) is None else int((w > 0).sum())
+        if not 1 <= len(u) <= available:
+            weighed = "" if available == size else " of positive weight"
+            raise ValueError(f"{len(u)} distinct points asked of {self.label}, which has {available}{weighed}")
+        if size > (2**31 - 1 if weights is None else _MOST_LISTED):
+            most, kind = ("2,147,483,647", "") if weights is None else (f"{_MOST_LISTED:,}", " of unequal weights")
+            raise ValueError(
+                f"distinct points{kind} are drawn from at most {most}; {self.label} has {size:,} (use replace=True: "
+                "that they repeat makes a difference of the order of 1/N)"
+            )
+        u = [real(column) for column in u]
+        if weights is None:
+            return distinct_equal(size, u)
+        total = jnp.cumsum(jnp.asarray(weights))
+        edges = jnp.concatenate([jnp.zeros(1, total.dtype), total / total[-1]]).astype(u[0].dtype)
+        return distinct_weighted(edges, u)
+
+    def _features(self, p: Point) -> tuple[Point, ...]:
+        """A point as the tuple of its features."""
+        if isinstance(p, (tuple, list)) or self.size is None:
+            return tuple(p)
+        number, found = jnp.asarray(p), []
+        for factor in reversed(self.factors):
+            found.append(number % factor.size)
+            number = number // factor.size
+        return tuple(reversed(found))
 
     @property
     def label(self) -> str:
@@ -105,7 +205,8 @@ class Product(MetricSpace):
         return self._each(lambda factor, own: factor.point(own), u, [factor.uniforms for factor in self.factors])
 
     def distance(self, x: Point, y: Point) -> Array:
-        each = [factor.distance(a, b) for factor, a, b in zip(self.factors, x, y, strict=True)]
+        pairs = zip(self.factors, self._features(x), self._features(y), strict=True)
+        each = [factor.distance(a, b) for factor, a, b in pairs]
         if self.metric == "max":
             return functools.reduce(jnp.maximum, each)
         if self.metric == "min":
@@ -117,7 +218,7 @@ class Product(MetricSpace):
     def ball_measure(self, p: Point, r: ArrayLike) -> Array:
         if not self.has_ball_measure:
             return super().ball_measure(p, r)
-        each = [factor.ball_measure(a, real(r)) for factor, a in zip(self.factors, p, strict=True)]
+        each = [factor.ball_measure(a, real(r)) for factor, a in zip(self.factors, self._features(p), strict=True)]
         if self.metric != "min":
             return functools.reduce(jnp.multiply, each)
         # 1 - (1 - a)(1 - b) = a + b (1 - a): no digits lost where both are small.
@@ -126,7 +227,7 @@ class Product(MetricSpace):
     def radius_kinks(self, p: Point) -> tuple[Array, ...]:
         if not self.has_ball_measure:
             return super().radius_kinks(p)
-        each = [factor.radius_kinks(own) for factor, own in zip(self.factors, p, strict=True)]
+        each = [factor.radius_kinks(own) for factor, own in zip(self.factors, self._features(p), strict=True)]
         return tuple(itertools.chain.from_iterable(each))
 
     @property

@@ -1,13 +1,13 @@
 """What of a toy training goes into its checkpoints, and what has to be the same to go on from one."""
 
 import dataclasses
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from semres_jax.saved import fingerprint
 from semres_jax.spaces._base import MetricSpace
 from semres_jax.training._first import on_first
 from semres_jax.training._settings import Design, Hyper
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 def settings(space: MetricSpace, design: Design, hyper: Hyper, seed: int, runs: int) -> dict[str, Any]:
     """What has to be the same when a run is resumed."""
-    table = np.ascontiguousarray(np.asarray(getattr(space, "distances"), np.float64))  # noqa: B009
-    told = {"space": space.label, "distances": hashlib.sha256(table.tobytes()).hexdigest()[:16]}
+    told = {"space": space.label, "distances": fingerprint(getattr(space, "distances"))}  # noqa: B009
     numbers = {
         field.name: np.asarray(getattr(hyper, field.name)).tolist()
         for field in dataclasses.fields(hyper)  # pyright: ignore[reportArgumentType]

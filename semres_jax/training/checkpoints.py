@@ -17,13 +17,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from semres_jax.results import Unwritable, plain, write_json
+from semres_jax._locks import Lock
+from semres_jax.results import Unwritable, write_json
+from semres_jax.saved import difference, run_settings
 
 _KEPT = 2
 # An entry of settings.json by which a folder of ours is known from any other with a file of that name.
-_OURS = {"made_by": "semres_jax checkpoints 2"}
-# What `write_json` leaves where a run is killed while it writes the settings, before there is a checkpoint.
-_HALF = re.compile(r"\.settings-\d+-\d+\.json")
+_OURS = {"made_by": "semres_jax checkpoints 3"}
+# What a killed run leaves: its lock, and the settings that it was writing.
+_HALF = re.compile(r"\.semres-.*|\.settings-\d+-\d+\.json")
 # Names of checkpoints, whole and half-written, as Orbax gives them.
 _WHOLE, _PARTIAL = re.compile(r"\d+"), re.compile(r"\d+\.orbax-checkpoint-tmp.*")
 # What Orbax was reading when it met a damaged file comes to its end in this time.
@@ -33,8 +35,9 @@ _STRAGGLERS = 0.1
 class Checkpoints:
     """Numbered checkpoints of one training in a folder; the newest two are kept, each written whole or not at all.
 
-    A checkpoint that was damaged afterwards is found out by the sha256 of its arrays, and the older one is taken.
-    Folders are used by one process; of several hosts one makes them (`training.toy.train` sees to it).
+    A checkpoint that was damaged afterwards is found out by the sha256 of its arrays, and the older one is taken. Each
+    carries the settings of its training, so that one which another training wrote is refused. Folders are used by one
+    process at a time; of several hosts one makes them (`training.toy.train` sees to it).
 
     Args:
         folder: made if missing. One that holds anything but checkpoints of ours is refused and left as it is.
@@ -42,7 +45,8 @@ class Checkpoints:
         resume: go on from what is there. Otherwise checkpoints of ours that are there are removed.
 
     Raises:
-        ValueError: a folder with something else in it; asked to resume what was made with other settings.
+        ValueError: a folder with something else in it, or that another process is using; asked to resume what was made
+            with other settings, or by another version of this package or of JAX, or on another kind of processor.
         OSError: the folder can't be made or read.
 
     Example:
@@ -60,15 +64,24 @@ class Checkpoints:
         import orbax.checkpoint as ocp  # 1.3 s to import
 
         self.folder = Path(folder).resolve()
-        told = self.folder / "settings.json"
-        settings = json.loads(json.dumps(plain(settings))) | _OURS
+        self._settings = run_settings(settings) | _OURS
+        _settings_of(self.folder)  # a folder of someone else is not touched
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = Lock(self.folder)
+        try:
+            self._begin(ocp, resume)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _begin(self, ocp: Any, resume: bool) -> None:
         there = _settings_of(self.folder)
         if there is not None and resume:
-            _same(settings, there, self.folder)
+            _same(self._settings, there, self.folder)
         else:
-            self.folder.mkdir(parents=True, exist_ok=True)
             self._remove(_WHOLE)
-            write_json(settings, told)  # last: without it what is left would be taken for someone else's
+            # Last: without it what is left would be taken for someone else's.
+            write_json(self._settings, self.folder / "settings.json")
         self._remove(_PARTIAL)
         here = jax.process_index()
         alone = ocp.options.MultiprocessingOptions(primary_host=here, active_processes={here})
@@ -89,7 +102,10 @@ class Checkpoints:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        self._manager.close()
+        try:
+            self._manager.close()
+        finally:
+            self._lock.release()
 
     def latest(self) -> int | None:
         """Number of the newest checkpoint, None where there is none."""
@@ -107,7 +123,8 @@ class Checkpoints:
             self._damaged = []
             if number != self.latest():
                 tree = jax.tree.map(np.asarray, tree)
-                self._manager.save(number, args=self._save(tree), custom_metadata={"sha256": _digest(tree)})
+                metadata = {"sha256": _digest(tree, self._settings), "settings": self._settings}
+                self._manager.save(number, args=self._save(tree), custom_metadata=metadata)
         if refused:
             with contextlib.suppress(OSError):
                 self._remove(_PARTIAL)  # it takes room
@@ -121,19 +138,26 @@ class Checkpoints:
         """The newest checkpoint that is whole, NumPy arrays in nested dicts and lists; a warning where one is damaged.
 
         Raises:
-            ValueError: none is whole, or there is none.
+            ValueError: none is whole, or there is none; the newest that is whole is of another training.
         """
         damaged: dict[int, str] = {}
         for number in sorted(self._manager.all_steps(), reverse=True):
-            tree: Any = None
+            tree, kept = None, {}
             with _quiet() as refused:
                 tree = self._manager.restore(number, args=self._restore())
                 kept = self._manager.metadata(number).custom_metadata or {}
-                if kept.get("sha256") != _digest(tree):
+                if kept.get("sha256") != _digest(tree, kept.get("settings")):
                     raise ValueError("its arrays are not those that were written (their sha256 differs)")
             if refused:
                 damaged[number] = refused[0]
                 continue
+            differ = difference(self._settings, kept["settings"])
+            if differ is not None:
+                name, asked, there = differ
+                raise ValueError(
+                    f"can't resume with {name} = {asked}: checkpoint {number} in {str(self.folder)!r} is of another "
+                    f"run, made with {there} (leave out resume to start anew, or name another folder)"
+                )
             self._damaged = list(damaged)
             if damaged:
                 broken, reason = next(iter(damaged.items()))
@@ -189,9 +213,9 @@ def _reason(error: Exception) -> str:
     return told if len(told) < 120 else told.rsplit(": ", 1)[-1][-120:]
 
 
-def _digest(tree: Any) -> str:
-    """sha256 of names, types, shapes and bytes of the arrays of a tree."""
-    told = hashlib.sha256()
+def _digest(tree: Any, settings: Any) -> str:
+    """sha256 of settings, and of names, types, shapes and bytes of the arrays of a tree."""
+    told = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         array = np.asarray(leaf, order="C")
         told.update(f"{jax.tree_util.keystr(path)} {array.dtype.name} {array.shape}\n".encode())
@@ -231,9 +255,10 @@ def _settings_of(folder: Path) -> dict[str, Any] | None:
 
 
 def _same(settings: dict[str, Any], there: dict[str, Any], folder: Path) -> None:
-    for name in sorted(settings.keys() | there.keys()):
-        if settings.get(name) != there.get(name):
-            raise ValueError(
-                f"can't resume with {name} = {settings.get(name)}: the checkpoint in {str(folder)!r} was made "
-                f"with {there.get(name)} (give the same, or another folder, or leave out resume)"
-            )
+    differ = difference(settings, there)
+    if differ is not None:
+        name, asked, other = differ
+        raise ValueError(
+            f"can't resume with {name} = {asked}: the checkpoint in {str(folder)!r} was made with {other} (give the "
+            "same, or another folder, or leave out resume)"
+        )

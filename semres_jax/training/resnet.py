@@ -4,6 +4,7 @@ On a CPU members (a run at an alpha each) are trained in threads, one on a core;
 trained at once, under `vmap`.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -19,9 +20,11 @@ import numpy as np
 from flax import nnx
 
 from semres_jax._checks import require_count
+from semres_jax._locks import Lock
 from semres_jax._types import Array
 from semres_jax.data.image_sets import ImageSet, Split
 from semres_jax.networks import resnet
+from semres_jax.saved import fingerprint
 from semres_jax.training import _epochs, _images
 from semres_jax.training._diverged import Diverged as Diverged
 from semres_jax.training._epochs import Recipe as Recipe
@@ -89,8 +92,8 @@ def train(
         progress: called with epochs done and planned, of all members.
 
     Raises:
-        ValueError: alphas out of [0, 1]; a checkpoint of other settings, or damaged ones; weights that do not fit; more
-            than one process.
+        ValueError: alphas out of [0, 1], or twice the same with checkpoints; checkpoints of other settings, or damaged;
+            a folder that another process is using; weights that do not fit; more than one process.
         results.Unwritable: a checkpoint can't be written; those before it stay as they are.
         Diverged: a loss was not finite. The last good weights are in the checkpoint.
 
@@ -107,16 +110,22 @@ def train(
     values = np.asarray(alphas, np.float32).ravel()
     if not values.size or not ((values >= 0) & (values <= 1)).all():
         raise ValueError(f"alphas must be at least one number from 0 to 1; got {list(alphas)}")
+    if checkpoint is not None and len(set(values.tolist())) < values.size:
+        raise ValueError(
+            f"alphas with checkpoints must differ in float32; got {', '.join(map(_written, values.tolist()))}"
+        )
     scale = _images.IMAGENET if recipe.weights else None
     data = _images.resident(images, parts.train, recipe.each, scale)
     shown = np.concatenate([parts.test, parts.held_out])
     own = np.searchsorted(np.unique(images.labels[parts.train]), images.labels[parts.test])
     job = _Job(recipe, data, jnp.asarray(images.images[shown]), own, watch)
-    job.start(seed, 0)  # weights that do not fit are refused before a checkpoint is touched
+    first = job.start(seed, 0)  # weights that do not fit are refused before a checkpoint is touched
     members = [(float(alpha), run) for alpha in values for run in range(runs)]
     size = job.together(len(members)) if together is None else require_count("together", together, 1)
     sets = [members[i : i + size] for i in range(0, len(members), size)]
     told = dataclasses.asdict(recipe) | {"seed": seed, "images": _fingerprint(images, parts)}
+    if recipe.weights:  # another file may come to have that name
+        told["weights_content"] = fingerprint(jax.tree.leaves(first.params))
     done, lock, stop = [0], threading.Lock(), threading.Event()
 
     def say(epochs: int) -> None:
@@ -126,12 +135,13 @@ def train(
                 progress(done[0], len(members) * recipe.epochs)
 
     def one(group: list[tuple[float, int]]) -> list[dict[str, np.ndarray]]:
-        folder = None if checkpoint is None else Path(checkpoint) / "_".join(f"alpha{a:g}-run{r}" for a, r in group)
+        named = "_".join(f"alpha{_written(a)}-run{r}" for a, r in group)
+        folder = None if checkpoint is None else Path(checkpoint) / named
         settings = told | {"alphas": [a for a, _ in group], "runs": [r for _, r in group]}
         return job.train(group, seed, _Store(folder, settings, resume, lock), say, stop)
 
     workers = min(len(sets), os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
-    with ThreadPoolExecutor(workers) as pool:
+    with _whole_folder(checkpoint), ThreadPoolExecutor(workers) as pool:
         try:
             found = [row for rows in pool.map(one, sets) for row in rows]
         except BaseException:  # Ctrl-C too: threads end with their epoch, and nothing new is begun
@@ -144,6 +154,19 @@ def train(
         columns.pop(name) for name in ("loss_id", "loss_sim", "accuracy", "embeddings")
     )
     return History(values, loss_id, loss_sim, accuracy, columns, last)
+
+
+def _written(alpha: float) -> str:
+    """In as few digits as tell it from the next float32."""
+    return np.format_float_positional(np.float32(alpha), trim="-")
+
+
+def _whole_folder(checkpoint: Any) -> contextlib.AbstractContextManager[Any]:
+    """A hold on the folder of all members."""
+    if checkpoint is None:
+        return contextlib.nullcontext()
+    Path(checkpoint).mkdir(parents=True, exist_ok=True)
+    return Lock(checkpoint)
 
 
 class _Job:

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import logging
+import math
 import threading
 import time
 
@@ -263,6 +264,40 @@ def test_optima_of_the_constant_similarity():
             assert abs(here.mean_b - want) <= 2 * 0.001
             assert abs(here.epsilon - want / 2) <= 0.001
             assert abs(here.p_s - here.p_i) < 0.01  # they meet at the optimum
+
+
+def _best_ball_measure(n, floor):
+    """By a search on a fine grid of p_S, the average over how many of n items are within reach."""
+    b, within = np.linspace(0.001, 0.999, 4991)[:, None], np.arange(n + 1.0)
+    ways = np.array([math.comb(n, k) for k in range(n + 1)])
+    credit = np.append(1 / n, 1 / (within[1:] + (n - within[1:]) * floor))
+    return float(b[(ways * b**within * (1 - b) ** (n - within) * credit).sum(1).argmax(), 0])
+
+
+def test_best_b_knows_the_exponent():
+    """Strengths of far items are Δ^a. With argmax they are 0 whatever Δ is, with exponent 0 nothing is told apart."""
+    powers = np.array([0.0, 0.5, 1.0, 4.0, np.inf])
+    asked = {"epsilon": np.linspace(0.005, 0.495, 99), "delta": [0.2, 0.5]}
+    every = frontier.sweep(spaces.Circle(), Constant, [2, 8], **asked, exponent=powers)
+    best = frontier.optima(every).squeeze()
+    assert set(best.best_b.dims) == {"n", "delta", "exponent"}
+    for n in (2, 8):
+        for delta in (0.2, 0.5):
+            for power in powers[1:]:
+                here = best.sel(n=n, delta=delta, exponent=power)
+                floor = delta**power if np.isfinite(power) else 0.0
+                assert abs(here.best_b - _best_ball_measure(n, floor)) < 1e-3, (n, delta, power)
+                assert abs(here.best_b - here.mean_b) <= 0.01, (n, delta, power)  # a step of the grid
+            flat = best.sel(n=n, delta=delta, exponent=0.0)
+            assert flat.best_b == closed_form.optimal_ball_measure(n, 1.0)
+    alone = frontier.optima(frontier.sweep(spaces.Circle(), Constant, [2, 8], **asked, exponent=4.0))
+    chosen = frontier.optima(every.sel(exponent=4.0))
+    assert alone.best_b.dims == chosen.best_b.dims == ("n", "delta")
+    for other in (alone, chosen):
+        np.testing.assert_array_equal(other.best_b, best.best_b.sel(exponent=4.0).transpose("n", "delta"))
+    bare = frontier.sweep(spaces.Circle(), Constant, 2, epsilon=[0.1, 0.2]).drop_attrs()
+    with pytest.raises(ValueError, match=r"table doesn't say its Luce exponent .*assign_attrs\(exponent=1\.0\)"):
+        frontier.optima(bare)
 
 
 def test_optima_of_a_table_with_gaps():

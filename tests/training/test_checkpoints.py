@@ -158,7 +158,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_older_whole(made):
                 kept.save(20, {"state": [noise]})
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        assert {path.name for path in made.iterdir()} == {"9", "12", "settings.json"}
+        assert {path.name for path in made.iterdir()} == {"9", "12", "settings.json", ".semres-lock"}
         assert same(kept.restore(), tree(12))
         kept.save(20, tree(20))
     assert same(restored(made), tree(20))
