@@ -15,7 +15,7 @@ install_import_hook("semres_jax", "beartype.beartype")
 # about the last digits. Laws, engines, spaces and Monte Carlo are tested as they are compiled for users, but for three
 # files of laws whose programs are the largest, and which compare them with sums written out.
 _QUICKLY_COMPILED = {"cli", "data", "experiments", "measure", "networks", "plots", "training"}
-_LARGE = {"test_any_similarity.py", "test_exemplars.py", "test_tables.py"}
+_LARGE = {"test_any_similarity.py", "test_edges.py", "test_exemplars.py", "test_tables.py"}
 
 
 def pytest_addoption(parser):

@@ -248,10 +248,9 @@ def shares(xp: Any, weights: Any, own: Any) -> tuple[Any, Any]:
     others = xp.where(own, 0.0, weights)
     rest = xp.sum(others, axis=-1, keepdims=True)
     # What is left after x, too: at most half of `rest` can be lost to rounding but where x is the heaviest.
-    index = xp.arange(others.shape[-1]).reshape((1,) * (others.ndim - 1) + (-1,))
-    # The type of an index is told, as programs in 64 bits are lowered in whatever precision is around.
-    first = np.argmax(others, axis=-1) if xp is np else jax.lax.argmax(others, others.ndim - 1, jnp.int32)
-    heaviest = index == first[..., None]
+    # The first of the heaviest; no argmax: its programs in 64 bits can't be lowered where JAX's precision is another.
+    largest = others == xp.max(others, axis=-1, keepdims=True)
+    heaviest = largest & (xp.cumsum(largest, axis=-1) == 1)
     left = xp.where(heaviest, xp.sum(xp.where(heaviest, 0.0, others), axis=-1, keepdims=True), rest - others)
     odds = xp.where(left > 0, others / xp.where(left > 0, left, 1.0), 0.0)
     return others / xp.where(rest > 0, rest, 1.0), odds

@@ -99,7 +99,7 @@ def _probes(space: MetricSpace, given: Setting, v: Array, ns: tuple[int, ...], r
 
 def _before_kinks(log_g: Callable[[Array], Array], kinks: Array) -> Array:
     """(q, radii) at which the items that compete begin to feel a kink."""
-    depth = log_g(kinks)[..., None] + jnp.asarray(_SPANS, kinks.dtype)
+    depth = log_g(kinks)[..., None] + jnp.asarray(_SPANS, kinks.dtype)[None, None]
     high = jnp.broadcast_to(kinks[..., None], depth.shape)
     radii = bisected(lambda r: log_g(r) < depth, jnp.zeros_like(high), high, 50)
     return jnp.where(jnp.isfinite(depth), radii, jnp.inf).reshape(len(kinks), -1)
@@ -112,13 +112,13 @@ def _competitors(
     strength = log_g(r)[..., None]
     strength = jnp.where(strength > -jnp.inf, strength, 0.0)
     room = jnp.log2(jnp.maximum(law.farthest - r, float(jnp.finfo(r.dtype).tiny)))[..., None]
-    spans = jnp.asarray(_SPANS, r.dtype)
-    low = jnp.broadcast_to(room - 60.0, (*r.shape, spans.size))
+    spans = jnp.asarray(_SPANS, r.dtype)[None, None]
+    low = jnp.broadcast_to(room - 60.0, (*r.shape, len(_SPANS)))
     reach = bisected(lambda e: strength - log_g(r[..., None] + jnp.exp2(e)) > spans, low, low + 60.0, 24)
     ends = jnp.minimum(r[..., None] + jnp.exp2(reach), law.farthest[..., None])
     kinks = jnp.clip(law.kinks[:, None, :], r[..., None], ends[..., -1:])
     ends = jnp.sort(jnp.concatenate([r[..., None], ends, kinks], axis=-1), axis=-1)
-    nodes, slopes, weights, _ = (jnp.asarray(x, r.dtype) for x in _panels.running_rule(_NODES))
+    nodes, slopes, weights, _ = (jnp.asarray(x, r.dtype)[None, None, None] for x in _panels.running_rule(_NODES))
     start, width = ends[..., :-1, None], jnp.diff(ends, axis=-1)[..., None]
     d = jnp.where(width > 0, start + width * nodes, r[..., None, None] + 0.5 * (law.farthest - r)[..., None, None])
     _, density = law.density(d.reshape(len(r), -1))
@@ -133,8 +133,8 @@ def _competitors(
     pair = jnp.sum(jnp.where(some, mass, 0.0) * jax.nn.sigmoid(ratio), axis=-1) if 2 in ns else None
     if ns == (2,):
         return pair, None
-    s = jnp.exp(_heights(rule, ns).astype(r.dtype))
-    x = s[:, None] * jnp.where(some, jnp.exp(ratio), 0.0)[..., None, :]
+    s = jnp.exp(_heights(rule, ns).astype(r.dtype))[None, None]
+    x = s[..., None] * jnp.where(some, jnp.exp(ratio), 0.0)[..., None, :]
     return pair, jnp.sum(-jnp.expm1(-x) * mass[..., None, :], axis=-1)
 
 
@@ -146,7 +146,7 @@ def _heights(rule: Rule, ns: tuple[int, ...]) -> Array:
 def _left(within: Array, lost: tuple[Array | None, Array | None], ns: tuple[int, ...], rule: Rule) -> list[Array]:
     """∫ e^y e^{-e^y} [1 - b - L(y)]^{n-1} dy for every n, (q, R) each."""
     pair, each = lost
-    s = jnp.exp(_heights(rule, ns).astype(within.dtype))
+    s = jnp.exp(_heights(rule, ns).astype(within.dtype))[None, None]
     weights = rule.step * s * jnp.exp(-s)
     left = None if each is None else jnp.maximum(1.0 - within[..., None] - each, 0.0)
     return [1.0 - within - pair if n == 2 else jnp.sum(weights * left ** (n - 1), axis=-1) for n in ns]  # pyright: ignore[reportOptionalOperand]
@@ -165,7 +165,7 @@ def _at_atoms(given: Setting, law: _Law, cut: Array, ns: tuple[int, ...], rule: 
     here = (law.atoms > cut) & (given.log_g(law.atoms) > -jnp.inf)
     within, mass = law.ball(law.atoms), jnp.where(here, law.masses, 0.0)
     pair, each = _competitors(given.log_g, law, law.atoms, ns, rule)
-    s = jnp.exp(_heights(rule, ns).astype(within.dtype))
+    s = jnp.exp(_heights(rule, ns).astype(within.dtype))[None, None]
     gained = []
     for n in ns:
         if n == 2:

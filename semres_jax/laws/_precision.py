@@ -9,7 +9,7 @@ and the reverse mode of JAX meets nothing but a product with a Jacobian.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -56,10 +56,7 @@ def in_float64(f: Callable[[Any, Any], Any], shared: Any, members: Any) -> Any:
     outputs: list[Any] = []
 
     def run(*values: Array) -> list[Array]:
-        filled = list(known)
-        for k, value in zip(at, values, strict=True):
-            filled[k] = value
-        results, tree = jax.tree.flatten(f(*jax.tree.unflatten(structure, filled)))
+        results, tree = jax.tree.flatten(f(*jax.tree.unflatten(structure, _placed(known, at, values))))
         outputs.append(tree)
         return results
 
@@ -75,7 +72,7 @@ def host_in_float64(f: Callable[..., Any]) -> Callable[..., Any]:
         if traced(args, settings):
             return f(*args, **settings)
         with jax.ensure_compile_time_eval(), jax.enable_x64(True):
-            args, settings = jax.tree.map(_widened, (args, settings))
+            args, settings = jax.tree.map(_widened, (args, settings), is_leaf=lambda x: isinstance(x, list))
             return jax.tree.map(lambda p: np.asarray(p, np.float64)[()], f(*args, **settings))
 
     return answer
@@ -91,30 +88,31 @@ def _wide_dtype(leaf: Any) -> Any:
     return jnp.float64 if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf.dtype
 
 
-def _differentiable(run: Callable[..., list[Array]], own: tuple[bool, ...], dtype: Any) -> Callable[..., list[Array]]:
+def _differentiable(run: Callable[..., Any], own: tuple[bool, ...], dtype: Any) -> Callable[..., Any]:
     """`run` on values of any precision, answering in `dtype`, with derivatives that are taken in 64 bits.
 
     Args:
-        run: values in float64 -> arrays with the axis of the members in front.
+        run: values in float64 -> a pytree of arrays with the axis of the members in front.
         own: which values have that axis, too.
         dtype: of the results.
     """
 
     @jax.custom_jvp
-    def answer(*values: Any) -> list[Array]:
+    def answer(*values: Any) -> Any:
         with jax.enable_x64(True):
             wide = [jax.lax.convert_element_type(value, _wide_dtype(value)) for value in values]
-            return [jax.lax.convert_element_type(p, dtype) for p in run(*wide)]
+            return jax.tree.map(lambda p: jax.lax.convert_element_type(p, dtype), run(*wide))
 
-    def rule(primals: Any, tangents: Any) -> tuple[list[Array], list[Array]]:
-        results = answer(*primals)
-        slopes = [jnp.zeros_like(p) for p in results]
-        for k, tangent in enumerate(tangents):
-            if isinstance(tangent, jax.custom_derivatives.SymbolicZero):
-                continue
-            jacobians = _differentiable(functools.partial(_jacobian, run, k, own[k]), own, dtype)(*primals)
-            product = _members_product if own[k] else _product
-            slopes = [slope + product(j, tangent.astype(dtype)) for slope, j in zip(slopes, jacobians, strict=True)]
+    def rule(primals: Any, tangents: Any) -> tuple[Any, Any]:
+        moving = [k for k, t in enumerate(tangents) if not isinstance(t, jax.custom_derivatives.SymbolicZero)]
+        results, *jacobians = _differentiable(functools.partial(_with_jacobians, run, moving, own), own, dtype)(
+            *primals
+        )
+        slopes = jax.tree.map(jnp.zeros_like, results)
+        for k, jacobian in zip(moving, jacobians, strict=True):
+            product = jax.vmap(_product) if own[k] else _product  # each member's Jacobian times its own tangent
+            tangent = tangents[k].astype(dtype)
+            slopes = jax.tree.map(lambda slope, j, p=product, t=tangent: slope + p(j, t), slopes, jacobian)
         return results, slopes
 
     answer.defjvp(rule, symbolic_zeros=True)
@@ -125,22 +123,37 @@ def _product(jacobian: Array, tangent: Array) -> Array:
     return jnp.tensordot(jacobian, tangent, axes=tangent.ndim)
 
 
-def _members_product(jacobian: Array, tangent: Array) -> Array:
-    """Each member's Jacobian times its own tangent."""
-    return jax.vmap(_product)(jacobian, tangent)
+def _with_jacobians(run: Callable[..., Any], moving: list[int], own: tuple[bool, ...], *values: Array) -> list[Any]:
+    """What `run` gives, and its derivatives by each of the moving values, whose axes come last (members' apart)."""
+    shapes = [values[k].shape[1:] if own[k] else values[k].shape for k in moving]
+    ends = np.cumsum([int(np.prod(shape, dtype=int)) for shape in shapes])
+
+    def slope(direction: Array) -> tuple[Any, Any]:
+        parts = jnp.split(direction, ends[:-1])
+        tangents = [
+            jnp.broadcast_to(part.reshape(shape), values[k].shape)
+            for k, part, shape in zip(moving, parts, shapes, strict=True)
+        ]
+        return jax.jvp(lambda *moved: run(*_placed(values, moving, moved)), [values[k] for k in moving], tangents)
+
+    directions = jnp.eye(ends[-1], dtype=values[moving[0]].dtype)
+    if len(directions) <= _DIRECTIONS:
+        results, columns = jax.vmap(slope, out_axes=(None, -1))(directions)
+    else:
+        results = run(*values)
+        columns = jax.lax.map(lambda direction: slope(direction)[1], directions, batch_size=_DIRECTIONS)
+        columns = jax.tree.map(lambda column: jnp.moveaxis(column, 0, -1), columns)
+    split = [jnp.split(column, ends[:-1], axis=-1) for column in jax.tree.leaves(columns)]
+    structure = jax.tree.structure(results)
+    each = [
+        jax.tree.unflatten(structure, [parts[i].reshape(*parts[i].shape[:-1], *shape) for parts in split])
+        for i, shape in enumerate(shapes)
+    ]
+    return [results, *each]
 
 
-def _jacobian(run: Callable[..., list[Array]], k: int, own: bool, *values: Array) -> list[Array]:
-    """The derivatives of what `run` gives by value k, whose axes come last (but for that of the members)."""
-    value = values[k]
-    shape = value.shape[1:] if own else value.shape
-    size = int(np.prod(shape, dtype=int))
-
-    def slope(direction: Array) -> list[Array]:
-        tangent = jnp.broadcast_to(direction.reshape(shape), value.shape).astype(value.dtype)
-        return jax.jvp(lambda x: run(*values[:k], x, *values[k + 1 :]), (value,), (tangent,))[1]
-
-    directions = jnp.eye(size, dtype=value.dtype)
-    several = size > _DIRECTIONS
-    columns = jax.lax.map(slope, directions, batch_size=_DIRECTIONS) if several else jax.vmap(slope)(directions)
-    return [jnp.moveaxis(column, 0, -1).reshape(*column.shape[1:], *shape) for column in columns]
+def _placed(values: Sequence[Any], places: Sequence[int], others: Sequence[Any]) -> list[Any]:
+    placed = list(values)
+    for k, other in zip(places, others, strict=True):
+        placed[k] = other
+    return placed

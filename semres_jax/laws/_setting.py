@@ -128,11 +128,12 @@ def panel_ends(fixed: Array, kinks: Array, own: Array, farthest: Array) -> Array
 
 
 def _met(ends: Array, kinks: Array, farthest: Array) -> Array:
-    """Each end, or the kink that it meets."""
-    gaps = jnp.abs(ends[:, :, None] - kinks[:, None, :])
-    # The type of an index is told, as programs in 64 bits are lowered in whatever precision is around.
-    nearest = jnp.take_along_axis(kinks, jax.lax.argmin(gaps, 2, jnp.int32), axis=-1)
-    return jnp.where(jnp.min(gaps, axis=-1) <= 4.0 * float(jnp.finfo(ends.dtype).eps) * farthest, nearest, ends)
+    """Each end, or the farthest of the kinks that it meets."""
+    rounding = 4.0 * float(jnp.finfo(ends.dtype).eps) * farthest[..., None]
+    kinks = jnp.broadcast_to(kinks[:, None, :], (*ends.shape, kinks.shape[-1]))
+    # No argmin: its programs in 64 bits can't be lowered where JAX's precision is another.
+    met = jnp.max(jnp.where(jnp.abs(ends[:, :, None] - kinks) <= rounding, kinks, -1.0), axis=-1)
+    return jnp.where(met >= 0.0, met, ends)
 
 
 def bisected(beyond: Callable[[Array], Array], low: Array, high: Array, steps: int) -> Array:

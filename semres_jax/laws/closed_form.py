@@ -306,7 +306,7 @@ def two_exemplars(hit_rate: ArrayLike, mean_b: ArrayLike, near: ArrayLike, far: 
 
 
 @host_in_float64
-def segment_moments(epsilon: ArrayLike) -> tuple[Array, Array]:
+def segment_moments(epsilon: ArrayLike) -> tuple[Any, Any]:
     """Mean and variance over probes of the ball measure of the segment [0, 1].
 
     With η = min(ε, 1 - ε): <b> = ε(2 - ε) and Var b = η³ (2/3 - η), the same at ε and at 1 - ε; from ε = 1 on 1 and 0.
@@ -330,7 +330,7 @@ def segment_moments(epsilon: ArrayLike) -> tuple[Array, Array]:
 
 
 @host_in_float64
-def box_moments(epsilon: ArrayLike, dim: int) -> tuple[Array, Array]:
+def box_moments(epsilon: ArrayLike, dim: int) -> tuple[Any, Any]:
     """Mean and variance over probes of the ball measure of [0, 1]^dim, by the largest of the coordinates' distances.
 
     Coordinates are independent, so <b> = m1^dim and <b²> = m2^dim with the moments m1, m2 of `segment_moments`.

@@ -29,7 +29,6 @@ def test_fronts_on_given_stimuli(front):
         assert frontier.pareto(p_s, p_i)[: int(np.argmax(p_s)) + 1].sum() > 5
 
 
-@pytest.mark.xfail(strict=True, reason="similarity at epsilon = 0 is not yet the limit epsilon -> 0")
 @pytest.mark.parametrize("space", [spaces.Circle(), RING], ids=["circle", "ring"])
 @pytest.mark.parametrize("family", ["exponential", "gaussian", "powerlaw(2)"])
 def test_sweeps_from_resolution_zero(space, family):

@@ -10,6 +10,7 @@ from scipy import integrate
 
 from semres_jax import spaces
 from semres_jax.laws import _integrals, closed_form, enumeration, quadrature
+from semres_jax.laws._setting import FINE
 from semres_jax.montecarlo.estimate import estimate
 from semres_jax.similarity import Constant, Exponential, Gaussian, Linear, PowerLaw, Tabulated
 
@@ -128,8 +129,8 @@ def test_against_monte_carlo(space, similarity, x64):
 def test_reported_error_covers_the_true_one(space, similarity, x64):
     """The truth by twice the nodes everywhere."""
     ns = (2, 32, 1000)
-    finer = _integrals.FINE._replace(nodes=28, nats=1.5, step=0.22, probe_step=0.08)
-    truths, _ = quadrature._accuracies(space, similarity, 1.0, ns, finer)
+    finer = FINE._replace(nodes=28, nats=1.5, step=0.22, probe_step=0.08)
+    truths = quadrature._accuracies(space, similarity, 1.0, ns, finer)
     for n, got, truth in zip(ns, quadrature.several(space, similarity, ns=ns), truths, strict=True):
         assert (np.abs(got.p_s - truth.p_s) <= got.p_s_error).all()
         assert (np.abs(got.p_i - truth.p_i) <= got.p_i_error).all()
@@ -138,15 +139,33 @@ def test_reported_error_covers_the_true_one(space, similarity, x64):
             np.testing.assert_allclose(got[:2], truth, rtol=0, atol=1e-9)
 
 
-def test_deeper_than_what_is_resolved(x64):
-    """exp(-125,000) at the diameter: 1 - p_S is almost in proportion to the width of the similarity in ln g."""
-    steep, less = (quadrature.integrate(spaces.Circle(), Exponential(e)) for e in (2e-5, 6e-4))  # 25,000 and 833 nats
-    # Two items 1 nat apart are confused: ∫∫ 2/(1 + e^|x-y|) over the square of side Λ tends to 4 ln 2 Λ - ...
-    for got, nats in ((steep, 25_000), (less, 0.5 / 6e-4)):
-        want = 1 - 2 * np.log(2) / nats + np.pi**2 / 6 / nats**2
-        assert abs(got.p_s - want) <= got.p_s_error
-        np.testing.assert_allclose(got.p_s, want, rtol=0, atol=1e-7 if nats > 1e4 else 1e-10)
-    assert steep.p_s_error > 1e-5 > 1e-9 > less.p_s_error
+def test_deeper_than_panels_resolve(x64):
+    """Two items 1 nat apart are confused: p_S = 1 - 2 ln 2 / Λ + π² / 6 Λ² + O(e^-Λ) for a depth of Λ nats."""
+    nats = np.array([833.0, 1_025.0, 25_000.0, 5e9])
+    got = quadrature.integrate(spaces.Circle(), Exponential(0.5 / nats))
+    np.testing.assert_allclose(got.p_s, 1 - 2 * np.log(2) / nats + np.pi**2 / 6 / nats**2, rtol=0, atol=1e-11)
+    assert (got.p_s_error < 1e-9).all()
+
+
+@pytest.mark.thorough(keep=1)
+@pytest.mark.parametrize(
+    ("space", "similarity", "exponent"),
+    [
+        (spaces.Hamming(12), Gaussian(0.04), 1.0),
+        (spaces.Interval(), Linear(0.7), 12.0),
+        (spaces.Sphere(3), Gaussian(0.1), 1.0),
+        (spaces.Product((spaces.Hamming(3), spaces.Circle())), Gaussian(0.03), 1.0),
+    ],
+    ids=lambda x: getattr(x, "label", getattr(x, "name", "")),
+)
+def test_deep_and_shallow_integrals_meet(space, similarity, exponent, x64):
+    """Whether panels reach 96 nats or 1,024: what lies beyond is another integral."""
+    ns = (2, 5)
+    for got, want in zip(
+        *(quadrature._accuracies(space, similarity, exponent, ns, FINE._replace(depth=depth)) for depth in (96, 1024)),
+        strict=True,
+    ):
+        np.testing.assert_allclose(got, want, rtol=0, atol=1e-11)
 
 
 def test_luce_exponent(x64):
@@ -193,10 +212,10 @@ def test_slope_in_the_resolution_without_a_floor(x64):
 
 
 def test_single_precision():
-    got = quadrature.accuracy(spaces.Circle(), Exponential(jnp.float32(0.1)), n=8)
+    """What is traced in float32 is computed in 64 bits, and answered in float32."""
+    got = jax.jit(lambda e: quadrature.accuracy(spaces.Circle(), Exponential(e), n=8))(0.1)
     assert got.p_s.dtype == jnp.float32
-    with jax.enable_x64(True):
-        np.testing.assert_allclose(got, quadrature.accuracy(spaces.Circle(), Exponential(0.1), n=8), atol=1e-5)
+    np.testing.assert_allclose(got, quadrature.accuracy(spaces.Circle(), Exponential(0.1), n=8), rtol=2e-7)
 
 
 def test_new_numbers_are_not_traced_again(x64):
