@@ -88,9 +88,12 @@ def setting(space: MetricSpace, similarity: Similarity, exponent: Array, rule: R
     # The depth at the farthest distance, or as good as where g reaches 0.
     alive = -jnp.expm1(jnp.asarray(-_LEAST, dtype))
     last = bisected(lambda r: log_g(r) == -jnp.inf, jnp.zeros(1, dtype), farthest[None], 60)[0] * alive
-    depth = jax.lax.stop_gradient(-log_g(jnp.where(log_g(farthest) == -jnp.inf, last, farthest)))
+    ends = log_g(farthest) == -jnp.inf
+    depth = jax.lax.stop_gradient(-log_g(jnp.where(ends, last, farthest)))
     deep = depth > rule.depth
-    level = rule.nats * jnp.arange(1, math.ceil(rule.depth / rule.nats), dtype=dtype)
+    # A power of the distance from where g reaches 0 is smooth over so many nats of that distance, however low it is.
+    share = jnp.where(ends, jnp.clip(depth / _LEAST, 1e-6, 1.0), 1.0)
+    level = share * rule.nats * jnp.arange(1, math.ceil(rule.depth / rule.nats), dtype=dtype)
     radii = bisected(lambda r: -log_g(r) > level, jnp.zeros_like(level), jnp.full_like(level, farthest), 40)
     cut = jnp.where(deep, radii[round((rule.depth - _OVERLAP) / rule.nats) - 1], jnp.inf)
     levels = jnp.concatenate([jnp.where(level > depth, jnp.inf, radii), _settling_radii(log_g, farthest)])

@@ -133,6 +133,16 @@ def test_host_calls_answer_in_float64():
     assert jax.jit(laws.constant)(0.1).p_s.dtype == jnp.float32
 
 
+def test_low_powers_of_what_is_left():
+    """(1 - d/ε)^a falls off a cliff at ε where a is small: 1 - p_I = 2ε ∫ y^a / (1 + y^a) dy, with z = y^a."""
+    x, w = np.polynomial.legendre.leggauss(100)
+    z = (x + 1) / 2
+    for exponent in (0.3, 0.05, 1.0):
+        lost = np.sum(w / 2 * z / (1 + z) * z ** (1 / exponent - 1)) / exponent
+        got = quadrature.accuracy(spaces.Circle(), Linear(0.2), exponent=exponent)
+        np.testing.assert_allclose(got.p_i, 1 - 0.4 * lost, rtol=0, atol=EXACT)
+
+
 @pytest.mark.thorough(keep=2)
 @pytest.mark.parametrize(
     "space",
