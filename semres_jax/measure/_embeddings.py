@@ -163,8 +163,8 @@ def of_stimuli(
     columns = [own.slope_s, own.slope_i, *(one.slope for one in off.values())]
     values = [own.p_s, own.p_i, *(one.distance for one in off.values())]
     both = [own.pairs_s, own.pairs_i, *(one.pairs for one in off.values())]
-    columns = [slope * _stimuli.shrinkage(slope, pairs) for slope, pairs in zip(columns, both, strict=True)]
-    p_s, p_i, *gaps = numbers(np.array(values), np.stack(columns), np.zeros(len(places), int), asked)
+    p_s, p_i, *gaps = over_stimuli(np.array(values), np.stack(columns), both, asked)
+    p_s, p_i = (probability(one) for one in (p_s, p_i))
     mean_b, var_b = reach(strengths, asked.floor)
     return Embedded(
         design="stimuli",
@@ -246,6 +246,17 @@ def of_classes(model: _similarities.Own, distances: Any, labels: Any, known: Any
         fronts={name: Placed(one, gap, off[name].p_s, off[name].p_i)
                 for (name, one), gap in zip(known.items(), gaps, strict=True)},
     )  # fmt: skip
+
+
+def over_stimuli(values: np.ndarray, slopes: np.ndarray, pairs: Sequence[Any], asked: _asked.Asked) -> list[Number]:
+    """Values (K,) with standard errors and, where replicates are asked for, intervals over stimuli."""
+    columns = resampling.over_stimuli(values, slopes, pairs, count=asked.bootstrap, seed=asked.seed)
+    return [Number(*(x[()] for x in row)) for row in zip(values, *columns, strict=True)]
+
+
+def probability(number: Number) -> Number:
+    """A probability's interval ends at 0 and 1."""
+    return number._replace(low=np.clip(number.low, 0.0, 1.0), high=np.clip(number.high, 0.0, 1.0))
 
 
 def numbers(values: np.ndarray, slopes: np.ndarray, labels: np.ndarray, asked: _asked.Asked) -> list[Number]:
