@@ -215,12 +215,12 @@ def of_classes(model: _similarities.Own, distances: Any, labels: Any, known: Any
     off = {name: _fronts.off(None, name, one, own) for name, one in known.items()}
     columns = np.stack([own.slope_s, own.slope_i, *(one.slope for one in off.values())])
     values = np.array([own.p_s, own.p_i, *(one.distance for one in off.values())])
-    p_s, p_i, *gaps = numbers(values, columns, drawn.own, asked)
+    p_s, p_i, *gaps = numbers(values, columns, drawn.own, asked, 2)
     slopes = sums.slopes[:2]
     if len(epsilon) > 1 and (np.diff(sums.mean_b) > 0).all():
         slopes = np.stack([exemplars.at_equal_shares(slope, p, sums.mean_b, sums.slopes[2])
                            for slope, p in zip(slopes, (sums.p_s, sums.p_i), strict=True)])  # fmt: skip
-    both = numbers(np.stack([sums.p_s, sums.p_i]), slopes, drawn.own, asked)
+    both = numbers(np.stack([sums.p_s, sums.p_i]), slopes, drawn.own, asked, 2)
     at_s, at_i = (Number(*(x[which] for x in one)) for one in both)
     sampled = (f"{len(chosen.rows)} of {len(labels)} exemplars probe",) if chosen.sampled else ()
     return Embedded(
@@ -259,13 +259,22 @@ def probability(number: Number) -> Number:
     return number._replace(low=np.clip(number.low, 0.0, 1.0), high=np.clip(number.high, 0.0, 1.0))
 
 
-def numbers(values: np.ndarray, slopes: np.ndarray, labels: np.ndarray, asked: _asked.Asked) -> list[Number]:
-    """Values (K, ...) with standard errors and, where replicates are asked for, intervals, of slopes (K, N, ...)."""
+def numbers(
+    values: np.ndarray, slopes: np.ndarray, labels: np.ndarray, asked: _asked.Asked, probabilities: int
+) -> list[Number]:
+    """Values (K, ...) with standard errors and, where replicates are asked for, intervals, of slopes (K, N, ...).
+
+    The first `probabilities` of the values are that: their replicates are laid out on the scale of log odds.
+    """
     stderr = np.sqrt((slopes**2).sum(1))
     low = high = np.full(values.shape, np.nan)
     if asked.bootstrap:
         moved = resampling.replicates(values[:, None], slopes[:, None], labels, count=asked.bootstrap, seed=asked.seed)
-        _, low, high = resampling.interval(moved, values)
+        # Each class's mean takes one degree of freedom; the slopes already have the variance that this leaves.
+        moved = resampling.student(len(labels) - len(np.unique(labels))) * (moved - values)
+        _, low, high = resampling.interval(values + moved, values)
+        for k in range(probabilities):
+            low[k], high[k] = resampling.of_probability(values[k], low[k], high[k])
     return [Number(*(x[()] for x in one)) for one in zip(values, stderr, low, high, strict=True)]
 
 
@@ -287,7 +296,7 @@ def _levels(model: Any, space: Finite, ranks: Any, found: np.ndarray, asked: _as
         # ε is what reaches a share of the stimuli there are: it moves with them.
         steep = [np.gradient(p, got.mean_b)[None] * got.slope_b for p in (p_s, p_i)]
         slopes = slopes - np.stack(steep)
-    both = numbers(np.stack([p_s, p_i]), slopes, np.zeros(size, int), asked)
+    both = numbers(np.stack([p_s, p_i]), slopes, np.zeros(size, int), asked, 2)
     at_s, at_i = (Number(*(x[which] for x in one)) for one in both)
     hit = np.ones(len(which))
     return Thresholds(asked.shares, epsilon[which], got.mean_b[which], got.var_b[which], hit, at_s, at_i)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from semres_jax._checks import require_count
+from semres_jax._types import ArrayLike
 
 LEVEL = 0.95
 # Replicates whose weights of exemplars are made at once.
@@ -160,12 +161,44 @@ def over_stimuli(
 
 def _stretch(slope: np.ndarray, pairs: np.ndarray | None) -> float:
     """Student's quantile over the normal one, for as many degrees of freedom as the sum of squares of slopes has."""
-    from scipy.special import ndtri, stdtrit  # scipy comes with jax
-
     size, whole = len(slope), float((slope**2).sum())
     if not whole > 0:  # also where slopes aren't known
         return 1.0
     # A weightier stimulus counts its own square more often, and moves the slopes of all that it makes pairs with.
     change = slope**2 - whole / size + (0.0 if pairs is None else 2 * (pairs @ slope))
     freedom = np.clip(2 * whole**2 / max(float((change**2).sum()), 1e-300), min(_FREEDOM, size - 1), size - 1)
+    return student(float(freedom))
+
+
+def of_probability(value: ArrayLike, low: ArrayLike, high: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of an interval of a probability, as far from it in log odds as they were in units of a standard error.
+
+    ln(p / (1 - p)) has the slope 1 / (p (1 - p)): the end on the side of certainty comes closer, the other one goes
+    further, and both stay within 0 and 1. At a value of 0 or 1 they are cut off.
+
+    Example:
+        >>> from semres_jax.measure import bootstrap
+        >>> [round(float(end), 4) for end in bootstrap.of_probability(0.95, 0.89, 1.01)]
+        [0.8431, 0.9853]
+    """
+    from scipy.special import expit, logit
+
+    value, ends = np.asarray(value), [np.asarray(low), np.asarray(high)]
+    inside = (value > 0) & (value < 1)
+    safe = np.where(inside, value, 0.5)
+    found = [np.where(inside, expit(logit(safe) + (end - value) / (safe * (1 - safe))), np.clip(end, 0.0, 1.0))
+             for end in ends]  # fmt: skip
+    return found[0], found[1]
+
+
+def student(freedom: float) -> float:
+    """How much wider Student's interval is than the normal one: its quantile over the normal quantile.
+
+    Example:
+        >>> from semres_jax.measure import bootstrap
+        >>> round(bootstrap.student(10), 4)
+        1.1368
+    """
+    from scipy.special import ndtri, stdtrit  # scipy comes with jax
+
     return float(stdtrit(freedom, (1 + LEVEL) / 2) / ndtri((1 + LEVEL) / 2))
