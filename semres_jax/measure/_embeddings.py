@@ -10,9 +10,19 @@ from semres_jax.frontier.finite import optimal_finite
 from semres_jax.frontier.optimal import optimal_front
 from semres_jax.laws import enumeration, tables
 from semres_jax.laws._exemplars import Draws
-from semres_jax.measure import _asked, _classes, _fronts, _similarities, _stimuli, bootstrap as resampling, exemplars
+from semres_jax.measure import (
+    _asked,
+    _classes,
+    _families,
+    _fronts,
+    _similarities,
+    _stimuli,
+    bootstrap as resampling,
+    exemplars,
+)
 from semres_jax.measure._embedded import Embedded, Fitted, Number, Placed, Thresholds
-from semres_jax.measure.resolution import FAMILIES, Profile, fit, profile, reach
+from semres_jax.measure.resolution import FITTED, Profile, fit, profile, reach
+from semres_jax.similarity import Similarity
 from semres_jax.spaces._base import MetricSpace
 from semres_jax.spaces.finite import Finite
 
@@ -39,6 +49,7 @@ def embeddings(
     bootstrap: int = 1000,
     seed: int = 0,
     limit: int = LIMIT,
+    families: Sequence[str | type[Similarity]] = FITTED,
 ) -> Embedded:
     """Where embeddings stand: accuracies of their own similarity, what similarity function it is, how far from fronts.
 
@@ -86,6 +97,7 @@ def embeddings(
             of each class), and all are items. No table is larger than limit times N, or kept. Graded accuracies of more
             than 1024 exemplars are those of trials with one exemplar of each class drawn for each probe. `sampled` says
             so, and standard errors count it.
+        families: what is fitted to the profile, as in `measure.fit`.
 
     Returns:
         `Embedded`.
@@ -103,20 +115,31 @@ def embeddings(
         >>> round(float(found.p_s.value), 4), round(float(found.p_i.value), 4), found.best
         (0.7643, 0.855, 'linear')
     """
+    kinds = [_families.get(family) for family in families]
     asked = _asked.checked(similarity, floor, shares, n, optimal, delta, bootstrap, seed, limit)
     model = _similarities.own(points, asked.similarity)
     count = len(model.points)
     if labels is not None and len(labels) != count:
         raise ValueError(_asked.lengths(labels, count))
     if labels is not None and len({x.item() if isinstance(x, np.generic) else x for x in labels}) < count:
-        return of_classes(model, distances, labels, fronts, asked)
+        return of_classes(model, distances, labels, fronts, kinds, asked)
     table, names = _asked.table_of(distances)
     space, places = _asked.matched(table, names, labels, count)
-    return of_stimuli(model, space, places, fronts, asked)
+    return of_stimuli(model, space, places, fronts, kinds, asked)
 
 
-def fronts(space: ArrayLike | MetricSpace, *, n: int = 2) -> dict[str, _fronts.Front]:
-    """Exact fronts of the constant and the linear similarity on given stimuli, to hand to many `embeddings`.
+def fronts(
+    space: ArrayLike | MetricSpace, *, n: int = 2, families: Sequence[str | type[Similarity]] = FRONTS
+) -> dict[str, _fronts.Front]:
+    """Exact fronts of families of similarities on given stimuli, to hand to many `embeddings`.
+
+    Args:
+        space: a table of distances, or a finite space.
+        n: items of a trial.
+        families: as in `measure.fit`.
+
+    Raises:
+        ValueError: unknown family.
 
     Example:
         >>> from semres_jax import measure, spaces
@@ -125,11 +148,17 @@ def fronts(space: ArrayLike | MetricSpace, *, n: int = 2) -> dict[str, _fronts.F
         ['constant', 'linear']
     """
     finite = space if isinstance(space, MetricSpace) else Finite(np.asarray(space, np.float64))
-    return {family: _fronts.front(finite, family, n=n) for family in FRONTS}
+    kinds = [_families.get(family) for family in families]
+    return {kind.name: _fronts.front(finite, kind.kind, n=n) for kind in kinds}
 
 
 def of_stimuli(
-    model: _similarities.Own, space: Finite, places: np.ndarray, known: Any, asked: _asked.Asked
+    model: _similarities.Own,
+    space: Finite,
+    places: np.ndarray,
+    known: Any,
+    kinds: Sequence[_families.Family],
+    asked: _asked.Asked,
 ) -> Embedded:
     """One embedding of each stimulus: the probe is the item."""
     sampled: tuple[str, ...] = ()
@@ -152,14 +181,14 @@ def of_stimuli(
     own = _stimuli.graded(space, ranks, strengths, asked.n)
     levels = _levels(model, space, ranks, found, asked)
     seen = profile(space, strengths)
-    fits = {family: _fitted(space, ranks, seen, family, asked.n) for family in FAMILIES}
+    fits = {kind.name: _fitted(space, ranks, seen, kind, asked.n) for kind in kinds}
     relative = strengths / np.diagonal(strengths)[:, None]
     lowest = float(relative[~np.eye(len(relative), dtype=bool)].min())
     delta = lowest if asked.delta is None else asked.delta
     known = fronts(space, n=asked.n) if known is None else dict(known)
     known |= optimal_fronts(space, delta, asked)
-    off = {name: _fronts.off(None if name == "optimal" and asked.optimal == "homogeneous" else space, name, one, own)
-           for name, one in known.items()}  # fmt: skip
+    # The front of all similarities is taken as it is, also that of these stimuli.
+    off = {name: _fronts.off(None if name == "optimal" else space, name, one, own) for name, one in known.items()}
     columns = [own.slope_s, own.slope_i, *(one.slope for one in off.values())]
     values = [own.p_s, own.p_i, *(one.distance for one in off.values())]
     both = [own.pairs_s, own.pairs_i, *(one.pairs for one in off.values())]
@@ -189,7 +218,14 @@ def of_stimuli(
     )  # fmt: skip
 
 
-def of_classes(model: _similarities.Own, distances: Any, labels: Any, known: Any, asked: _asked.Asked) -> Embedded:
+def of_classes(
+    model: _similarities.Own,
+    distances: Any,
+    labels: Any,
+    known: Any,
+    kinds: Sequence[_families.Family],
+    asked: _asked.Asked,
+) -> Embedded:
     """Several embeddings a class: the probe is another exemplar."""
     if asked.n > 2:
         raise ValueError(f"classes with several exemplars are measured with n = 2 items; got n = {asked.n}")
@@ -208,7 +244,7 @@ def of_classes(model: _similarities.Own, distances: Any, labels: Any, known: Any
                          "give a floor above 0")  # fmt: skip
     ranks = tables.ranking(space)
     seen = profile(space, sums.between)
-    fits = {family: _fitted(space, ranks, seen, family, 2) for family in FAMILIES}
+    fits = {kind.name: _fitted(space, ranks, seen, kind, 2) for kind in kinds}
     delta = float(min(sums.lowest / inner.mean(), 1.0)) if asked.delta is None else asked.delta
     known = fronts(space) if known is None else dict(known)
     known |= optimal_fronts(space, delta, asked)
@@ -302,12 +338,12 @@ def _levels(model: Any, space: Finite, ranks: Any, found: np.ndarray, asked: _as
     return Thresholds(asked.shares, epsilon[which], got.mean_b[which], got.var_b[which], hit, at_s, at_i)
 
 
-def _fitted(space: Finite, ranks: Any, seen: Profile, family: str, n: int) -> Fitted:
-    best = fit(seen, family)
+def _fitted(space: Finite, ranks: Any, seen: Profile, family: _families.Family, n: int) -> Fitted:
+    best = fit(seen, family.kind)
     epsilon, delta, spread, floor_spread, aic = (
         float(x) for x in (best.epsilon, best.delta, best.epsilon_stderr, best.delta_stderr, best.aic)
     )
-    table = _fronts.similarity(family, epsilon, delta)(np.asarray(space.distances))
+    table = family.table(np.asarray(space.distances), epsilon, delta)
     there = _stimuli.graded(space, ranks, table, n, slopes=False)
     return Fitted(epsilon, delta, spread, floor_spread, aic, there.p_s, there.p_i)
 

@@ -191,7 +191,7 @@ def of_probability(value: ArrayLike, low: ArrayLike, high: ArrayLike) -> tuple[n
     return found[0], found[1]
 
 
-def student(freedom: float) -> float:
+def student(freedom: float | int) -> float:
     """How much wider Student's interval is than the normal one: its quantile over the normal quantile.
 
     Example:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from semres_jax import measure, spaces
+from semres_jax import frontier, measure, spaces
 from semres_jax.data.embeddings import read_embeddings
 from semres_jax.experiments import toy
 from semres_jax.laws import enumeration, tables
@@ -287,6 +287,13 @@ def test_a_dataset_and_a_summary_hold_everything():
     assert data.front_distance.sel(front="optimal") == found.fronts["optimal"].distance.value
     assert summary["optimal_delta"] == 0.1
     assert found.best in str(found)
+
+
+def test_the_front_of_the_best_similarities_of_these_stimuli():
+    points = waves(np.arange(12) / 12, noise=0.1)
+    found = measure.embeddings(points, RING, delta=0.1, optimal="finite", fronts={}, bootstrap=20)
+    front = found.fronts["optimal"].front
+    assert found.fronts["optimal"].distance.value == frontier.distance(found.p_s.value, found.p_i.value, front).distance
 
 
 @pytest.mark.parametrize(
