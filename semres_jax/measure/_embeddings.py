@@ -14,6 +14,7 @@ from semres_jax.measure import (
     _asked,
     _classes,
     _families,
+    _fit_errors,
     _fronts,
     _similarities,
     _stimuli,
@@ -65,15 +66,19 @@ def embeddings(
     The given distances say which item is right, and what the model's similarity is a function of.
 
     Accuracies are exact sums over all trials (`laws.tables.accuracy`). Standard errors and intervals (n = 2) are over
-    stimuli: what the next stimuli of the same kind would give. They are the jackknife's: leaving a stimulus out changes
-    p_S, an average over triples, and p_I, over pairs, by what it contributes, and replicates weigh these contributions
-    by how often a stimulus is drawn (no copies: those would be at distance 0). The jackknife counts what pairs of
-    stimuli add twice, and that is taken off; not for thresholds, whose intervals are on the safe side. Fronts of the
-    constant and the linear similarity are exact on the same stimuli, and move with them.
+    stimuli: what the next stimuli of the same kind would give; the truth is the mean over all sets of stimuli that
+    could have been drawn. Leaving a stimulus, or a pair of them, out changes p_S, an average over triples, and p_I,
+    over pairs, by what it contributes, and replicates weigh these contributions by how often a stimulus is drawn (no
+    copies: those would be at distance 0). How, and how often the intervals hold the truth: see
+    `measure.bootstrap.over_stimuli`. So it is for the resolution of fits, on a logarithmic scale. For thresholds what
+    pairs add is counted twice: their intervals are on the safe side. The largest distance of "euclidean", and whatever
+    else of the similarity is taken from the stimuli, is held as it is. Fronts of families are exact on the same
+    stimuli, and move with them; that of all similarities doesn't.
 
     Of classes, exemplars are drawn again and classes stay. Fronts, profile and fits are those of classes as stimuli: of
     mean similarities relative to the mean within the probe's class, one stimulus each, which is why measured accuracies
-    differ from what fits predict where exemplars of a class do. Source: new, of this project.
+    differ from what fits predict where exemplars of a class do. Intervals over fewer than five exemplars a class hold
+    less often than they say (`Embedded.cautions`). Source: new, of this project.
 
     Args:
         points: (N, D) embeddings; float of any precision, also mapped from a file.
@@ -181,7 +186,7 @@ def of_stimuli(
     own = _stimuli.graded(space, ranks, strengths, asked.n)
     levels = _levels(model, space, ranks, found, asked)
     seen = profile(space, strengths)
-    fits = {kind.name: _fitted(space, ranks, seen, kind, asked.n) for kind in kinds}
+    fits = {kind.name: _fitted(space, ranks, seen, kind, asked, strengths) for kind in kinds}
     relative = strengths / np.diagonal(strengths)[:, None]
     lowest = float(relative[~np.eye(len(relative), dtype=bool)].min())
     delta = lowest if asked.delta is None else asked.delta
@@ -244,7 +249,7 @@ def of_classes(
                          "give a floor above 0")  # fmt: skip
     ranks = tables.ranking(space)
     seen = profile(space, sums.between)
-    fits = {kind.name: _fitted(space, ranks, seen, kind, 2) for kind in kinds}
+    fits = {kind.name: _fitted(space, ranks, seen, kind, asked) for kind in kinds}
     delta = float(min(sums.lowest / inner.mean(), 1.0)) if asked.delta is None else asked.delta
     known = fronts(space) if known is None else dict(known)
     known |= optimal_fronts(space, delta, asked)
@@ -338,14 +343,24 @@ def _levels(model: Any, space: Finite, ranks: Any, found: np.ndarray, asked: _as
     return Thresholds(asked.shares, epsilon[which], got.mean_b[which], got.var_b[which], hit, at_s, at_i)
 
 
-def _fitted(space: Finite, ranks: Any, seen: Profile, family: _families.Family, n: int) -> Fitted:
+def _fitted(
+    space: Finite, ranks: Any, seen: Profile, family: _families.Family, asked: _asked.Asked, strengths: Any = None
+) -> Fitted:
+    """A family's fit; with the strengths of single stimuli also what its resolution is off by over them."""
     best = fit(seen, family.kind)
     epsilon, delta, spread, floor_spread, aic = (
         float(x) for x in (best.epsilon, best.delta, best.epsilon_stderr, best.delta_stderr, best.aic)
     )
-    table = family.table(np.asarray(space.distances), epsilon, delta)
-    there = _stimuli.graded(space, ranks, table, n, slopes=False)
-    return Fitted(epsilon, delta, spread, floor_spread, aic, there.p_s, there.p_i)
+    distances = np.asarray(space.distances, np.float64)
+    there = _stimuli.graded(space, ranks, family.table(distances, epsilon, delta), asked.n, slopes=False)
+    resolution = Number(epsilon, np.nan, np.nan, np.nan)
+    if strengths is not None and asked.bootstrap:
+        relative = strengths / np.diagonal(strengths)[:, None]
+        moved = _fit_errors.log_resolution(distances, relative, family, epsilon, delta)
+        if moved is not None:
+            (log,) = over_stimuli(np.log([epsilon]), moved[0][None], [moved[1]], asked)
+            resolution = Number(epsilon, epsilon * log.stderr, np.exp(log.low), np.exp(log.high))
+    return Fitted(epsilon, delta, spread, floor_spread, aic, there.p_s, there.p_i, resolution)
 
 
 def optimal_fronts(space: Finite, delta: float, asked: _asked.Asked) -> dict[str, _fronts.Front]:
