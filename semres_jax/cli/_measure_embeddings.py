@@ -129,7 +129,8 @@ def print_table(found: "Embedded") -> None:
     shown.add_row("model", _within(found.p_s), _within(found.p_i), "", "", "", "", style="bold")
     least = found.fits[found.best].aic
     for name, fit in found.fits.items():
-        error = f" ± {fit.epsilon_stderr:.2g}" if fit.epsilon_stderr == fit.epsilon_stderr else ""
+        low, high = fit.resolution.low, fit.resolution.high
+        error = f" [{low:.4g}, {high:.4g}]" if low == low else ""
         cells = [f"{fit.p_s:.4f}", f"{fit.p_i:.4f}", f"{fit.epsilon:.4g}{error}", f"{fit.delta:.3g}"]
         shown.add_row(f"{name} fit predicts", *cells, f"{fit.aic - least:.1f}", "")
     for name, one in found.fronts.items():
@@ -143,6 +144,8 @@ def print_table(found: "Embedded") -> None:
     print(told)
     for line in found.sampled:
         print(f"sampled: {line}")
+    for line in found.cautions:
+        print(f"caution: {line}")
 
 
 def _within(number: Any, sign: str = "") -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from semres_jax.measure import FAMILIES
+from semres_jax.measure import FITTED
 
 if TYPE_CHECKING:
     import xarray
@@ -91,7 +91,7 @@ def joined(found: list[dict[str, Any]], steps: int) -> "xarray.Dataset":
         "condition": [one["condition"] for one in found],
         "step": ("step", found[0]["steps"], {"long_name": "step of Adam"}),
         "n": ("n", ns, {"long_name": "items of a trial"}),
-        "family": list(FAMILIES),
+        "family": list(FITTED),
     }
     if tested:
         coordinates["test_n"] = ("test_n", tested, {"long_name": "items of a trial after the last step"})

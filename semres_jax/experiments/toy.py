@@ -22,7 +22,7 @@ from semres_jax.training._first import on_first
 if TYPE_CHECKING:
     import xarray
 
-FAMILIES = tuple(measure.FAMILIES)
+FAMILIES = measure.FITTED
 # Resolutions along an exact front of two items, and of more, where each takes longer.
 _FRONT, _FRONT_MANY = 160, 40
 # Weights of p_S along a front of best similarities: the part near the best p_S, where networks end.
@@ -170,7 +170,12 @@ def exact_front(space: Finite, family: str, n: int, points: int = _FRONT) -> tup
 
     Resolutions run from where nothing but the probe is similar to where everything is; a constant similarity has one
     between any two distances.
+
+    Raises:
+        ValueError: a family that isn't one of `FAMILIES`.
     """
+    if family not in FAMILIES:
+        raise ValueError(f"family must be one of {', '.join(FAMILIES)}; got {family!r}")
     d = np.asarray(space.distances, np.float64)
     levels = np.unique(d[~np.eye(len(d), dtype=bool)])
     if family == "constant":

@@ -13,7 +13,12 @@ from semres_jax.frontier import _measures
 from semres_jax.frontier.optimal import WEIGHTS, Optimum, asked, optimal
 from semres_jax.laws import closed_form
 
-FAMILIES = ("constant", "linear", "exponential")
+# Graded similarities as functions of distance over reach, and the other way round.
+_SHAPES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]] = {
+    "linear": (lambda x: np.maximum(0.0, 1.0 - x), lambda g: 1.0 - g),
+    "exponential": (lambda x: np.exp(-x), lambda g: -np.log(g)),
+}
+FAMILIES = ("constant", *_SHAPES)
 # Points of a family's front, cells of u and of φ for each point, places u where the best h is told.
 _REACHES, _CELLS, _PLACES = 81, 500, 501
 
@@ -138,15 +143,15 @@ def _atoms(family: str, share: float, delta: float) -> tuple[np.ndarray, np.ndar
     if share in (0.0, 1.0):
         return np.array([0.0, -math.log(delta)]), np.array([share, 1.0 - share])
     reach = (share / (1.0 - share)) ** 2  # squared, as most happens at small ones
+    shape_at, place_of = _SHAPES[family]
 
     def h(u: np.ndarray) -> np.ndarray:
-        shape = np.exp(-u / reach) if family == "exponential" else np.maximum(0.0, 1.0 - u / reach)
-        return delta + (1.0 - delta) * shape
+        return delta + (1.0 - delta) * shape_at(u / reach)
 
     # Cells even in u, within reach and beyond, and even in φ: none has much of the mass and much of the change of φ.
     last = -np.log(h(np.array([1.0])))[0]
     shape = np.clip((np.exp(-np.linspace(0.0, last, _CELLS)) - delta) / (1.0 - delta), 1e-300, 1.0)
-    even = -reach * np.log(shape) if family == "exponential" else reach * (1.0 - shape)
+    even = reach * place_of(shape)
     near, far = np.linspace(0.0, min(reach, 1.0), _CELLS), np.linspace(0.0, 1.0, _CELLS)
     edges = np.unique(np.clip(np.concatenate([near, far, even]), 0.0, 1.0))
     phi = -np.log(h((edges[1:] + edges[:-1]) / 2))

@@ -24,6 +24,7 @@ from semres_jax.measure.exemplars import (
 from semres_jax.measure.items import ItemsFit as ItemsFit, items_law as items_law
 from semres_jax.measure.resolution import (
     FAMILIES as FAMILIES,
+    FITTED as FITTED,
     Fit as Fit,
     Profile as Profile,
     fit as fit,

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     import xarray
 
 
+# Fewer than these, and intervals hold the truth less often than they say (scripts/study_embedding_coverage.py).
+_FEW_STIMULI, _FEW_EXEMPLARS = 12, 5
+
+
 class Number(NamedTuple):
     """A value, its standard error over stimuli (or exemplars), and its 95 % interval; NaN where one isn't known."""
 
@@ -51,6 +55,8 @@ class Fitted(NamedTuple):
         epsilon_stderr, delta_stderr: those of `measure.fit`, which takes pairs for independent.
         aic: Akaike's criterion; families rank by it.
         p_s, p_i: accuracies of the fitted similarity on the same stimuli, exactly.
+        resolution: epsilon with what it is off by over stimuli; NaN for classes, and for the constant similarity, whose
+            fit jumps from distance to distance.
     """
 
     epsilon: float
@@ -60,6 +66,7 @@ class Fitted(NamedTuple):
     aic: float
     p_s: float
     p_i: float
+    resolution: Number
 
 
 class Placed(NamedTuple):
@@ -121,6 +128,17 @@ class Embedded:
         """The family with the smallest AIC."""
         return min(self.fits, key=lambda name: self.fits[name].aic)
 
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """How intervals of so few stimuli, or exemplars a class, fall short, in words; empty: they don't, by much."""
+        if not np.isfinite(self.p_s.low):
+            return ()
+        if self.design == "classes" and self.rows < _FEW_EXEMPLARS * self.stimuli:
+            return (f"intervals over fewer than {_FEW_EXEMPLARS} exemplars a class: nominal 95 % hold 84 to 97 %",)
+        if self.design == "stimuli" and self.stimuli < _FEW_STIMULI:
+            return (f"intervals over fewer than {_FEW_STIMULI} stimuli: nominal 95 % EDIT_ME",)
+        return ()
+
     def __str__(self) -> str:
         fit = self.fits[self.best]
         return (
@@ -139,13 +157,17 @@ class Embedded:
             "dimensions": self.dimensions,
             "stimuli": self.stimuli,
             "sampled": list(self.sampled),
+            "cautions": list(self.cautions),
             "p_s": self.p_s._asdict(),
             "p_i": self.p_i._asdict(),
             "mean_b": self.mean_b,
             "var_b": self.var_b,
             "tie_rate": self.tie_rate,
             "best_family": self.best,
-            "families": [{"family": name} | fit._asdict() for name, fit in self.fits.items()],
+            "families": [
+                {"family": name} | fit._asdict() | {"resolution": fit.resolution._asdict()}
+                for name, fit in self.fits.items()
+            ],
             "fronts": [
                 {"front": name, "nearest_p_s": one.p_s, "nearest_p_i": one.p_i} | one.distance._asdict()
                 for name, one in self.fronts.items()
@@ -197,6 +219,8 @@ class Embedded:
         for field, words in told.items():
             name = f"predicted_{field}" if field in ("p_s", "p_i") else f"fit_{field}"
             put(name, ("family",), [getattr(fit, field) for fit in self.fits.values()], words)
+        each = Number(*(np.array([fit.resolution[k] for fit in self.fits.values()]) for k in range(4)))
+        put_number("resolution", ("family",), each, "fitted resolution over stimuli")
         names = list(self.fronts)
         if names:
             places = list(self.fronts.values())
@@ -222,6 +246,7 @@ class Embedded:
         attributes = {
             "design": self.design, "similarity": self.similarity, "floor": self.floor, "n": self.n, "rows": self.rows,
             "dimensions": self.dimensions, "stimuli": self.stimuli, "sampled": "; ".join(self.sampled),
+            "cautions": "; ".join(self.cautions),
             "best_family": self.best, "optimal_delta": self.delta,
         }  # fmt: skip
         return xarray.Dataset(content, coords | ({"front": names} if names else {}), attributes)

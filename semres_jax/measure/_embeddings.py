@@ -10,9 +10,20 @@ from semres_jax.frontier.finite import optimal_finite
 from semres_jax.frontier.optimal import optimal_front
 from semres_jax.laws import enumeration, tables
 from semres_jax.laws._exemplars import Draws
-from semres_jax.measure import _asked, _classes, _fronts, _similarities, _stimuli, bootstrap as resampling, exemplars
+from semres_jax.measure import (
+    _asked,
+    _classes,
+    _families,
+    _fit_errors,
+    _fronts,
+    _similarities,
+    _stimuli,
+    bootstrap as resampling,
+    exemplars,
+)
 from semres_jax.measure._embedded import Embedded, Fitted, Number, Placed, Thresholds
-from semres_jax.measure.resolution import FAMILIES, Profile, fit, profile, reach
+from semres_jax.measure.resolution import FITTED, Profile, fit, profile, reach
+from semres_jax.similarity import Similarity
 from semres_jax.spaces._base import MetricSpace
 from semres_jax.spaces.finite import Finite
 
@@ -39,6 +50,7 @@ def embeddings(
     bootstrap: int = 1000,
     seed: int = 0,
     limit: int = LIMIT,
+    families: Sequence[str | type[Similarity]] = FITTED,
 ) -> Embedded:
     """Where embeddings stand: accuracies of their own similarity, what similarity function it is, how far from fronts.
 
@@ -54,15 +66,19 @@ def embeddings(
     The given distances say which item is right, and what the model's similarity is a function of.
 
     Accuracies are exact sums over all trials (`laws.tables.accuracy`). Standard errors and intervals (n = 2) are over
-    stimuli: what the next stimuli of the same kind would give. They are the jackknife's: leaving a stimulus out changes
-    p_S, an average over triples, and p_I, over pairs, by what it contributes, and replicates weigh these contributions
-    by how often a stimulus is drawn (no copies: those would be at distance 0). The jackknife counts what pairs of
-    stimuli add twice, and that is taken off; not for thresholds, whose intervals are on the safe side. Fronts of the
-    constant and the linear similarity are exact on the same stimuli, and move with them.
+    stimuli: what the next stimuli of the same kind would give; the truth is the mean over all sets of stimuli that
+    could have been drawn. Leaving a stimulus, or a pair of them, out changes p_S, an average over triples, and p_I,
+    over pairs, by what it contributes, and replicates weigh these contributions by how often a stimulus is drawn (no
+    copies: those would be at distance 0). How, and how often the intervals hold the truth: see
+    `measure.bootstrap.over_stimuli`. So it is for the resolution of fits, on a logarithmic scale. For thresholds what
+    pairs add is counted twice: their intervals are on the safe side. The largest distance of "euclidean", and whatever
+    else of the similarity is taken from the stimuli, is held as it is. Fronts of families are exact on the same
+    stimuli, and move with them; that of all similarities doesn't.
 
     Of classes, exemplars are drawn again and classes stay. Fronts, profile and fits are those of classes as stimuli: of
     mean similarities relative to the mean within the probe's class, one stimulus each, which is why measured accuracies
-    differ from what fits predict where exemplars of a class do. Source: new, of this project.
+    differ from what fits predict where exemplars of a class do. Intervals over fewer than five exemplars a class hold
+    less often than they say (`Embedded.cautions`). Source: new, of this project.
 
     Args:
         points: (N, D) embeddings; float of any precision, also mapped from a file.
@@ -86,6 +102,7 @@ def embeddings(
             of each class), and all are items. No table is larger than limit times N, or kept. Graded accuracies of more
             than 1024 exemplars are those of trials with one exemplar of each class drawn for each probe. `sampled` says
             so, and standard errors count it.
+        families: what is fitted to the profile, as in `measure.fit`.
 
     Returns:
         `Embedded`.
@@ -103,20 +120,31 @@ def embeddings(
         >>> round(float(found.p_s.value), 4), round(float(found.p_i.value), 4), found.best
         (0.7643, 0.855, 'linear')
     """
+    kinds = [_families.get(family) for family in families]
     asked = _asked.checked(similarity, floor, shares, n, optimal, delta, bootstrap, seed, limit)
     model = _similarities.own(points, asked.similarity)
     count = len(model.points)
     if labels is not None and len(labels) != count:
         raise ValueError(_asked.lengths(labels, count))
     if labels is not None and len({x.item() if isinstance(x, np.generic) else x for x in labels}) < count:
-        return of_classes(model, distances, labels, fronts, asked)
+        return of_classes(model, distances, labels, fronts, kinds, asked)
     table, names = _asked.table_of(distances)
     space, places = _asked.matched(table, names, labels, count)
-    return of_stimuli(model, space, places, fronts, asked)
+    return of_stimuli(model, space, places, fronts, kinds, asked)
 
 
-def fronts(space: ArrayLike | MetricSpace, *, n: int = 2) -> dict[str, _fronts.Front]:
-    """Exact fronts of the constant and the linear similarity on given stimuli, to hand to many `embeddings`.
+def fronts(
+    space: ArrayLike | MetricSpace, *, n: int = 2, families: Sequence[str | type[Similarity]] = FRONTS
+) -> dict[str, _fronts.Front]:
+    """Exact fronts of families of similarities on given stimuli, to hand to many `embeddings`.
+
+    Args:
+        space: a table of distances, or a finite space.
+        n: items of a trial.
+        families: as in `measure.fit`.
+
+    Raises:
+        ValueError: unknown family.
 
     Example:
         >>> from semres_jax import measure, spaces
@@ -125,11 +153,17 @@ def fronts(space: ArrayLike | MetricSpace, *, n: int = 2) -> dict[str, _fronts.F
         ['constant', 'linear']
     """
     finite = space if isinstance(space, MetricSpace) else Finite(np.asarray(space, np.float64))
-    return {family: _fronts.front(finite, family, n=n) for family in FRONTS}
+    kinds = [_families.get(family) for family in families]
+    return {kind.name: _fronts.front(finite, kind.kind, n=n) for kind in kinds}
 
 
 def of_stimuli(
-    model: _similarities.Own, space: Finite, places: np.ndarray, known: Any, asked: _asked.Asked
+    model: _similarities.Own,
+    space: Finite,
+    places: np.ndarray,
+    known: Any,
+    kinds: Sequence[_families.Family],
+    asked: _asked.Asked,
 ) -> Embedded:
     """One embedding of each stimulus: the probe is the item."""
     sampled: tuple[str, ...] = ()
@@ -152,19 +186,19 @@ def of_stimuli(
     own = _stimuli.graded(space, ranks, strengths, asked.n)
     levels = _levels(model, space, ranks, found, asked)
     seen = profile(space, strengths)
-    fits = {family: _fitted(space, ranks, seen, family, asked.n) for family in FAMILIES}
+    fits = {kind.name: _fitted(space, ranks, seen, kind, asked, strengths) for kind in kinds}
     relative = strengths / np.diagonal(strengths)[:, None]
     lowest = float(relative[~np.eye(len(relative), dtype=bool)].min())
     delta = lowest if asked.delta is None else asked.delta
     known = fronts(space, n=asked.n) if known is None else dict(known)
     known |= optimal_fronts(space, delta, asked)
-    off = {name: _fronts.off(None if name == "optimal" and asked.optimal == "homogeneous" else space, name, one, own)
-           for name, one in known.items()}  # fmt: skip
+    # The front of all similarities is taken as it is, also that of these stimuli.
+    off = {name: _fronts.off(None if name == "optimal" else space, name, one, own) for name, one in known.items()}
     columns = [own.slope_s, own.slope_i, *(one.slope for one in off.values())]
     values = [own.p_s, own.p_i, *(one.distance for one in off.values())]
     both = [own.pairs_s, own.pairs_i, *(one.pairs for one in off.values())]
-    columns = [slope * _stimuli.shrinkage(slope, pairs) for slope, pairs in zip(columns, both, strict=True)]
-    p_s, p_i, *gaps = numbers(np.array(values), np.stack(columns), np.zeros(len(places), int), asked)
+    p_s, p_i, *gaps = over_stimuli(np.array(values), np.stack(columns), both, asked)
+    p_s, p_i = (probability(one) for one in (p_s, p_i))
     mean_b, var_b = reach(strengths, asked.floor)
     return Embedded(
         design="stimuli",
@@ -189,7 +223,14 @@ def of_stimuli(
     )  # fmt: skip
 
 
-def of_classes(model: _similarities.Own, distances: Any, labels: Any, known: Any, asked: _asked.Asked) -> Embedded:
+def of_classes(
+    model: _similarities.Own,
+    distances: Any,
+    labels: Any,
+    known: Any,
+    kinds: Sequence[_families.Family],
+    asked: _asked.Asked,
+) -> Embedded:
     """Several embeddings a class: the probe is another exemplar."""
     if asked.n > 2:
         raise ValueError(f"classes with several exemplars are measured with n = 2 items; got n = {asked.n}")
@@ -208,19 +249,19 @@ def of_classes(model: _similarities.Own, distances: Any, labels: Any, known: Any
                          "give a floor above 0")  # fmt: skip
     ranks = tables.ranking(space)
     seen = profile(space, sums.between)
-    fits = {family: _fitted(space, ranks, seen, family, 2) for family in FAMILIES}
+    fits = {kind.name: _fitted(space, ranks, seen, kind, asked) for kind in kinds}
     delta = float(min(sums.lowest / inner.mean(), 1.0)) if asked.delta is None else asked.delta
     known = fronts(space) if known is None else dict(known)
     known |= optimal_fronts(space, delta, asked)
     off = {name: _fronts.off(None, name, one, own) for name, one in known.items()}
     columns = np.stack([own.slope_s, own.slope_i, *(one.slope for one in off.values())])
     values = np.array([own.p_s, own.p_i, *(one.distance for one in off.values())])
-    p_s, p_i, *gaps = numbers(values, columns, drawn.own, asked)
+    p_s, p_i, *gaps = numbers(values, columns, drawn.own, asked, 2)
     slopes = sums.slopes[:2]
     if len(epsilon) > 1 and (np.diff(sums.mean_b) > 0).all():
         slopes = np.stack([exemplars.at_equal_shares(slope, p, sums.mean_b, sums.slopes[2])
                            for slope, p in zip(slopes, (sums.p_s, sums.p_i), strict=True)])  # fmt: skip
-    both = numbers(np.stack([sums.p_s, sums.p_i]), slopes, drawn.own, asked)
+    both = numbers(np.stack([sums.p_s, sums.p_i]), slopes, drawn.own, asked, 2)
     at_s, at_i = (Number(*(x[which] for x in one)) for one in both)
     sampled = (f"{len(chosen.rows)} of {len(labels)} exemplars probe",) if chosen.sampled else ()
     return Embedded(
@@ -248,13 +289,33 @@ def of_classes(model: _similarities.Own, distances: Any, labels: Any, known: Any
     )  # fmt: skip
 
 
-def numbers(values: np.ndarray, slopes: np.ndarray, labels: np.ndarray, asked: _asked.Asked) -> list[Number]:
-    """Values (K, ...) with standard errors and, where replicates are asked for, intervals, of slopes (K, N, ...)."""
+def over_stimuli(values: np.ndarray, slopes: np.ndarray, pairs: Sequence[Any], asked: _asked.Asked) -> list[Number]:
+    """Values (K,) with standard errors and, where replicates are asked for, intervals over stimuli."""
+    columns = resampling.over_stimuli(values, slopes, pairs, count=asked.bootstrap, seed=asked.seed)
+    return [Number(*(x[()] for x in row)) for row in zip(values, *columns, strict=True)]
+
+
+def probability(number: Number) -> Number:
+    """A probability's interval ends at 0 and 1."""
+    return number._replace(low=np.clip(number.low, 0.0, 1.0), high=np.clip(number.high, 0.0, 1.0))
+
+
+def numbers(
+    values: np.ndarray, slopes: np.ndarray, labels: np.ndarray, asked: _asked.Asked, probabilities: int
+) -> list[Number]:
+    """Values (K, ...) with standard errors and, where replicates are asked for, intervals, of slopes (K, N, ...).
+
+    The first `probabilities` of the values are that: their replicates are laid out on the scale of log odds.
+    """
     stderr = np.sqrt((slopes**2).sum(1))
     low = high = np.full(values.shape, np.nan)
     if asked.bootstrap:
         moved = resampling.replicates(values[:, None], slopes[:, None], labels, count=asked.bootstrap, seed=asked.seed)
-        _, low, high = resampling.interval(moved, values)
+        # Each class's mean takes one degree of freedom; the slopes already have the variance that this leaves.
+        moved = resampling.student(len(labels) - len(np.unique(labels))) * (moved - values)
+        _, low, high = resampling.interval(values + moved, values)
+        for k in range(probabilities):
+            low[k], high[k] = resampling.of_probability(values[k], low[k], high[k])
     return [Number(*(x[()] for x in one)) for one in zip(values, stderr, low, high, strict=True)]
 
 
@@ -276,20 +337,30 @@ def _levels(model: Any, space: Finite, ranks: Any, found: np.ndarray, asked: _as
         # ε is what reaches a share of the stimuli there are: it moves with them.
         steep = [np.gradient(p, got.mean_b)[None] * got.slope_b for p in (p_s, p_i)]
         slopes = slopes - np.stack(steep)
-    both = numbers(np.stack([p_s, p_i]), slopes, np.zeros(size, int), asked)
+    both = numbers(np.stack([p_s, p_i]), slopes, np.zeros(size, int), asked, 2)
     at_s, at_i = (Number(*(x[which] for x in one)) for one in both)
     hit = np.ones(len(which))
     return Thresholds(asked.shares, epsilon[which], got.mean_b[which], got.var_b[which], hit, at_s, at_i)
 
 
-def _fitted(space: Finite, ranks: Any, seen: Profile, family: str, n: int) -> Fitted:
-    best = fit(seen, family)
+def _fitted(
+    space: Finite, ranks: Any, seen: Profile, family: _families.Family, asked: _asked.Asked, strengths: Any = None
+) -> Fitted:
+    """A family's fit; with the strengths of single stimuli also what its resolution is off by over them."""
+    best = fit(seen, family.kind)
     epsilon, delta, spread, floor_spread, aic = (
         float(x) for x in (best.epsilon, best.delta, best.epsilon_stderr, best.delta_stderr, best.aic)
     )
-    table = _fronts.similarity(family, epsilon, delta)(np.asarray(space.distances))
-    there = _stimuli.graded(space, ranks, table, n, slopes=False)
-    return Fitted(epsilon, delta, spread, floor_spread, aic, there.p_s, there.p_i)
+    distances = np.asarray(space.distances, np.float64)
+    there = _stimuli.graded(space, ranks, family.table(distances, epsilon, delta), asked.n, slopes=False)
+    resolution = Number(epsilon, np.nan, np.nan, np.nan)
+    if strengths is not None and asked.bootstrap:
+        relative = strengths / np.diagonal(strengths)[:, None]
+        moved = _fit_errors.log_resolution(distances, relative, family, epsilon, delta)
+        if moved is not None:
+            (log,) = over_stimuli(np.log([epsilon]), moved[0][None], [moved[1]], asked)
+            resolution = Number(epsilon, epsilon * log.stderr, np.exp(log.low), np.exp(log.high))
+    return Fitted(epsilon, delta, spread, floor_spread, aic, there.p_s, there.p_i, resolution)
 
 
 def optimal_fronts(space: Finite, delta: float, asked: _asked.Asked) -> dict[str, _fronts.Front]:

@@ -6,8 +6,8 @@ import numpy as np
 
 from semres_jax.frontier.pareto import distance, pareto
 from semres_jax.laws import tables
-from semres_jax.measure import _stimuli
-from semres_jax.measure.resolution import FAMILIES
+from semres_jax.measure import _families, _stimuli
+from semres_jax.similarity import Similarity
 from semres_jax.spaces._base import MetricSpace
 
 # Resolutions along a front, for so many stimuli or fewer; time grows like the cube of these.
@@ -30,32 +30,33 @@ class Front(NamedTuple):
     p_i: np.ndarray
 
 
-def resolutions(distances: np.ndarray, family: str, points: int) -> np.ndarray:
+def resolutions(distances: np.ndarray, family: _families.Family, points: int) -> np.ndarray:
     """Resolutions from where (almost) nothing but the probe is similar to where everything is.
 
     A constant similarity has one between any two distances; at most `points` of them are taken.
     """
     levels = np.unique(distances[~np.eye(len(distances), dtype=bool)])
-    if family == "constant":
+    if family.steps:
         edges = np.concatenate([[0.0], levels])
         epsilon = np.append((edges[1:] + edges[:-1]) / 2, levels[-1])
         return epsilon[np.unique(np.linspace(0, epsilon.size - 1, points).astype(int))]
-    # A linear similarity ends at ε; an exponential one is as wide at a third of that.
-    scale = 1.0 if family == "linear" else 1 / 3
     # Below the distance within which one probe in ten has another stimulus all is as good as identified.
     apart = distances[np.triu_indices(len(distances), 1)]
     nearest = max(levels[levels > 0][0], np.quantile(apart, min(1.0, _LONELY / len(distances)), method="lower"))
-    return np.geomspace(nearest, 30 * levels[-1], points) * scale
+    return np.geomspace(*_families.range_of(family, nearest, levels[-1]), points)
 
 
-def front(space: MetricSpace, family: str, *, n: int = 2, points: int | None = None) -> Front:
+def front(space: MetricSpace, family: str | type[Similarity], *, n: int = 2, points: int | None = None) -> Front:
     """The front of a family on a finite space, up to resolutions that are worse in both accuracies.
 
     Args:
         space: finite, of equally likely stimuli.
-        family: "constant", "linear" or "exponential".
+        family: as in `measure.fit`.
         n: number of items.
         points: resolutions; None: 160 for up to 200 stimuli, fewer for more (and 40 for n > 2).
+
+    Raises:
+        ValueError: unknown family.
 
     Example:
         >>> from semres_jax import spaces
@@ -65,43 +66,24 @@ def front(space: MetricSpace, family: str, *, n: int = 2, points: int | None = N
         >>> round(float(found.p_s.max()), 4), float(found.p_i.max())
         (0.7727, 1.0)
     """
+    kind = _families.get(family)
     table = np.asarray(getattr(space, "distances"), np.float64)  # noqa: B009 (a Finite's)
     if points is None:
         points = _POINTS_MANY if n > 2 else int(np.clip(_POINTS * (_STIMULI / len(table)) ** 2, _FEWEST, _POINTS))
-        points = _POINTS if family == "constant" and n == 2 else points
-    epsilon = resolutions(table, family, points)
+        points = _POINTS if kind.steps and n == 2 else points
+    epsilon = resolutions(table, kind, points)
     ranks = tables.ranking(space)
-    if family == "constant" and n == 2:
+    if kind.steps and n == 2:
         found = _stimuli.within(ranks, table, epsilon, slopes=False).scored
         return Front(epsilon, found.p_s, found.p_i)
     each: list[_stimuli.Scored] = []
+    furthest = float(table.max())
     for one in epsilon:
-        each.append(_stimuli.graded(space, ranks, similarity(family, one)(table), n, slopes=False))
+        each.append(_stimuli.graded(space, ranks, kind.table(table, one), n, slopes=False))
         # Before the largest distance accuracies of a finite space rise and fall with each distance that is reached.
-        if one > table.max() and each[-1].p_s < max(found.p_s for found in each) - _FALLEN:
+        if _families.broad(kind, one, furthest) and each[-1].p_s < max(found.p_s for found in each) - _FALLEN:
             break
     return Front(epsilon[: len(each)], np.array([one.p_s for one in each]), np.array([one.p_i for one in each]))
-
-
-class Similar:
-    """g(d) of a family on a table, in NumPy: a new resolution compiles nothing."""
-
-    def __init__(self, family: str, epsilon: float, delta: float = 0.0):
-        if family not in FAMILIES:
-            raise ValueError(f"family must be one of {', '.join(FAMILIES)}; got {family!r}")
-        self.family, self.epsilon, self.delta = family, float(epsilon), float(delta)
-
-    def __call__(self, d: np.ndarray) -> np.ndarray:
-        if self.family == "constant":
-            g = (d <= self.epsilon).astype(np.float64)
-        elif self.family == "linear":
-            g = np.maximum(0.0, 1.0 - d / self.epsilon)
-        else:
-            g = np.exp(-d / self.epsilon)
-        return self.delta + (1 - self.delta) * g
-
-
-similarity = Similar
 
 
 class Off(NamedTuple):
@@ -148,7 +130,7 @@ def off(space: MetricSpace | None, family: str, found: Front, scored: _stimuli.S
         if space is not None:
             table, ranks = np.asarray(getattr(space, "distances"), np.float64), tables.ranking(space)  # noqa: B009
             for end, share in zip(ends, shares, strict=True):
-                there = _stimuli.graded(space, ranks, similarity(family, found.epsilon[end])(table), n)
+                there = _stimuli.graded(space, ranks, _families.get(family).table(table, found.epsilon[end]), n)
                 slope = slope - share * (normal[0] * there.slope_i + normal[1] * there.slope_s)
                 if pairs is not None:
                     pairs = pairs - share * (normal[0] * there.pairs_i + normal[1] * there.pairs_s)

@@ -97,18 +97,6 @@ def second_order(with_two: np.ndarray, with_one: np.ndarray, value: Any, order: 
     return found
 
 
-def shrinkage(slopes: np.ndarray, pairs: np.ndarray | None) -> float:
-    """By what to multiply slopes of the jackknife, whose variance counts what pairs add twice.
-
-    With V_k the variance of Hoeffding's terms of order k, the variance is Σ V_k and the jackknife's Σ k V_k (Efron and
-    Stein 1981). On a homogeneous space, where all stimuli are alike, V_1 is small, and it is V_2 that there is.
-    """
-    whole = float((slopes**2).sum())
-    if pairs is None or not whole > 0:
-        return 1.0
-    return float(np.sqrt(max(1.0 - (pairs**2).sum() / 2 / whole, 0.5)))
-
-
 def within(ranks: tables.Ranking, dissimilarities: np.ndarray, epsilon: np.ndarray, *, slopes: bool = True) -> Sums:
     """Accuracies of the constant similarity on a model's own dissimilarities, n = 2, at all thresholds at once.
 

@@ -6,10 +6,11 @@ import numpy as np
 
 from semres_jax._checks import concrete
 from semres_jax._types import ArrayLike
-from semres_jax.similarity import Constant, Exponential, Linear, Similarity
+from semres_jax.measure import _families
+from semres_jax.measure._families import FAMILIES as FAMILIES, FITTED as FITTED, Family
+from semres_jax.similarity import Similarity
 from semres_jax.spaces._base import MetricSpace
 
-FAMILIES: dict[str, type[Similarity]] = {"constant": Constant, "linear": Linear, "exponential": Exponential}
 # Resolutions tried at first, from a share of the smallest distance to a multiple of the largest; then around the best.
 _COARSE, _FROM, _TO = 241, 0.125, 16.0
 _ZOOM, _ZOOMS = 17, 7
@@ -89,7 +90,7 @@ def profile(space: MetricSpace, strengths: ArrayLike) -> Profile:
     return Profile(distance, pairs, mean, np.maximum(variance, 0.0))
 
 
-def fit(found: Profile, family: str) -> Fit:
+def fit(found: Profile, family: str | type[Similarity]) -> Fit:
     """Least squares over all pairs: which resolution and floor make a family's g(d) closest to a profile.
 
     Minimises Σ (g(p, x)/g(p, p) - Δ - (1 - Δ) g0(d(p, x); ε))² over ε >= 0 and Δ in [0, 1]. For given ε the best Δ is a
@@ -100,7 +101,9 @@ def fit(found: Profile, family: str) -> Fit:
 
     Args:
         found: profiles of shape (..., L).
-        family: "constant", "linear" or "exponential".
+        family: "constant", "linear", "exponential", "gaussian", "powerlaw", or any other name in
+            `semres_jax.similarity.KINDS` of a kind with fields epsilon and delta; or such a class. Other fields stay at
+            their defaults (a power law's exponent at 1).
 
     Returns:
         `Fit` of shape (...).
@@ -117,13 +120,12 @@ def fit(found: Profile, family: str) -> Fit:
         >>> round(float(best.epsilon), 6), round(float(best.delta), 6)
         (0.4, 0.1)
     """
-    if family not in FAMILIES:
-        raise ValueError(f"family must be one of {', '.join(FAMILIES)}; got {family!r}")
+    kind = _families.get(family)
     shape, levels = found.mean.shape[:-1], found.distance.size
     mean, variance = found.mean.reshape(-1, levels), found.variance.reshape(-1, levels)
     rows = max(1, _BLOCK // (_COARSE * levels))
     parts = [
-        _fitted(found.distance, found.pairs / 2, mean[i : i + rows], variance[i : i + rows], family)
+        _fitted(found.distance, found.pairs / 2, mean[i : i + rows], variance[i : i + rows], kind)
         for i in range(0, len(mean), rows)
     ]
     return Fit(*(np.concatenate(column).reshape(shape) for column in zip(*parts, strict=True)))
@@ -164,15 +166,6 @@ def _tables(space: MetricSpace, strengths: ArrayLike) -> tuple[np.ndarray, np.nd
     return np.asarray(table, np.float64), strengths
 
 
-def _unfloored(family: str, d: np.ndarray, epsilon: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """g0(d) and its slope in epsilon, (..., L) for (...,) resolutions above 0."""
-    x = d / epsilon[..., None]
-    if family == "linear":
-        return np.maximum(0.0, 1.0 - x), np.where(x < 1, x, 0.0) / epsilon[..., None]
-    g = np.exp(-x)
-    return g, g * x / epsilon[..., None]
-
-
 def _best_floor(g: np.ndarray, mean: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The floor in [0, 1] that is best for each unfloored profile g, and the sum of squares of means it leaves."""
     below = np.sum(weight * (1 - g) ** 2, axis=-1)
@@ -181,10 +174,10 @@ def _best_floor(g: np.ndarray, mean: np.ndarray, weight: np.ndarray) -> tuple[np
     return delta, np.sum(weight * (mean - g - delta[..., None] * (1 - g)) ** 2, axis=-1)
 
 
-def _fitted(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, variance: np.ndarray, family: str) -> Fit:
+def _fitted(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, variance: np.ndarray, family: Family) -> Fit:
     """(B,) fits to (B, L) profiles; weight: unordered pairs at each distance."""
     rows, inside = np.arange(len(mean)), np.zeros(len(mean), int)
-    if family == "constant":
+    if family.steps:
         # k distances inside: epsilon is halfway to the next.
         edges = np.concatenate([[0.0], d])
         middles = np.append((edges[1:] + edges[:-1]) / 2, d[-1])
@@ -200,19 +193,19 @@ def _fitted(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, variance: np.nd
         spread = None
     else:
         grid = np.geomspace(_FROM * d[d > 0][0], _TO * d[-1], _COARSE)
-        left = _best_floor(_unfloored(family, d, grid)[0][None], mean[:, None], weight)[1]
+        left = _best_floor(family.values(grid, d)[None], mean[:, None], weight)[1]
         epsilon, ratio = grid[left.argmin(axis=1)], grid[1] / grid[0]
         for _ in range(_ZOOMS):
             tried = epsilon[:, None] * ratio ** np.linspace(-1, 1, _ZOOM)
-            left = _best_floor(_unfloored(family, d, tried)[0], mean[:, None], weight)[1]
+            left = _best_floor(family.values(tried, d), mean[:, None], weight)[1]
             epsilon = tried[rows, left.argmin(axis=1)]
             ratio = ratio ** (2 / (_ZOOM - 1))
         spread = None
-    if family == "linear":
-        floor = _best_floor(_unfloored(family, d, epsilon)[0], mean, weight)[0]
+    if family.tied:
+        floor = _best_floor(family.values(epsilon, d), mean, weight)[0]
         epsilon = np.where((epsilon >= d[-1]) & (floor < 1), epsilon / np.where(floor < 1, 1 - floor, 1.0), epsilon)
     if spread is None:
-        g, slope = _unfloored(family, d, epsilon)
+        g, slope = family.slopes(epsilon, d)
     else:
         g, slope = (np.arange(d.size)[None] < inside[:, None]).astype(float), np.zeros((len(mean), d.size))
     delta, rest = _best_floor(g, mean, weight)
@@ -242,7 +235,7 @@ def _best_step(mean: np.ndarray, weight: np.ndarray) -> int:
     return int(np.argmin(inside + second - 2 * delta * first + delta**2 * beyond))
 
 
-def _searched(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, family: str) -> float:
+def _searched(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, family: Family) -> float:
     """The best resolution on many levels: near that of pooled levels, then on all."""
     from scipy.optimize import minimize_scalar  # scipy comes with jax
 
@@ -255,7 +248,7 @@ def _searched(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, family: str) 
 
     def left(log: float) -> float:
         epsilon = np.array([np.exp(log)])
-        return float(_best_floor(_unfloored(family, d, epsilon)[0], mean[None], weight)[1][0])
+        return float(_best_floor(family.values(epsilon, d), mean[None], weight)[1][0])
 
     bounds = (np.log(start / _NEAR), np.log(start * _NEAR))
     found = minimize_scalar(left, bounds=bounds, method="bounded", options={"xatol": _CLOSE})

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from semres_jax import measure
 from semres_jax.frontier.pareto import pareto
 from semres_jax.plots._style import COLOURS, GREY, STYLE, axes, marks, save
 from semres_jax.plots._toy_shared import FAMILY_DASHES, FAMILY_MARKS, RIGHT, title
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 _SHADES = {"constant": COLOURS[1], "linear": COLOURS[0], "exponential": COLOURS[2], "optimal": "black"}
 _DASHES: Any = FAMILY_DASHES | {"optimal": (0, (1, 1.3))}
+# Of families that have no look of their own, in the order in which they come.
+_OTHERS: Any = tuple(zip(COLOURS[3:], ("D", "v", "P"), ((0, (8, 2)), (0, (3, 1, 1, 1)), (0, (2, 2))), strict=True))
 # Points of a profile that are drawn; more are means over neighbouring distances.
 _POINTS = 60
 # Around what is drawn, as a share of it.
@@ -33,24 +36,24 @@ def embeddings_plane(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes"
     """
     from matplotlib.lines import Line2D
 
-    ax = axes(ax, (7.0, 4.4))
+    ax, looks = axes(ax, (7.0, 4.4)), _looks(data)
     handles, texts = [], []
     for name in data.front.values if "front" in data.coords else ():
         row = data.sel(front=name)
         p_s, p_i = row.front_p_s.values, row.front_p_i.values
         shown = pareto(p_s, p_i)
         shown = np.flatnonzero(shown)[np.argsort(p_i[shown], kind="stable")]
-        colour = _SHADES[str(name)]
-        ax.plot(p_i[shown], p_s[shown], color=colour, lw=1.4, ls=_DASHES[str(name)], zorder=1)
-        handles.append(Line2D([], [], color=colour, lw=1.4, ls=_DASHES[str(name)]))
+        colour, _, dash = looks[str(name)]
+        ax.plot(p_i[shown], p_s[shown], color=colour, lw=1.4, ls=dash, zorder=1)
+        handles.append(Line2D([], [], color=colour, lw=1.4, ls=dash))
         floor = f", floor {float(data.attrs['optimal_delta']):.1e}" if name == "optimal" else ""
         texts.append(f"{name} front{floor}")
     ax.plot(data.level_p_i, data.level_p_s, color=GREY, lw=0.8, marker=".", ms=3, zorder=2)
     handles.append(Line2D([], [], color=GREY, lw=0.8, marker=".", ms=3))
     texts.append("thresholds of its dissimilarity")
     for family in data.family.values:
-        row, mark = data.sel(family=family), FAMILY_MARKS[str(family)]
-        style: Any = {"ls": "none", "marker": mark, "ms": 6, "color": _SHADES[str(family)], "mfc": "none", "mew": 1.1}
+        row, (colour, mark, _) = data.sel(family=family), looks[str(family)]
+        style: Any = {"ls": "none", "marker": mark, "ms": 6, "color": colour, "mfc": "none", "mew": 1.1}
         ax.plot([row.predicted_p_i], [row.predicted_p_s], zorder=3, **style)
         handles.append(Line2D([], [], **style))
         texts.append(f"{family} fit predicts")
@@ -76,7 +79,7 @@ def embeddings_profile(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axe
 
     Marks are means over pairs, bars their standard deviation; of many distances, neighbours are joined.
     """
-    ax = axes(ax, (7.0, 4.2))
+    ax, looks = axes(ax, (7.0, 4.2)), _looks(data)
     distance, mean, spread = _joined(data)
     label = "the model, mean ± s.d. over pairs"
     marks(ax, distance, mean, None, spread, "black", "o").set_label(label)
@@ -84,11 +87,12 @@ def embeddings_profile(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axe
     for family in data.family.values:
         row = data.sel(family=family)
         epsilon, delta = float(row.fit_epsilon), float(row.fit_delta)
-        g = _similarity(str(family), along, epsilon)
+        kind: Any = measure.FAMILIES[str(family)]
         best = " (best)" if family == data.attrs["best_family"] else ""
         told = f"{family}{best}\n$\\epsilon$ = {epsilon:.3g}, $\\Delta$ = {delta:.3g}"
-        style: Any = {"color": _SHADES[str(family)], "ls": _DASHES[str(family)], "lw": 2.0 if best else 1.2}
-        ax.plot(along, delta + (1 - delta) * g, label=told, zorder=4, **style)
+        colour, _, dash = looks[str(family)]
+        style: Any = {"color": colour, "ls": dash, "lw": 2.0 if best else 1.2}
+        ax.plot(along, kind(epsilon, delta)(along), label=told, zorder=4, **style)
     ax.set_xlim(left=0.0)
     ax.set_xlabel("given distance between stimuli, $d$ (its own unit)")
     ax.set_ylabel("similarity, relative to the probe's own")
@@ -129,6 +133,14 @@ def save_embeddings(data: "xarray.Dataset", folder: str | os.PathLike[str]) -> l
     return written
 
 
+def _looks(data: "xarray.Dataset") -> dict[str, tuple[Any, Any, Any]]:
+    """Colour, mark and dash of each family and each front."""
+    names = dict.fromkeys(str(x) for name in ("family", "front") if name in data.coords for x in data[name].values)
+    known = {name: (_SHADES[name], FAMILY_MARKS.get(name), _DASHES[name]) for name in names if name in _SHADES}
+    others = [name for name in names if name not in known]
+    return known | {name: _OTHERS[place % len(_OTHERS)] for place, name in enumerate(others)}
+
+
 def _bars(data: "xarray.Dataset", name: str) -> np.ndarray:
     """(2, ...) how far the interval goes below and above; nothing where there is none."""
     value = np.atleast_1d(data[name].values)
@@ -148,12 +160,6 @@ def _joined(data: "xarray.Dataset") -> tuple[np.ndarray, np.ndarray, np.ndarray]
         np.bincount(home, pairs * x, _POINTS)[some] / total[some] for x in (d, mean, spread**2 + mean**2)
     )
     return d, first, np.sqrt(np.maximum(second - first**2, 0.0))
-
-
-def _similarity(family: str, d: np.ndarray, epsilon: float) -> np.ndarray:
-    if family == "constant":
-        return (d <= epsilon).astype(float)
-    return np.maximum(0.0, 1 - d / epsilon) if family == "linear" else np.exp(-d / epsilon)
 
 
 def _named(data: "xarray.Dataset") -> str:

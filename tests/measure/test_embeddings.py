@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from semres_jax import measure, spaces
+from semres_jax import frontier, measure, spaces
 from semres_jax.data.embeddings import read_embeddings
 from semres_jax.experiments import toy
 from semres_jax.laws import enumeration, tables
@@ -87,6 +87,26 @@ def test_more_items_are_harder_and_have_no_intervals():
     assert np.isnan([found.p_s.stderr, found.p_i.low]).all()
     b = found.levels.mean_b[0]
     assert 1 / 3 < found.levels.p_i.value[0] < 1 - b / 2
+
+
+@pytest.mark.parametrize(
+    ("size", "labels", "told"),
+    [
+        (8, None, "intervals over fewer than 12 stimuli"),
+        (12, None, ""),
+        (12, list("aaabbbcccddd"), "intervals over fewer than 5 exemplars a class"),
+    ],
+)
+def test_what_few_stimuli_or_exemplars_do_to_intervals_is_said(size, labels, told):
+    points = waves(np.arange(size) / size, noise=0.2)
+    settings = {"labels": labels, "similarity": "cosine", "floor": 0.01, "fronts": {}, "optimal": "none"}
+    count = size if labels is None else 4
+    found = measure.embeddings(points, around(np.arange(count) / count), bootstrap=20, **settings)
+    assert "; ".join(found.cautions)[: len(told)] == told
+    assert bool(found.cautions) == bool(told)
+    assert found.summary()["cautions"] == list(found.cautions)
+    without = measure.embeddings(points, around(np.arange(count) / count), bootstrap=0, **settings)
+    assert without.cautions == ()
 
 
 def left_out(score, size):
@@ -286,7 +306,18 @@ def test_a_dataset_and_a_summary_hold_everything():
     assert [row["front"] for row in summary["fronts"]] == ["constant", "linear", "optimal"]
     assert data.front_distance.sel(front="optimal") == found.fronts["optimal"].distance.value
     assert summary["optimal_delta"] == 0.1
+    assert np.isnan(found.fits["constant"].resolution.low)
+    resolution = found.fits["linear"].resolution
+    assert resolution.low < found.fits["linear"].epsilon == resolution.value < resolution.high
+    assert data.resolution_low.sel(family="linear") == resolution.low == summary["families"][1]["resolution"]["low"]
     assert found.best in str(found)
+
+
+def test_the_front_of_the_best_similarities_of_these_stimuli():
+    points = waves(np.arange(12) / 12, noise=0.1)
+    found = measure.embeddings(points, RING, delta=0.1, optimal="finite", fronts={}, bootstrap=20)
+    front = found.fronts["optimal"].front
+    assert found.fronts["optimal"].distance.value == frontier.distance(found.p_s.value, found.p_i.value, front).distance
 
 
 @pytest.mark.parametrize(

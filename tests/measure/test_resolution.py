@@ -1,9 +1,16 @@
 """Fitted resolutions, where the truth is known."""
 
+import dataclasses
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from semres_jax import Constant, Exponential, Linear, measure, spaces
+from semres_jax import Constant, Exponential, Gaussian, Linear, PowerLaw, measure, similarity, spaces
+from semres_jax.laws import tables
+from semres_jax.measure import _families, _fronts
+from semres_jax.similarity import Similarity
 
 # The search narrows ε to a relative 1e-8; the floor follows it.
 FOUND = 1e-6
@@ -12,11 +19,14 @@ SEGMENT = spaces.grid(spaces.get("interval"), 40)
 
 
 @pytest.mark.parametrize("space", [RING, SEGMENT], ids=["ring", "segment"])
-@pytest.mark.parametrize(("family", "kind"), [("linear", Linear), ("exponential", Exponential)])
+@pytest.mark.parametrize(
+    ("family", "kind"),
+    [("linear", Linear), ("exponential", Exponential), ("gaussian", Gaussian), ("powerlaw", PowerLaw)],
+)
 @pytest.mark.parametrize("delta", [0.0, 0.07])
 def test_a_similarity_is_found_again(x64, space, family, kind, delta):
     for epsilon in (0.08, 0.3, 0.45):
-        found = measure.profile(space, kind(epsilon, delta)(space.distances))
+        found = measure.profile(space, kind(epsilon, delta=delta)(space.distances))
         best = measure.fit(found, family)
         assert best.epsilon == pytest.approx(epsilon, rel=FOUND)
         assert best.delta == pytest.approx(delta, abs=FOUND)
@@ -67,11 +77,87 @@ def test_reach_of_a_similarity_that_ends_is_its_ball_measure(x64):
 
 
 def test_bad_input():
-    with pytest.raises(ValueError, match="family must be one of constant, linear, exponential; got 'gaussian'"):
-        measure.fit(measure.profile(RING, np.eye(40)), "gaussian")
     with pytest.raises(ValueError, match=r"strengths must be 40 by 40, as the distances; got \(3, 3\)"):
         measure.profile(RING, np.eye(3))
     with pytest.raises(ValueError, match="itself must be positive; got 0"):
         measure.profile(RING, np.zeros((40, 40)))
     with pytest.raises(ValueError, match="no known table"):
         measure.profile(spaces.get("circle"), np.eye(3))
+
+
+@dataclasses.dataclass(frozen=True)
+class Cosine(Similarity):
+    """A user's own: half a cosine wave that ends at twice its resolution."""
+
+    epsilon: Any
+    delta: Any = 0.0
+    name: ClassVar[str] = "cosine"
+
+    def __call__(self, d):
+        shape = (1 + jnp.cos(jnp.pi * jnp.minimum(jnp.asarray(d) / (2 * self.epsilon), 1.0))) / 2
+        return self.delta + (1 - self.delta) * shape
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_similarity_of_ones_own_is_fitted_and_has_a_front(x64, named, monkeypatch):
+    family = Cosine
+    if named:
+        monkeypatch.setitem(similarity.KINDS, "cosine", Cosine)
+        family = "cosine"
+    best = measure.fit(measure.profile(RING, Cosine(0.13, 0.05)(RING.distances)), family)
+    assert best.epsilon == pytest.approx(0.13, rel=FOUND)
+    assert best.delta == pytest.approx(0.05, abs=FOUND)
+    front = _fronts.front(RING, family, points=20)
+    want = tables.accuracy(RING, Cosine(front.epsilon[7])(RING.distances))
+    np.testing.assert_allclose([front.p_s[7], front.p_i[7]], want, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("family", list(measure.FAMILIES))
+def test_fronts_are_those_of_their_own_similarity(x64, family):
+    front = measure.fronts(SEGMENT, families=[family])[family]
+    kind = similarity.KINDS[family]
+    for k in (0, len(front.epsilon) // 2, -1):
+        want = tables.accuracy(SEGMENT, kind(front.epsilon[k])(SEGMENT.distances))
+        np.testing.assert_allclose([front.p_s[k], front.p_i[k]], want, rtol=0, atol=1e-12)
+    # From where the nearest has hardly any similarity to where the furthest has much.
+    assert front.p_i[0] > 1 / (1 + np.exp(-3)) - 1e-9
+    assert front.p_i[-1] < 0.7
+
+
+@pytest.mark.parametrize("family", [name for name in measure.FAMILIES if name != "constant"])
+def test_slopes_of_families_are_derivatives(family):
+    kind, epsilon, d, step = _families.get(family), np.array([0.3, 0.71]), np.linspace(0.013, 1.2, 9), 1e-6
+    g, slope = kind.slopes(epsilon, d)
+    ends = [kind.values(epsilon + sign * step, d) for sign in (-1, 1)]
+    np.testing.assert_allclose(slope, (ends[1] - ends[0]) / (2 * step), rtol=0, atol=1e-8)
+    np.testing.assert_allclose(g, kind.table(d, 0.3)[None] * [[1], [0]] + kind.table(d, 0.71)[None] * [[0], [1]])
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda family: measure.fit(measure.profile(RING, np.eye(40)), family),
+        lambda family: measure.fronts(RING, families=[family]),
+        lambda family: measure.embeddings(np.eye(40), RING, families=[family]),
+    ],
+    ids=["fit", "fronts", "embeddings"],
+)
+@pytest.mark.parametrize("family", ["quadratic", "Linear", "tabulated", "", similarity.Tabulated])
+def test_an_unknown_family_is_refused_in_one_line_with_the_names_that_would_do(use, family):
+    with pytest.raises(ValueError, match="one of constant, linear, exponential, gaussian, powerlaw; got") as caught:
+        use(family)
+    assert repr(family) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_embeddings_take_other_families():
+    angle = 2 * np.pi * np.arange(12) / 12
+    points, ring = np.stack([np.cos(angle), np.sin(angle)], 1), spaces.grid(spaces.get("circle"), 12)
+    families = ["gaussian", "linear"]
+    fronts = measure.fronts(ring, families=families)
+    found = measure.embeddings(points, ring, families=families, fronts=fronts, optimal="none", bootstrap=20)
+    assert list(found.fits) == list(found.fronts) == families
+    best = measure.fit(found.profile, "gaussian")
+    assert found.fits["gaussian"].epsilon == best.epsilon
+    want = tables.accuracy(ring, Gaussian(float(best.epsilon), float(best.delta))(ring.distances))
+    assert found.fits["gaussian"].p_s == pytest.approx(float(want.p_s), abs=1e-6)  # the similarity in float32
