@@ -1,6 +1,7 @@
 """Where to cut profiles of likelihoods that jump: twice the drop that tables simulated from the fit show."""
 
 import math
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from semres_jax.measure._choice_windows import BESIDE, Path, inner, windows
 
 # Tables simulated for a cut; resolutions at which they are compared; how far below the best these reach; how many
 # windows to either side of the best; at how many resolutions a likelihood that jumps gets a cut of its own.
-_TABLES, _POINTS, _REACH, _BESIDES, _TRUTHS = 400, 160, 12.0, 25, 12
+_TABLES, _POINTS, _REACH, _BESIDES, _TRUTHS = 400, 60, 12.0, 25, 12
 # Numbers that are worked on together; the logarithm of what can't be.
 _CHUNK, _NEVER = 4_000_000, -1e5
 
@@ -44,13 +45,15 @@ def cuts(setup: Setup, path: Path, best: int, level: float, seed: int = 0) -> Cu
         candidates = np.array([best])
     elif len(candidates) > _TRUTHS:
         candidates = candidates[np.unique(np.linspace(0, len(candidates) - 1, _TRUTHS).round().astype(int))]
-    log_epsilon = _resolutions(setup, path, best, candidates)
+    log_epsilon = _resolutions(setup, path, best, candidates, jumps)
     theta = np.tile(path.theta[best], (len(log_epsilon), 1))
     theta[:, 0] = log_epsilon
     some = _Comparison(setup, theta)
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     place = np.searchsorted(log_epsilon, path.theta[best, 0])
     others = _quantile(some.statistics(int(place), _TABLES, rng), level)
+    # No less than in regular theory, and that where a floor of 0 is at the end of its range.
+    others[1:] = np.maximum(others[1:], NormalDist().inv_cdf((1 + level) / 2) ** 2)
     own = [others[0]]
     if jumps:
         own = [
@@ -74,16 +77,29 @@ def _quantile(statistics: np.ndarray, level: float) -> np.ndarray:
     return order[:, math.ceil(level * order.shape[1]) - 1] + 1e-9
 
 
-def _resolutions(setup: Setup, path: Path, best: int, candidates: np.ndarray) -> np.ndarray:
-    """ln ε to compare, rising: those that are good in the table, and in windows next to the best."""
+def _resolutions(setup: Setup, path: Path, best: int, candidates: np.ndarray, jumps: bool) -> np.ndarray:
+    """ln ε to compare, rising: those that are good in the table, and if it jumps in windows next to the best."""
     near = np.flatnonzero(path.value >= path.value[best] - _REACH)
     if len(near) > _POINTS:
         near = near[np.unique(np.linspace(0, len(near) - 1, _POINTS).round().astype(int))]
+    good = np.concatenate([path.theta[near, 0], path.theta[candidates, 0], path.theta[[best], 0]])
+    if not jumps:
+        return np.unique(good)
     of = windows(setup)
     middle = np.searchsorted(of.low, np.exp(path.theta[best, 0]) * (1 - BESIDE / 2)) - 1
     beside = np.arange(max(middle - _BESIDES, 0), min(middle + _BESIDES + 1, len(of.low)))
     points = np.log(inner(setup.family, of, beside, jumps=True))
-    return np.unique(np.concatenate([path.theta[near, 0], points, path.theta[candidates, 0], path.theta[[best], 0]]))
+    return np.unique(np.concatenate([good, points]))
+
+
+def _information(setup: Setup, theta: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """(B, P, P) expected information of some trials."""
+    table = model.Table(*(x[which] for x in setup.table))
+    if not which.any():
+        return np.zeros((len(theta), theta.shape[1], theta.shape[1]))
+    p = np.moveaxis(_choice_slopes.log_shares(theta, table, setup.family)[1], 0, 2)
+    counts = p * setup.counts[which].sum(1)[None, :, None]
+    return -np.array(model.derivatives(theta, counts, table, setup.family)[2])
 
 
 class _Comparison:
@@ -93,33 +109,29 @@ class _Comparison:
         self.free = setup.free.copy()
         self.free[0] = False
         self.free[1] &= theta[0, 1] > model.FLOOR + 1
-        many = setup.counts.sum(1)
         size = theta.shape[1]
-        log_p, p, slopes = _choice_slopes.log_shares(theta, setup.table, setup.family)
-        slopes = [np.broadcast_to(slope, p.shape) for slope in slopes]
-        information, rest = [], []
+        many = setup.counts.sum(1)
         # Trials in which no resolution makes a difference are a normal sum of slopes in all tables.
-        local = ((abs(log_p - log_p[:, :1]) > 1e-12) & (log_p != log_p[:, :1])).any((0, 1))
-        for k in range(len(theta)):
-            x = np.concatenate([np.stack([slope[:, k] for slope in slopes], -1), np.moveaxis(setup.table.design, 1, 0)], -1)
-            x = np.moveaxis(x, 1, 0)
-            centred = x - (p[:, k].T[..., None] * x).sum(1, keepdims=True)
-            weighted = np.sqrt(p[:, k].T * many[:, None])[..., None] * centred
-            flat = weighted.reshape(-1, size)
-            information.append(flat.T @ flat)
-            if not k:
-                flat = weighted[~local].reshape(-1, size)
-                rest = flat.T @ flat
-        self.information = np.array(information)
+        d, low, high = setup.table.distances, np.exp(theta[0, 0]), np.exp(theta[-1, 0])
+        local = np.ones(len(d), bool)
+        if setup.family == "constant":
+            local = ((d > low * (1 - BESIDE)) & (d <= high * (1 + BESIDE)) & setup.table.there).any(1)
+        rest = _information(setup, theta[:1], ~local)[0]
+        log_p, self.p, slopes = _choice_slopes.log_shares(theta, model.Table(*(x[local] for x in setup.table)), setup.family)
+        slopes = [np.broadcast_to(slope, self.p.shape) for slope in slopes]
+        # In a large table it changes slowly.
+        some = max(8, _CHUNK // setup.table.distances.size)
+        some = np.unique(np.linspace(0, len(theta) - 1, some).round().astype(int))
+        information = np.array([_information(setup, row[None], local)[0] for row in theta[some]])
+        self.information = rest + information[np.searchsorted(some, np.arange(len(theta)))]
         values, vectors = np.linalg.eigh(rest)
         self.root = vectors * np.sqrt(np.maximum(values, 0.0))
-        self.p = np.ascontiguousarray(p[:, :, local])
         self.many = many[local]
         flat = (len(theta), -1)
-        self.log_p = np.maximum(np.swapaxes(log_p[:, :, local], 0, 1).reshape(flat), _NEVER)
+        self.log_p = np.maximum(np.swapaxes(log_p, 0, 1).reshape(flat), _NEVER)
         expected = np.swapaxes(self.p * self.many, 0, 1).reshape(flat)
         self.design = np.moveaxis(setup.table.design, 1, 0)[:, local].reshape(-1, size - 3)
-        self.moves = {k: np.swapaxes(slopes[k][:, :, local], 0, 1).reshape(flat) for k in (1, 2) if self.free[k]}
+        self.moves = {k: np.swapaxes(slopes[k], 0, 1).reshape(flat) for k in (1, 2) if self.free[k]}
         self.mean = np.zeros((len(theta), size))
         for k, move in self.moves.items():
             self.mean[:, k] = (move * expected).sum(1)

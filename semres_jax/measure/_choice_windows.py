@@ -15,13 +15,15 @@ from semres_jax.measure._choice_setup import Setup
 # Distances that differ by less, relatively, are one; an edge of a window is approached to this.
 _SAME, BESIDE = 1e-11, 1e-12
 # Windows that are climbed in at first; more that are tried in a round; rounds.
-_ANCHORS, _TRIED, _ROUNDS = 64, 320, 5
-# Items times resolutions for which no window is left out.
-_ALL = 4_000_000
+_ANCHORS, _TRIED, _ROUNDS = 64, 160, 6
+# Items times resolutions for which no window is left out; points near the best that tell a profile without jumps.
+_ALL, _ENOUGH = 4_000_000, 60
 # What is this far below the best, in log likelihood, is not looked at more closely.
 _FAR, _NEAR = 25.0, 12.0
+# Starts are moved to within this.
+_AWAY = -6.0, 3.0
 # Points of a zoom, its rounds, and how many maxima are zoomed in on.
-_ZOOM, _ZOOMS, _PEAKS = 9, 9, 5
+_ZOOM, _ZOOMS, _PEAKS = 7, 8, 3
 
 
 class Path(NamedTuple):
@@ -102,7 +104,7 @@ def search(setup: Setup) -> Path:
     if setup.free[1] or setup.start[1] <= model.FLOOR:
         tried = np.log(inner(setup.family, of, everywhere[floorless], jumps=True))
         floor = model.FLOOR if setup.free[1] else setup.start[1]
-        parts.append(_searched(setup, tried, [floor]))
+        parts.insert(0, _searched(setup, tried, [floor]))
     theta, value, slope = (np.concatenate(x) for x in zip(*parts, strict=True))
     theta, value, slope = _ordered(theta, value, slope)
     if setup.family == "linear":
@@ -111,6 +113,20 @@ def search(setup: Setup) -> Path:
     place = np.searchsorted(of.low[1:], np.exp(theta[:, 0]) * (1 + BESIDE), side="right")
     with np.errstate(divide="ignore"):
         return Path(theta, value, slope, np.log(of.low[place]), np.log(of.high[place]))
+
+
+def around(setup: Setup, log_epsilon: float, many: int) -> np.ndarray:
+    """About `many` ln ε in the windows next to one, and it: half of them next to it, half up to 30 % off."""
+    of = windows(setup)
+    epsilon = np.exp(log_epsilon)
+    middle = np.searchsorted(of.low, epsilon * (1 - BESIDE / 2)) - 1
+    near = np.arange(max(middle - many // 4, 0), min(middle + many // 4 + 1, len(of.low)))
+    wide = np.searchsorted(of.low, epsilon * np.exp(np.linspace(-0.3, 0.3, many // 2))) - 1
+    which = np.setdiff1d(np.concatenate([near, wide]), [middle])
+    low, high = of.low[which], of.high[which]
+    last = np.isinf(high)
+    found = np.where(last, low * (1 + BESIDE), (low + np.where(last, low, high)) / 2)
+    return np.append(np.log(found), log_epsilon)
 
 
 def climbed(setup: Setup, theta: np.ndarray, counts: np.ndarray | None = None) -> model.Climbed:
@@ -125,8 +141,8 @@ def _floors(setup: Setup) -> list[float]:
 
 
 def _ordered(theta: np.ndarray, value: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """In rising order of ε, the best of those that are at one."""
-    order = np.lexsort((-value, theta[:, 0]))
+    """In rising order of ε, the best of those that are at one, the first among equals."""
+    order = np.lexsort((-value.round(7), theta[:, 0]))
     theta, value, slope = theta[order], value[order], slope[order]
     new = np.append(True, np.diff(theta[:, 0]) > 0)
     return theta[new], value[new], slope[new]
@@ -166,9 +182,11 @@ def _searched(
         right = np.searchsorted(at, more)
         share = ((more - at[right - 1]) / (at[right] - at[right - 1]))[:, None]
         start = (1 - share) * theta[right - 1] + share * theta[right]
+        if floors[0] > model.FLOOR:  # from a floor of 0 or 1 there is no slope to climb by
+            start = np.where(setup.free, np.clip(start, *_AWAY), start)
         start[:, 0] = log_epsilon[more]
         raised, ahead = _ahead(setup, start)
-        good = ahead >= max(value.max(), ahead.max()) - _NEAR
+        good = ahead >= max(value.max(), raised.max()) - _NEAR
         got = climbed(setup, start[good])
         start[good], raised[good] = got.theta, got.value
         left = np.full(len(more), np.nan)
@@ -178,6 +196,9 @@ def _searched(
         at = at[order]
         theta, value, slope = (np.concatenate(x)[order] for x in ((theta, start), (value, raised), (slope, left)))
         far = _NEAR
+        thin = (value >= value.max() - _NEAR / 2).sum() < _ENOUGH
+        if setup.family == "linear" and floors[0] > model.FLOOR and not thin:
+            break
     return theta, value, slope
 
 

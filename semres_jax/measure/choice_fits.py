@@ -16,7 +16,7 @@ from semres_jax.measure._choice_setup import Setup, set_up
 _FROM, _TO = 0.25, 8.0
 _STARTS = 6
 # Resolutions whose other profiles are followed to either end, of families that aren't smooth.
-_FOLLOWED = 4
+_FOLLOWED = 3
 # Starts agree if their log likelihoods do, to this.
 _AGREE = 1e-4
 # Log likelihoods that differ by less are equal.
@@ -205,6 +205,17 @@ def _best(setup: Setup) -> _Best:
     return _Best(theta, value, slope, len(got.value), agreeing)
 
 
+def profile(setup: Setup, log_epsilon: np.ndarray, best: np.ndarray) -> np.ndarray:
+    """(E,) best log likelihoods at (E,) ln ε, climbed to from the fit, from two floors, and from none."""
+    floors = [best[1], -4.0, -0.5, model.FLOOR] if setup.free[1] else [best[1]]
+    found = np.full(len(log_epsilon), -np.inf)
+    for floor in floors:
+        theta = np.tile(best, (len(log_epsilon), 1))
+        theta[:, 0], theta[:, 1] = log_epsilon, floor
+        found = np.maximum(found, windows.climbed(setup, theta).value)
+    return found
+
+
 def _fitted(setup: Setup, level: float, intervals: bool) -> ChoiceFit:
     low, high = np.full((2, len(setup.start)), np.nan)
     low[setup.free], high[setup.free] = -np.inf, np.inf
@@ -294,11 +305,12 @@ def _report(
     delta = _sigmoid(theta[1]) if theta[1] > model.FLOOR + 1 else 0.0
     epsilon = math.exp(theta[0])
     furthest = setup.table.distances.max()
-    if setup.family == "linear" and setup.free[1] and epsilon >= furthest and delta < 1:
+    if setup.family == "linear" and setup.free[1] and delta == 0 and epsilon >= furthest:
         notes.append(
             "linear similarity that doesn't end within the largest distance: only (1 - delta) / epsilon is seen"
         )
-        epsilon, delta = epsilon / (1 - delta), 0.0
+    # Ends are found to rounding; the estimate is between them.
+    low, high = np.minimum(low, theta), np.maximum(high, theta)
     numbers = [
         Parameter(epsilon, math.exp(low[0]), math.exp(high[0])),
         Parameter(delta, _sigmoid(low[1]), _sigmoid(high[1])),
