@@ -1,4 +1,4 @@
-"""How often 90 % intervals of `measure.choices` hold the truth: all families, with floor, without, with biases, without.
+"""How often 90 % intervals of `measure.choices` hold the truth: all families, with and without floor and biases.
 
     python scripts/study_choice_coverage.py [--tables 200] [--first 0] [FAMILY ...]
 
@@ -75,7 +75,8 @@ if __name__ == "__main__":
     words.add_argument("--first", type=int, default=0)
     words.add_argument("families", nargs="*")
     given = words.parse_args()
-    print("| design | number | coverage | median | truth | estimates within | s / table |\n|---|---|---|---|---|---|---|")
+    print("| design | number | coverage | median | truth | estimates within | s / table |")
+    print("|---|---|---|---|---|---|---|")
     for name in given.families or SIMILARITIES:
         for size in (4, 2):
             for level in (FLOOR, 0.0):

@@ -36,11 +36,15 @@ def cuts(setup: Setup, path: Path, best: int, level: float, seed: int = 0) -> Cu
     information I. Statistics: for ε, how far the better side of the truth is above the other side, as an interval
     reaches from the first to the last resolution within the cut; for another number, how far the maximum is above that
     with the number held at the truth. Where the likelihood jumps in ε, tables are simulated at each resolution that may
-    be in the interval (Neyman's construction): how it jumps differs from window to window.
+    be in the interval (Neyman's construction): how it jumps differs from window to window. Shares of choices can't be
+    simulated: χ², and for an ε at which the likelihood jumps the bound that holds for all jumps.
     """
-    bound = _bound(level)
+    bound, regular = _bound(level), NormalDist().inv_cdf((1 + level) / 2) ** 2
+    many = setup.counts.sum(1)
     candidates = np.flatnonzero(path.value >= path.value[best] - bound / 2 - 1e-9)
-    jumps = setup.family == "constant" or path.theta[best, 1] <= model.FLOOR + 1
+    jumps = setup.family == "constant" or bool(path.theta[best, 1] <= model.FLOOR + 1)
+    if (many != many.round()).any():
+        return Cuts(np.full(len(setup.free), regular), np.full(len(path.value), bound if jumps else regular))
     if not jumps:
         candidates = np.array([best])
     elif len(candidates) > _TRUTHS:
@@ -53,7 +57,7 @@ def cuts(setup: Setup, path: Path, best: int, level: float, seed: int = 0) -> Cu
     place = np.searchsorted(log_epsilon, path.theta[best, 0])
     others = _quantile(some.statistics(int(place), _TABLES, rng), level)
     # No less than in regular theory, and that where a floor of 0 is at the end of its range.
-    others[1:] = np.maximum(others[1:], NormalDist().inv_cdf((1 + level) / 2) ** 2)
+    others[1:] = np.maximum(others[1:], regular)
     own = [others[0]]
     if jumps:
         own = [
@@ -117,7 +121,8 @@ class _Comparison:
         if setup.family == "constant":
             local = ((d > low * (1 - BESIDE)) & (d <= high * (1 + BESIDE)) & setup.table.there).any(1)
         rest = _information(setup, theta[:1], ~local)[0]
-        log_p, self.p, slopes = _choice_slopes.log_shares(theta, model.Table(*(x[local] for x in setup.table)), setup.family)
+        table = model.Table(*(x[local] for x in setup.table))
+        log_p, self.p, slopes = _choice_slopes.log_shares(theta, table, setup.family)
         slopes = [np.broadcast_to(slope, self.p.shape) for slope in slopes]
         # In a large table it changes slowly.
         some = max(8, _CHUNK // setup.table.distances.size)
@@ -127,10 +132,10 @@ class _Comparison:
         values, vectors = np.linalg.eigh(rest)
         self.root = vectors * np.sqrt(np.maximum(values, 0.0))
         self.many = many[local]
-        flat = (len(theta), -1)
+        flat = (len(theta), table.distances.size)
         self.log_p = np.maximum(np.swapaxes(log_p, 0, 1).reshape(flat), _NEVER)
         expected = np.swapaxes(self.p * self.many, 0, 1).reshape(flat)
-        self.design = np.moveaxis(setup.table.design, 1, 0)[:, local].reshape(-1, size - 3)
+        self.design = np.moveaxis(table.design, 1, 0).reshape(table.distances.size, size - 3)
         self.moves = {k: np.swapaxes(slopes[k], 0, 1).reshape(flat) for k in (1, 2) if self.free[k]}
         self.mean = np.zeros((len(theta), size))
         for k, move in self.moves.items():

@@ -62,14 +62,9 @@ def numbers(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.n
 def _strengths(theta: np.ndarray, d: np.ndarray, family: str) -> tuple[np.ndarray, Any, list[np.ndarray]]:
     """(n, B, T) a ln g, 0 where g = 0; whether g > 0 (True: everywhere); and its slopes."""
     epsilon, delta, rest, power = numbers(theta)
-    if family == "constant":
-        near = (d <= epsilon) * 1.0
-        g = np.where(near > 0, 1.0, delta)
-        by_epsilon = np.zeros((1, 1, 1))
-    else:
-        ratio = d / epsilon
-        near = np.maximum(1.0 - ratio, 0.0)
-        g = delta + rest * near
+    ratio = None if family == "constant" else d / epsilon
+    near = (d <= epsilon) * 1.0 if ratio is None else np.maximum(1.0 - ratio, 0.0)
+    g = np.where(near > 0, 1.0, delta) if ratio is None else delta + rest * near
     positive = True
     if not delta.all():
         positive = g > 0
@@ -77,7 +72,8 @@ def _strengths(theta: np.ndarray, d: np.ndarray, family: str) -> tuple[np.ndarra
     strength = np.log(g) * power
     by_delta = (1.0 - near) * (power * delta * rest)
     by_delta /= g
-    if family != "constant":
+    by_epsilon = np.zeros((1, 1, 1))
+    if ratio is not None:
         by_epsilon = ratio * (power * rest)
         by_epsilon /= g
         by_epsilon *= near > 0
@@ -122,10 +118,10 @@ def _chunk(
         rest[p == 0] = 0.0
     gradient, hessian = np.zeros((rows, size)), np.zeros((rows, size, size))
     used = [j for j in range(3) if j or family != "constant"]
+    spread = np.zeros((rows, trials, wide))
     if wide:
-        spread = sum(p[i][..., None] * design[i] for i in range(items)) if items * wide <= 8 else None
-        spread = np.einsum("nbt,ntw->btw", p, design, optimize=True) if spread is None else spread
         for i in range(items):
+            spread += p[i][..., None] * design[i]
             gradient[:, 3:] += rest[i] @ design[i]
     mean = {j: (p * slopes[j]).sum(0) for j in used}
     for j in used:

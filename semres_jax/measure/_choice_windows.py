@@ -148,9 +148,7 @@ def _ordered(theta: np.ndarray, value: np.ndarray, slope: np.ndarray) -> tuple[n
     return theta[new], value[new], slope[new]
 
 
-def _searched(
-    setup: Setup, log_epsilon: np.ndarray, floors: list[float]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _searched(setup: Setup, log_epsilon: np.ndarray, floors: list[float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Climb at some of (E,) resolutions, then at those between the best ones, until there are no more."""
     size = len(log_epsilon)
     even = np.linspace(0, size - 1, _ANCHORS).round().astype(int)
@@ -174,7 +172,8 @@ def _searched(
     far = _FAR
     for _ in range(_ROUNDS):
         inside = np.maximum(value[1:], value[:-1]) >= value.max() - far
-        more = np.concatenate([np.arange(a + 1, b) for a, b, good in zip(at, at[1:], inside, strict=False) if good] or [at[:0]])
+        gaps = [np.arange(a + 1, b) for a, b in zip(at[:-1][inside], at[1:][inside], strict=True)]
+        more = np.concatenate([at[:0], *gaps])
         if not len(more):
             break
         if len(more) * setup.table.distances.size > _ALL:

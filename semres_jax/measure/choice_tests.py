@@ -78,7 +78,8 @@ def goodness_of_fit(fit: ChoiceFit, *, count: int = 200, seed: int = 0) -> Goodn
     """Compare choices with tables that are simulated from the fit, each fitted again (parametric bootstrap).
 
     χ² of sums over bins has no known distribution where each trial is one choice and bins share trials; the simulated
-    tables give it. Families with steps or kinks in ε are fitted again at 41 resolutions, of the windows next to the fit.
+    tables give it. Families with steps or kinks in ε are fitted again at 41 resolutions, in windows
+    next to the fit.
 
     Args:
         fit: of `choices`, to whole numbers of choices.
