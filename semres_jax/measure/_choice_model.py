@@ -13,6 +13,7 @@ import numpy as np
 
 from semres_jax import similarity
 from semres_jax._types import Array
+from semres_jax.measure import _choice_slopes
 
 FAMILIES = ("constant", "linear", "exponential", "gaussian", "powerlaw")
 # Families whose likelihood is smooth in ε; that of the others has steps (constant) or kinks (linear) at the distances.
@@ -22,7 +23,7 @@ NUMBERS = ("epsilon", "delta", "exponent")
 # Ranges of θ. A floor below 1e-15 counts as 0; biases past 25 as infinite.
 FLOOR = -36.0
 _DELTA, _EXPONENT, _BIAS = (FLOOR, 20.0), (-7.0, 7.0), (-25.0, 25.0)
-_BELOW, _ABOVE = 7.0, 9.0
+_BELOW, ABOVE = 7.0, 9.0
 # Newton's last step is the one that promises less than this in the log likelihood.
 _GAIN = 1e-8
 _STEPS = 80
@@ -133,8 +134,10 @@ def derivatives(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Log likelihoods (B,), gradients (B, P) and Hessians (B, P, P) of B rows of θ and of counts (B or 1, T, n).
 
-    Rows go through one compiled program, `_ROWS` at a time.
+    Rows go through one compiled program, `_ROWS` at a time; for families that aren't smooth, through NumPy.
     """
+    if family not in SMOOTH:
+        return _choice_slopes.derivatives(theta, counts, table, family)
     parts = []
     for first in range(0, len(theta), _ROWS):
         rows = np.arange(first, first + _ROWS)
@@ -218,7 +221,7 @@ def ends(
     sign: np.ndarray,
     basis: np.ndarray,
     push: np.ndarray,
-    target: float,
+    target: Any,
     counts: np.ndarray,
     table: Table,
     family: str,
@@ -233,9 +236,11 @@ def ends(
         which, sign: (B,) the entry, and -1 or 1.
         basis: (B, P, P) directions in which the others may follow, none of which moves the entry.
         push: (B, P) an allowed direction that moves the entry by 1.
-        target, counts, table, family: as in `climb`, the counts (1, T, n).
+        target: the value, one or (B,).
+        counts, table, family: as in `climb`, the counts (1, T, n).
     """
     rows = np.arange(len(theta))
+    target = np.broadcast_to(np.asarray(target, np.float64), rows.shape)
     least, most = bounds(table)
     edge = np.where(sign > 0, most[which], least[which])
     start = derivatives(theta, counts, table, family)[0]
@@ -267,7 +272,7 @@ def ends(
         guess = np.where((between & np.isfinite(low[a]))[:, None], chord, guess)
         guess[np.arange(len(a)), j] = entry
         got = climb(guess, basis[a], counts, table, family)
-        new, inside = height(got.value, a), got.value >= target
+        new, inside = height(got.value, a), got.value >= target[a]
         inner[a[inside]], outer[a[~inside]] = got.theta[inside], got.theta[~inside]
         # An end that stays twice running is weighed down.
         low[a] = np.where(inside, np.where(last[a] == 1, low[a] / 2, low[a]), new)
@@ -284,7 +289,7 @@ def bounds(table: Table) -> np.ndarray:
     """(2, P) least and largest θ: ε from a thousandth of the least distance to thousands of the largest."""
     some = np.asarray(table.distances)[np.asarray(table.there)]
     some = some[some > 0]
-    low, high = np.log(some.min()) - _BELOW, np.log(some.max()) + _ABOVE
+    low, high = np.log(some.min()) - _BELOW, np.log(some.max()) + ABOVE
     many = table.design.shape[-1]
     return np.array([(low, high), _DELTA, _EXPONENT, *[_BIAS] * many]).T
 

@@ -1,5 +1,6 @@
 """How good fits to choices are: simulated choices, calibration, tests of biases, and whether intervals cover."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,14 +10,14 @@ import numpy as np
 
 from semres_jax._checks import require_count
 from semres_jax._types import ArrayLike
-from semres_jax.measure import _choice_model as model, choice_fits as fits
+from semres_jax.measure import _choice_model as model, _choice_windows as windows, choice_fits as fits
 from semres_jax.measure._choice_setup import Setup
-from semres_jax.measure.choice_fits import ChoiceFit
+from semres_jax.measure.choice_fits import ChoiceFit, Parameter
 
 # Bins of predicted probabilities and of gaps in distance.
 BINS = 10
 # Resolutions that a simulated table is fitted at, where the family isn't smooth in ε.
-_RESOLUTIONS = 9
+_RESOLUTIONS = 41
 
 
 class Bins(NamedTuple):
@@ -77,7 +78,8 @@ def goodness_of_fit(fit: ChoiceFit, *, count: int = 200, seed: int = 0) -> Goodn
     """Compare choices with tables that are simulated from the fit, each fitted again (parametric bootstrap).
 
     χ² of sums over bins has no known distribution where each trial is one choice and bins share trials; the simulated
-    tables give it. Families with steps or kinks in ε are fitted again at nine resolutions.
+    tables give it. Families with steps or kinks in ε are fitted again at 41 resolutions, in windows
+    next to the fit.
 
     Args:
         fit: of `choices`, to whole numbers of choices.
@@ -177,8 +179,7 @@ def choice_profile(fit: ChoiceFit, epsilon: ArrayLike) -> np.ndarray:
     """
     log_epsilon = np.log(np.asarray(epsilon, np.float64).ravel())
     with jax.enable_x64(True):
-        first = fits._at(fit.setup, log_epsilon)[1]
-        value = np.maximum(first, fits._at(fit.setup, log_epsilon, fit.theta)[1])
+        value = fits.profile(fit.setup, log_epsilon, fit.theta)
     return np.maximum(2 * (fit.log_likelihood - value), 0.0)
 
 
@@ -187,8 +188,9 @@ def choice_coverage(
 ) -> dict[str, float]:
     """How often profile intervals hold the truth, for choices of this design that are simulated from this fit.
 
-    An interval holds the truth exactly if the profile likelihood drops by no more than χ²₁(level) / 2 there: one fit
-    with the parameter held, one without, for each table.
+    Of a family that is smooth in ε an interval holds the truth exactly if the profile likelihood drops by no more than
+    χ²₁(level) / 2 there: one fit with the parameter held, one without, for each table. Of a constant or linear
+    similarity each table is fitted with its intervals, which are cut by simulation: minutes for 200 tables.
 
     Args:
         fit: of `choices`; its estimates are the truth.
@@ -202,11 +204,12 @@ def choice_coverage(
     """
     setup, tables = fit.setup, simulated_choices(fit, count, seed)
     found = {}
+    if setup.family not in model.SMOOTH:
+        return _covered(fit, tables, level, names)
     with jax.enable_x64(True):
         best = _refitted(setup, tables, fit.theta, thorough=True)[1]
         for j in np.flatnonzero(setup.free):
-            name = setup.names[j]
-            label = name if isinstance(name, str) else " ".join(map(str, name))
+            label = _label(setup.names[j])
             if names is not None and label not in names:
                 continue
             held = _refitted(setup, tables, fit.theta, held=int(j), thorough=True)[1]
@@ -215,23 +218,44 @@ def choice_coverage(
     return found
 
 
+def _label(name: str | tuple) -> str:
+    return name if isinstance(name, str) else " ".join(map(str, name))
+
+
+def _covered(fit: ChoiceFit, tables: np.ndarray, level: float, names: Sequence[str] | None) -> dict[str, float]:
+    truth = numbers_of(fit)
+    wanted = [name for name in truth if names is None or name in names]
+    inside = dict.fromkeys(wanted, 0)
+    for table in tables:
+        with jax.enable_x64(True):
+            again = numbers_of(fits._fitted(dataclasses.replace(fit.setup, counts=table), level, True))
+        for name in wanted:
+            inside[name] += again[name].low <= truth[name].value <= again[name].high
+    return {name: count / len(tables) for name, count in inside.items()}
+
+
+def numbers_of(fit: ChoiceFit) -> dict[str, Parameter]:
+    """All numbers that were fitted, by name: "epsilon", "delta", "exponent", "label heart"."""
+    found = {name: getattr(fit, name) for name, free in zip(model.NUMBERS, fit.setup.free, strict=False) if free}
+    for kind in ("label", "position"):
+        found |= {_label((kind, name)): bias for name, bias in getattr(fit, f"{kind}_bias").items()}
+    return found
+
+
 def _refitted(
     setup: Setup, tables: np.ndarray, theta: np.ndarray, *, held: int | None = None, thorough: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """(D, P) and (D,) maxima of D tables, from where they were simulated (thorough: from other starts too)."""
     points = [theta]
-    if setup.family in model.SMOOTH:
-        free = setup.free
-        if thorough:
-            for k, to in ((0, 0.5), (1, -1.5)):
-                if setup.free[k] and held != k:
-                    other = theta.copy()
-                    other[k] = to if k == 1 else other[k] + to
-                    points.append(other)
-    else:
-        free = setup.free & (np.arange(len(theta)) > 0)
-        if held != 0:
-            points = _around(setup, theta, thorough)
+    free = setup.free & ((setup.family in model.SMOOTH) | (np.arange(len(theta)) > 0))
+    if setup.family not in model.SMOOTH:
+        points = [np.concatenate([[x], theta[1:]]) for x in windows.around(setup, theta[0], _RESOLUTIONS)]
+    elif thorough:
+        for k, to in ((0, 0.5), (1, -1.5)):
+            if free[k] and held != k:
+                other = theta.copy()
+                other[k] = to if k == 1 else other[k] + to
+                points.append(other)
     basis = model.basis(free, setup.groups, held)[None]
     best_theta, best = np.tile(theta, (len(tables), 1)), np.full(len(tables), -np.inf)
     for point in points:
@@ -239,21 +263,6 @@ def _refitted(
         better = got.value > best
         best_theta[better], best[better] = got.theta[better], got.value[better]
     return best_theta, best
-
-
-def _around(setup: Setup, theta: np.ndarray, thorough: bool) -> list[np.ndarray]:
-    """Resolutions around the fitted one: distances for a constant similarity, a grid for a linear one."""
-    many = _RESOLUTIONS * (5 if thorough else 1)
-    if setup.family == "constant":
-        d = np.unique(setup.table.distances[setup.table.there])
-        near = np.searchsorted(d, np.exp(theta[0]) * (1 + 1e-9)) - 1
-        reach = 60 if thorough else 20
-        some = np.log(
-            d[np.unique(np.clip(np.linspace(near - reach, near + reach, many).round(), 1, len(d) - 1)).astype(int)]
-        )
-    else:
-        some = theta[0] + np.linspace(-0.3, 0.3, many)
-    return [np.concatenate([[x], theta[1:]]) for x in np.append(some, theta[0])]
 
 
 def _probabilities(setup: Setup, theta: np.ndarray) -> np.ndarray:

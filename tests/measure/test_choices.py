@@ -1,5 +1,7 @@
 """Fits to choices, against sums written out, other programs, and simulated truth."""
 
+import itertools
+
 import jax
 import numpy as np
 import pytest
@@ -160,29 +162,112 @@ def test_fit_is_tested(design, biased):
     assert bad.gap_p < 0.05
 
 
-def test_a_constant_similarity_is_tried_at_every_distance():
-    rng = np.random.default_rng(4)
-    d = rng.uniform(0, 1, (60, 3)).round(2)
-    chosen = drawn(shares(np.log(np.where(d <= 0.4, 1.0, 0.1))), rng)
-    found = measure.choices(d, chosen, family="constant", level=0.9)
+def log_likelihood(epsilon, delta, bias, table, family):
+    """Written out; all strengths of a trial 0: biases decide."""
+    d, labels, chosen = table
+    g = delta + (1 - delta) * (np.maximum(0, 1 - d / epsilon) if family == "linear" else (d <= epsilon) * 1.0)
+    w = np.where(g.sum(1, keepdims=True) == 0, 1.0, g) * np.exp(bias[labels])
+    p = (w / w.sum(1, keepdims=True))[np.arange(len(d)), chosen]
+    return np.log(p).sum() if (p > 0).all() else -1e6
 
-    def best(epsilon):
-        inside, right = (d <= epsilon).sum(1), d[np.arange(60), chosen] <= epsilon
 
-        def less(log_delta):
-            delta = np.exp(log_delta)
-            return -np.log(np.where(right, 1.0, delta) / (inside + (3 - inside) * delta)).sum()
+def best_of_windows(table, family, fitted_floor, biased):
+    """Maximum over all windows between distances, of each by the simplex method, from three places in it."""
+    edges = np.concatenate([[0], np.unique(table[0]), [8 * table[0].max()]])
+    best = -np.inf
+    for low, high in itertools.pairwise(edges):
 
-        return -optimize.minimize_scalar(less, bounds=(-30, 0), method="bounded", options={"xatol": 1e-9}).fun
+        def less(x, low=low, high=high):
+            share = 0.5 if family == "constant" else 0.5 + (0.5 - 1e-9) * np.tanh(x[0])
+            delta = 0.5 + 0.5 * np.tanh(x[1]) if fitted_floor else 0.0
+            bias = np.array([x[-2], x[-1], -x[-2] - x[-1]]) if biased else np.zeros(3)
+            return -log_likelihood(low + (high - low) * share, delta, bias, table, family)
 
-    tried = np.unique(d[d > 0])
-    values = np.array([best(x) for x in tried])
-    assert found.log_likelihood == pytest.approx(values.max(), abs=1e-6)
-    k = values.argmax()
-    assert found.epsilon.value == pytest.approx((tried[k] + tried[k + 1]) / 2)
-    within = tried[values >= values.max() - stats.chi2.ppf(0.9, 1) / 2]
-    assert found.epsilon.low == pytest.approx(within[0])
-    assert found.epsilon.high == pytest.approx(tried[np.searchsorted(tried, within[-1]) + 1])
+        for place in (0.0,) if family == "constant" else (-7.0, 0.0, 7.0):
+            start = np.concatenate([[place], [-1.0] * fitted_floor, [0.0, 0.0] * biased])
+            if len(start) == 1:
+                start = np.append(start, 0.0)
+            if less(start) < min(1e5, 10 - best):
+                options = {"xatol": 1e-8, "fatol": 1e-9, "maxiter": 2000}
+                best = max(best, -optimize.minimize(less, start, method="Nelder-Mead", options=options).fun)
+    return best
+
+
+def drawn_table(family, floor, bias, trials, items, epsilon, seed):
+    rng = np.random.default_rng(seed)
+    d = rng.uniform(0, 1, (trials, items))
+    labels = np.array([rng.permutation(3)[:items] for _ in range(trials)])
+    g = floor + (1 - floor) * (np.maximum(0, 1 - d / epsilon) if family == "linear" else (d <= epsilon) * 1.0)
+    w = np.where(g.sum(1, keepdims=True) == 0, 1.0, g) * np.exp(bias[labels])
+    return d, labels, drawn(w / w.sum(1, keepdims=True), rng)
+
+
+def numbers(fit):
+    return [x for x in (fit.epsilon, fit.delta, *fit.label_bias.values()) if x.fitted]
+
+
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("floor", [0.0, 0.1])
+@pytest.mark.parametrize("family", ["constant", "linear"])
+def test_the_maximum_is_the_best_of_all_windows(family, floor, biased):
+    table = drawn_table(family, floor, BIAS * biased, 24, 3, 0.4, seed=8)
+    d, labels, chosen = table
+    fit = measure.choices(
+        d, chosen, labels=labels, family=family, delta="fit" if floor else 0.0, bias="label" if biased else "none"
+    )
+    assert fit.log_likelihood == pytest.approx(best_of_windows(table, family, floor > 0, biased), abs=1e-5)
+    bias = np.array([x.value for x in fit.label_bias.values()]) if biased else np.zeros(3)
+    own = log_likelihood(fit.epsilon.value, fit.delta.value, bias, table, family)
+    assert own == pytest.approx(fit.log_likelihood, abs=1e-6)
+    assert all(x.low <= x.value <= x.high for x in numbers(fit))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_only_window_of_a_linear_similarity_is_found(seed):
+    table = drawn_table("linear", 0.0, BIAS, 200, 2, 0.6, seed)
+    d, labels, chosen = table
+    fit = measure.choices(d, chosen, labels=labels, family="linear", delta=0.0, bias="label", intervals=False)
+    assert fit.log_likelihood >= log_likelihood(0.6, 0.0, BIAS, table, "linear")
+    assert fit.epsilon.value == pytest.approx(0.6, abs=0.05)
+
+
+def test_steps_of_a_constant_similarity():
+    d, labels, chosen = drawn_table("constant", 0.1, BIAS * 0, 60, 3, 0.4, 4)
+    d = d.round(2)
+    fit = measure.choices(d, chosen, labels=labels, family="constant", level=0.9)
+    edges = np.unique(d[d > 0])
+    place = np.searchsorted(edges, fit.epsilon.value)
+    assert fit.epsilon.value == pytest.approx((edges[place - 1] + edges[place]) / 2)
+    assert {round(fit.epsilon.low, 9), round(fit.epsilon.high, 9)} <= set(edges.round(9))
+    middle = (edges[:-1] + edges[1:]) / 2
+    drop = measure.choice_profile(fit, middle)
+    inside = (middle > fit.epsilon.low) & (middle < fit.epsilon.high)
+    # No cut is above that of any jumps; the best window is in, and what is next to the ends out.
+    assert drop[inside].min() == pytest.approx(0.0, abs=1e-6)
+    assert min(drop[inside][0], drop[inside][-1]) <= -2 * np.log(1 - np.sqrt(0.9)) < drop[~inside].max()
+
+
+def test_a_linear_similarity_that_does_not_end_shows_a_ratio():
+    d, labels, chosen = drawn_table("linear", 0.0, BIAS * 0, 60, 3, 3.0, 1)
+    fit = measure.choices(d, chosen, labels=labels, family="linear")
+    assert any("only (1 - delta) / epsilon" in note for note in fit.notes) == (fit.epsilon.value >= d.max())
+    assert all(x.low <= x.value <= x.high for x in numbers(fit))
+    # A floor of 0.2 with the same ratio is as good a fit, and the choices are shares too.
+    counts = (np.arange(3) == chosen[:, None]) * 0.5
+    half = measure.choices(d, counts, labels=labels, family="linear")
+    assert half.log_likelihood == pytest.approx(fit.log_likelihood / 2, abs=1e-6)
+    assert all(x.low <= x.value <= x.high for x in numbers(half))
+
+
+@pytest.mark.thorough(keep=1)
+@pytest.mark.parametrize(("family", "floor"), [("constant", 0.0), ("linear", 0.0), ("constant", 0.1), ("linear", 0.1)])
+def test_intervals_of_likelihoods_that_jump_cover(family, floor):
+    d, labels, chosen = drawn_table(family, floor, BIAS * 0, 60, 3, 0.4, 2)
+    fit = measure.choices(d, chosen, labels=labels, family=family, delta="fit" if floor else 0.0, intervals=False)
+    count = 60
+    found = measure.choice_coverage(fit, count=count, level=0.9)
+    # Five standard errors below the nominal share: a cut of another kind holds half as often.
+    assert all(share > 0.9 - 5 * np.sqrt(0.9 * 0.1 / count) for share in found.values())
 
 
 def test_strengths_of_zero(x64):
