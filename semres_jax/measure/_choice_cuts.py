@@ -13,6 +13,8 @@ from semres_jax.measure._choice_windows import BESIDE, Path, inner, windows
 # Tables simulated for a cut; resolutions at which they are compared; how far below the best these reach; how many
 # windows to either side of the best; at how many resolutions a likelihood that jumps gets a cut of its own.
 _TABLES, _POINTS, _REACH, _BESIDES, _TRUTHS = 400, 60, 12.0, 25, 12
+# Statistics that differ by less are equal.
+_TIE = 1e-6
 # Numbers that are worked on together; the logarithm of what can't be.
 _CHUNK, _NEVER = 4_000_000, -1e5
 
@@ -77,8 +79,12 @@ def _bound(level: float) -> float:
 
 
 def _quantile(statistics: np.ndarray, level: float) -> np.ndarray:
-    order = np.sort(statistics, axis=1)
-    return order[:, math.ceil(level * order.shape[1]) - 1] + 1e-9
+    """Of each row the largest statistic that isn't exceeded too seldom, those that are equal counted by half."""
+    found = []
+    for row in np.sort(statistics, axis=1):
+        below = np.searchsorted(row, row - _TIE), np.searchsorted(row, row + _TIE)
+        found.append(row[(below[0] + below[1]) / 2 <= level * len(row)].max() + _TIE)
+    return np.array(found)
 
 
 def _resolutions(setup: Setup, path: Path, best: int, candidates: np.ndarray, jumps: bool) -> np.ndarray:

@@ -130,11 +130,11 @@ def choices(
     between neighbouring distances. ε of a constant similarity is the middle of the best window; that of a linear one
     may be an end of its window, a rounding's breadth inside. A jump is a change point: the error of ε goes as 1 / T,
     and twice the drop of the likelihood at the truth is the maximum of two random walks, not χ² (Hinkley,
-    Biometrika 57, 1, 1970). It is simulated from the fit (200 tables at each of up to 12 resolutions; where nothing
-    jumps 400 at the estimate), and the interval is where the table's own drop isn't among the largest 1 - level, at
-    most -2 ln(1 - √level), which holds for any jumps (Ville's inequality). Intervals of the other numbers, over all
-    windows, are cut at what simulation says, at least at χ²₁(level). The random numbers are always the same. Choices
-    that are shares can't be simulated: there χ²₁ and that bound.
+    Biometrika 57, 1, 1970). It is simulated from the fit: 200 tables at each of up to 12 resolutions; where nothing
+    jumps, 400 at the estimate. The interval is where the table's own drop isn't among the largest 1 - level (of equal
+    ones half count), at most -2 ln(1 - √level), which holds for any jumps (Ville's inequality). Intervals of the other
+    numbers, over all windows, are cut at what simulation says, at least at χ²₁(level). The random numbers are always
+    the same. Choices that are shares can't be simulated: there χ²₁ and that bound.
 
     Args:
         distances: (T, n) of the items from the probe; NaN where a trial has fewer items.
