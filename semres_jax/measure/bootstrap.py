@@ -117,7 +117,11 @@ def over_stimuli(
     is the squared relative error of V_1 by its own jackknife (between 4 and N - 1). Quantiles of the replicates are
     the interval. The standard error is √(max(V_1, 0) + V_2).
 
-    Held 95 % intervals (scripts/study_embedding_coverage.py): EDIT_ME
+    How often nominal 95 % held the truth in scripts/study_embedding_coverage.py, 300 sets of 30 stimuli each: normal
+    stimuli, similarities of width 0.2, 0.5, 1.5: p_S 97, 93, 94 %, p_I 97, 95, 94 %, fitted resolution 96, 96, 95 %; a
+    circle with longer embeddings in places: 94, 96, 97 %; an interval: 99, 94, 97 %. Where all stimuli are alike (a
+    circle, three widths) 98 to 99 %: they are wider than need be, by about a fifth, as nothing tells that they are
+    alike. Of 8 stimuli 90 to 99 %. By the jackknife's first order alone p_I held 84 to 95 % of 30.
 
     Args:
         values: (K,).
