@@ -162,6 +162,10 @@ def draw_cell(random, program):
     exponent = 1.0 if random.random() < 0.5 else random.choice((0.5, 2.0, 0.3, 3.0, 8.0, 30.0, 100.0))
     if random.random() < 0.05 and not slope:
         exponent = 0.0
+    # Slopes and sets of items seen from many probes are dear where similarity is steep: few of them.
+    dear = not discrete and not program.space.homogeneous and (slope or program.n > 2)
+    if dear and random.random() < 0.9:
+        exponent, epsilon = min(exponent, 2.0), max(epsilon, 0.1 * scale)
     if program.way == "estimate" or program.sharp:
         exponent = 1.0 if not program.sharp else math.inf
     decay = random.choice((1.0, 2.0, 0.5, 5.0))
