@@ -474,4 +474,3 @@ def seeded(seed, index, block):
     """Cell `index` of a seed: `block` cells in a row share their program."""
     program = draw_program(random_module.Random(f"{seed} program {index // block}"))
     return draw_cell(random_module.Random(f"{seed} cell {index}"), program)
-

@@ -6,8 +6,8 @@ e^-φ, the nearest item at u and the others beyond,
     p_S = n ∫ f(u) E[1 / (1 + Σ_k e^(φ(u) - φ(v_k))); all v_k > u] du,     p_I = E[1 / (1 + Σ_k e^-φ(v_k))].
 
 For n = 2 these are sums as they stand; for more, 1/(1 + x) = ∫ e^-s e^-sx ds makes products of the items. Two ways of
-doing so share no quadrature: `together` has one set of distances for the nearest item and the others and logarithms of s
-in equal steps; `nested` chooses the others' distances anew for each place of the nearest, where strengths of steep
+doing so share no quadrature: `together` has one set of distances for the nearest item and the others, and logarithms
+of s in equal steps; `nested` chooses the others' distances anew for each place of the nearest, where strengths of steep
 similarities need it. `strongest` is for an infinite exponent: the nearest wins, but where items tie.
 """
 
@@ -15,8 +15,9 @@ import itertools
 import math
 
 import numpy as np
+from scipy import special, stats
 
-from tests.independent.distances import graded, law as law_of, legendre, probes
+from tests.independent.distances import Law, graded, law as law_of, legendre, probes
 
 # Nodes in a panel, and nodes in a panel of probes.
 ORDER, PROBES = 14, 12
@@ -190,7 +191,9 @@ def nested(law, strength, n, order, table=None):
     keep = ~zero & (m > 1e-19)
     nothing = m[zero].sum()
     p_s = nothing**n / n
-    for some in np.array_split(np.flatnonzero(keep), max(1, keep.sum() * (200 if n > 2 else 10) // 4000)) if keep.any() else ():
+    for some in (
+        np.array_split(np.flatnonzero(keep), max(1, keep.sum() * (200 if n > 2 else 10) // 4000)) if keep.any() else ()
+    ):
         p_s += n * m[some] @ _shared(law, strength, n, u[some], loss[some], left[some], table, order)
     start = np.zeros(1)
     return p_s, _shared(law, strength, n, start, start, np.ones(1), table, order)[0]
@@ -266,28 +269,14 @@ def _mass(law, start, end):
 
 def averaged(space, strength, finer=False):
     """p_I for n = 2 a second way: the law of the distance of two random points alone, where there is a formula."""
-    from scipy import stats
-
-    density, end, kinks, rough = {
-        "interval": lambda: (lambda r: 2 * (1 - r), 1.0, (), False),
-        "gaussian": lambda: (
-            lambda r: stats.chi.pdf(r / math.sqrt(2), space.dim) / math.sqrt(2), 2 * math.sqrt(space.dim) + 16, (), False
-        ),
-        "ball": lambda: (
-            # Hammersley (1950): d r^(d-1) I_(1 - r²/4)((d+1)/2, 1/2)
-            lambda r: space.dim * r ** (space.dim - 1) * _beta(space.dim, r), 2.0, (), True,
-        ),
-    }[space.kind]()  # fmt: skip
-    from tests.independent.distances import Law
-
-    law = Law(density, end, kinks, rough)
+    if space.kind == "interval":
+        law = Law(lambda r: 2 * (1 - r), 1.0)
+    elif space.kind == "gaussian":  # √2 χ
+        law = Law(lambda r: stats.chi.pdf(r / math.sqrt(2), space.dim) / math.sqrt(2), 2 * math.sqrt(space.dim) + 16)
+    else:  # Hammersley (1950): d r^(d-1) I_(1 - r²/4)((d+1)/2, 1/2) on the ball
+        share = lambda r: special.betainc((space.dim + 1) / 2, 0.5, np.clip(1 - r * r / 4, 0, 1))  # noqa: E731
+        law = Law(lambda r: space.dim * r ** (space.dim - 1) * share(r), 2.0, rough=True)
     table = Table(law, strength)
     steps = np.concatenate([[0.1, 0.3, 0.6], np.arange(1.2, 60.0, 1.2), 60.0 * 2.0 ** np.arange(0, 25)])
     r, mass, _ = rule(law, strength, table.panels(law, strength, steps), ORDER + (FINER if finer else 0))
     return float(np.sum(mass / (1 + np.exp(-strength.loss(r)))))
-
-
-def _beta(dim, r):
-    from scipy import special
-
-    return special.betainc((dim + 1) / 2, 0.5, np.clip(1 - r * r / 4, 0, 1))

@@ -72,7 +72,8 @@ def block(job):
         told |= set(odd)
     jax.clear_caches()
     return {
-        "block": number, "program": cell.program.label, "cells": len(numbers), "seconds": round(time.time() - started, 2),
+        "block": number, "program": cell.program.label, "cells": len(numbers),
+        "seconds": round(time.time() - started, 2),
         "failures": failures, "warnings": sorted(told),
     }  # fmt: skip
 

@@ -43,7 +43,9 @@ STRENGTHS = {
     "exponential": Strength("exponential", 0.15, 0.01),
     "gaussian": Strength("gaussian", 0.09),
     "powerlaw": Strength("powerlaw", 0.02, decay=2.0, exponent=2.0),
-    "tabulated": Strength("tabulated", distances=(0.0, 0.1, 0.3, 0.31, 0.8), values=(1, 0.9, 0.9, 0.2, 0.1), exponent=2.0),
+    "tabulated": Strength(
+        "tabulated", distances=(0.0, 0.1, 0.3, 0.31, 0.8), values=(1, 0.9, 0.9, 0.2, 0.1), exponent=2.0
+    ),
 }  # fmt: skip
 
 
@@ -138,7 +140,11 @@ def test_three_items_as_a_triple_integral(name):
 
 @pytest.mark.parametrize("space", [Space("interval"), Space("ball", 2), Space("gaussian", 3)], ids=lambda s: s.label)
 def test_identification_from_the_law_of_two_random_points(space):
-    for strength in (Strength("linear", 0.6, 0.1), Strength("gaussian", 0.02), Strength("exponential", 0.3, exponent=3.0)):
+    for strength in (
+        Strength("linear", 0.6, 0.1),
+        Strength("gaussian", 0.02),
+        Strength("exponential", 0.3, exponent=3.0),
+    ):
         p_i = integrals.accuracies(space, strength, 2)[1]
         assert abs(p_i - integrals.averaged(space, strength, finer=True)) < 1e-10  # over 40 probes
 
@@ -154,15 +160,24 @@ def test_known_values():
     assert abs(p_i - (1 - (1 - math.log(2)) * 0.6)) < ALIKE
     narrow = 5e-4  # half a million nats at the far end
     area = integrate.quad(lambda x: 1 / (1 + math.exp(x * x / 2)), 0, 30, epsabs=1e-14)[0]
-    assert abs(integrals.accuracies(Space("circle"), Strength("gaussian", narrow), 2)[1] - (1 - 2 * narrow * area)) < ALIKE
+    assert (
+        abs(integrals.accuracies(Space("circle"), Strength("gaussian", narrow), 2)[1] - (1 - 2 * narrow * area)) < ALIKE
+    )
 
 
 @pytest.mark.parametrize("exponent", [1.0, 3.0, math.inf])
 def test_finite_draws_one_by_one(exponent):
     """Ordered draws of a probe and its items from what is left, in plain loops."""
-    for space, n in ((Stimuli("line", 5, weights=1), 3), (Stimuli("ring", 5), 3), (Stimuli("tree", 4, replace=True), 2)):
+    for space, n in (
+        (Stimuli("line", 5, weights=1), 3),
+        (Stimuli("ring", 5), 3),
+        (Stimuli("tree", 4, replace=True), 2),
+    ):
         table, mass = space.table(), space.mass()
-        for strength in (Strength("linear", table[0, 1], exponent=exponent), Strength("exponential", 0.4, 0.1, exponent=exponent)):
+        for strength in (
+            Strength("linear", table[0, 1], exponent=exponent),
+            Strength("exponential", 0.4, 0.1, exponent=exponent),
+        ):
             wanted = [0.0, 0.0]
             for task, count in ((0, n + 1), (1, n)):
                 for draw in itertools.product(range(space.size), repeat=count):
