@@ -1,0 +1,476 @@
+"""One cell: a space, a similarity, numbers, and a way to ask the package; drawn, computed twice, compared.
+
+A `Program` is what decides compilation, a `Cell` a program with its numbers, so that cells of a program share what is
+compiled. `check(cell)` asks the package and the references and gives the comparisons that failed.
+"""
+
+import dataclasses
+import functools
+import math
+import random as random_module
+
+import jax
+import numpy as np
+
+import semres_jax
+from semres_jax import frontier, spaces
+from semres_jax.laws import quadrature, tables
+from tests.independent import finite, integrals
+from tests.independent.distances import Space
+from tests.independent.finite import Stimuli
+from tests.independent.similarities import Strength
+
+# Exact against exact, in float64: sums, and one-dimensional laws of distance, hold all digits that are claimed.
+EXACT = 1e-10
+# An average over probes on top: the package's own promise for heterogeneous spaces.
+PROBED = 1e-9
+# ... and for products with two edges, for which it promises less.
+TWO_EDGES = 1e-7
+# Traced calls with float32 numbers answer in float32 (6e-8 a rounding); the references take the rounded numbers.
+SINGLE = 1e-6
+# Slopes: differences of references hold 1e-8; float32 holds 1e-7 of a slope, and sums of terms of both signs lose some.
+SLOPE, SLOPE_SINGLE = 1e-6, 1e-4
+# Monte Carlo, in standard errors.
+STANDARD_ERRORS = 5.0
+# The estimate of its error that `quadrature.integrate` gives must reach the true one, up to the reference's own.
+REFERENCE = 1e-11
+
+WAYS = ("plain", "grid", "jit", "vmap", "reverse", "forward", "integrate", "sweep", "tables", "estimate")
+SLOPES = ("reverse", "forward")
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """What decides compilation; `knots` is the number of tabulated values, `sharp` an infinite exponent."""
+
+    space: Space | Stimuli
+    family: str
+    n: int
+    way: str = "plain"
+    dtype: str = "float64"
+    knots: int = 4
+    sharp: bool = False
+
+    @property
+    def label(self):
+        sharp = ", argmax" if self.sharp else ""
+        return f"{self.space.label}, {self.family}, n = {self.n}, {self.way}, {self.dtype}{sharp}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """A program and its numbers; `wrt` is the number whose slope is asked for."""
+
+    program: Program
+    strength: Strength
+    wrt: str = "epsilon"
+
+
+# Drawing. `random` is a `random.Random`, or what hypothesis gives instead, which shrinks towards the first choices.
+
+CONTINUOUS = (
+    Space("circle"),
+    Space("interval"),
+    Space("sphere", 2),
+    Space("ball", 2),
+    Space("gaussian", 2),
+    Space("hyperbolic"),
+    Space("torus", 2, "l2"),
+    Space("torus", 3, "l1"),
+    Space("torus", 4),
+    Space("sphere", 1),
+    Space("sphere", 9),
+    Space("sphere", 100),
+    Space("torus", 50),
+    Space("torus", 9, "l1"),
+    Space("ball", 1),
+    Space("ball", 3),
+    Space("ball", 40),
+    Space("gaussian", 1),
+    Space("gaussian", 3),
+    Space("gaussian", 60),
+    Space("hyperbolic", radius=0.01),
+    Space("hyperbolic", radius=12.0),
+    Space("product", factors=(Space("circle"), Space("interval"))),
+    Space("product", metric="min", factors=(Space("circle"), Space("sphere", 2))),
+    Space("product", metric="max", factors=(Space("sphere", 2), Space("circle"))),
+    Space("product", metric="min", factors=(Space("interval"), Space("circle"))),
+)
+DISCRETE = (
+    Stimuli("ring", 12),
+    Stimuli("line", 10),
+    Stimuli("square", 9),
+    Stimuli("tree", 11),
+    Stimuli("cloud", 12),
+    Stimuli("ring", 50),
+    Stimuli("line", 49),
+    Stimuli("square", 64),
+    Stimuli("tree", 60),
+    Stimuli("cloud", 30),
+    Stimuli("ring", 10, replace=True),
+    Stimuli("cloud", 9, replace=True),
+    Stimuli("line", 7, weights=1),
+    Stimuli("tree", 7, weights=2),
+    Stimuli("line", 40, weights=3),
+    Stimuli("cloud", 9, weights=4, replace=True),
+    Space("hamming", 10),
+    Space("hamming", 4),
+    Space("hamming", 20),
+)
+FAMILIES = ("exponential", "linear", "gaussian", "constant", "powerlaw", "tabulated")
+
+
+def draw_program(random):
+    """A program: any space with any family, n, way and precision that go together."""
+    continuous = random.random() < 0.65
+    space = random.choice(CONTINUOUS if continuous else DISCRETE)
+    family = random.choice(FAMILIES)
+    way = random.choice(("plain", "plain", "grid", "jit", "vmap", "reverse", "forward", "integrate", "sweep"))
+    if random.random() < 0.05:
+        way = "estimate"
+    if isinstance(space, Stimuli):
+        ns = (2, 2, 3, 5) if space.size <= 12 and space.weights is None else (2, 3) if space.size <= 12 else (2,)
+        if way == "integrate":
+            way = "tables" if space.weights is None and not space.replace else "plain"
+    else:
+        ns = (2, 2, 3, 5) if space.kind == "hamming" else (2, 2, 3, 5, 8, 32)
+        ns = (2, 3) if space.label == "hamming(20)" else ns
+    sharp = random.random() < 0.12 and way not in SLOPES and way != "sweep"
+    dtype = random.choice(("float64", "float32")) if way not in ("integrate", "sweep", "estimate") else "float64"
+    if way == "tables" and family == "constant":
+        way = "plain"
+    return Program(space, family, random.choice(ns), way, dtype, random.choice((3, 5, 6)), sharp)
+
+
+def draw_cell(random, program):
+    """A cell of a program."""
+    scale = program.space.scale
+    slope = program.way in SLOPES
+    discrete = _discrete(program.space)
+    wrt = "epsilon"
+    epsilon = _log_uniform(random, 0.02, 1.5)
+    if random.random() < 0.15 and not slope:
+        epsilon = random.choice((1.0, 0.5, 0.25, 0.36, 0.1, 2.0))
+    if random.random() < 0.15:
+        epsilon = _log_uniform(random, 1e-3, 0.02)
+    epsilon *= scale
+    if discrete and random.random() < 0.5 and not slope:
+        epsilon = random.choice([d for d in _distances(program.space) if d > 0])
+    delta = 0.0 if random.random() < 0.5 else _log_uniform(random, 1e-3, 1.0)
+    if random.random() < 0.1 and not slope:
+        delta = random.choice((1.0, 0.5, 0.1, 1e-6))
+    exponent = 1.0 if random.random() < 0.5 else random.choice((0.5, 2.0, 0.3, 3.0, 8.0, 30.0, 100.0))
+    if random.random() < 0.05 and not slope:
+        exponent = 0.0
+    # Slopes and sets of items seen from many probes are dear where similarity is steep: few of them.
+    dear = not discrete and not program.space.homogeneous and (slope or program.n > 2)
+    if dear and random.random() < 0.9:
+        exponent, epsilon = min(exponent, 2.0), max(epsilon, 0.1 * scale)
+    if program.way == "estimate" or program.sharp:
+        exponent = 1.0 if not program.sharp else math.inf
+    decay = random.choice((1.0, 2.0, 0.5, 5.0))
+    distances, values = (), ()
+    if program.family == "tabulated":
+        distances, values = _draw_table(random, program.knots, scale, slope)
+        wrt = random.choice(("values", "exponent"))
+    if slope and program.family != "tabulated":
+        wrt = random.choice(("epsilon", "delta", "exponent"))
+        if wrt == "delta" and delta == 0:
+            delta = _log_uniform(random, 1e-2, 0.9)
+        if wrt == "delta":
+            delta = min(max(delta, 0.01), 0.9)
+    numbers = Strength(program.family, epsilon, delta, decay, distances, values, exponent)
+    return Cell(program, _rounded(numbers, program.dtype), wrt)
+
+
+def _log_uniform(random, low, high):
+    return math.exp(math.log(low) + random.random() * math.log(high / low))
+
+
+def _draw_table(random, knots, scale, slope):
+    places = sorted(random.random() * 0.9 for _ in range(knots - 1))
+    distances, values = [0.0], [1.0]
+    for place in places:
+        gap = max(place * scale - distances[-1], 1e-3 * scale)
+        if random.random() < 0.15 and not slope:
+            gap = 1e-6 * scale  # almost a step
+        distances.append(distances[-1] + gap)
+        flat = random.random() < 0.2 and not slope
+        values.append(values[-1] if flat else values[-1] * (0.05 + 0.9 * random.random()))
+    if random.random() < 0.2 and not slope:
+        values[-1] = 0.0
+    return tuple(distances), tuple(values)
+
+
+def _rounded(strength, dtype):
+    """The numbers that the package will see."""
+    if dtype == "float64":
+        return strength
+    single = lambda x: float(np.float32(x))  # noqa: E731
+    return dataclasses.replace(
+        strength,
+        epsilon=single(strength.epsilon), delta=single(strength.delta), decay=single(strength.decay),
+        distances=tuple(map(single, strength.distances)), values=tuple(map(single, strength.values)),
+        exponent=single(strength.exponent),
+    )  # fmt: skip
+
+
+def _discrete(space):
+    return isinstance(space, Stimuli) or space.kind == "hamming"
+
+
+@functools.cache
+def _distances(space):
+    if isinstance(space, Stimuli):
+        return tuple(np.unique(space.table()).tolist())
+    return tuple(k / space.dim for k in range(space.dim + 1))
+
+
+# References
+
+
+def reference(cell, strength=None, finer=False):
+    """(p_S, p_I) from the definitions."""
+    program, strength = cell.program, cell.strength if strength is None else strength
+    space = program.space
+    if isinstance(space, Stimuli):
+        return finite.accuracies(space, strength, program.n, _seen(space.table(), program.dtype))
+    if space.kind == "hamming":
+        return finite.bits(space.dim, strength, program.n, program.dtype)
+    return integrals.accuracies(space, strength, program.n, finer)
+
+
+def _seen(distances, dtype):
+    """A resolution in float32 at a distance means that distance: both are compared in float32."""
+    return distances if dtype == "float64" else distances.astype(np.float32).astype(float)
+
+
+def slopes(cell, finer=False):
+    """Slopes of both accuracies in `cell.wrt` by central differences of references; finer: and how well known."""
+    start = _get(cell.strength, cell.wrt)
+    if cell.wrt == "delta":
+        step = 4e-3 * min(start, 1 - start)
+    else:
+        step = 4e-3 * start
+    if cell.wrt == "values":
+        gaps = np.diff(cell.strength.values)
+        step = 0.02 * min(abs(gaps[0]), abs(gaps[1]))
+
+    def at(k, h):
+        return np.array(reference(cell, _set(cell.strength, cell.wrt, start + k * h), finer))
+
+    found = []
+    for h in (step / 2, step)[: 1 + finer]:  # fourth order
+        found.append((8 * (at(1, h) - at(-1, h)) - (at(2, h) - at(-2, h))) / (12 * h))
+    return found[0], np.abs(found[-1] - found[0])
+
+
+def _get(strength, name):
+    return strength.values[1] if name == "values" else getattr(strength, name)
+
+
+def _set(strength, name, value):
+    if name == "values":
+        return dataclasses.replace(strength, values=(strength.values[0], value, *strength.values[2:]))
+    return dataclasses.replace(strength, **{name: value})
+
+
+# The package
+
+
+def package_space(space):
+    if isinstance(space, Stimuli):
+        if space.weights is None and space.kind in ("ring", "line", "square"):
+            name = {"ring": "circle", "line": "interval", "square": "torus"}[space.kind]
+            return spaces.grid(spaces.get(name), space.size)
+        return spaces.Finite(space.table(), None if space.weights is None else space.mass())
+    if space.kind == "product":
+        return spaces.Product(tuple(package_space(factor) for factor in space.factors), space.metric)
+    if space.kind in ("circle", "interval"):
+        return spaces.get(space.kind)
+    if space.kind == "torus":
+        return spaces.get("torus", dim=space.dim, metric=space.metric)
+    if space.kind == "hyperbolic":
+        return spaces.get("hyperbolic", radius=space.radius)
+    return spaces.get(space.kind, dim=space.dim)
+
+
+package_space = functools.cache(package_space)
+
+
+def similarity(family, numbers):
+    """`numbers`: epsilon, delta, decay, distances, values: of any shapes that broadcast."""
+    kinds = {
+        "constant": semres_jax.Constant, "linear": semres_jax.Linear,
+        "exponential": semres_jax.Exponential, "gaussian": semres_jax.Gaussian,
+    }  # fmt: skip
+    if family == "tabulated":
+        return semres_jax.Tabulated(numbers["distances"], numbers["values"])
+    if family == "powerlaw":
+        return semres_jax.PowerLaw(numbers["epsilon"], numbers["decay"], numbers["delta"])
+    return kinds[family](numbers["epsilon"], numbers["delta"])
+
+
+def _numbers(strength, dtype):
+    names = ("distances", "values") if strength.family == "tabulated" else ("epsilon", "delta", "decay")
+    return {name: np.asarray(getattr(strength, name), dtype) for name in names}
+
+
+def _ask(program, numbers, exponent):
+    extra = {"replace": program.space.replace} if isinstance(program.space, Stimuli) else {}
+    exponent = math.inf if program.sharp else exponent
+    shown = similarity(program.family, numbers)
+    return semres_jax.accuracy(package_space(program.space), shown, n=program.n, exponent=exponent, **extra)
+
+
+@functools.lru_cache(maxsize=4)
+def _compiled(program):
+    def f(numbers, exponent):
+        return tuple(_ask(program, numbers, exponent))
+
+    if program.way == "vmap":
+        f = jax.vmap(f)
+    if program.way == "reverse":
+        return jax.jit(jax.jacrev(f, argnums=(0, 1)))
+    return jax.jit(jax.jacfwd(f, argnums=(0, 1)) if program.way == "forward" else f)
+
+
+def other_member(strength):
+    """A second member for grids and vmaps, next to the cell's own."""
+    if strength.family == "tabulated":
+        return dataclasses.replace(strength, values=tuple(v**1.5 for v in strength.values))
+    return dataclasses.replace(strength, epsilon=strength.epsilon * 0.7, delta=strength.delta * 0.5)
+
+
+def answer(cell):
+    """What the package says: both accuracies or both slopes, and for some ways what they may be off by."""
+    program, strength, dtype = cell.program, cell.strength, cell.program.dtype
+    numbers, exponent = _numbers(strength, dtype), np.asarray(strength.exponent, dtype)
+    two = jax.tree.map(lambda a, b: np.stack([a, b]), numbers, _numbers(other_member(strength), dtype))
+    space = package_space(program.space)
+    if program.way == "plain":
+        return np.array(_ask(program, numbers, strength.exponent)), None
+    if program.way == "grid":
+        return np.array([p[0] for p in _ask(program, two, strength.exponent)]), None
+    with jax.enable_x64(dtype == "float64"):
+        if program.way in ("jit", "vmap"):
+            if program.way == "jit":
+                return np.array(_compiled(program)(numbers, exponent), float), None
+            return np.array([p[0] for p in _compiled(program)(two, np.stack([exponent] * 2))], float), None
+        if program.way in SLOPES:
+            found = []
+            for by_numbers, by_exponent in _compiled(program)(numbers, exponent):
+                found.append(by_exponent if cell.wrt == "exponent" else by_numbers[cell.wrt])
+            return np.array([float(x[1] if cell.wrt == "values" else x) for x in found]), None
+        shown = similarity(program.family, numbers)
+        if program.way == "integrate":
+            found = quadrature.integrate(space, shown, n=program.n, exponent=strength.exponent)
+            return np.array(found[:2], float), np.array(found[2:], float)
+        if program.way == "tables":
+            power = strength.exponent
+            h = _table_of_strengths(strength, space) if math.isinf(power) else np.exp(-strength.loss(space.distances))
+            return np.array(tables.accuracy(space, h, n=program.n), float), None
+    if program.way == "sweep":
+        kind = shown if program.family in ("powerlaw", "tabulated") else program.family
+        extra = {"replace": program.space.replace} if isinstance(program.space, Stimuli) else {}
+        table = frontier.sweep(
+            {"here": space}, kind, [program.n], epsilon=[strength.epsilon, 1.3 * strength.epsilon],
+            delta=[strength.delta], exponent=strength.exponent, **extra,
+        )  # fmt: skip
+        return np.array([float(table[name].values.ravel()[0]) for name in ("p_s", "p_i")]), None
+    extra = {"replace": program.space.replace} if isinstance(program.space, Stimuli) else {}
+    found = semres_jax.estimate(
+        space, shown, key=jax.random.key(3), trials=2**14, n=program.n, exponent=strength.exponent, **extra
+    )
+    return np.array([found.p_s, found.p_i], float), np.array([found.p_s_stderr, found.p_i_stderr], float)
+
+
+def _table_of_strengths(strength, space):
+    level = strength.level(np.asarray(space.distances))
+    return (level == level.min(axis=1, keepdims=True)) * 1.0
+
+
+# Comparison
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """A comparison that failed; or, with `undecided`, one whose reference isn't known well enough to tell."""
+
+    cell: Cell
+    what: str
+    answer: float
+    reference: float
+    tolerance: float
+    undecided: bool = False
+
+    def __str__(self):
+        word = "undecided" if self.undecided else "differs"
+        wrt = f" d/d{self.cell.wrt}" if self.what.startswith("slope") else ""
+        return (
+            f"{self.cell.program.label}: {self.what}{wrt} {word}: {self.answer:.12g}, reference {self.reference:.12g} "
+            f"(difference {self.answer - self.reference:.2e}, tolerance {self.tolerance:.1e}); {self.cell.strength}"
+        )
+
+
+def tolerance(program):
+    space = program.space
+    if program.dtype == "float32" and program.way in ("jit", "vmap"):
+        return SINGLE
+    if _discrete(space) or space.homogeneous:
+        return EXACT
+    edges = sum(not factor.homogeneous for factor in space.factors)
+    return TWO_EDGES if edges > 1 else PROBED
+
+
+def check(cell):
+    """The comparisons that fail; empty if the package is right."""
+    program = cell.program
+    slope = program.way in SLOPES
+    said, margin = answer(cell)
+    names = ("slope of p_S", "slope of p_I") if slope else ("p_S", "p_I")
+
+    def compare(finer):
+        if slope:
+            right, doubt = slopes(cell, finer)
+            natural = {"epsilon": 1 / program.space.scale, "delta": 1.0, "exponent": 0.1, "values": 0.1}[cell.wrt]
+            relative = SLOPE if program.dtype == "float64" else SLOPE_SINGLE
+            return right, relative * np.maximum(np.abs(right), natural), doubt
+        right = np.array(reference(cell, finer=finer))
+        allowed = np.full(2, tolerance(program))
+        if program.way == "estimate":
+            allowed = STANDARD_ERRORS * margin + 1e-9
+        return right, allowed, np.zeros(2)
+
+    right, allowed, doubt = compare(False)
+    bad = ~(np.abs(said - right) <= allowed)
+    if bad.any() and (slope or not _discrete(program.space)):
+        again, allowed, doubt = compare(True)
+        doubt = np.maximum(doubt, np.abs(again - right) * (not slope))
+        right = again
+        bad = ~(np.abs(said - right) <= allowed)
+    failures = [
+        Failure(cell, name, *map(float, (x, y, t)), undecided=bool(d > t / 3 and abs(x - y) < 10 * d))
+        for name, x, y, t, d, wrong in zip(names, said, right, allowed, doubt, bad, strict=True)
+        if wrong
+    ]
+    if program.way == "integrate":
+        failures += [
+            Failure(cell, f"claimed error of {name}", *map(float, (x, y, e)))
+            for name, x, y, e, d in zip(names, said, right, margin, doubt, strict=True)
+            if not abs(x - y) <= e + REFERENCE + 3 * d
+        ]
+    if not slope and program.way != "estimate":
+        low = 1 / program.n - 10 * tolerance(program)
+        failures += [
+            Failure(cell, f"{name} within [1/n, 1]", float(x), low, 0.0)
+            for name, x in zip(names, said, strict=True)
+            if not low <= x <= 1 + 10 * tolerance(program)
+        ]
+    return failures
+
+
+def seeded(seed, index, block):
+    """Cell `index` of a seed: `block` cells in a row share their program."""
+    program = draw_program(random_module.Random(f"{seed} program {index // block}"))
+    return draw_cell(random_module.Random(f"{seed} cell {index}"), program)
