@@ -7,50 +7,47 @@ import numpy as np
 from semres_jax import choice
 from semres_jax._types import Estimate
 from semres_jax.laws import enumeration
+from semres_jax.montecarlo import _errors
 from semres_jax.montecarlo._run import Run
-
-# Points differ by steps of 2^-32 at best; no standard error is reported below that.
-RESOLUTION = 2.0**-32
 
 
 def read(run: Run, started: float) -> Estimate:
     """The estimate that a run has come to, begun at `started` (`time.perf_counter`)."""
     assert run.sums is not None
-    per_shift = run.trials // run.shifts
-    # (4, shifts, members) and (3, members)
-    means, squares = (_from_counts if run.counting else _from_moments)(run, run.sums.value() / per_shift)
-    mean = means.mean(axis=1)
+    sums = run.sums.value() / (run.trials // run.shifts)
+    # (4, shifts, members) and (3, shifts, members)
+    means, squares = (_from_counts if run.counting else _from_moments)(run, sums)
+    mean = _errors.in_order_mean(means)
     if run.method == "prng":
-        variance, rounding = np.maximum(squares - mean[:3] ** 2, 0.0) / max(run.trials - 1, 1), 1e-14 / run.trials
+        spread = _errors.in_order_mean(squares) - mean[:3] ** 2
+        variance = np.maximum(spread, 0.0) / max(run.trials - 1, 1)
     else:
-        variance, rounding = means[:3].var(axis=1, ddof=1) / run.shifts, 1e-28
+        variance = _errors.variance_of_mean(means[:3])
+    counts = sums.sum(axis=0)[run.member.ravel()] if run.counting else None
+    known = _errors.strengths(run, mean, counts)
+    stderr = _errors.standard_errors(run, variance[:2], means[:2], squares[:2], known)
     p_s, p_i, mean_b, square_b = mean
     # E[b]² is estimated without bias by mean² - (standard error of the mean)².
     var_b = square_b - (mean_b**2 - variance[2])
     if run.space.size is not None and not run.replace:
         mean_b, var_b = _among_the_others(run, mean_b, square_b, variance[2])
-    # Where no two trials (or shifts) differ, an event of probability up to about 1/trials may still have been
-    # missed: the standard error of a count of one, not zero.
-    stderr = np.sqrt(np.where(variance < rounding, 1.0 / run.trials**2, variance) + RESOLUTION**2)
-    if run.trials == 1:
-        stderr = np.full_like(stderr, np.inf)
     fields = (p_s, p_i, stderr[0], stderr[1], mean_b, var_b)
     arrays = [np.asarray(field).reshape(run.shape)[()] for field in fields]
     return Estimate(*arrays, trials=run.trials, seconds=time.perf_counter() - started)
 
 
 def _from_counts(run: Run, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means per shift of (p_S, p_I, K/n, pairs) and overall mean squares of the first three."""
+    """Means per shift of (p_S, p_I, K/n, pairs) and mean squares of the first three."""
     n = run.n
     delta = np.broadcast_to(np.asarray(run.similarity.delta, np.float64), run.shape).ravel()
     similar, identify = choice.constant_credits(n, delta, run.exponent)  # (members, n + 1)
-    counts = counts[:, run.member.ravel(), :]  # (shifts, members, n + 1)
+    counts = np.ascontiguousarray(counts[:, run.member.ravel(), :])  # (shifts, members, n + 1)
     k = np.arange(n + 1)
     share = np.broadcast_to(k / n, similar.shape)
     pairs = np.broadcast_to(k * (k - 1) / (n * (n - 1)), similar.shape)
-    values = np.stack([similar, identify, share, pairs])
-    means = np.einsum("smk,vmk->vsm", counts, values)
-    squares = np.einsum("smk,vmk->vm", counts, values[:3] ** 2) / run.shifts
+    # Along the last axis, as `in_order_mean` adds up: in the same order whatever the number of members.
+    means = np.stack([(counts * values).sum(axis=-1) for values in (similar, identify, share, pairs)])
+    squares = np.stack([(counts * values**2).sum(axis=-1) for values in (similar, identify, share)])
     return means, squares
 
 
@@ -58,8 +55,7 @@ def _from_moments(run: Run, moments: np.ndarray) -> tuple[np.ndarray, np.ndarray
     n = run.n
     p_s, p_s2, p_i, p_i2, k, k2 = np.moveaxis(moments, -1, 0)  # each (shifts, members)
     means = np.stack([p_s, p_i, k / n, (k2 - k) / (n * (n - 1))])
-    squares = np.stack([p_s2, p_i2, k2 / n**2]).mean(axis=1)
-    return means, squares
+    return means, np.stack([p_s2, p_i2, k2 / n**2])
 
 
 def _among_the_others(run: Run, mean_b, square_b, variance):

@@ -1,6 +1,7 @@
 """One estimate in the making: its trials, tile by tile, over devices and hosts, and what they add up to."""
 
 import hashlib
+import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -22,8 +23,11 @@ from semres_jax.similarity import Constant, flatten
 SHIFTS = 16
 # Distances in one tile: as many as a core's cache takes, elsewhere as many as keep the device busy.
 _TILE, _TILE_ELSEWHERE = 2**19, 2**24
-# log2 of the trials that one seed of the pseudo-random generator serves.
-_LOG2_STREAM = 30
+# log2 of the points of a lattice that is full: their steps of 2^-32 of the unit cube serve no more. A run goes on with
+# lattices of other shifts then.
+LOG2_LATTICE = 31
+# log2 of the trials that one seed of the pseudo-random generator serves, and trials of one pass at most.
+_LOG2_STREAM, _PASS = 30, 2**40
 # Trials of one call of the devices at most, and bytes of its sums.
 _LONGEST, _BYTES = 2**26, 2**24
 # Seconds between two calls that end, which is how often progress is told, and between two merges of the hosts' sums.
@@ -41,7 +45,7 @@ class _Static(NamedTuple):
     lanes: int
     whole: bool  # no trial of any tile is to be left out
     counting: bool  # constant similarity: integer counts, else credits
-    luce: bool  # exponent 1
+    rule: str  # how credits are made of strengths: see `tally`
     crowd: int  # counting: how close the epsilons lie
     rows: _rows.Shape | None  # counting at one epsilon: how the trials of a tile are laid out
 
@@ -49,6 +53,7 @@ class _Static(NamedTuple):
 class _Plan(NamedTuple):
     """Where the trials of a pass are: `streams` runs of points start, ..., start + points - 1, tile after tile."""
 
+    first: int  # of the streams
     streams: int
     start: int
     points: int
@@ -61,7 +66,8 @@ def _tile(static: _Static, tile: Array, streams, space, similarity, exponent, la
     start, points, log2_points, half, per_stream = layout
     if static.method == "prng":  # one long run of trials, a new seed every _STREAM
         first = start + tile * static.lanes
-        stream, offset, last = first >> _LOG2_STREAM, first & (2**_LOG2_STREAM - 1), points - tile * static.lanes
+        stream = (first >> _LOG2_STREAM) - (start >> _LOG2_STREAM)
+        offset, last = first & (2**_LOG2_STREAM - 1), points - tile * static.lanes
     else:
         stream = jax.lax.div(tile, per_stream)
         offset = (tile - stream * per_stream) * static.lanes
@@ -93,7 +99,7 @@ def _tile(static: _Static, tile: Array, streams, space, similarity, exponent, la
     valid = None if static.whole else lane < last.astype(jnp.uint32)
     if static.counting:
         return tally.histogram(d, similarity, static.crowd, valid)
-    return tally.credits(d, similarity, None if static.luce else exponent, valid)
+    return tally.credits(d, similarity, static.rule, exponent, static.method == "lattice", valid)
 
 
 class Run:
@@ -101,7 +107,7 @@ class Run:
 
     def __init__(self, space, similarity, key, n, exponent, method, replace, chunk, devices):
         self.space, self.n, self.exponent, self.method, self.replace = space, n, exponent, method, replace
-        self.chunk, self.devices = chunk, devices
+        self.chunk, self.devices = chunk, sharding.separate(devices)
         self.shape = similarity.shape
         # Equal weights make items exchangeable, which the counts of K take for granted.
         self.counting = isinstance(similarity, Constant) and not (enumeration.unequal(space) and not replace)
@@ -115,15 +121,13 @@ class Run:
                 swept = flatten(similarity)
             few = self.counting and len(self.epsilons) == 1 and self.n <= tally.UNROLLED_ITEMS
             self.by_rows = few and _rows.suit(devices)
-            replicated = jax.sharding.NamedSharding(
-                jax.sharding.Mesh(np.array(devices), ("device",)), jax.sharding.PartitionSpec()
-            )
             arguments = jax.tree.map(_float64, (space, swept, np.float64(exponent)))
-            self.arguments = jax.device_put(arguments, replicated)
-        self.key, self.replicated = key, replicated
+            self.arguments = [jax.device_put(arguments, device) for device in self.devices]
+        self.key = key
         # Places are counted in tiles, whose size depends on the device.
         self._name = _fingerprint((key, *arguments, similarity), f"{n} {method} {replace} {self._lanes(2**40)}")
         self.sums: ExactSum | None = None
+        self.reach = np.full(len(tally.REACH), -np.inf)  # how far distances went, where `credits` tells
         self.plan = 0  # trials asked for
         self.trials = 0  # of the passes that are done
         self.tiles = 0  # done of the pass that is not
@@ -134,7 +138,8 @@ class Run:
         """Where the run is, as arrays: `restore` goes on from there."""
         place = {name: np.array(getattr(self, name), np.int64) for name in _PLACE}
         whole, fraction, nan = (self.sums or ExactSum((0,))).arrays()
-        return {**place, "whole": whole, "fraction": fraction, "nan": nan, "run": np.array(self._name, np.uint64)}
+        sums = {"whole": whole, "fraction": fraction, "nan": nan, "reach": self.reach}
+        return {**place, **sums, "run": np.array(self._name, np.uint64)}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on from a state of the same run.
@@ -142,7 +147,7 @@ class Run:
         Raises:
             ValueError: it is that of another one.
         """
-        names = {*_PLACE, "whole", "fraction", "nan", "run"}
+        names = {*_PLACE, "whole", "fraction", "nan", "reach", "run"}
         if missing := sorted(names - set(state)):
             raise ValueError(f"state is none of an estimate: it lacks {', '.join(missing)}")
         if int(state["run"]) != self._name:
@@ -152,6 +157,7 @@ class Run:
             )
         for name in _PLACE:
             setattr(self, name, int(state[name]))
+        self.reach = np.array(state["reach"], np.float64)
         if state["whole"].size:
             self.sums = ExactSum(state["whole"].shape)
             self.sums.merge(*(np.asarray(state[name]) for name in ("whole", "fraction", "nan")))
@@ -162,48 +168,59 @@ class Run:
         if self.method == "prng":
             tile = self._lanes(2**40)
             while self.trials < trials:  # whole tiles, then what is left of one
-                left = trials - self.trials
-                self._pass(_Plan(1, self.trials, left // tile * tile or left, 0, False), progress, keep)
+                left = min(trials - self.trials, _PASS)
+                stream = self.trials >> _LOG2_STREAM
+                points = left // tile * tile or left
+                streams = ((self.trials + points - 1) >> _LOG2_STREAM) + 1 - stream
+                self._pass(_Plan(stream, streams, self.trials, points, 0, False), progress, keep)
             return
         if not self.trials:
-            self.level = min(max(0, (trials // SHIFTS).bit_length() - 1), 31)
+            self.level = min(max(0, (trials // SHIFTS).bit_length() - 1), LOG2_LATTICE)
             self.shifts = max(2, -(-trials // 2**self.level))
-            self._pass(_Plan(self.shifts, 0, 2**self.level, self.level, False), progress, keep)
-            return
-        while self.trials < trials and self.level < 31:
-            self._pass(_Plan(self.shifts, 0, 2**self.level, self.level, True), progress, keep)
+            if self.shifts >= 2 * SHIFTS:  # more than the shifts of one lattice: as many in each of several
+                self.shifts = -(-self.shifts // -(-self.shifts // (2 * SHIFTS - 1)))
+            self._pass(_Plan(0, self.shifts, 0, 2**self.level, self.level, False), progress, keep)
+        while self.trials < trials and self.level < LOG2_LATTICE:
+            self._pass(_Plan(0, self.shifts, 0, 2**self.level, self.level, True), progress, keep)
+        while self.trials < trials:
+            # Full. Another lattice for each of the shifts, averaged with those before it.
+            first = self.trials >> self.level
+            self._pass(_Plan(first, self.shifts, 0, 2**self.level, self.level, False), progress, keep)
 
     def _pass(self, plan: _Plan, progress, keep) -> None:
         """The rest of the tiles of a plan."""
         lanes = self._lanes(plan.points)
         per_stream = -(-plan.points // lanes)
-        tiles = plan.streams * per_stream
-        whole, luce = plan.points % lanes == 0, self.counting or self.exponent == 1.0
+        tiles = per_stream * (1 if self.method == "prng" else plan.streams)
+        whole, finite = plan.points % lanes == 0, np.isfinite(self.exponent)
+        rule = tally.LUCE if self.counting or self.exponent == 1.0 else tally.POWER if finite else tally.ARGMAX
         crowd = tally.crowding(self.epsilons, self.space.has_ticks) if self.counting else 0
         rows = _rows.shape(self.n, lanes) if self.by_rows else None
-        static = _Static(self.n, self.method, self.replace, lanes, whole, self.counting, luce, crowd, rows)
+        static = _Static(self.n, self.method, self.replace, lanes, whole, self.counting, rule, crowd, rows)
         with jax.enable_x64(True):
             shape = self._shape_of_sums()
-            most = min((self.chunk or _LONGEST) // lanes, _BYTES // (int(np.prod(shape.shape)) * shape.dtype.itemsize))
-            per_device = min(max(1, most), -(-tiles // len(self.devices)))
-            per_device = _power_of_two(per_device)  # few sizes, few compilations
-            program = sharding.over_devices(_tile, static, shape, self.devices, per_device)
+            # The program depends on neither chunk nor devices, or sums would too, in their last bits.
+            most = min(_LONGEST // lanes, _BYTES // (int(np.prod(shape.shape)) * shape.dtype.itemsize), tiles)
+            most = _power_of_two(max(1, most))  # few sizes, few compilations
+            program = sharding.over_tiles(_tile, static, shape, most)
             layout = (plan.start, plan.points, plan.log2_points, plan.half, per_stream)
             layout = tuple(np.int64(x) for x in layout)
             seeds = self._seeds(plan)
             if self.sums is None:
-                self.sums = ExactSum((self.shifts, *shape.shape))
+                self.sums = ExactSum((self.shifts, *self._moments(np.zeros(shape.shape)).shape))
 
-            def call(first: int, count: int) -> Array:
-                return program(np.int64(first), np.int64(count), seeds, *self.arguments, layout)
+            def call(device: int, first: int, count: int) -> Array:
+                return program(np.int64(first), np.int64(count), seeds[device], *self.arguments[device], layout)
 
             def add(sums: ExactSum, first: int, values: np.ndarray) -> None:
                 each = np.arange(first, first + len(values))
-                sums.add(each * 0 if self.method == "prng" else each // per_stream, values)
+                sums.add(each * 0 if self.method == "prng" else each // per_stream, self._moments(values))
+                if values.shape[-1] > sums.whole.shape[-1]:
+                    self.reach = np.maximum(self.reach, values[..., sums.whole.shape[-1] :].max(axis=(0, 1)))
 
             def reached(tile: int) -> None:
                 self.tiles = tile
-                done, part = divmod(tile, per_stream)
+                done, part = divmod(tile, per_stream)  # of a lattice's shift; the streams of "prng" are one run
                 done = self.trials + done * plan.points + min(part * lanes, plan.points)
                 if tile == tiles:
                     self.trials, self.tiles, self.level = done, 0, self.level + plan.half
@@ -212,7 +229,7 @@ class Run:
                 if keep is not None:
                     keep(self.state)
 
-            size = per_device * len(self.devices)
+            size = max(1, min(most, self.chunk // lanes)) if self.chunk else most
             index, hosts = sharding.hosts()
             if hosts == 1:
                 for first, values in self._calls(call, self.tiles, tiles, size):
@@ -227,9 +244,10 @@ class Run:
                 own = ExactSum(self.sums.whole.shape)
                 for first, values in self._calls(call, low, high, size):
                     add(own, first, values)
-                shares = sharding.gather((*own.arrays(), np.float64(time.perf_counter() - began)))
-                for *share, _ in shares:
+                shares = sharding.gather((*own.arrays(), self.reach, np.float64(time.perf_counter() - began)))
+                for *share, reach, _ in shares:
                     self.sums.merge(*share)
+                    self.reach = np.maximum(self.reach, reach)
                 longest = max(float(seconds) for *_, seconds in shares)
                 length = max(hosts * len(self.devices), int(length * min(4.0, _MERGE_SECONDS / longest)))
                 reached(stop)
@@ -239,44 +257,49 @@ class Run:
     def _calls(self, call: Callable, first: int, stop: int, most: int):
         """Tiles first, ..., stop - 1 in calls of as many as take a while, several under way at a time: yields the
         first tile of each and the sums of its tiles, in order."""
-        devices = len(self.devices)
-        size, under_way = most if self.chunk else devices, sharding.under_way(self.devices)
+        devices = itertools.cycle(range(len(self.devices)))
+        size, under_way = most if self.chunk else 1, sharding.under_way(self.devices)
         waiting: deque[tuple[int, int, Any]] = deque()
         ended = None
 
-        def finish(at: int, count: int) -> np.ndarray:
+        def finish(device: int, at: int, count: int) -> np.ndarray:
             with jax.enable_x64(True):  # threads have contexts of their own
-                return sharding.in_order(call(at, count), count, devices)
+                return np.asarray(call(device, at, count))[:count]
 
         with ThreadPoolExecutor(under_way) as pool:
             try:
                 while first < stop or waiting:
                     while first < stop and len(waiting) < under_way:
                         count = min(size, stop - first)
-                        waiting.append((first, count, pool.submit(finish, first, count)))
+                        waiting.append((first, count, pool.submit(finish, next(devices), first, count)))
                         first += count
                     at, count, sums = waiting.popleft()
                     yield at, sums.result()
                     now = time.perf_counter()
                     if ended is not None and not self.chunk:
-                        size = min(most, max(devices, int(count * min(4.0, _CALL_SECONDS / max(now - ended, 1e-9)))))
+                        size = min(most, max(1, int(count * min(4.0, _CALL_SECONDS / max(now - ended, 1e-9)))))
                     ended = now
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _seeds(self, plan: _Plan) -> Array:
-        """Words for every stream that the plan touches."""
+    def _seeds(self, plan: _Plan) -> list[Array]:
+        """Words for every stream that the plan touches, on every device."""
         if self.method == "prng":
-            words = streams(self.key, ((plan.start + plan.points - 1) >> _LOG2_STREAM) + 1, 2)
+            words = streams(self.key, plan.streams, 2, plan.first)
         else:
-            words = streams(self.key, plan.streams, padded((self.n + 1) * self.space.uniforms))
-        return jax.device_put(words, self.replicated)
+            words = streams(self.key, plan.streams, padded((self.n + 1) * self.space.uniforms), plan.first)
+        return [jax.device_put(words, device) for device in self.devices]
 
     def _shape_of_sums(self) -> jax.ShapeDtypeStruct:
         """What one tile adds up to."""
         if self.counting:
             return jax.ShapeDtypeStruct((len(self.epsilons), self.n + 1), np.int32)
-        return jax.ShapeDtypeStruct((int(np.prod(self.shape)), len(tally.MOMENTS)), np.float64)
+        columns = len(tally.MOMENTS) + (len(tally.REACH) if self.method == "lattice" else 0)
+        return jax.ShapeDtypeStruct((int(np.prod(self.shape)), columns), np.float64)
+
+    def _moments(self, sums: np.ndarray) -> np.ndarray:
+        """What adds up of the sums of tiles."""
+        return sums if self.counting else sums[..., : len(tally.MOMENTS)]
 
     def _lanes(self, points: int) -> int:
         """Trials in a tile: a power of two; short runs have a few tiles too, so that they can be timed and spread."""

@@ -1,6 +1,7 @@
 """The Monte Carlo estimator: any space with a distance and a sampler, any similarity, any number of items."""
 
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,12 +13,17 @@ from semres_jax._checks import concrete, require_count
 from semres_jax._types import Estimate
 from semres_jax.laws import enumeration
 from semres_jax.montecarlo import sharding
-from semres_jax.montecarlo._reading import RESOLUTION as RESOLUTION, read
+from semres_jax.montecarlo._errors import RESOLUTION as RESOLUTION
+from semres_jax.montecarlo._reading import read
 from semres_jax.montecarlo._run import SHIFTS as SHIFTS, Run
 from semres_jax.similarity import Similarity
 from semres_jax.spaces._base import MetricSpace
 
 DEFAULT_TRIALS = 2**20
+# Trials at most where only a standard error is asked for: a quarter of an hour at 10^9 a second.
+MOST_TRIALS = 2**40
+# Standard errors below so many times 2^-32 hardly fall any more.
+_FLOOR = 1.5
 
 
 def estimate(
@@ -98,7 +104,7 @@ def estimate(
     if not replace:
         enumeration.require_distinct(space, n)
     run = Run(space, similarity, key, n, float(power), method, replace, chunk, sharding.resolve(devices))
-    cap = limit if limit is not None else (2**40 if target_stderr is not None else DEFAULT_TRIALS)
+    cap = limit if limit is not None else (MOST_TRIALS if target_stderr is not None else DEFAULT_TRIALS)
     plan = cap if target_stderr is None else min(cap, DEFAULT_TRIALS)
     if state is not None:
         run.restore(state)
@@ -106,11 +112,25 @@ def estimate(
     while True:
         run.extend(plan, progress, keep)
         result = read(run, started)
-        if target_stderr is None or run.trials >= cap:
+        if target_stderr is None:
             return result
         worst = max(float(np.max(result.p_s_stderr)), float(np.max(result.p_i_stderr)))
-        if worst <= target_stderr:
+        if worst <= target_stderr or run.trials >= cap:
+            if worst > target_stderr and limit is None:
+                _warn(target_stderr, worst, run.trials)
+            return result
+        if worst < _FLOOR * RESOLUTION:
+            _warn(target_stderr, worst, run.trials)
             return result
         # plain Monte Carlo knows what it still needs; a lattice can only be doubled
         needed = 2.0 if method == "lattice" else min(1.1 * (worst / target_stderr) ** 2, 64.0)
         plan = min(cap, int(np.ceil(run.trials * max(needed, 1.1))))
+
+
+def _warn(target: float, worst: float, trials: int) -> None:
+    floor = f"; 2^-32 = {RESOLUTION:.2g} is the least there is" if target < _FLOOR * RESOLUTION else ""
+    warnings.warn(
+        f"target_stderr = {target:g} was not reached: the largest standard error is {worst:.2g} after {trials:,} "
+        f"trials{floor}",
+        stacklevel=3,
+    )

@@ -7,7 +7,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, PartitionSpec
 
 # Vectors as wide as the processor has them (the default stops at half of AVX-512), and a program to a core instead of
 # a loop to all cores: several calls are under way at a time. No effect elsewhere.
@@ -15,48 +14,38 @@ _COMPILER_OPTIONS = {"xla_cpu_prefer_vector_width": 512, "xla_cpu_multi_thread_e
 
 
 @functools.lru_cache(maxsize=256)
-def over_devices(
-    kernel: Callable, static: tuple, sums: jax.ShapeDtypeStruct, devices: tuple[Any, ...], per_device: int
-) -> Callable:
-    """Compile `kernel(static, tile, *arguments) -> sums` for a run of tiles, spread over `devices`.
+def over_tiles(kernel: Callable, static: tuple, sums: jax.ShapeDtypeStruct, most: int) -> Callable:
+    """Compile `kernel(static, tile, *arguments) -> sums` for a run of tiles on one device: that of the arguments.
+
+    Every device runs this very program, whatever their number. One program spread over several would be compiled in
+    another way for each number of them, and its sums would end in other bits.
 
     Args:
-        kernel: a module-level function of one tile, given by its index; traced once per (static, devices).
+        kernel: a module-level function of one tile, given by its index; traced once per (static, most).
         static: its hashable static arguments.
         sums: shape and dtype of what it returns.
-        devices: where to run.
-        per_device: how many tiles one call gives to a device at most.
+        most: how many tiles one call takes at most.
 
     Returns:
-        A function (first, count, *arguments) -> sums of shape (per_device * len(devices), ...), for tiles first, ...,
-        first + count - 1 in equal shares; `in_order` reads it. Nothing is computed for the rest.
+        A function (first, count, *arguments) -> sums of shape (most, ...), of which the first `count` are those of the
+        tiles first, ..., first + count - 1. Nothing is computed for the rest.
     """
-    mesh = Mesh(np.array(devices), ("device",))
-    everywhere, split = PartitionSpec(), PartitionSpec("device")
-
-    def local(first, count, *arguments):
-        device = jax.lax.axis_index("device").astype(count.dtype)
-        low, high = (count * (device + k) // len(devices) for k in (0, 1))
-
-        def one(i, tiles):
-            return tiles.at[i].set(kernel(static, first + low + i, *arguments))
-
-        nothing = jax.numpy.zeros((per_device, *sums.shape), sums.dtype)
-        return jax.lax.fori_loop(0, high - low, one, nothing)
 
     def run(first, count, *arguments):
-        specs = (everywhere,) * (2 + len(arguments))
-        sharded = jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=split, check_vma=False)
-        return sharded(first, count, *arguments)
+        def one(i, tiles):
+            return tiles.at[i].set(kernel(static, first + i, *arguments))
+
+        return jax.lax.fori_loop(0, count, one, jax.numpy.zeros((most, *sums.shape), sums.dtype))
 
     return jax.jit(run, compiler_options=_COMPILER_OPTIONS)
 
 
-def in_order(sums: Any, count: int, devices: int) -> np.ndarray:
-    """The sums of the `count` tiles of a call of `over_devices`, in the order of the tiles."""
-    each = np.asarray(sums).reshape(devices, -1, *sums.shape[1:])
-    bounds = [count * k // devices for k in range(devices + 1)]
-    return np.concatenate([own[: high - low] for own, low, high in zip(each, bounds, bounds[1:], strict=False)])
+def separate(devices: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Those of the devices that add something: the first for CPU devices of a process, which share its cores.
+
+    Calls that are under way at a time keep all cores busy from one device, and nothing is compiled twice.
+    """
+    return devices[:1] if devices[0].platform == "cpu" else devices
 
 
 def resolve(devices: Any) -> tuple[Any, ...]:
@@ -125,8 +114,8 @@ def _unpacked(row: np.ndarray, like: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def under_way(devices: tuple[Any, ...]) -> int:
-    """How many calls to have under way at a time: one for each core that devices leave free, and one waiting."""
-    return max(1, _cores() // len(devices)) + 1 if devices[0].platform == "cpu" else 2
+    """How many calls to have under way at a time: one for each core and one waiting, or two for each other device."""
+    return _cores() + 1 if devices[0].platform == "cpu" else 2 * len(devices)
 
 
 @functools.cache

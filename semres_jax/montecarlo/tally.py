@@ -26,8 +26,11 @@ UNROLLED_ITEMS = 32
 _CELLS = 4096
 # `crowding` of evenly spaced epsilons, and the share of 2^-32 by which rounding may move them.
 EVEN, _HAIR = -1, 1e-4
-# Moments per similarity that `credits` adds up.
+# Moments per similarity that `credits` adds up, and how far distances reach, of which the largest counts.
 MOMENTS = ("p_s", "p_s²", "p_i", "p_i²", "k", "k²")
+REACH = ("-d", "d")
+# How an infinite Luce exponent, any other one, and 1 make credits of strengths.
+ARGMAX, POWER, LUCE = "argmax", "power", "luce"
 
 
 class Distances(NamedTuple):
@@ -204,31 +207,58 @@ def _scatter(index: Array, size: int, weight: Array | int) -> Array:
     return jnp.zeros(size, jnp.int32).at[index].add(weight, mode="promise_in_bounds")
 
 
-def credits(d: Distances, similarity: Similarity, exponent: Array | None, valid: Array | None) -> Array:
+def credits(
+    d: Distances, similarity: Similarity, rule: str, exponent: Array, reaching: bool, valid: Array | None
+) -> Array:
     """Sums of the `MOMENTS` over the trials, for every member of a similarity with one leading axis of m.
 
     Args:
         d: distances of (lanes,) trials.
         similarity: leaves with a leading axis of m.
-        exponent: Luce exponent; None for 1.
+        rule: `LUCE`, `POWER` or `ARGMAX`.
+        exponent: Luce exponent, for `POWER`.
+        reaching: whether to tell the extreme distances too.
         valid: (lanes,) bool, the trials that count; None for all.
 
     Returns:
-        (m, 6) sums.
+        (m, 6) sums; with `reaching` (m, 8): the `REACH` of the distances beside them, largest -d and largest d.
     """
     n = len(d.items)
     items = d.items if d.unit == 1.0 else [item.astype(float) * d.unit for item in d.items]
     if n > UNROLLED_ITEMS:
         items = jnp.stack(items) if isinstance(items, list) else items
-    return jax.lax.map(functools.partial(_member, items, n, exponent, valid), similarity)
+    sums = jax.lax.map(functools.partial(_member, items, n, rule, exponent, valid), similarity)
+    if not reaching:
+        return sums
+    reach = jnp.broadcast_to(_reach(items, valid)[None], (sums.shape[0], len(REACH)))
+    return jnp.concatenate([sums, reach], axis=1)
+
+
+def _reach(items: list[Array] | Array, valid: Array | None) -> Array:
+    """Largest -d and largest d of the trials that count."""
+    if isinstance(items, list):
+        extremes = -functools.reduce(jnp.minimum, items), functools.reduce(jnp.maximum, items)
+    else:
+        extremes = -jnp.min(items, axis=0), jnp.max(items, axis=0)
+    if valid is not None:
+        extremes = tuple(jnp.where(valid, x, -jnp.inf) for x in extremes)
+    return jnp.stack([jnp.max(x) for x in extremes])
 
 
 def _member(
-    items: list[Array] | Array, n: int, exponent: Array | None, valid: Array | None, similarity: Similarity
+    items: list[Array] | Array, n: int, rule: str, exponent: Array, valid: Array | None, similarity: Similarity
 ) -> Array:
-    if exponent is not None:
+    if rule == ARGMAX:
+        # By `order`, which rounding beside a floor does not touch, as it does the similarities themselves.
+        order = jnp.stack([similarity.order(item) for item in items]) if isinstance(items, list) else None
+        order = similarity.order(items) if order is None else order
+        strongest = jnp.sum(order >= jnp.max(order, axis=0, keepdims=True), axis=0, dtype=jnp.int32)
+        similar = 1.0 / strongest
+        as_strong = jnp.sum(order[: n - 1] >= similarity.order(0.0), axis=0, dtype=jnp.int32)
+        others = as_strong.astype(similar.dtype)
+    elif rule == POWER:
         strengths = jnp.stack([similarity(item) for item in items]) if isinstance(items, list) else similarity(items)
-        # relative to the largest, so that an infinite exponent is the argmax and nothing underflows
+        # relative to the largest, so that nothing underflows
         similar = jnp.max(choice.luce(strengths, exponent, axis=0), axis=0)
         others = jnp.sum(choice.power(strengths[: n - 1], exponent), axis=0)
     elif isinstance(items, list):

@@ -25,14 +25,16 @@ WordSource = Callable[[Array | int, int], list[Array]]
 BLOCK = 4
 
 
-def streams(key: PRNGKey, number: int, words: int) -> Array:
-    """(at least `number`, words) random words, row i from `fold_in(key, i)`: what streams 0, 1, ... are seeded with."""
-    return _streams(key, max(32, 1 << (number - 1).bit_length()), words)  # few shapes, few compilations
+def streams(key: PRNGKey, number: int, words: int, first: int = 0) -> Array:
+    """(at least `number`, words) random words, from `fold_in(key, first)` on: what streams are seeded with."""
+    size = max(32, 1 << (number - 1).bit_length())  # few shapes, few compilations
+    return _streams(key, np.uint32(first), size, words)
 
 
 @functools.partial(jax.jit, static_argnames=("number", "words"))
-def _streams(key: PRNGKey, number: int, words: int) -> Array:
-    return jax.vmap(lambda i: jax.random.bits(jax.random.fold_in(key, i), (words,), jnp.uint32))(jnp.arange(number))
+def _streams(key: PRNGKey, first: Array, number: int, words: int) -> Array:
+    index = first + jnp.arange(number, dtype=jnp.uint32)
+    return jax.vmap(lambda i: jax.random.bits(jax.random.fold_in(key, i), (words,), jnp.uint32))(index)
 
 
 def prng_words(seed: Array, trial: Array) -> WordSource:

@@ -1,0 +1,148 @@
+"""Standard errors of an estimate, of what was drawn and of what was not.
+
+The scatter of what was drawn underestimates the error where few trials carry it: where similarity is narrow, a few
+close items in thousands of trials make all of 1 - p_I, and some of the few are missing. So the squares add up of
+
+1. the scatter: s²/N of plain Monte Carlo, the variance of the mean over independent shifts of a lattice;
+2. on a lattice, one more of the trials that carry the variance. Shifts agree on the mean square of the credits where a
+   lattice resolves what makes it. Its relative variance τ² over shifts is one over the number of trials that carry it,
+   and s²τ²/N is the square of what one of them adds to the mean. Plain Monte Carlo has it in 3;
+3. one item where none was seen. In N trials an event of probability 1/N goes unseen as often as not. It changes the
+   strength of one item at most from the largest that was drawn to the largest there is, or from the smallest to the
+   smallest, and the credit with it by a: (a/N)². On a lattice the extremes are known; plain Monte Carlo, whose errors
+   are larger, does without and counts from the mean strength.
+
+1 dominates by orders of magnitude in all but rare events and few trials: distances of 0 and of a diameter are nearly
+drawn, so a is small, and shifts agree on squares as they do on means. After A. Maurer and M. Pontil, "Empirical
+Bernstein bounds and sample-variance penalization", COLT 2009, whose bound has a term (range of the credits)/N beside
+that of the scatter.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from semres_jax._checks import concrete
+from semres_jax._types import Array
+from semres_jax.similarity import Similarity, flatten
+
+# Points differ by steps of 2^-32 at best; no standard error is reported below that.
+RESOLUTION = 2.0**-32
+# Variances of one credit that are rounding.
+_ROUNDING = 1e-14
+
+
+class Strengths(NamedTuple):
+    """Strengths of single items, by member of a grid: the largest and smallest there are, and that were drawn."""
+
+    nearest: np.ndarray
+    farthest: np.ndarray
+    largest: np.ndarray
+    smallest: np.ndarray
+
+
+def strengths(run: Any, means: np.ndarray, counts: np.ndarray | None) -> Strengths:
+    """What is known of the strengths of a run.
+
+    Args:
+        run: the `Run`.
+        means: (4, members) of p_S, p_I, the share of items within epsilon, and pairs.
+        counts: (members, n + 1) share of trials by K where they are counted.
+    """
+    possible = _possible(run.space, run.replace)
+    drawn = (-run.reach[0], run.reach[1]) if np.isfinite(run.reach).all() else possible
+    nearest, farthest, largest, smallest = _strengths(run.similarity, run.exponent, np.array([*possible, *drawn]))
+    if counts is not None:
+        within, beyond = counts[:, 1:].sum(axis=1) > 0, counts[:, :-1].sum(axis=1) > 0
+        largest, smallest = np.where(within, nearest, farthest), np.where(beyond, farthest, nearest)
+    elif drawn is possible:
+        largest = smallest = (1.0 / means[1] - 1.0) / (run.n - 1)  # of which p_I would be what it is
+    largest, smallest = (np.clip(x, farthest, nearest) for x in (largest, smallest))
+    return Strengths(nearest, farthest, largest, smallest)
+
+
+def unseen(n: int, p_i: np.ndarray, known: Strengths) -> np.ndarray:
+    """(2, members) squares of a: by how much an item where none was seen changes the credits of p_S and p_I."""
+    up, down = known.nearest - known.largest, known.smallest - known.farthest
+    others = 1.0 / p_i - 1.0  # the sum of strengths of which p_I is what it is
+    typical = np.clip(others / (n - 1), known.farthest, known.nearest)
+    identify = (
+        1.0 / (1.0 + others) - 1.0 / (1.0 + others + up),
+        1.0 / (1.0 + np.maximum(others - down, 0.0)) - 1.0 / (1.0 + others),
+    )
+    all_near, down = known.nearest + (n - 1) * known.largest, np.minimum(down, typical)
+    all_typical = n * typical - down
+    similar = (
+        np.where(up > 0, known.nearest / np.where(up > 0, all_near, 1.0) - 1.0 / n, 0.0),
+        np.where(down > 0, typical / np.where(down > 0, all_typical, 1.0) - 1.0 / n, 0.0),
+    )
+    return np.stack([np.square(similar).sum(axis=0), np.square(identify).sum(axis=0)])
+
+
+def standard_errors(
+    run: Any, scatter: np.ndarray, means: np.ndarray, squares: np.ndarray, known: Strengths
+) -> np.ndarray:
+    """(2, members) standard errors of p_S and p_I.
+
+    Args:
+        run: the `Run`.
+        scatter: (2, members) part 1.
+        means: (2, shifts, members) of the credits, by shift.
+        squares: the same of their squares.
+        known: what `strengths` tells.
+    """
+    mean = in_order_mean(means)[:, None]
+    # of the credits about their mean over all, in each shift
+    spread = np.maximum(squares - 2.0 * mean * means + mean**2, 0.0)
+    whole = in_order_mean(spread)
+    more = np.zeros_like(scatter)
+    if run.method == "lattice":
+        carried = whole > _ROUNDING
+        more = np.where(carried, variance_of_mean(spread) / np.where(carried, whole * run.trials, 1.0), 0.0)
+    missed = unseen(run.n, mean[1, 0], known)
+    # Where no two trials differ, a count of one has the standard error of one: 1/trials, whatever it changes.
+    missed = np.where((whole < _ROUNDING) & (missed > 0), np.maximum(missed, 1.0), missed)
+    stderr = np.sqrt(scatter + more + missed / run.trials**2 + RESOLUTION**2)
+    return np.full_like(stderr, np.inf) if run.trials == 1 else stderr
+
+
+def in_order_mean(values: np.ndarray) -> np.ndarray:
+    """Mean over axis 1, the shifts: added up in the same order whatever the number of members, so in the same bits."""
+    return np.ascontiguousarray(np.moveaxis(values, 1, -1)).mean(axis=-1)
+
+
+def variance_of_mean(values: np.ndarray) -> np.ndarray:
+    """Of independent shifts along axis 1."""
+    return np.ascontiguousarray(np.moveaxis(values, 1, -1)).var(axis=-1, ddof=1) / values.shape[1]
+
+
+def _possible(space: Any, replace: bool) -> tuple[float, float]:
+    """Smallest and largest distance between probe and item that there are."""
+    table = concrete(getattr(space, "distances", None))
+    if table is None or replace or len(table) < 2:
+        return 0.0, float(space.diameter)
+    others = table[~np.eye(len(table), dtype=bool)]
+    return float(others.min()), float(others.max())
+
+
+def _strengths(similarity: Similarity, exponent: float, d: np.ndarray) -> np.ndarray:
+    """(distances, members) what one item at a distance counts, relative to one at 0."""
+    infinite = bool(np.isinf(exponent))
+    with jax.enable_x64(True):
+        flat = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), flatten(similarity))
+        each = np.asarray(_at(flat, d, 1.0 if infinite else exponent, infinite)).T
+    # At an infinite distance, where a space has no last one, a power law of exponent 0 is 0 times infinity.
+    return np.nan_to_num(each, nan=1.0)
+
+
+@functools.partial(jax.jit, static_argnames="infinite")
+def _at(members: Similarity, d: Array, exponent: Array, infinite: bool) -> Array:
+    def member(one: Similarity) -> Array:
+        if infinite:
+            return jnp.where(one.order(d) >= one.order(jnp.zeros_like(d)), 1.0, 0.0)
+        return one(d) ** exponent
+
+    return jax.vmap(member)(members)
