@@ -10,7 +10,10 @@ close items in thousands of trials make all of 1 - p_I, and some of the few are 
 3. one item where none was seen. In N trials an event of probability 1/N goes unseen as often as not. It changes the
    strength of one item at most from the largest that was drawn to the largest there is, or from the smallest to the
    smallest, and the credit with it by a: (a/N)². On a lattice the extremes are known; plain Monte Carlo, whose errors
-   are larger, does without and counts from the mean strength.
+   are larger, does without and counts from the mean strength. Where trials are counted by K, the items within epsilon,
+   it is one trial with one item more, or less, than any had.
+
+Where no two trials differ, or no two shifts, 3 is 1/N², the square of a count of one.
 
 1 dominates by orders of magnitude in all but rare events and few trials: distances of 0 and of a diameter are nearly
 drawn, so a is small, and shifts agree on squares as they do on means. After A. Maurer and M. Pontil, "Empirical
@@ -25,9 +28,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from semres_jax import choice
 from semres_jax._checks import concrete
 from semres_jax._types import Array
 from semres_jax.similarity import Similarity, flatten
+from semres_jax.spaces.finite import Finite
 
 # Points differ by steps of 2^-32 at best; no standard error is reported below that.
 RESOLUTION = 2.0**-32
@@ -35,7 +40,7 @@ RESOLUTION = 2.0**-32
 _ROUNDING = 1e-14
 
 
-class Strengths(NamedTuple):
+class Extremes(NamedTuple):
     """Strengths of single items, by member of a grid: the largest and smallest there are, and that were drawn."""
 
     nearest: np.ndarray
@@ -44,27 +49,56 @@ class Strengths(NamedTuple):
     smallest: np.ndarray
 
 
-def strengths(run: Any, means: np.ndarray, counts: np.ndarray | None) -> Strengths:
-    """What is known of the strengths of a run.
+def standard_errors(
+    run: Any, scatter: np.ndarray, means: np.ndarray, squares: np.ndarray, counts: np.ndarray | None
+) -> np.ndarray:
+    """(2, members) standard errors of p_S and p_I.
 
     Args:
         run: the `Run`.
-        means: (4, members) of p_S, p_I, the share of items within epsilon, and pairs.
-        counts: (members, n + 1) share of trials by K where they are counted.
+        scatter: (2, members) part 1.
+        means: (2, shifts, members) of the credits, by shift.
+        squares: the same of their squares.
+        counts: (members, n + 1) of trials by K, where they are counted.
     """
-    possible = _possible(run.space, run.replace)
-    drawn = (-run.reach[0], run.reach[1]) if np.isfinite(run.reach).all() else possible
-    nearest, farthest, largest, smallest = _strengths(run.similarity, run.exponent, np.array([*possible, *drawn]))
-    if counts is not None:
-        within, beyond = counts[:, 1:].sum(axis=1) > 0, counts[:, :-1].sum(axis=1) > 0
-        largest, smallest = np.where(within, nearest, farthest), np.where(beyond, farthest, nearest)
-    elif drawn is possible:
-        largest = smallest = (1.0 / means[1] - 1.0) / (run.n - 1)  # of which p_I would be what it is
-    largest, smallest = (np.clip(x, farthest, nearest) for x in (largest, smallest))
-    return Strengths(nearest, farthest, largest, smallest)
+    mean = in_order_mean(means)
+    # of the credits about their mean over all, in each shift
+    spread = np.maximum(squares - 2.0 * mean[:, None] * means + mean[:, None] ** 2, 0.0)
+    whole = in_order_mean(spread)
+    lattice, flat = run.method == "lattice", _ROUNDING / run.trials
+    more = np.zeros_like(scatter)
+    if lattice:
+        flat, carried = _ROUNDING**2, whole > _ROUNDING
+        more = np.where(carried, variance_of_mean(spread) / np.where(carried, whole * run.trials, 1.0), 0.0)
+    known = _extremes(run, mean[1])
+    if lattice and counts is not None:
+        delta = np.broadcast_to(np.asarray(run.similarity.delta, np.float64), run.shape).ravel()
+        missed = uncounted(counts, np.stack(choice.constant_credits(run.n, delta, run.exponent)), mean)
+    else:
+        missed = unseen(run.n, mean[1], known)
+    missed = np.where(scatter < flat, 1.0, missed) * (known.nearest > known.farthest)
+    stderr = np.sqrt(scatter + more + missed / run.trials**2 + RESOLUTION**2)
+    return np.full_like(stderr, np.inf) if run.trials == 1 else stderr
 
 
-def unseen(n: int, p_i: np.ndarray, known: Strengths) -> np.ndarray:
+def uncounted(counts: np.ndarray, credits: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """(2, members) squares of a where trials are counted: of the credits of the next K above and below those that were.
+
+    Args:
+        counts: (members, n + 1) of trials, by K.
+        credits: (2, members, n + 1) of both tasks, by K.
+        means: (2, members) of the credits.
+    """
+    occurred, last = counts > 0, counts.shape[1] - 1
+    squares = np.zeros_like(means)
+    for k in (occurred.argmax(axis=1) - 1, last + 1 - occurred[:, ::-1].argmax(axis=1)):
+        there = (k >= 0) & (k <= last)
+        credit = np.take_along_axis(credits, np.where(there, k, 0)[None, :, None], axis=2)[..., 0]
+        squares += np.where(there, (credit - means) ** 2, 0.0)
+    return squares
+
+
+def unseen(n: int, p_i: np.ndarray, known: Extremes) -> np.ndarray:
     """(2, members) squares of a: by how much an item where none was seen changes the credits of p_S and p_I."""
     up, down = known.nearest - known.largest, known.smallest - known.farthest
     others = 1.0 / p_i - 1.0  # the sum of strengths of which p_I is what it is
@@ -82,31 +116,15 @@ def unseen(n: int, p_i: np.ndarray, known: Strengths) -> np.ndarray:
     return np.stack([np.square(similar).sum(axis=0), np.square(identify).sum(axis=0)])
 
 
-def standard_errors(
-    run: Any, scatter: np.ndarray, means: np.ndarray, squares: np.ndarray, known: Strengths
-) -> np.ndarray:
-    """(2, members) standard errors of p_S and p_I.
-
-    Args:
-        run: the `Run`.
-        scatter: (2, members) part 1.
-        means: (2, shifts, members) of the credits, by shift.
-        squares: the same of their squares.
-        known: what `strengths` tells.
-    """
-    mean = in_order_mean(means)[:, None]
-    # of the credits about their mean over all, in each shift
-    spread = np.maximum(squares - 2.0 * mean * means + mean**2, 0.0)
-    whole = in_order_mean(spread)
-    more = np.zeros_like(scatter)
-    if run.method == "lattice":
-        carried = whole > _ROUNDING
-        more = np.where(carried, variance_of_mean(spread) / np.where(carried, whole * run.trials, 1.0), 0.0)
-    missed = unseen(run.n, mean[1, 0], known)
-    # Where no two trials differ, a count of one has the standard error of one: 1/trials, whatever it changes.
-    missed = np.where((whole < _ROUNDING) & (missed > 0), np.maximum(missed, 1.0), missed)
-    stderr = np.sqrt(scatter + more + missed / run.trials**2 + RESOLUTION**2)
-    return np.full_like(stderr, np.inf) if run.trials == 1 else stderr
+def _extremes(run: Any, p_i: np.ndarray) -> Extremes:
+    """What is known of the strengths of a run; where no distances were told, the mean strength is all that was drawn."""
+    possible = _possible(run.space, run.replace)
+    told = bool(np.isfinite(run.reach).all())
+    drawn = (-run.reach[0], run.reach[1]) if told else possible
+    nearest, farthest, *drawn = _strengths(run.similarity, run.exponent, np.array([*possible, *drawn]))
+    if not told:
+        drawn = [(1.0 / p_i - 1.0) / (run.n - 1)] * 2  # of which p_I would be what it is
+    return Extremes(nearest, farthest, *(np.clip(x, farthest, nearest) for x in drawn))
 
 
 def in_order_mean(values: np.ndarray) -> np.ndarray:
@@ -121,11 +139,11 @@ def variance_of_mean(values: np.ndarray) -> np.ndarray:
 
 def _possible(space: Any, replace: bool) -> tuple[float, float]:
     """Smallest and largest distance between probe and item that there are."""
-    table = concrete(getattr(space, "distances", None))
+    table = concrete(space.distances) if isinstance(space, Finite) else None
     if table is None or replace or len(table) < 2:
         return 0.0, float(space.diameter)
-    others = table[~np.eye(len(table), dtype=bool)]
-    return float(others.min()), float(others.max())
+    others = ~np.eye(len(table), dtype=bool)
+    return float(np.min(table, where=others, initial=np.inf)), float(np.max(table))
 
 
 def _strengths(similarity: Similarity, exponent: float, d: np.ndarray) -> np.ndarray:

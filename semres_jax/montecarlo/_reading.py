@@ -24,8 +24,7 @@ def read(run: Run, started: float) -> Estimate:
     else:
         variance = _errors.variance_of_mean(means[:3])
     counts = sums.sum(axis=0)[run.member.ravel()] if run.counting else None
-    known = _errors.strengths(run, mean, counts)
-    stderr = _errors.standard_errors(run, variance[:2], means[:2], squares[:2], known)
+    stderr = _errors.standard_errors(run, variance[:2], means[:2], squares[:2], counts)
     p_s, p_i, mean_b, square_b = mean
     # E[b]² is estimated without bias by mean² - (standard error of the mean)².
     var_b = square_b - (mean_b**2 - variance[2])

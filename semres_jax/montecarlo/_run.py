@@ -16,8 +16,11 @@ from semres_jax._types import Array
 from semres_jax.laws import enumeration
 from semres_jax.montecarlo import _rows, sharding, tally
 from semres_jax.montecarlo.exact_sum import ExactSum
-from semres_jax.montecarlo.uniforms import WordSource, lattice_rows, lattice_words, padded, prng_words, streams
-from semres_jax.similarity import Constant, flatten
+from semres_jax.montecarlo.uniforms import WordSource, joined, lattice_rows, lattice_words, padded, prng_words, streams
+from semres_jax.similarity import Constant, coarse_resolutions, flatten, on_shells
+from semres_jax.spaces._base import MetricSpace
+from semres_jax.spaces.hamming import Hamming
+from semres_jax.spaces.product import Product
 
 # A lattice run has between SHIFTS and 2 SHIFTS - 1 independent shifts, whose scatter gives the standard error.
 SHIFTS = 16
@@ -76,6 +79,8 @@ def _tile(static: _Static, tile: Array, streams, space, similarity, exponent, la
     # The points halfway are the odd ones of a lattice of twice the size.
     stride = jnp.uint32(1) + half.astype(jnp.uint32)
     start, level = stride * offset + half.astype(jnp.uint32), log2_points + half
+    coordinates = _coordinates(space)
+    rows: Callable[[Array, int], WordSource]
     if static.rows is not None:
         columns = static.rows.columns
         if static.method == "prng":
@@ -84,17 +89,20 @@ def _tile(static: _Static, tile: Array, streams, space, similarity, exponent, la
                 each = offset + (first + jnp.arange(number)).astype(jnp.uint32) * jnp.uint32(columns)
                 return prng_words(seed, each[:, None] + jnp.arange(columns, dtype=jnp.uint32)[None])
 
-            rows: Callable[[Array, int], WordSource] = prng_rows
+            rows = prng_rows
         else:
             relative = space.wraps and space.has_ticks
-            rows = lattice_rows(seed, start, stride, columns, level, space.uniforms, relative)
+            each_row = lattice_rows(seed, start, stride, columns, level, sum(coordinates), relative)
+
+            def rows(first: Array, number: int) -> WordSource:
+                return joined(each_row(first, number), coordinates)
         valid = None if static.whole else last
         return _rows.counts(space, static.n, static.replace, similarity[0], rows, static.rows, valid)[None]
     lane = jnp.arange(static.lanes, dtype=jnp.uint32)
     if static.method == "prng":
         words = prng_words(seed, offset + lane)
     else:
-        words = lattice_words(seed, start + stride * lane, level, space.uniforms)
+        words = joined(lattice_words(seed, start + stride * lane, level, sum(coordinates)), coordinates)
     d = tally.distances(space, words, static.n, static.replace)
     valid = None if static.whole else lane < last.astype(jnp.uint32)
     if static.counting:
@@ -111,6 +119,8 @@ class Run:
         self.shape = similarity.shape
         # Equal weights make items exchangeable, which the counts of K take for granted.
         self.counting = isinstance(similarity, Constant) and not (enumeration.unequal(space) and not replace)
+        if (coarse := coarse_resolutions(similarity, space)) and space.shells is not None:
+            similarity = on_shells(jax.tree.map(_float64, similarity), space.shells, coarse)
         self.similarity = similarity
         with jax.enable_x64(True):
             if self.counting:
@@ -287,7 +297,9 @@ class Run:
         if self.method == "prng":
             words = streams(self.key, plan.streams, 2, plan.first)
         else:
-            words = streams(self.key, plan.streams, padded((self.n + 1) * self.space.uniforms), plan.first)
+            # One for each coordinate of all points; beyond `UNROLLED_ITEMS` points come in whole blocks.
+            points = self.n + 1 if self.n <= tally.UNROLLED_ITEMS else padded(self.n + 1)
+            words = streams(self.key, plan.streams, padded(points * sum(_coordinates(self.space))), plan.first)
         return [jax.device_put(words, device) for device in self.devices]
 
     def _shape_of_sums(self) -> jax.ShapeDtypeStruct:
@@ -317,6 +329,15 @@ def _fingerprint(arguments: Any, how: str) -> int:
             leaf = jax.random.key_data(leaf)
         told.update(np.asarray(leaf).tobytes())
     return int.from_bytes(told.digest()[:8], "little")
+
+
+def _coordinates(space: MetricSpace) -> tuple[int, ...]:
+    """How many coordinates of a lattice each uniform of a point takes: two where more than a byte is read of it."""
+    if isinstance(space, Hamming):
+        return tuple(1 + (space.dim - 16 * k > 8) for k in range(space.uniforms))
+    if isinstance(space, Product):
+        return tuple(itertools.chain.from_iterable(_coordinates(factor) for factor in space.factors))
+    return (1,) * space.uniforms
 
 
 def _power_of_two(at_least: int) -> int:

@@ -109,6 +109,35 @@ def padded(dimensions: int) -> int:
     return -(-dimensions // BLOCK) * BLOCK
 
 
+def joined(words: WordSource, coordinates: tuple[int, ...]) -> WordSource:
+    """Words of which some are made of two coordinates each: eight bits of the first, and then the second.
+
+    Of the points of a lattice the leading bits are evenly spread, and those beyond the log2 of their number the same in
+    all of them. A uniform that is read further than that bit by bit, as those of binary strings are, takes two.
+
+    Args:
+        words: a coordinate each.
+        coordinates: how many each uniform of a point takes, 1 or 2. Of a first block that is traced, and of one beyond
+            0, a point has to begin there.
+    """
+    per_point, total = len(coordinates), sum(coordinates)
+    if total == per_point:
+        return words
+
+    def source(first: Array | int, blocks: int) -> list[Array]:
+        points = -(-BLOCK * blocks // per_point)
+        flat, out, at = words(first // per_point * total, padded(points * total) // BLOCK), [], 0
+        for uniform in range(BLOCK * blocks):
+            if coordinates[uniform % per_point] == 1:
+                out.append(flat[at])
+            else:
+                out.append((flat[at] & jnp.uint32(0xFF000000)) | (flat[at + 1] >> 8))
+            at += coordinates[uniform % per_point]
+        return out
+
+    return source
+
+
 def _steps(dimensions: int, log2_points: Array, even: int) -> Array:
     """Generating vector times 2^(32 - log2_points)."""
     # t z / 2^m as a fraction of 2^32 is t * (z << (32 - m)) with the overflow dropped. A shift by 32 is undefined:
