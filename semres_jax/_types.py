@@ -34,7 +34,7 @@ class Estimate(NamedTuple):
 
     Attributes:
         p_s, p_i: mean credit in the similarity and the identification task, in [0, 1].
-        p_s_stderr, p_i_stderr: standard errors of the two means.
+        p_s_stderr, p_i_stderr: standard errors of the two means, with what rare events hardly drawn may add to them.
         mean_b, var_b: mean and variance over probes of the ball measure b_p(epsilon), both unbiased (so `var_b` can be
             slightly negative where the variance is zero); NaN where the similarity has no epsilon.
         trials: number of trials behind each number.

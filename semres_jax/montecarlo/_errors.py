@@ -4,21 +4,22 @@ The scatter of what was drawn underestimates the error where few trials carry it
 close items in thousands of trials make all of 1 - p_I, and some of the few are missing. So the squares add up of
 
 1. the scatter: s²/N of plain Monte Carlo, the variance of the mean over independent shifts of a lattice;
-2. on a lattice, one more of the trials that carry the variance. Shifts agree on the mean square of the credits where a
-   lattice resolves what makes it. Its relative variance τ² over shifts is one over the number of trials that carry it,
-   and s²τ²/N is the square of what one of them adds to the mean. Plain Monte Carlo has it in 3;
-3. one item where none was seen. In N trials an event of probability 1/N goes unseen as often as not. It changes the
-   strength of one item at most from the largest that was drawn to the largest there is, or from the smallest to the
-   smallest, and the credit with it by a: (a/N)². On a lattice the extremes are known; plain Monte Carlo, whose errors
-   are larger, does without and counts from the mean strength. Where trials are counted by K, the items within epsilon,
-   it is one trial with one item more, or less, than any had.
+2. two more of the trials that carry the variance, as A. Agresti and B. Coull (The American Statistician 52, 1998) count
+   two more events. On a lattice, shifts agree on the mean square of the credits where what makes it is resolved. Its
+   relative variance τ² over shifts is one over the number of trials that carry it, and s²τ²/N is the square of what one
+   of them adds to the mean. With plain Monte Carlo that is (a/N)², where a is by how much the nearest item that was
+   drawn, or the farthest, changes a credit;
+3. one item where none was seen. In N trials an event of probability 1/N goes unseen as often as not: (a/N)², where a²
+   is the mean square of how much an item nearer than the nearest that was drawn changes a credit, beside that item,
+   over the ball within its distance; likewise for the farthest.
 
-Where no two trials differ, or no two shifts, 3 is 1/N², the square of a count of one.
+Where trials are counted by K, the items within epsilon, no distances are told. A lattice adds, for 3, one trial with
+one item more, or less, than any had; plain Monte Carlo, for 2 and 3, the most that an item changes. Where no two trials
+differ, or no two shifts, 2 and 3 are 1/N², the square of a count of one, unless no two trials can differ.
 
-1 dominates by orders of magnitude in all but rare events and few trials: distances of 0 and of a diameter are nearly
-drawn, so a is small, and shifts agree on squares as they do on means. After A. Maurer and M. Pontil, "Empirical
-Bernstein bounds and sample-variance penalization", COLT 2009, whose bound has a term (range of the credits)/N beside
-that of the scatter.
+1 dominates in all but rare events and few trials: distances of 0 and of a diameter are nearly drawn, and shifts agree
+on squares as they do on means. After A. Maurer and M. Pontil, "Empirical Bernstein bounds and sample-variance
+penalization", COLT 2009, whose bound has a term (range of the credits)/N beside that of the scatter.
 """
 
 import functools
@@ -28,7 +29,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from semres_jax import choice
 from semres_jax._checks import concrete
 from semres_jax._types import Array
 from semres_jax.similarity import Similarity, flatten
@@ -38,12 +38,21 @@ from semres_jax.spaces.finite import Finite
 RESOLUTION = 2.0**-32
 # Variances of one credit that are rounding.
 _ROUNDING = 1e-14
+# Trials that are added to those that carry the variance.
+_MORE = 2
+# Distances below the smallest that was drawn.
+_NODES = 64
 
 
 class Extremes(NamedTuple):
-    """Strengths of single items, by member of a grid: the largest and smallest there are, and that were drawn."""
+    """Strengths of single items, by member of a grid: those that are possible, and the extremes of those drawn.
 
-    nearest: np.ndarray
+    Attributes:
+        nearer: (nodes, members) of items nearer than any that was drawn, all nodes equally likely.
+        farthest, largest, smallest: (members,) of the farthest item, and of the nearest and farthest that were drawn.
+    """
+
+    nearer: np.ndarray
     farthest: np.ndarray
     largest: np.ndarray
     smallest: np.ndarray
@@ -69,14 +78,17 @@ def standard_errors(
     more = np.zeros_like(scatter)
     if lattice:
         flat, carried = _ROUNDING**2, whole > _ROUNDING
-        more = np.where(carried, variance_of_mean(spread) / np.where(carried, whole * run.trials, 1.0), 0.0)
-    known = _extremes(run, mean[1])
+        more = _MORE * np.where(carried, variance_of_mean(spread) / np.where(carried, whole * run.trials, 1.0), 0.0)
+    typical = (1.0 / mean[1] - 1.0) / (run.n - 1)  # the strength of which p_I would be what it is
+    known = _extremes(run, typical)
     if lattice and counts is not None:
-        delta = np.broadcast_to(np.asarray(run.similarity.delta, np.float64), run.shape).ravel()
-        missed = uncounted(counts, np.stack(choice.constant_credits(run.n, delta, run.exponent)), mean)
+        missed = uncounted(counts, np.stack(run.credits_by_count()), mean)
     else:
         missed = unseen(run.n, mean[1], known)
-    missed = np.where(scatter < flat, 1.0, missed) * (known.nearest > known.farthest)
+        if not lattice:
+            drawn = Extremes(known.largest[None], known.smallest, typical, typical)
+            missed += _MORE * unseen(run.n, mean[1], drawn)
+    missed = np.where(scatter < flat, 1.0, missed) * (known.nearer.max(axis=0) > known.farthest)
     stderr = np.sqrt(scatter + more + missed / run.trials**2 + RESOLUTION**2)
     return np.full_like(stderr, np.inf) if run.trials == 1 else stderr
 
@@ -99,32 +111,38 @@ def uncounted(counts: np.ndarray, credits: np.ndarray, means: np.ndarray) -> np.
 
 
 def unseen(n: int, p_i: np.ndarray, known: Extremes) -> np.ndarray:
-    """(2, members) squares of a: by how much an item where none was seen changes the credits of p_S and p_I."""
-    up, down = known.nearest - known.largest, known.smallest - known.farthest
+    """(2, members) mean squares of a: by how much an item where none was seen changes the credits of p_S and p_I."""
+    up = np.maximum(known.nearer - known.largest, 0.0)
+    down = np.maximum(known.smallest - known.farthest, 0.0)
     others = 1.0 / p_i - 1.0  # the sum of strengths of which p_I is what it is
-    typical = np.clip(others / (n - 1), known.farthest, known.nearest)
-    identify = (
-        1.0 / (1.0 + others) - 1.0 / (1.0 + others + up),
-        1.0 / (1.0 + np.maximum(others - down, 0.0)) - 1.0 / (1.0 + others),
-    )
-    all_near, down = known.nearest + (n - 1) * known.largest, np.minimum(down, typical)
-    all_typical = n * typical - down
-    similar = (
-        np.where(up > 0, known.nearest / np.where(up > 0, all_near, 1.0) - 1.0 / n, 0.0),
-        np.where(down > 0, typical / np.where(down > 0, all_typical, 1.0) - 1.0 / n, 0.0),
-    )
-    return np.stack([np.square(similar).sum(axis=0), np.square(identify).sum(axis=0)])
+    typical = np.clip(others / (n - 1), known.farthest, known.largest)
+    nearer = 1.0 / (1.0 + others) - 1.0 / (1.0 + others + up)
+    farther = 1.0 / (1.0 + np.maximum(others - down, 0.0)) - 1.0 / (1.0 + others)
+    identify = np.mean(nearer**2, axis=0) + farther**2
+    down = np.minimum(down, typical)
+    near, typical_sum = known.nearer + (n - 1) * known.largest, n * typical - down
+    nearer = np.where(up > 0, known.nearer / np.where(up > 0, near, 1.0) - 1.0 / n, 0.0)
+    farther = np.where(down > 0, typical / np.where(down > 0, typical_sum, 1.0) - 1.0 / n, 0.0)
+    return np.stack([np.mean(nearer**2, axis=0) + farther**2, identify])
 
 
-def _extremes(run: Any, p_i: np.ndarray) -> Extremes:
-    """What is known of the strengths of a run; where no distances were told, the mean strength is all that was drawn."""
-    possible = _possible(run.space, run.replace)
+def _extremes(run: Any, typical: np.ndarray) -> Extremes:
+    """What is known of the strengths of a run; where no distances were told, the typical one is all that was drawn."""
+    near, far = _possible(run.space, run.replace)
     told = bool(np.isfinite(run.reach).all())
-    drawn = (-run.reach[0], run.reach[1]) if told else possible
-    nearest, farthest, *drawn = _strengths(run.similarity, run.exponent, np.array([*possible, *drawn]))
+    nearest, farthest = (-run.reach[0], run.reach[1]) if told else (near, far)
+    if told and not run.space.discrete:
+        # Small balls grow as the power of the radius that is the dimension.
+        nodes = nearest * ((np.arange(_NODES) + 0.5) / _NODES) ** (1.0 / run.space.uniforms)
+    else:
+        nodes = np.array([near])
+    farthest, largest, smallest, *nearer = _strengths(
+        run.similarity, run.exponent, np.array([far, nearest, farthest, *nodes])
+    )
     if not told:
-        drawn = [(1.0 / p_i - 1.0) / (run.n - 1)] * 2  # of which p_I would be what it is
-    return Extremes(nearest, farthest, *(np.clip(x, farthest, nearest) for x in drawn))
+        largest = smallest = typical
+    largest, smallest = (np.clip(x, farthest, nearer[0]) for x in (largest, smallest))
+    return Extremes(np.stack(nearer), farthest, largest, smallest)
 
 
 def in_order_mean(values: np.ndarray) -> np.ndarray:

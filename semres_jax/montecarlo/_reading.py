@@ -4,7 +4,6 @@ import time
 
 import numpy as np
 
-from semres_jax import choice
 from semres_jax._types import Estimate
 from semres_jax.laws import enumeration
 from semres_jax.montecarlo import _errors
@@ -38,8 +37,7 @@ def read(run: Run, started: float) -> Estimate:
 def _from_counts(run: Run, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Means per shift of (p_S, p_I, K/n, pairs) and mean squares of the first three."""
     n = run.n
-    delta = np.broadcast_to(np.asarray(run.similarity.delta, np.float64), run.shape).ravel()
-    similar, identify = choice.constant_credits(n, delta, run.exponent)  # (members, n + 1)
+    similar, identify = run.credits_by_count()  # (members, n + 1)
     counts = np.ascontiguousarray(counts[:, run.member.ravel(), :])  # (shifts, members, n + 1)
     k = np.arange(n + 1)
     share = np.broadcast_to(k / n, similar.shape)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from semres_jax import choice
 from semres_jax._types import Array
 from semres_jax.laws import enumeration
 from semres_jax.montecarlo import _rows, sharding, tally
@@ -80,7 +81,6 @@ def _tile(static: _Static, tile: Array, streams, space, similarity, exponent, la
     stride = jnp.uint32(1) + half.astype(jnp.uint32)
     start, level = stride * offset + half.astype(jnp.uint32), log2_points + half
     coordinates = _coordinates(space)
-    rows: Callable[[Array, int], WordSource]
     if static.rows is not None:
         columns = static.rows.columns
         if static.method == "prng":
@@ -89,13 +89,16 @@ def _tile(static: _Static, tile: Array, streams, space, similarity, exponent, la
                 each = offset + (first + jnp.arange(number)).astype(jnp.uint32) * jnp.uint32(columns)
                 return prng_words(seed, each[:, None] + jnp.arange(columns, dtype=jnp.uint32)[None])
 
-            rows = prng_rows
+            rows: Callable[[Array, int], WordSource] = prng_rows
         else:
             relative = space.wraps and space.has_ticks
             each_row = lattice_rows(seed, start, stride, columns, level, sum(coordinates), relative)
 
-            def rows(first: Array, number: int) -> WordSource:
+            def rows_of_points(first: Array, number: int) -> WordSource:
                 return joined(each_row(first, number), coordinates)
+
+            rows = rows_of_points
+
         valid = None if static.whole else last
         return _rows.counts(space, static.n, static.replace, similarity[0], rows, static.rows, valid)[None]
     lane = jnp.arange(static.lanes, dtype=jnp.uint32)
@@ -107,7 +110,7 @@ def _tile(static: _Static, tile: Array, streams, space, similarity, exponent, la
     valid = None if static.whole else lane < last.astype(jnp.uint32)
     if static.counting:
         return tally.histogram(d, similarity, static.crowd, valid)
-    return tally.credits(d, similarity, static.rule, exponent, static.method == "lattice", valid)
+    return tally.credits(d, similarity, static.rule, exponent, valid)
 
 
 class Run:
@@ -124,7 +127,8 @@ class Run:
         self.similarity = similarity
         with jax.enable_x64(True):
             if self.counting:
-                epsilon = np.broadcast_to(np.asarray(similarity.epsilon, np.float64), self.shape)
+                epsilon = np.asarray(getattr(similarity, "epsilon", None), np.float64)
+                epsilon = np.broadcast_to(epsilon, self.shape)
                 self.epsilons, self.member = np.unique(epsilon, return_inverse=True)
                 swept: Any = self.epsilons
             else:
@@ -187,8 +191,8 @@ class Run:
         if not self.trials:
             self.level = min(max(0, (trials // SHIFTS).bit_length() - 1), LOG2_LATTICE)
             self.shifts = max(2, -(-trials // 2**self.level))
-            if self.shifts >= 2 * SHIFTS:  # more than the shifts of one lattice: as many in each of several
-                self.shifts = -(-self.shifts // -(-self.shifts // (2 * SHIFTS - 1)))
+            if (shifts := self.shifts) >= 2 * SHIFTS:  # several lattices, of as many each as come out closest
+                self.shifts = min(range(SHIFTS, 2 * SHIFTS), key=lambda some: -(-shifts // some) * some)
             self._pass(_Plan(0, self.shifts, 0, 2**self.level, self.level, False), progress, keep)
         while self.trials < trials and self.level < LOG2_LATTICE:
             self._pass(_Plan(0, self.shifts, 0, 2**self.level, self.level, True), progress, keep)
@@ -306,8 +310,12 @@ class Run:
         """What one tile adds up to."""
         if self.counting:
             return jax.ShapeDtypeStruct((len(self.epsilons), self.n + 1), np.int32)
-        columns = len(tally.MOMENTS) + (len(tally.REACH) if self.method == "lattice" else 0)
-        return jax.ShapeDtypeStruct((int(np.prod(self.shape)), columns), np.float64)
+        return jax.ShapeDtypeStruct((int(np.prod(self.shape)), len(tally.MOMENTS) + len(tally.REACH)), np.float64)
+
+    def credits_by_count(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where trials are counted: both credits of each member of the grid, (members, n + 1), by K."""
+        delta = np.asarray(getattr(self.similarity, "delta", 0.0), np.float64)
+        return choice.constant_credits(self.n, np.broadcast_to(delta, self.shape).ravel(), self.exponent)
 
     def _moments(self, sums: np.ndarray) -> np.ndarray:
         """What adds up of the sums of tiles."""

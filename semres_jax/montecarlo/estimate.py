@@ -22,6 +22,7 @@ from semres_jax.spaces._base import MetricSpace
 DEFAULT_TRIALS = 2**20
 # Trials at most where only a standard error is asked for: a quarter of an hour at 10^9 a second.
 MOST_TRIALS = 2**40
+_COUNTABLE = 2**60
 # Standard errors below so many times 2^-32 hardly fall any more.
 _FLOOR = 1.5
 
@@ -59,11 +60,13 @@ def estimate(
         key: a JAX random key.
         trials: how many; for the lattice rounded up to a whole number of shifts (by less than 1/16). With
             `target_stderr`: at most about so many. Default 2^20.
-        target_stderr: stop as soon as every standard error is at most this; > 0.
+        target_stderr: stop as soon as every standard error is at most this; > 0. Without `trials` it warns where that
+            is out of reach: after 2^40 trials, or when standard errors are down to the 2^-32 that points are apart.
         n: number of items, >= 2.
         exponent: Luce exponent >= 0; infinity is argmax.
         method: "lattice" (randomised quasi-Monte Carlo: error falls almost as 1/trials, standard error from 16 to 31
-            independent shifts) or "prng" (plain Monte Carlo).
+            independent shifts; a lattice is full at 2^31 points, beyond 16 to 31 times as many trials several are
+            averaged) or "prng" (plain Monte Carlo).
         replace: on finite spaces, whether stimuli may repeat; elsewhere it makes no difference.
         chunk: trials per call of the devices; default as many as take about a twentieth of a second.
         devices: devices, or how many; default all local ones.
@@ -74,11 +77,16 @@ def estimate(
 
     Returns:
         `Estimate`, arrays of the similarity's shape in float64. On finite spaces without replacement mean_b and var_b
-        are those of the share of the *other* stimuli within epsilon.
+        are those of the share of the *other* stimuli within epsilon. Standard errors add to the scatter what rare
+        events that were hardly drawn, or not at all, may contribute: they are bounds where few trials carry the
+        estimate. On spaces with atoms a resolution in float32 means the distance that it is rounded from.
 
     Raises:
-        ValueError: n < 2, trials < 1, target_stderr <= 0, unknown method, more distinct stimuli than there are,
-            a state of another estimate.
+        ValueError: n < 2, trials < 1 or above 2^60, target_stderr <= 0, unknown method, more distinct stimuli than
+            there are, a state of another estimate.
+
+    Warns:
+        UserWarning: `target_stderr` is out of reach and no number of trials was given.
 
     Example:
         >>> import jax
@@ -90,6 +98,8 @@ def estimate(
     started = time.perf_counter()
     n = require_count("n", n, 2, " (the probe needs items to choose from)")
     limit = require_count("trials", trials, 1) if trials is not None else None
+    if limit is not None and limit > _COUNTABLE:
+        raise ValueError(f"trials must be at most 2^60, to be counted in 64 bits; got {trials}")
     if target_stderr is not None and not target_stderr > 0:
         raise ValueError(f"target_stderr must be positive; got {target_stderr}")
     if method not in ("lattice", "prng"):

@@ -207,9 +207,7 @@ def _scatter(index: Array, size: int, weight: Array | int) -> Array:
     return jnp.zeros(size, jnp.int32).at[index].add(weight, mode="promise_in_bounds")
 
 
-def credits(
-    d: Distances, similarity: Similarity, rule: str, exponent: Array, reaching: bool, valid: Array | None
-) -> Array:
+def credits(d: Distances, similarity: Similarity, rule: str, exponent: Array, valid: Array | None) -> Array:
     """Sums of the `MOMENTS` over the trials, for every member of a similarity with one leading axis of m.
 
     Args:
@@ -217,25 +215,23 @@ def credits(
         similarity: leaves with a leading axis of m.
         rule: `LUCE`, `POWER` or `ARGMAX`.
         exponent: Luce exponent, for `POWER`.
-        reaching: whether to tell the extreme distances too.
         valid: (lanes,) bool, the trials that count; None for all.
 
     Returns:
-        (m, 6) sums; with `reaching` (m, 8): the `REACH` of the distances beside them, largest -d and largest d.
+        (m, 8): the sums, and beside them the `REACH` of the distances, largest -d and largest d.
     """
     n = len(d.items)
     items = d.items if d.unit == 1.0 else [item.astype(float) * d.unit for item in d.items]
     if n > UNROLLED_ITEMS:
         items = jnp.stack(items) if isinstance(items, list) else items
     sums = jax.lax.map(functools.partial(_member, items, n, rule, exponent, valid), similarity)
-    if not reaching:
-        return sums
     reach = jnp.broadcast_to(_reach(items, valid)[None], (sums.shape[0], len(REACH)))
     return jnp.concatenate([sums, reach], axis=1)
 
 
 def _reach(items: list[Array] | Array, valid: Array | None) -> Array:
-    """Largest -d and largest d of the trials that count."""
+    """Largest -d and largest d of the trials that count, without the item that makes room for the probe."""
+    items = items[:-1]
     if isinstance(items, list):
         extremes = -functools.reduce(jnp.minimum, items), functools.reduce(jnp.maximum, items)
     else:

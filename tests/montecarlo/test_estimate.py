@@ -10,6 +10,7 @@ import pytest
 
 import semres_jax
 from semres_jax import Constant, Exponential, Gaussian, Linear, PowerLaw, Tabulated, choice, estimate, laws, spaces
+from semres_jax.laws import enumeration
 from semres_jax.montecarlo import _rows, tally
 from semres_jax.similarity import stack
 
@@ -130,25 +131,6 @@ def test_the_error_bar_of_plain_monte_carlo_is_honest():
 def test_the_error_bar_of_the_lattice_is_honest():
     z = _cells("lattice", 50, 2**14)
     assert np.mean(z < 2) > 0.90
-
-
-@pytest.mark.parametrize(
-    ("similarity", "method"),
-    [(Constant([0.1, 0.2, 0.4]), "lattice"), (Exponential([0.1, 0.2]), "prng")],
-    ids=lambda x: getattr(x, "name", x),
-)
-def test_same_bits_for_any_chunk_and_any_number_of_devices(similarity, method):
-    space, trials = spaces.get("interval"), 2**17 + 12345
-
-    def bits(**how):
-        e = estimate(space, similarity, key=KEY, trials=trials, method=method, **how)
-        return np.stack([*e[:6]]), e.trials
-
-    reference, counted = bits(devices=1)
-    for how in ({"devices": 4}, {"devices": 3, "chunk": 2**15}):
-        got, trials_again = bits(**how)
-        np.testing.assert_array_equal(got, reference)
-        assert trials_again == counted
 
 
 def test_chunks_can_be_added_in_any_order():
@@ -297,6 +279,47 @@ def test_luce_exponents():
     assert abs(argmax.p_s - 1) < DIGITS
     guess = estimate(space, Linear(1.0), key=KEY, trials=2**12, exponent=0.0)
     assert abs(guess.p_s - 0.5) < DIGITS
+
+
+def test_the_strongest_beside_a_floor_is_the_nearest():
+    """However g is rounded there: an infinite exponent compares by `Similarity.order`."""
+    tree = spaces.get("tree")
+    right = 1 - enumeration.tie_rate(tree) / 2
+    for similarity in (Exponential([0.5, 2.0], [0.1, 0.999999]), Gaussian(0.5, 0.1), PowerLaw(1e-9, 3.0, 0.5)):
+        e = estimate(tree, similarity, key=KEY, trials=2**14, exponent=np.inf)
+        assert (_z(e.p_s, right, e.p_s_stderr) < SIGMAS).all()
+    # where the floor is 1 all tie, many items and few
+    for n in (2, 40):
+        e = estimate(spaces.get("finite"), Exponential(0.3, 1.0), key=KEY, trials=2**10, n=n, exponent=np.inf)
+        assert abs(e.p_s - 1 / n) < DIGITS
+        assert abs(e.p_i - 1 / n) < DIGITS
+
+
+TABLE = np.round(np.random.default_rng(0).random((12, 12)), 1)
+TABLE = np.triu(TABLE, 1) + np.triu(TABLE, 1).T
+DISCRETE = {
+    "float64 table": spaces.Finite(TABLE),
+    "float32 table": spaces.Finite(TABLE.astype(np.float32)),
+    "hamming": spaces.Hamming(10),
+    "tree": spaces.get("tree"),
+}
+
+
+@pytest.mark.thorough(keep=4)
+@pytest.mark.parametrize("kind", [Constant, Linear])
+@pytest.mark.parametrize("name", DISCRETE)
+def test_a_resolution_at_a_distance_holds_it_in_any_precision(name, kind):
+    """float32 resolutions mean the distances that they are rounded from, as they do in `accuracy`."""
+    space = DISCRETE[name]
+    shells = np.asarray(space.shells, np.float64)
+    epsilon = shells[shells > 0][:: max(1, len(shells) // 8)]
+    how = {"key": KEY, "trials": 2**14, "method": "prng"}
+    exact = semres_jax.accuracy(space, kind(epsilon))
+    reference = estimate(space, kind(epsilon), **how)
+    _agrees(reference, exact)
+    for narrow in (epsilon.astype(np.float32), jnp.asarray(epsilon, jnp.float32)):
+        e = estimate(space, kind(narrow), **how)
+        np.testing.assert_allclose([e.p_s, e.p_i], [reference.p_s, reference.p_i], rtol=0, atol=DIGITS)
 
 
 def test_constant_credits_are_the_credits():

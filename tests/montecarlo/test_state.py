@@ -1,14 +1,18 @@
 """A run that is stopped and goes on: no trial is lost or made twice, whatever the moment, chunk and devices."""
 
+import importlib
+
 import jax
 import numpy as np
 import pytest
 
+import semres_jax
 from semres_jax import Constant, Exponential, estimate, spaces
-from semres_jax.montecarlo import sharding
+from semres_jax.montecarlo import _errors, _run, sharding
 from semres_jax.montecarlo.exact_sum import ExactSum
 
 KEY = jax.random.key(11)
+_estimate = importlib.import_module("semres_jax.montecarlo.estimate")  # the package has a function of that name
 CIRCLE = spaces.get("circle")
 
 
@@ -105,3 +109,64 @@ def test_what_hosts_gather_comes_back_bit_for_bit():
         assert back[name].dtype == array.dtype
         assert back[name].tobytes() == array.tobytes()
         assert back[name].shape == array.shape
+
+
+@pytest.fixture
+def small_lattice(monkeypatch):
+    """Lattices that are full at 64 points a shift, and as few trials as 64 of them have at most."""
+    monkeypatch.setattr(_run, "LOG2_LATTICE", 6)
+    monkeypatch.setattr(_estimate, "MOST_TRIALS", 2**16)
+
+
+def test_a_full_lattice_goes_on_with_others(small_lattice):
+    """Until the standard error is what was asked for; before, a full lattice was waited for without end."""
+    similarity, stops = Exponential([0.1, 0.2]), 0
+    how = {"similarity": similarity, "target_stderr": 2e-6, "chunk": 2**10}
+    with pytest.warns(UserWarning, match=r"target_stderr = 2e-06 was not reached: .* after 65,536 trials$"):
+        whole = estimate(CIRCLE, key=KEY, **how)
+    exact = semres_jax.accuracy(CIRCLE, similarity)
+    assert whole.trials == 2**16
+    assert (np.abs(whole.p_s - exact.p_s) < 5 * whole.p_s_stderr).all()
+    assert (np.abs(whole.p_i - exact.p_i) < 5 * whole.p_i_stderr).all()
+    # 64 lattices are 8 times as good as one: others, not the same again
+    assert (whole.p_s_stderr < 0.25 * estimate(CIRCLE, similarity, key=KEY, trials=2**10).p_s_stderr).all()
+    for at in (3, 20, 40):
+        state = _stopped(at, **how)
+        assert state is not None
+        with pytest.warns(UserWarning, match="was not reached"):
+            again = estimate(CIRCLE, key=KEY, state=state, **how)
+        np.testing.assert_array_equal(np.stack([*again[:6]]), np.stack([*whole[:6]]))
+        stops += 1
+    assert stops == 3
+
+
+def test_more_trials_than_a_full_lattice_has_are_several_lattices(small_lattice):
+    for trials in (2**10 + 1, 2**12 + 5, 2**15):
+        e = estimate(CIRCLE, Constant(0.2), key=KEY, trials=trials)
+        assert trials <= e.trials < trials * 17 / 16
+        assert abs(e.p_i - 0.8) < 5 * e.p_i_stderr
+    # as many as were given: nothing to warn of
+    e = estimate(CIRCLE, Exponential(0.2), key=KEY, trials=2**12, target_stderr=1e-9)
+    assert e.trials == 2**12
+
+
+@pytest.mark.parametrize("method", ["lattice", "prng"])
+def test_a_standard_error_below_that_of_the_points_is_told_to_be_out_of_reach(method, monkeypatch):
+    monkeypatch.setattr(_errors, "RESOLUTION", 1e-3)
+    monkeypatch.setattr(_estimate, "RESOLUTION", 1e-3)
+    with pytest.warns(UserWarning, match=r"2\^-32 = .* is the least there is"):
+        e = estimate(CIRCLE, Constant(0.2), key=KEY, target_stderr=1e-4, method=method)
+    assert e.p_i_stderr < 1.5e-3
+
+
+def test_plain_trials_go_on_in_streams_and_passes(monkeypatch):
+    """A pass seeds the streams that it touches only, so that it can begin anywhere."""
+    how = {"similarity": Exponential(0.2), "trials": 2**13, "method": "prng"}
+    monkeypatch.setattr(_run, "_LOG2_STREAM", 11)
+    jax.clear_caches()
+    sharding.over_tiles.cache_clear()
+    at_once = estimate(CIRCLE, key=KEY, **how)
+    monkeypatch.setattr(_run, "_PASS", 2**12)
+    in_passes = estimate(CIRCLE, key=KEY, **how)
+    np.testing.assert_array_equal(np.stack([*in_passes[:6]]), np.stack([*at_once[:6]]))
+    sharding.over_tiles.cache_clear()
