@@ -18,7 +18,7 @@ from semres_jax.laws import enumeration
 from semres_jax.montecarlo import _rows, sharding, tally
 from semres_jax.montecarlo.exact_sum import ExactSum
 from semres_jax.montecarlo.uniforms import WordSource, joined, lattice_rows, lattice_words, padded, prng_words, streams
-from semres_jax.similarity import Constant, coarse_resolutions, flatten, on_shells
+from semres_jax.similarity import Constant, Similarity, coarse_resolutions, flatten, on_shells
 from semres_jax.spaces._base import MetricSpace
 from semres_jax.spaces.hamming import Hamming
 from semres_jax.spaces.product import Product
@@ -36,6 +36,8 @@ _LOG2_STREAM, _PASS = 30, 2**40
 _LONGEST, _BYTES = 2**26, 2**24
 # Seconds between two calls that end, which is how often progress is told, and between two merges of the hosts' sums.
 _CALL_SECONDS, _MERGE_SECONDS = 0.05, 2.0
+# Nats of ln(1/g) from which on a strength is about to underflow, and how far unbounded spaces are looked at.
+_UNDERFLOW, _FAR = 600.0, 64.0
 # Arrays of a state beside the sums: where the run is.
 _PLACE = ("plan", "trials", "level", "shifts", "tiles")
 
@@ -113,6 +115,15 @@ def _tile(static: _Static, tile: Array, streams, space, similarity, exponent, la
     return tally.credits(d, similarity, static.rule, exponent, valid)
 
 
+def _steep(space: MetricSpace, similarity: Any, exponent: float) -> bool:
+    """Whether the strength of a far item may be 0 in float64 though the similarity is not."""
+    if not isinstance(similarity, Similarity):
+        return False
+    diameter = float(np.asarray(space.diameter))
+    depth = -np.asarray(similarity.log(np.float64(min(diameter, _FAR)))) * exponent
+    return bool(np.any(np.isfinite(depth) & (depth > _UNDERFLOW)))
+
+
 class Run:
     """One estimate in the making: sums so far, by shift, and how to extend them."""
 
@@ -133,6 +144,7 @@ class Run:
                 swept: Any = self.epsilons
             else:
                 swept = flatten(similarity)
+            self.steep = _steep(space, swept, exponent)
             few = self.counting and len(self.epsilons) == 1 and self.n <= tally.UNROLLED_ITEMS
             self.by_rows = few and _rows.suit(devices)
             arguments = jax.tree.map(_float64, (space, swept, np.float64(exponent)))
@@ -208,6 +220,8 @@ class Run:
         tiles = per_stream * (1 if self.method == "prng" else plan.streams)
         whole, finite = plan.points % lanes == 0, np.isfinite(self.exponent)
         rule = tally.LUCE if self.counting or self.exponent == 1.0 else tally.POWER if finite else tally.ARGMAX
+        if self.steep and finite and not self.counting:
+            rule = tally.STEEP
         crowd = tally.crowding(self.epsilons, self.space.has_ticks) if self.counting else 0
         rows = _rows.shape(self.n, lanes) if self.by_rows else None
         static = _Static(self.n, self.method, self.replace, lanes, whole, self.counting, rule, crowd, rows)

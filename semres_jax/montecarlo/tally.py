@@ -30,7 +30,7 @@ EVEN, _HAIR = -1, 1e-4
 MOMENTS = ("p_s", "p_s²", "p_i", "p_i²", "k", "k²")
 REACH = ("-d", "d")
 # How an infinite Luce exponent, any other one, and 1 make credits of strengths.
-ARGMAX, POWER, LUCE = "argmax", "power", "luce"
+ARGMAX, STEEP, POWER, LUCE = "argmax", "steep", "power", "luce"
 
 
 class Distances(NamedTuple):
@@ -213,8 +213,8 @@ def credits(d: Distances, similarity: Similarity, rule: str, exponent: Array, va
     Args:
         d: distances of (lanes,) trials.
         similarity: leaves with a leading axis of m.
-        rule: `LUCE`, `POWER` or `ARGMAX`.
-        exponent: Luce exponent, for `POWER`.
+        rule: `LUCE`, `POWER`, `STEEP` where strengths may underflow, or `ARGMAX`.
+        exponent: Luce exponent, for `POWER` and `STEEP`.
         valid: (lanes,) bool, the trials that count; None for all.
 
     Returns:
@@ -252,6 +252,15 @@ def _member(
         similar = 1.0 / strongest
         as_strong = jnp.sum(order[: n - 1] >= similarity.order(0.0), axis=0, dtype=jnp.int32)
         others = as_strong.astype(similar.dtype)
+    elif rule == STEEP:
+        # In logarithms: a strength that is 0 in floating point may still be the largest.
+        logs = jnp.stack([similarity.log(item) for item in items]) if isinstance(items, list) else similarity.log(items)
+        logs = jnp.where(exponent > 0, exponent * logs, 0.0)
+        top = jnp.max(logs, axis=0)
+        some = top > -jnp.inf
+        relative = jnp.exp(logs - jnp.where(some, top, 0.0)[None])
+        similar = jnp.where(some, 1.0 / jnp.where(some, jnp.sum(relative, axis=0), 1.0), 1.0 / n)
+        others = jnp.sum(jnp.exp(logs[: n - 1]), axis=0)
     elif rule == POWER:
         strengths = jnp.stack([similarity(item) for item in items]) if isinstance(items, list) else similarity(items)
         # relative to the largest, so that nothing underflows

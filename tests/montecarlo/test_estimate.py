@@ -358,3 +358,13 @@ def test_estimates_print_to_the_digit_they_know():
     assert str(e).startswith("p_s = 0.7")
     assert "±" in str(e)
     assert "(3,)" in str(estimate(spaces.get("circle"), Constant([0.1, 0.2, 0.3]), key=KEY, trials=2**10))
+
+
+@pytest.mark.parametrize(("similarity", "exponent"), [(Gaussian(0.003), 1.0), (Exponential(0.02), 40.0)])
+def test_strengths_that_underflow(similarity, exponent):
+    """Far items have strengths of e^-14,000, 0 in floating point; the nearest is still told from the others."""
+    circle = spaces.Circle()
+    run = estimate(circle, similarity, key=jax.random.key(0), trials=2**14, n=3, exponent=exponent)
+    exact = semres_jax.accuracy(circle, similarity, n=3, exponent=exponent)
+    assert abs(run.p_s - exact.p_s) < 5 * run.p_s_stderr
+    assert abs(run.p_i - exact.p_i) < 5 * run.p_i_stderr
