@@ -11,7 +11,7 @@ are smooth between the kinks of the ball and of g, however deep these are: nothi
 import functools
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -107,7 +107,7 @@ def _before_kinks(log_g: Callable[[Array], Array], kinks: Array) -> Array:
 
 def _competitors(
     log_g: Callable[[Array], Array], law: _Law, r: Array, ns: tuple[int, ...], rule: Rule
-) -> tuple[Array | None, Array | None]:
+) -> tuple[Any, Any]:
     """What items beyond r (q, R) take from it: ∫ σ(ln g(d)/g(r)) db, (q, R), and L(r, y), (q, R, Y), as `ns` need."""
     strength = log_g(r)[..., None]
     strength = jnp.where(strength > -jnp.inf, strength, 0.0)
@@ -143,13 +143,13 @@ def _heights(rule: Rule, ns: tuple[int, ...]) -> Array:
     return jnp.asarray(np.arange(-NOTHING - math.log(max(ns)), _END, rule.step))
 
 
-def _left(within: Array, lost: tuple[Array | None, Array | None], ns: tuple[int, ...], rule: Rule) -> list[Array]:
+def _left(within: Array, lost: tuple[Any, Any], ns: tuple[int, ...], rule: Rule) -> list[Array]:
     """∫ e^y e^{-e^y} [1 - b - L(y)]^{n-1} dy for every n, (q, R) each."""
     pair, each = lost
     s = jnp.exp(_heights(rule, ns).astype(within.dtype))[None, None]
     weights = rule.step * s * jnp.exp(-s)
-    left = None if each is None else jnp.maximum(1.0 - within[..., None] - each, 0.0)
-    return [1.0 - within - pair if n == 2 else jnp.sum(weights * left ** (n - 1), axis=-1) for n in ns]  # pyright: ignore[reportOptionalOperand]
+    left: Any = None if each is None else jnp.maximum(1.0 - within[..., None] - each, 0.0)
+    return [1.0 - within - pair if n == 2 else jnp.sum(weights * left ** (n - 1), axis=-1) for n in ns]
 
 
 def _atoms(ball: Callable[[Array], Array], own: Array) -> tuple[Array, Array]:
@@ -169,9 +169,9 @@ def _at_atoms(given: Setting, law: _Law, cut: Array, ns: tuple[int, ...], rule: 
     gained = []
     for n in ns:
         if n == 2:
-            credit = mass * (0.5 * mass + 2.0 * (1.0 - within - pair))  # pyright: ignore[reportOptionalOperand]
+            credit = mass * (0.5 * mass + 2.0 * (1.0 - within - pair))
         else:
-            left = jnp.maximum(1.0 - within[..., None] - each, 0.0)  # pyright: ignore[reportOptionalOperand]
+            left = jnp.maximum(1.0 - within[..., None] - each, 0.0)
             credit = jnp.sum(rule.step * s * ((left + mass[..., None] * jnp.exp(-s)) ** n - left**n), axis=-1)
         gained.append(jnp.sum(credit, axis=-1))
     return jnp.stack(gained, axis=-1)

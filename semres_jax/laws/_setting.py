@@ -182,8 +182,8 @@ def mass_radii(ball: Callable[[Array], Array], farthest: Array, n: int) -> Array
     small = 0.25 ** np.arange(1, 2 + math.ceil(math.log(n, 4)))
     mass = jnp.asarray(np.concatenate([small, _HIGH, _LOW])[None], farthest.dtype)
     farthest = jax.lax.stop_gradient(farthest)
-    ends = (jnp.full((len(farthest), mass.shape[1]), x, farthest.dtype) for x in (-60.0, 0.0))
-    high = bisected(lambda e: ball(farthest * jnp.exp2(e)) > mass, *ends, 22)
+    low, high = (jnp.full((len(farthest), mass.shape[1]), x, farthest.dtype) for x in (-60.0, 0.0))
+    high = bisected(lambda e: ball(farthest * jnp.exp2(e)) > mass, low, high, 22)
     # Infinity, not the farthest: clipped to that it moves with it, as gradients need.
     radii = jnp.where(high < 0, farthest * jnp.exp2(high), jnp.inf)
     main, low = radii[:, : -len(_LOW)], radii[:, -len(_LOW) :]

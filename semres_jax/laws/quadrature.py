@@ -78,9 +78,12 @@ def constant(space: MetricSpace, similarity: Constant, *, n: int = 2, exponent: 
     """
     _require(space)
     require_count("n", n, 2, " items")
-    each = in_float64(
-        lambda shared, members: members_constant(*shared, members, n=n), (space, exponent), flatten(similarity)
-    )
+
+    def run(shared: tuple[MetricSpace, Any], members: Similarity) -> Accuracy:
+        space, exponent = shared
+        return members_constant(space, exponent, members, n=n)
+
+    each = in_float64(run, (space, exponent), flatten(similarity))
     return Accuracy(*(p.reshape(similarity.shape)[()] for p in each))
 
 

@@ -102,8 +102,8 @@ def triangle_halves(a: Array, b: Array, c: Array) -> tuple[Array, Array, Array, 
     half = (a + b + c) / 2.0
     tiny = float(jnp.finfo(half.dtype).tiny)
     # Sums before halves.
-    halves = ((b + (c - a)) / 2.0, (a + (c - b)) / 2.0, ((a - c) + b) / 2.0)
-    return *(jnp.maximum(x, tiny) for x in halves), half
+    not_a, not_b, not_c = (jnp.maximum(x / 2.0, tiny) for x in (b + (c - a), a + (c - b), (a - c) + b))
+    return not_a, not_b, not_c, half
 
 
 def triangle_angles(a: Array, b: Array, c: Array, f: Any) -> tuple[Array, Array]:

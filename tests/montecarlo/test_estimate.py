@@ -364,7 +364,7 @@ def test_estimates_print_to_the_digit_they_know():
 def test_strengths_that_underflow(similarity, exponent):
     """Far items have strengths of e^-14,000, 0 in floating point; the nearest is still told from the others."""
     circle = spaces.Circle()
-    run = estimate(circle, similarity, key=jax.random.key(0), trials=2**14, n=3, exponent=exponent)
+    run = estimate(circle, similarity, key=jax.random.key(0), trials=2**18, n=3, exponent=exponent)
     exact = semres_jax.accuracy(circle, similarity, n=3, exponent=exponent)
     assert abs(run.p_s - exact.p_s) < 5 * run.p_s_stderr
     assert abs(run.p_i - exact.p_i) < 5 * run.p_i_stderr
