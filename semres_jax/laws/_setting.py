@@ -77,8 +77,10 @@ def setting(space: MetricSpace, similarity: Similarity, exponent: Array, rule: R
     dtype = exponent.dtype
 
     def log_g(r: Array) -> Array:
-        some = exponent > 0  # 0^0 = 1
-        return jnp.where(some, jnp.where(some, exponent, 1.0) * similarity.log(r), 0.0)
+        some, log = exponent > 0, similarity.log(r)  # 0^0 = 1
+        alive = log > -jnp.inf
+        power = jnp.where(some, exponent, 1.0) * jnp.where(alive, log, 0.0)
+        return jnp.where(some, jnp.where(alive, power, -jnp.inf), 0.0)
 
     probes, weights = probe_nodes(
         space, splits(space, similarity) or (_reach(space, log_g, dtype),), dtype, rule.probe_step

@@ -117,10 +117,11 @@ def _tile(static: _Static, tile: Array, streams, space, similarity, exponent, la
 
 def _steep(space: MetricSpace, similarity: Any, exponent: float) -> bool:
     """Whether the strength of a far item may be 0 in float64 though the similarity is not."""
-    if not isinstance(similarity, Similarity):
+    # An infinite exponent compares by `Similarity.order`, whatever the strengths.
+    if not isinstance(similarity, Similarity) or not np.isfinite(exponent):
         return False
-    diameter = float(np.asarray(space.diameter))
-    depth = -np.asarray(similarity.log(np.float64(min(diameter, _FAR)))) * exponent
+    far = np.float64(min(float(np.asarray(space.diameter)), _FAR))
+    depth = -np.asarray(jax.vmap(lambda member: member.log(far))(similarity)) * exponent
     return bool(np.any(np.isfinite(depth) & (depth > _UNDERFLOW)))
 
 

@@ -137,7 +137,7 @@ def bad(*changes):
      (lambda: spaces.Sphere(0), "dim must be at least 1; got 0"),
      (lambda: spaces.Gaussian(2.5), "dim must be a whole number of at least 1; got 2.5"),
      (lambda: spaces.Hamming(True), "dim must be a whole number"),
-     (lambda: spaces.Hyperbolic(-1.0), "radius must be a positive hyperbolic length; got -1"),
+     (lambda: spaces.Hyperbolic(-1.0), "radius must be a hyperbolic length from 1e-50 to 200; got -1"),
      (lambda: spaces.Torus(2, "linf"), "one of max, l1, l2; got 'linf'"),
      (lambda: spaces.Product(()), "one or more spaces"),
      (lambda: spaces.Product((spaces.Circle(), 3)), "one or more spaces; got 3"),
