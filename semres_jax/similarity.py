@@ -365,7 +365,7 @@ def coarse_resolutions(similarity: Similarity, space: Any) -> tuple[str, ...]:
     return tuple(name for name in names if table or coarse(getattr(similarity, name)))
 
 
-def on_shells(similarity: Similarity, shells: Any, fields: Sequence[str]) -> Similarity:
+def on_shells(similarity: Similarity, space: Any, fields: Sequence[str]) -> Similarity:
     """`similarity` with resolutions that are a shell's distance but for the rounding of float32 put on that shell.
 
     A resolution of 0.7 in float32 is less than 0.7 by 1e-8: compared in float64 with a distance of 0.7 it would not
@@ -373,10 +373,12 @@ def on_shells(similarity: Similarity, shells: Any, fields: Sequence[str]) -> Sim
 
     Args:
         similarity: any, in float64.
-        shells: `MetricSpace.shells`.
+        space: nothing moves where its `shells` are not known.
         fields: of `similarity`, as `coarse_resolutions` tells.
     """
-    known = np.sort(np.asarray(shells, np.float64).ravel())
+    if not fields or space.shells is None:
+        return similarity
+    known = np.sort(np.asarray(space.shells, np.float64).ravel())
 
     def moved(value: Any) -> Any:
         xp: Any = np if concrete(value) is not None else jnp

@@ -19,9 +19,13 @@ from jax.core import Tracer
 
 from semres_jax._checks import concrete
 from semres_jax._types import Array
+from semres_jax.similarity import Similarity, coarse_resolutions, flatten, on_shells
+from semres_jax.spaces._base import MetricSpace
 
 # Directions of a gradient computed at once.
 _DIRECTIONS = 8
+# By how much an accuracy may exceed 1.
+_ROUNDING = 1e-9
 
 
 def traced(*trees: Any) -> bool:
@@ -62,6 +66,61 @@ def in_float64(f: Callable[[Any, Any], Any], shared: Any, members: Any) -> Any:
 
     results = _differentiable(run, tuple(own[k] for k in at), dtype)(*(leaves[k] for k in at))
     return jax.tree.unflatten(outputs[0], results)
+
+
+def of_grid(
+    run: Callable[[MetricSpace, Any, Any], Any], space: MetricSpace, similarity: Similarity, exponent: Any
+) -> Any:
+    """Accuracies of a similarity of any shape, in 64 bits: what `run` gives for its members along one axis.
+
+    Args:
+        run: maps space, members and exponent to a pytree of accuracies with the axis of the members in front.
+        space, similarity, exponent: as a user gave them.
+
+    Returns:
+        The pytree, the similarity's shape in front, as `in_float64` answers.
+    """
+    coarse = coarse_resolutions(similarity, space)
+
+    def members(shared: tuple[MetricSpace, Any], members: Similarity) -> Any:
+        space, exponent = shared
+        return run(space, on_shells(members, space, coarse), exponent)
+
+    each = in_float64(members, (space, exponent), flatten(similarity))
+    each = jax.tree.map(lambda p: p.reshape(similarity.shape + p.shape[1:])[()], each)
+    # A sum of weights may be 1 but for its rounding.
+    return (
+        each
+        if traced(each)
+        else jax.tree.map(lambda p: np.where(abs(p - 1) < _ROUNDING, np.minimum(p, 1), p)[()], each)
+    )
+
+
+def slopes_told(accuracies: Any, space: MetricSpace, members: Similarity) -> Any:
+    """Accuracies whose slopes by Δ are NaN where g falls to 0 without a floor: its logarithms don't tell them there.
+
+    The slope of p_I is finite, that of p_S is not where distances are continuous: far items of nearly no strength lose
+    to what is nearly as weak.
+    """
+    delta = getattr(members, "delta", None)
+    if not traced(delta) or not members.kinks():
+        return accuracies
+    ends = jax.vmap(lambda member: member.log(space.diameter))(members) == -jnp.inf
+    return jax.tree.map(lambda p: _without_slope(p, delta, ends & (delta == 0)), accuracies)
+
+
+@jax.custom_jvp
+def _without_slope(p: Array, number: Array, where: Array) -> Array:
+    """p, whose slope by `number` is NaN `where`; both are of p's members."""
+    return p
+
+
+@_without_slope.defjvp
+def _(primals: Any, tangents: Any) -> tuple[Array, Array]:
+    p, _, where = primals
+    slope, moved, _ = tangents
+    lost = jnp.where(where & (moved != 0), jnp.nan, 0.0)
+    return p, slope + lost.reshape(lost.shape + (1,) * (p.ndim - lost.ndim))
 
 
 def host_in_float64(f: Callable[..., Any]) -> Callable[..., Any]:

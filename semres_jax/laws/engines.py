@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from semres_jax._checks import concrete, require_count
 from semres_jax._types import Accuracy, ArrayLike
 from semres_jax.laws import closed_form, enumeration, quadrature
-from semres_jax.laws._precision import in_float64
-from semres_jax.similarity import Constant, Linear, Similarity, coarse_resolutions, flatten, on_shells
+from semres_jax.laws._precision import of_grid
+from semres_jax.similarity import Constant, Linear, Similarity
 from semres_jax.spaces import Circle, MetricSpace, Sphere, Torus
 
 
@@ -57,7 +57,8 @@ def accuracy(
     Returns:
         Accuracy of the similarity's shape: float64 NumPy whatever JAX's precision; or, where an argument is traced (in
         `jit`, `grad`, `vmap`), JAX arrays in the precision around, of the same 64-bit computation. Derivatives are
-        taken forward, to any order, and cost one pass for each number that is differentiated in.
+        taken forward, to any order, and cost one pass for each number that is differentiated in. Where g falls to 0
+        without a floor, the slope by Δ is not finite (NaN), but for `Constant`.
 
     Raises:
         ValueError: no exact engine applies (the message names `semres_jax.estimate`); n below 2, or more distinct items
@@ -74,16 +75,10 @@ def accuracy(
     task = _Task(space, similarity, n, exponent, replace)
     engine = _engine(task)
 
-    coarse = coarse_resolutions(similarity, space)
-
-    def run(shared: tuple[MetricSpace, Any], members: Similarity) -> Accuracy:
-        space, exponent = shared
-        if coarse and space.shells is not None:
-            members = on_shells(members, space.shells, coarse)
+    def run(space: MetricSpace, members: Similarity, exponent: Any) -> Accuracy:
         return engine.run(task._replace(space=space, similarity=members, exponent=exponent))
 
-    each = in_float64(run, (space, exponent), flatten(similarity))
-    return Accuracy(*(p.reshape(similarity.shape)[()] for p in each))
+    return of_grid(run, space, similarity, exponent)
 
 
 def engine_for(
@@ -156,7 +151,7 @@ def _averaged(task: _Task) -> bool:
 
 def _average(task: _Task) -> Accuracy:
     similarity: Any = task.similarity
-    return quadrature.members_constant(task.space, task.exponent, similarity, n=task.n)
+    return quadrature.members_constant(task.space, similarity, task.exponent, n=task.n)
 
 
 def _integrable(task: _Task) -> bool:
@@ -166,7 +161,7 @@ def _integrable(task: _Task) -> bool:
 
 
 def _integrated(task: _Task) -> Accuracy:
-    p_s, p_i = quadrature.members_accuracies(task.space, task.exponent, task.similarity, (task.n,))
+    p_s, p_i = quadrature.members_accuracies(task.space, task.similarity, task.exponent, (task.n,))
     return Accuracy(p_s[:, 0], p_i[:, 0])
 
 

@@ -4,6 +4,7 @@
 distance table. `accuracy` takes any similarity; `exemplars` tells stimuli from the classes that they belong to.
 """
 
+import functools
 from typing import Any
 
 import jax
@@ -15,8 +16,8 @@ from semres_jax._checks import concrete, require_count
 from semres_jax._types import Accuracy, ArrayLike
 from semres_jax.laws import _counting, _subsets
 from semres_jax.laws._exemplars import Exemplars as Exemplars, exemplars as exemplars
-from semres_jax.laws._precision import in_float64
-from semres_jax.similarity import Constant, Similarity, coarse_resolutions, flatten, on_shells
+from semres_jax.laws._precision import of_grid, slopes_told
+from semres_jax.similarity import Constant, Similarity
 from semres_jax.spaces._base import MetricSpace
 
 
@@ -85,21 +86,8 @@ def accuracy(
     power = concrete(exponent)
     if power is not None and (power.ndim or not power >= 0):
         raise ValueError(f"exponent must be one number, at least 0; got {exponent!r}")
-    return _in_float64(members_accuracy, space, similarity, exponent, n, replace)
-
-
-def _in_float64(run: Any, space: MetricSpace, similarity: Similarity, exponent: Any, n: int, replace: bool) -> Accuracy:
-    """What `run` gives for the members of a grid along one axis, in the shape of the grid."""
-    coarse = coarse_resolutions(similarity, space)
-
-    def members(shared: tuple[MetricSpace, Any], members: Similarity) -> Accuracy:
-        space, exponent = shared
-        if coarse and space.shells is not None:
-            members = on_shells(members, space.shells, coarse)
-        return run(space, members, exponent, n=n, replace=replace)
-
-    each = in_float64(members, (space, exponent), flatten(similarity))
-    return Accuracy(*(p.reshape(similarity.shape)[()] for p in each))
+    run = functools.partial(members_accuracy, n=n, replace=replace)
+    return of_grid(run, space, similarity, exponent)
 
 
 def members_accuracy(
@@ -124,7 +112,7 @@ def members_accuracy(
         weights = weights / jnp.sum(weights)
     power = concrete(exponent)
     sharp = power is not None and bool(np.isinf(power))
-    return _subsets.averages(
+    each = _subsets.averages(
         distances,
         weights,
         members,
@@ -134,6 +122,7 @@ def members_accuracy(
         replace=replace,
         sharp=sharp,
     )
+    return slopes_told(each, space, members)
 
 
 def constant(
@@ -184,7 +173,8 @@ def constant(
             f"distinct items of unequal weights are enumerated for n = 2 only; got n = {n} (use semres_jax.estimate, "
             "or replace=True)"
         )
-    return _in_float64(members_constant, space, similarity, exponent, n, replace)
+    run = functools.partial(members_constant, n=n, replace=replace)
+    return of_grid(run, space, similarity, exponent)
 
 
 def members_constant(

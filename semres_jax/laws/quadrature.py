@@ -24,10 +24,10 @@ from semres_jax import choice
 from semres_jax._checks import concrete, require_count
 from semres_jax._types import Accuracy, Array, ArrayLike
 from semres_jax.laws import _argmax, _deep, _integrals, _panels, closed_form
-from semres_jax.laws._precision import in_float64, traced
+from semres_jax.laws._precision import of_grid, slopes_told, traced
 from semres_jax.laws._probes import applies as applies, probe_count, probe_nodes
 from semres_jax.laws._setting import COARSE, FINE, Rule
-from semres_jax.similarity import Constant, Similarity, flatten
+from semres_jax.similarity import Constant, Similarity
 from semres_jax.spaces._base import MetricSpace
 
 # Probes handled at once, over all members of a grid; bounds memory where a ball measure is itself a quadrature.
@@ -79,15 +79,10 @@ def constant(space: MetricSpace, similarity: Constant, *, n: int = 2, exponent: 
     _require(space)
     require_count("n", n, 2, " items")
 
-    def run(shared: tuple[MetricSpace, Any], members: Similarity) -> Accuracy:
-        space, exponent = shared
-        return members_constant(space, exponent, members, n=n)
-
-    each = in_float64(run, (space, exponent), flatten(similarity))
-    return Accuracy(*(p.reshape(similarity.shape)[()] for p in each))
+    return of_grid(functools.partial(members_constant, n=n), space, similarity, exponent)
 
 
-def members_constant(space: MetricSpace, exponent: Any, members: Similarity, *, n: int) -> Accuracy:
+def members_constant(space: MetricSpace, members: Similarity, exponent: Any, *, n: int) -> Accuracy:
     """`constant` of the members of a grid along one axis, in the precision around."""
     similarity: Any = members
     epsilon, delta = (jnp.asarray(leaf, jnp.result_type(leaf, 0.0)) for leaf in (similarity.epsilon, similarity.delta))
@@ -267,17 +262,15 @@ def _accuracies(
     _require(space)
     ns = tuple(require_count("n", n, 2, " (the probe needs items to choose from)") for n in ns)
 
-    def run(shared: tuple[MetricSpace, Any], members: Similarity) -> Accuracy:
-        return members_accuracies(*shared, members, ns, rule, devices)
-
-    each = in_float64(run, (space, exponent), flatten(similarity))
-    return [Accuracy(*(p[:, i].reshape(similarity.shape)[()] for p in each)) for i in range(len(ns))]
+    run = functools.partial(members_accuracies, ns=ns, rule=rule, devices=devices)
+    each = of_grid(run, space, similarity, exponent)
+    return [Accuracy(*(p[..., i] for p in each)) for i in range(len(ns))]
 
 
 def members_accuracies(
     space: MetricSpace,
-    exponent: Any,
     members: Similarity,
+    exponent: Any,
     ns: tuple[int, ...],
     rule: Rule = FINE,
     devices: tuple[Any, ...] = (),
@@ -293,11 +286,11 @@ def members_accuracies(
         more = jax.lax.cond(
             jnp.any(deep), lambda: _spread("deep", ns, rule, ())(space, members, exponent), lambda: nothing
         )
-        return Accuracy(found.p_s + more, found.p_i)
+        return slopes_told(Accuracy(found.p_s + more, found.p_i), space, members)
     # The program for what is deep is compiled only where something is.
     if np.any(deep):
-        return Accuracy(found.p_s + _spread("deep", ns, rule, devices)(space, members, exponent), found.p_i)
-    return found
+        found = Accuracy(found.p_s + _spread("deep", ns, rule, devices)(space, members, exponent), found.p_i)
+    return slopes_told(found, space, members)
 
 
 _PROGRAMS: dict[str, Callable[..., Any]] = {

@@ -134,8 +134,8 @@ class Run:
         self.shape = similarity.shape
         # Equal weights make items exchangeable, which the counts of K take for granted.
         self.counting = isinstance(similarity, Constant) and not (enumeration.unequal(space) and not replace)
-        if (coarse := coarse_resolutions(similarity, space)) and space.shells is not None:
-            similarity = on_shells(jax.tree.map(_float64, similarity), space.shells, coarse)
+        if coarse := coarse_resolutions(similarity, space):
+            similarity = on_shells(jax.tree.map(_float64, similarity), space, coarse)
         self.similarity = similarity
         with jax.enable_x64(True):
             if self.counting:

@@ -15,7 +15,7 @@ import time
 import traceback
 import warnings
 
-BLOCK = 16
+BLOCK = 40
 # Blocks that a process does before a new one takes its place: what is compiled piles up.
 RENEWED = 24
 

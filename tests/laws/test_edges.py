@@ -243,3 +243,25 @@ def test_slopes_in_the_resolution(space, family, wide):
     np.testing.assert_allclose(slopes / scale, want / scale, rtol=0, atol=3e-6)
     known = np.stack(accuracy(where, family(epsilons[0]), n=3))
     np.testing.assert_allclose(values[0], known, rtol=0, atol=QUADRATURE if wide else 1e-6)
+
+
+@pytest.mark.parametrize("space", ["interval", "ring"])
+def test_slopes_where_the_similarity_ends(space):
+    """By the Luce exponent they are finite; by a floor of 0 they are not there: far items tie at 0, not above."""
+    where, h = SPACES[space], 1e-4
+
+    def both(similarity, exponent):
+        return jnp.stack(accuracy(where, similarity, n=2, exponent=exponent))
+
+    def by_floor(kind, e, d):
+        return jax.jit(jax.jacrev(lambda e, d: both(kind(e, d), 1.0), (0, 1)))(e, d)
+
+    slopes = jax.jacrev(lambda a: both(Linear(0.31), a))(1.0)
+    around = [np.stack(accuracy(where, Linear(0.31), n=2, exponent=1.0 + k * h)) for k in (-1, 1)]
+    np.testing.assert_allclose(slopes, (around[1] - around[0]) / (2 * h), rtol=0, atol=1e-5)
+    by_e, by_d = by_floor(Linear, 0.31, 0.0)
+    np.testing.assert_allclose(by_e, jax.jacrev(lambda e: both(Linear(e), 1.0))(0.31), rtol=0, atol=1e-6)
+    assert np.isnan(by_d).all()
+    assert np.isfinite(by_floor(Linear, 0.31, 0.01)).all()
+    assert np.isfinite(by_floor(Exponential, 0.31, 0.0)).all()
+    assert np.isfinite(by_floor(Constant, 0.31, 0.0)).all()
