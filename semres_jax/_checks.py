@@ -26,7 +26,9 @@ def concrete(value: Any) -> np.ndarray | None:
 
 def number_leaf(value: Any) -> Any:
     """A leaf as it is stored: host numbers as float64 NumPy (so no digit is lost before a precision is chosen)."""
-    if isinstance(value, (bool, int, float, np.number, np.ndarray, list)):
+    if isinstance(value, tuple) and concrete(value) is None:  # of tracers or placeholders
+        return value
+    if isinstance(value, (bool, int, float, np.number, np.ndarray, list, tuple)):
         array = np.asarray(value)
         if array.dtype.kind in "biu" or (array.dtype.kind == "f" and not isinstance(value, (np.ndarray, np.number))):
             return array.astype(np.float64)

@@ -357,7 +357,7 @@ def coarse_resolutions(similarity: Similarity, space: Any) -> tuple[str, ...]:
         return ()
 
     def coarse(leaf: Any) -> bool:
-        dtype = np.dtype(float) if isinstance(leaf, (bool, int, float, list)) else jnp.result_type(leaf)
+        dtype = np.dtype(float) if isinstance(leaf, (bool, int, float, list, tuple)) else jnp.result_type(leaf)
         return jnp.issubdtype(dtype, jnp.floating) and jnp.finfo(dtype).bits < 64
 
     names = [name for name in ("epsilon", "distances") if hasattr(similarity, name)]

@@ -64,7 +64,7 @@ def argmax(space: MetricSpace, members: Similarity, *, ns: tuple[int, ...], rule
 
     def member(similarity: Similarity) -> Accuracy:
         dtype = jnp.result_type(*jax.tree.leaves(similarity), 0.0)
-        v, weights = probe_nodes(space, splits(space, similarity), dtype, rule.probe_step)
+        v, weights = probe_nodes(space, splits(space, similarity), dtype, rule.probe_step, rule.probe_nodes)
         return in_parts(lambda v: jax.vmap(lambda p: probe(p, similarity, dtype))(space.probe(v)), v, weights)
 
     return jax.lax.map(member, members)

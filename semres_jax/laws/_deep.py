@@ -20,8 +20,18 @@ import numpy as np
 from semres_jax._types import Array
 from semres_jax.laws import _panels
 from semres_jax.laws._integrals import by_member
-from semres_jax.laws._probes import in_parts, probe_count
-from semres_jax.laws._setting import NOTHING, Rule, Setting, around, bisected, mass_radii, panel_ends, setting, splits
+from semres_jax.laws._probes import in_parts
+from semres_jax.laws._setting import (
+    NOTHING,
+    Rule,
+    Setting,
+    around,
+    bisected,
+    mass_radii,
+    panel_ends,
+    setting,
+    setting_probes,
+)
 from semres_jax.similarity import Similarity
 from semres_jax.spaces._base import MetricSpace
 
@@ -43,7 +53,7 @@ def beyond_cut(space: MetricSpace, members: Similarity, exponent: Array, *, ns: 
         p_s = in_parts(lambda v: _probes(space, given, v, ns, rule), given.probes, given.weights)
         return jnp.where(given.deep, p_s, 0.0)
 
-    count = probe_count(space, max(1, len(splits(space, members))), rule.probe_step)
+    count = setting_probes(space, members, rule)
     heights = 1 if ns == (2,) else len(_heights(rule, ns))
     return by_member(member, members, count * rule.nodes * len(_SPANS) * _NODES * heights)
 

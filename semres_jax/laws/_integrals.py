@@ -19,8 +19,8 @@ import numpy as np
 
 from semres_jax._types import Accuracy, Array
 from semres_jax.laws import _panels, _reciprocal
-from semres_jax.laws._probes import in_parts, probe_count
-from semres_jax.laws._setting import NOTHING, Rule, Setting, around, mass_radii, panel_ends, setting, splits
+from semres_jax.laws._probes import in_parts
+from semres_jax.laws._setting import NOTHING, Rule, Setting, around, mass_radii, panel_ends, setting, setting_probes
 from semres_jax.similarity import Similarity
 from semres_jax.spaces._base import MetricSpace
 
@@ -40,7 +40,7 @@ def luce(
     space: MetricSpace, members: Similarity, exponent: Array, *, ns: tuple[int, ...], rule: Rule
 ) -> tuple[Accuracy, Array]:
     """(members, ns) accuracies, and whether each member falls deeper than `rule.depth`: then p_S lacks `_deep`."""
-    count = probe_count(space, max(1, len(splits(space, members))), rule.probe_step)
+    count = setting_probes(space, members, rule)
     return by_member(
         lambda member: _member(space, member, exponent, ns, rule), members, count * _window(rule, ns) * rule.nodes
     )

@@ -20,12 +20,12 @@ def edges(kinks: Sequence[Any], dtype: Any) -> Array:
     return jnp.sort(jnp.clip(jnp.stack([jnp.asarray(x, dtype) for x in (0.0, *kinks, 1.0)]), 0.0, 1.0))
 
 
-def double_exponential(kinks: Sequence[Any], dtype: Any, step: float = STEP) -> tuple[Array, Array]:
-    """Nodes and weights on [0, 1], split at the kinks inside it; singularities at the ends of a panel do no harm."""
+def composite(kinks: Sequence[Any], dtype: Any, rule: tuple[np.ndarray, np.ndarray]) -> tuple[Array, Array]:
+    """Nodes and weights on [0, 1], split at the kinks inside it: the rule in each panel."""
     # Panels move with the kinks, gradients included, so that also second derivatives in the resolution are right.
     ends = edges(kinks, dtype)
     start, width = ends[:-1, None], jnp.diff(ends)[:, None]
-    nodes, weights = (jnp.asarray(x[None], dtype) for x in double_exponential_rule(step))
+    nodes, weights = (jnp.asarray(x[None], dtype) for x in rule)
     info = jnp.finfo(dtype)
     # Never 0 or 1 exactly, where quantiles have no finite slope.
     v = jnp.clip(start + width * nodes, float(info.tiny), 1.0 - float(info.eps) / 2)
@@ -34,11 +34,21 @@ def double_exponential(kinks: Sequence[Any], dtype: Any, step: float = STEP) -> 
 
 @functools.cache
 def double_exponential_rule(step: float = STEP) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights on [0, 1]: the trapezoid rule in t, with x = 1 / (1 + exp(-π sinh t)) (Takahasi, Mori 1974)."""
+    """Nodes and weights on [0, 1]: the trapezoid rule in t, with x = 1 / (1 + exp(-π sinh t)) (Takahasi, Mori 1974).
+
+    Singularities at the ends of a panel do no harm.
+    """
     t = np.arange(-round(_LAST / step), round(_LAST / step) + 1) * step
     x = 1.0 / (1.0 + np.exp(-np.pi * np.sinh(t)))
     slope = np.cosh(t) / (np.exp(np.pi * np.sinh(t)) + 2.0 + np.exp(-np.pi * np.sinh(t)))
     return x, slope / slope.sum()
+
+
+@functools.cache
+def root_rule(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights on [0, 1] for functions with no singularity but square roots at the ends."""
+    x, slopes, weights, _ = running_rule(count)
+    return x, slopes * weights
 
 
 @functools.cache

@@ -21,42 +21,65 @@ _AT_ONCE = 512
 
 def applies(space: MetricSpace) -> bool:
     """Whether a quadrature can average over the probes of `space`; it has a ball measure to be averaged."""
-    return space.has_ball_measure and sum(rule is None for rule in _probe_axes(space)) <= MOST_UNIFORMS
+    return space.has_ball_measure and sum(isinstance(rule, bool) for rule in _probe_axes(space)) <= MOST_UNIFORMS
 
 
-def _probe_axes(space: MetricSpace) -> list[tuple[Any, Any] | None]:
-    """For each of the `probe_uniforms`: None where b_p is smooth in it; nodes, weights where it picks from a table."""
+def _probe_axes(space: MetricSpace) -> list[Any]:
+    """For each of the `probe_uniforms`: its space's `probe_smooth`; nodes, weights where it picks from a table."""
     factors = getattr(space, "factors", None)
     if factors is not None:
         return [axis for factor in factors for axis in _probe_axes(factor)]
     if space.size is None:
-        return [None] * space.probe_uniforms
+        return [space.probe_smooth] * space.probe_uniforms
     weights: Any = getattr(space, "weights", None)
     weights = np.full(space.size, 1.0 / space.size) if weights is None else weights
     return [(jnp.cumsum(jnp.asarray(weights)) - jnp.asarray(weights) / 2.0, weights)]
 
 
-def probe_nodes(space: MetricSpace, radii: Sequence[Array], dtype: Any, step: float) -> tuple[Array, Array]:
-    """(q, probe_uniforms) uniforms of probes, and their (q,) weights."""
+def roots_only(space: MetricSpace) -> bool:
+    """Whether `probe_nodes` takes the shorter, Gauss rule for all uniforms where it is told one."""
+    return all(rule is not False for rule in _probe_axes(space))
+
+
+def probe_nodes(
+    space: MetricSpace, radii: Sequence[Array], dtype: Any, step: float, smooth: int = 0
+) -> tuple[Array, Array]:
+    """(q, probe_uniforms) uniforms of probes, and their (q,) weights.
+
+    Args:
+        space: one with a ball measure.
+        radii: scalars at whose kinks of the ball panels are split.
+        dtype: of the answer.
+        step: of the double exponential rule.
+        smooth: nodes of the Gauss rule in its stead, where all singularities are square roots; 0: nowhere.
+    """
     if space.probe_uniforms == 0:
         return jnp.zeros((1, 0), dtype), jnp.ones(1, dtype)
     kinks: Any = zip(*(space.probe_kinks(r) for r in radii), strict=True) if radii else [()] * space.probe_uniforms
     axes: list[Any] = [
-        tuple(jnp.asarray(x, dtype) for x in rule)
-        if rule is not None
-        else _panels.double_exponential([kink for each in own for kink in each], dtype, step)
+        _panels.composite([kink for each in own for kink in each], dtype, _panel_rule(rule, step, smooth))
+        if isinstance(rule, bool)
+        else tuple(jnp.asarray(x, dtype) for x in rule)
         for rule, own in zip(_probe_axes(space), kinks, strict=True)
     ]
     v = jnp.stack([x.ravel() for x in jnp.meshgrid(*(v for v, _ in axes), indexing="ij")], axis=-1)
     return v, functools.reduce(lambda a, b: (a[:, None] * b[None, :]).ravel(), (w for _, w in axes))
 
 
-def probe_count(space: MetricSpace, radii: int, step: float) -> int:
+def probe_count(space: MetricSpace, radii: int, step: float, smooth: int = 0) -> int:
     """How many probes an average split for so many radii takes."""
     kinks = jax.eval_shape(lambda r: space.probe_kinks(real(r)), jax.ShapeDtypeStruct((), np.float32))
-    each = len(_panels.double_exponential_rule(step)[0])
     rules = zip(_probe_axes(space), kinks, strict=True)
-    return math.prod((radii * len(own) + 1) * each if rule is None else len(rule[1]) for rule, own in rules)
+    return math.prod(
+        (radii * len(own) + 1) * len(_panel_rule(rule, step, smooth)[0]) if isinstance(rule, bool) else len(rule[1])
+        for rule, own in rules
+    )
+
+
+def _panel_rule(has_roots_only: bool, step: float, smooth: int) -> tuple[np.ndarray, np.ndarray]:
+    if has_roots_only and smooth:
+        return _panels.root_rule(smooth)
+    return _panels.double_exponential_rule(step)
 
 
 def in_parts(f: Any, v: Array, weights: Array) -> Any:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from semres_jax._types import Array
-from semres_jax.laws._probes import probe_nodes
+from semres_jax.laws._probes import probe_count, probe_nodes, roots_only
 from semres_jax.similarity import Similarity
 from semres_jax.spaces._base import MetricSpace
 
@@ -22,10 +22,12 @@ _DEPTH, _OVERLAP = 1024, 40
 NOTHING = 30.0
 # What g has above a floor is resolved from e^2 down to e^-18 floors, by panels of this width in its logarithm.
 _ABOVE_FLOOR, _FLOOR_NATS, _FLOOR_LEVELS = 2.0, 4.0, 6
-# Kinks of a similarity at which panels of probes are split where b_p hangs on more than one uniform.
-_MOST_SPLITS = 4
-# Nats after which a smooth similarity has as good as ended, and how far that is looked for in an unbounded space.
-_ENDED, _FAR = 4.0, 64.0
+# Kinks of a similarity at which panels of probes are split where b_p hangs on more than one uniform; and where a Gauss
+# rule does in these.
+_MOST_SPLITS, _MOST_GAUSS_SPLITS = 4, 12
+# Nats by which what a smooth similarity has above its floor has fallen where it has as good as ended; nats below the
+# floor where that has taken over; and how far these are looked for in an unbounded space.
+_ENDED, _SETTLED, _FAR = 4.0, 2.0, 64.0
 # Masses between which panels of distances are split: down to nothing, where the ball grows steeply, and out to a tail.
 _LOW = 10.0 ** -np.array([2, 3, 4, 6, 8, 11, 14, 17])
 _HIGH = np.concatenate([[0.5, 0.75], 1.0 - 0.1 ** np.arange(1, 7)])
@@ -37,12 +39,13 @@ class Rule(NamedTuple):
     nodes: int  # in a panel of distances
     nats: float  # width of a panel in ln(1/g), at most
     step: float  # of ln s
-    probe_step: float  # of the double exponential rule
+    probe_step: float  # of the double exponential rule for probes
+    probe_nodes: int  # in a panel of probes where a Gauss rule does
     depth: int = _DEPTH
 
 
-FINE = Rule(nodes=16, nats=2.0, step=0.3, probe_step=0.14)
-COARSE = Rule(nodes=12, nats=2.0, step=0.4, probe_step=0.2)
+FINE = Rule(nodes=16, nats=2.0, step=0.3, probe_step=0.14, probe_nodes=32)
+COARSE = Rule(nodes=12, nats=2.0, step=0.4, probe_step=0.2, probe_nodes=22)
 
 
 class Setting(NamedTuple):
@@ -66,10 +69,16 @@ class Setting(NamedTuple):
     cut: Array
 
 
+def setting_probes(space: MetricSpace, similarity: Similarity, rule: Rule) -> int:
+    """How many probes `setting` takes."""
+    return probe_count(space, len(splits(space, similarity)) or 2, rule.probe_step, rule.probe_nodes)
+
+
 def splits(space: MetricSpace, similarity: Similarity) -> tuple[Any, ...]:
     """Kinks of g at which panels of probes are split."""
     kinks = tuple(similarity.kinks())
-    return kinks if space.probe_uniforms < 2 or len(kinks) <= _MOST_SPLITS else ()
+    most = _MOST_GAUSS_SPLITS if roots_only(space) else _MOST_SPLITS
+    return kinks if space.probe_uniforms < 2 or len(kinks) <= most else ()
 
 
 def setting(space: MetricSpace, similarity: Similarity, exponent: Array, rule: Rule) -> Setting:
@@ -82,9 +91,8 @@ def setting(space: MetricSpace, similarity: Similarity, exponent: Array, rule: R
         power = jnp.where(some, exponent, 1.0) * jnp.where(alive, log, 0.0)
         return jnp.where(some, jnp.where(alive, power, -jnp.inf), 0.0)
 
-    probes, weights = probe_nodes(
-        space, splits(space, similarity) or (_reach(space, log_g, dtype),), dtype, rule.probe_step
-    )
+    radii = splits(space, similarity) or _reaches(space, log_g, dtype)
+    probes, weights = probe_nodes(space, radii, dtype, rule.probe_step, rule.probe_nodes)
     own = jnp.stack(space.radius_kinks(space.probe(probes)), axis=-1)
     farthest = jax.lax.stop_gradient(jnp.max(own)).astype(dtype)
     # The depth at the farthest distance, or as good as where g reaches 0.
@@ -154,15 +162,19 @@ def bisected(beyond: Callable[[Array], Array], low: Array, high: Array, steps: i
     return jax.lax.stop_gradient(jax.lax.fori_loop(0, steps, halve, ends)[1])
 
 
-def _reach(space: MetricSpace, log_g: Callable[[Array], Array], dtype: Any) -> Array:
-    """The distance at which a smooth similarity has as good as ended.
+def _reaches(space: MetricSpace, log_g: Callable[[Array], Array], dtype: Any) -> tuple[Array, Array]:
+    """Distances at which a smooth similarity has as good as ended, and at which its floor takes over.
 
     Probes closer than that to an edge see it, others don't: panels of probes are split there, too.
     """
     diameter = space.diameter
     farthest = jnp.asarray(diameter if isinstance(diameter, jax.Array) or math.isfinite(diameter) else _FAR, dtype)
-    low, high = jnp.full(1, -60.0, dtype), jnp.zeros(1, dtype)
-    return farthest * jnp.exp2(bisected(lambda e: -log_g(farthest * jnp.exp2(e)) > _ENDED, low, high, 20)[0])
+    floor = jax.lax.stop_gradient(jnp.exp(log_g(farthest)))
+    level = jnp.exp(jnp.asarray([-_ENDED, -_SETTLED], dtype)) * jnp.stack([1.0 - floor, floor])
+    low, high = jnp.full(2, -60.0, dtype), jnp.zeros(2, dtype)
+    ends = bisected(lambda e: jnp.exp(log_g(farthest * jnp.exp2(e))) - floor < level, low, high, 20)
+    ended, settled = farthest * jnp.exp2(ends)
+    return ended, settled
 
 
 def _settling_radii(log_g: Callable[[Array], Array], farthest: Array) -> Array:

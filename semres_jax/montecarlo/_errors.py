@@ -40,19 +40,22 @@ RESOLUTION = 2.0**-32
 _ROUNDING = 1e-14
 # Trials that are added to those that carry the variance.
 _MORE = 2
-# Distances below the smallest that was drawn.
-_NODES = 64
+# Items nearer than the nearest that was drawn: nodes in each halving of the mass of its ball, and halvings. However
+# little of the ball changes a credit, that is what went unseen.
+_NODES, _HALVINGS = 8, 48
 
 
 class Extremes(NamedTuple):
     """Strengths of single items, by member of a grid: those that are possible, and the extremes of those drawn.
 
     Attributes:
-        nearer: (nodes, members) of items nearer than any that was drawn, all nodes equally likely.
+        nearer: (nodes, members) of items nearer than any that was drawn.
+        weights: (nodes,) how likely these are, together 1.
         farthest, largest, smallest: (members,) of the farthest item, and of the nearest and farthest that were drawn.
     """
 
     nearer: np.ndarray
+    weights: np.ndarray
     farthest: np.ndarray
     largest: np.ndarray
     smallest: np.ndarray
@@ -86,7 +89,7 @@ def standard_errors(
     else:
         missed = unseen(run.n, mean[1], known)
         if not lattice:
-            drawn = Extremes(known.largest[None], known.smallest, typical, typical)
+            drawn = Extremes(known.largest[None], np.ones(1), known.smallest, typical, typical)
             missed += _MORE * unseen(run.n, mean[1], drawn)
     missed = np.where(scatter < flat, 1.0, missed) * (known.nearer.max(axis=0) > known.farthest)
     stderr = np.sqrt(scatter + more + missed / run.trials**2 + RESOLUTION**2)
@@ -118,12 +121,12 @@ def unseen(n: int, p_i: np.ndarray, known: Extremes) -> np.ndarray:
     typical = np.clip(others / (n - 1), known.farthest, known.largest)
     nearer = 1.0 / (1.0 + others) - 1.0 / (1.0 + others + up)
     farther = 1.0 / (1.0 + np.maximum(others - down, 0.0)) - 1.0 / (1.0 + others)
-    identify = np.mean(nearer**2, axis=0) + farther**2
+    identify = known.weights @ nearer**2 + farther**2
     down = np.minimum(down, typical)
     near, typical_sum = known.nearer + (n - 1) * known.largest, n * typical - down
     nearer = np.where(up > 0, known.nearer / np.where(up > 0, near, 1.0) - 1.0 / n, 0.0)
     farther = np.where(down > 0, typical / np.where(down > 0, typical_sum, 1.0) - 1.0 / n, 0.0)
-    return np.stack([np.mean(nearer**2, axis=0) + farther**2, identify])
+    return np.stack([known.weights @ nearer**2 + farther**2, identify])
 
 
 def _extremes(run: Any, typical: np.ndarray) -> Extremes:
@@ -133,16 +136,19 @@ def _extremes(run: Any, typical: np.ndarray) -> Extremes:
     nearest, farthest = (-run.reach[0], run.reach[1]) if told else (near, far)
     if told and not run.space.discrete:
         # Small balls grow as the power of the radius that is the dimension.
-        nodes = nearest * ((np.arange(_NODES) + 0.5) / _NODES) ** (1.0 / run.space.uniforms)
+        halves = 0.5 ** np.arange(1, _HALVINGS + 1)[:, None]
+        within = (halves * (1.0 + (np.arange(_NODES) + 0.5) / _NODES)).ravel()
+        weights = np.repeat(halves, _NODES) / (_NODES * halves.sum())
+        nodes = nearest * within ** (1.0 / run.space.uniforms)
     else:
-        nodes = np.array([near])
+        nodes, weights = np.array([near]), np.ones(1)
     farthest, largest, smallest, *nearer = _strengths(
         run.similarity, run.exponent, np.array([far, nearest, farthest, *nodes])
     )
     if not told:
         largest = smallest = typical
     largest, smallest = (np.clip(x, farthest, nearer[0]) for x in (largest, smallest))
-    return Extremes(np.stack(nearer), farthest, largest, smallest)
+    return Extremes(np.stack(nearer), weights, farthest, largest, smallest)
 
 
 def in_order_mean(values: np.ndarray) -> np.ndarray:

@@ -95,6 +95,9 @@ class MetricSpace(abc.ABC):
         """How many uniforms decide b_p: 0 where the space is homogeneous."""
         return 0 if self.homogeneous else self.uniforms
 
+    # Whether v -> b_{probe(v)}(r) has no singularity worse than a square root, at 0 and 1 neither.
+    probe_smooth: ClassVar[bool] = False
+
     def probe(self, v: Array) -> Point:
         """Probes for averages over p ~ ν: `v` of shape (*batch, probe_uniforms) -> points of batch shape."""
         if self.homogeneous:

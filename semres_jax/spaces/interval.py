@@ -52,6 +52,8 @@ class Interval(MetricSpace):
         p = real(p)
         return p, 1.0 - p
 
+    probe_smooth = True
+
     def probe(self, v: Array) -> Array:
         return v[..., 0] / 2.0  # b_p = b_(1-p): one half is enough
 

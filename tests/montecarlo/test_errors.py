@@ -33,6 +33,7 @@ RARE = {
     "interval": (spaces.get("interval"), PowerLaw(1e-4, 3.0), 2, 2**12),
     "a spike on a slope": (spaces.get("circle"), SPIKE, 2, 2**12),
     "counted": (spaces.Torus(2), Constant(0.006), 2, 2**12),
+    "torus(50)": (spaces.Torus(50), Linear(0.3366), 5, 2**10),
     "counted, few": (spaces.get("circle"), Constant(1e-3), 2, 2**12),
 }
 
