@@ -351,9 +351,10 @@ def coarse_resolutions(similarity: Similarity, space: Any) -> tuple[str, ...]:
 
     Args:
         similarity: any, before its leaves are widened; traced or not.
-        space: any; only where it is `discrete` are there distances that have mass.
+        space: any; only where it is `discrete` are there distances that have mass. Where g has no kinks nothing is
+            compared.
     """
-    if not space.discrete:
+    if not space.discrete or not similarity.kinks():
         return ()
 
     def coarse(leaf: Any) -> bool:

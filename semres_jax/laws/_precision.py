@@ -97,10 +97,10 @@ def of_grid(
 
 
 def slopes_told(accuracies: Any, space: MetricSpace, members: Similarity) -> Any:
-    """Accuracies whose slopes by Δ are NaN where g falls to 0 without a floor: its logarithms don't tell them there.
+    """Accuracies whose slopes by Δ are as good as -inf where g falls to 0 without a floor.
 
-    The slope of p_I is finite, that of p_S is not where distances are continuous: far items of nearly no strength lose
-    to what is nearly as weak.
+    Its logarithms don't tell them there: that of p_I is finite, that of p_S is not where distances are continuous, as
+    far items of nearly no strength lose to what is nearly as weak.
     """
     delta = getattr(members, "delta", None)
     if not traced(delta) or not members.kinks():
@@ -111,7 +111,7 @@ def slopes_told(accuracies: Any, space: MetricSpace, members: Similarity) -> Any
 
 @jax.custom_jvp
 def _without_slope(p: Array, number: Array, where: Array) -> Array:
-    """p, whose slope by `number` is NaN `where`; both are of p's members."""
+    """p, whose slope by `number` is -inf `where`; both are of p's members."""
     return p
 
 
@@ -119,7 +119,7 @@ def _without_slope(p: Array, number: Array, where: Array) -> Array:
 def _(primals: Any, tangents: Any) -> tuple[Array, Array]:
     p, _, where = primals
     slope, moved, _ = tangents
-    lost = jnp.where(where & (moved != 0), jnp.nan, 0.0)
+    lost = jnp.where(where & (moved != 0), -jnp.inf, 0.0)
     return p, slope + lost.reshape(lost.shape + (1,) * (p.ndim - lost.ndim))
 
 
@@ -171,6 +171,8 @@ def _differentiable(run: Callable[..., Any], own: tuple[bool, ...], dtype: Any) 
         for k, jacobian in zip(moving, jacobians, strict=True):
             product = jax.vmap(_product) if own[k] else _product  # each member's Jacobian times its own tangent
             tangent = tangents[k].astype(dtype)
+            # As good as infinite, and nothing times 0.
+            jacobian = jax.tree.map(lambda j: jnp.clip(j, jnp.finfo(dtype).min, jnp.finfo(dtype).max), jacobian)
             slopes = jax.tree.map(lambda slope, j, p=product, t=tangent: slope + p(j, t), slopes, jacobian)
         return results, slopes
 

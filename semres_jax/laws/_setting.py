@@ -20,6 +20,8 @@ _LEAST = 27.0
 _DEPTH, _OVERLAP = 1024, 40
 # e^-NOTHING is nothing.
 NOTHING = 30.0
+# Nats that exponentials of float64 hold.
+_DEEPEST = 700.0
 # What g has above a floor is resolved from e^2 down to e^-18 floors, by panels of this width in its logarithm.
 _ABOVE_FLOOR, _FLOOR_NATS, _FLOOR_LEVELS = 2.0, 4.0, 6
 # Kinks of a similarity at which panels of probes are split where b_p hangs on more than one uniform; and where a Gauss
@@ -169,10 +171,11 @@ def _reaches(space: MetricSpace, log_g: Callable[[Array], Array], dtype: Any) ->
     """
     diameter = space.diameter
     farthest = jnp.asarray(diameter if isinstance(diameter, jax.Array) or math.isfinite(diameter) else _FAR, dtype)
-    floor = jax.lax.stop_gradient(jnp.exp(log_g(farthest)))
-    level = jnp.exp(jnp.asarray([-_ENDED, -_SETTLED], dtype)) * jnp.stack([1.0 - floor, floor])
+    floor = jnp.maximum(jax.lax.stop_gradient(log_g(farthest)), -_DEEPEST)
+    # in floors
+    level = jnp.stack([jnp.expm1(-floor) * math.exp(-_ENDED), jnp.asarray(math.exp(-_SETTLED), dtype)])
     low, high = jnp.full(2, -60.0, dtype), jnp.zeros(2, dtype)
-    ends = bisected(lambda e: jnp.exp(log_g(farthest * jnp.exp2(e))) - floor < level, low, high, 20)
+    ends = bisected(lambda e: jnp.expm1(log_g(farthest * jnp.exp2(e)) - floor) < level, low, high, 20)
     ended, settled = farthest * jnp.exp2(ends)
     return ended, settled
 
@@ -184,11 +187,14 @@ def _settling_radii(log_g: Callable[[Array], Array], farthest: Array) -> Array:
     the farthest would see all of that fall in its first few nodes, if at all.
     """
     floor = jax.lax.stop_gradient(log_g(farthest))
-    least = jnp.exp(floor)
-    above = (1.0 - least) * jnp.exp(floor + _ABOVE_FLOOR - _FLOOR_NATS * jnp.arange(_FLOOR_LEVELS, dtype=floor.dtype))
+    some = floor > -jnp.inf
+    floor = jnp.where(some, floor, 0.0)
+    levels = jnp.exp(_ABOVE_FLOOR - _FLOOR_NATS * jnp.arange(_FLOOR_LEVELS, dtype=floor.dtype))
+    above = -jnp.expm1(floor) * levels  # in floors
     low, high = jnp.zeros_like(above), jnp.full_like(above, farthest)
-    settling = bisected(lambda r: jnp.exp(log_g(r)) - least < above, low, high, 40)
-    return jnp.where(floor > -NOTHING, settling, jnp.inf)
+    # Compared in logarithms: p_S compares items of nearly no strength, too.
+    settling = bisected(lambda r: log_g(r) - floor < jnp.log1p(above), low, high, 40)
+    return jnp.where(some, settling, jnp.inf)
 
 
 def mass_radii(ball: Callable[[Array], Array], farthest: Array, n: int) -> Array:

@@ -58,7 +58,7 @@ def accuracy(
         Accuracy of the similarity's shape: float64 NumPy whatever JAX's precision; or, where an argument is traced (in
         `jit`, `grad`, `vmap`), JAX arrays in the precision around, of the same 64-bit computation. Derivatives are
         taken forward, to any order, and cost one pass for each number that is differentiated in. Where g falls to 0
-        without a floor, the slope by Δ is not finite (NaN), but for `Constant`.
+        without a floor, the slope by Δ isn't known, but for `Constant`: it is told as the lowest number there is.
 
     Raises:
         ValueError: no exact engine applies (the message names `semres_jax.estimate`); n below 2, or more distinct items

@@ -83,7 +83,9 @@ class Hyperbolic(MetricSpace):
         side, t = jnp.where(lens, r, disk), jnp.where(lens, t, disk)
         # 2 (α cosh R + β cosh r + γ - π), the flat part of each term taken out: what the angles lack of π is the area
         # of the triangle, by L'Huilier's formula to all its digits.
-        lacks = 4.0 * jnp.arctan(jnp.sqrt(math.prod(jnp.tanh(x / 2.0) for x in triangle_halves(side, disk, t))))
+        product: Any = math.prod(jnp.tanh(x / 2.0) for x in triangle_halves(side, disk, t))
+        flat = product <= 0.0  # a triangle that closes, where rounding may say so and a root has no slope
+        lacks = 4.0 * jnp.where(flat, 0.0, jnp.arctan(jnp.sqrt(jnp.where(flat, 1.0, product))))
         opposite_r, opposite_edge = triangle_angles(side, disk, t, jnp.sinh)
         beyond = jnp.square(jnp.sinh(side / 2.0) / jnp.sinh(disk / 2.0))
         lacking = lacks / jnp.square(jnp.sinh(disk / 2.0))

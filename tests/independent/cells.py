@@ -137,8 +137,8 @@ def draw_program(random):
         ns = (2, 3) if space.label == "hamming(20)" else ns
     sharp = random.random() < 0.12 and way not in SLOPES and way != "sweep"
     dtype = random.choice(("float64", "float32")) if way not in ("integrate", "sweep", "estimate") else "float64"
-    if way == "tables" and family == "constant":
-        way = "plain"
+    if (way == "tables" and family == "constant") or (way == "sweep" and family == "tabulated"):
+        way = "plain"  # steps need no table of strengths; a table has no resolution to sweep
     return Program(space, family, random.choice(ns), way, dtype, random.choice((3, 5, 6)), sharp)
 
 
@@ -234,15 +234,22 @@ def reference(cell, strength=None, finer=False):
     program, strength = cell.program, cell.strength if strength is None else strength
     space = program.space
     if isinstance(space, Stimuli):
-        return finite.accuracies(space, strength, program.n, _seen(space.table(), program.dtype))
+        return finite.accuracies(space, strength, program.n, _seen(space.table(), program))
     if space.kind == "hamming":
-        return finite.bits(space.dim, strength, program.n, program.dtype)
+        return finite.bits(space.dim, strength, program.n, program.dtype if _compares(program) else "float64")
     return integrals.accuracies(space, strength, program.n, finer)
 
 
-def _seen(distances, dtype):
+def _seen(distances, program):
     """A resolution in float32 at a distance means that distance: both are compared in float32."""
-    return distances if dtype == "float64" else distances.astype(np.float32).astype(float)
+    return (
+        distances.astype(np.float32).astype(float) if program.dtype == "float32" and _compares(program) else distances
+    )
+
+
+def _compares(program):
+    """Whether the similarity compares distances with numbers of its own."""
+    return program.family in ("constant", "linear", "tabulated")
 
 
 def slopes(cell, finer=False):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from semres_jax import Constant, Exponential, Gaussian, Linear, PowerLaw, Tabulated, accuracy, laws, spaces
+from semres_jax import Constant, Exponential, Gaussian, Linear, PowerLaw, Tabulated, accuracy, estimate, laws, spaces
 from semres_jax.laws import enumeration, quadrature, tables
 
 EXACT = 1e-12
@@ -247,7 +247,7 @@ def test_slopes_in_the_resolution(space, family, wide):
 
 @pytest.mark.parametrize("space", ["interval", "ring"])
 def test_slopes_where_the_similarity_ends(space):
-    """By the Luce exponent they are finite; by a floor of 0 they are not there: far items tie at 0, not above."""
+    """By the Luce exponent they are finite; by a floor of 0 they aren't: far items tie at 0, not above."""
     where, h = SPACES[space], 1e-4
 
     def both(similarity, exponent):
@@ -261,7 +261,21 @@ def test_slopes_where_the_similarity_ends(space):
     np.testing.assert_allclose(slopes, (around[1] - around[0]) / (2 * h), rtol=0, atol=1e-5)
     by_e, by_d = by_floor(Linear, 0.31, 0.0)
     np.testing.assert_allclose(by_e, jax.jacrev(lambda e: both(Linear(e), 1.0))(0.31), rtol=0, atol=1e-6)
-    assert np.isnan(by_d).all()
+    assert (by_d < -1e38).all()
+    forward = jax.jacfwd(lambda e, d: both(Linear(e, d), 1.0), (0, 1))(0.31, 0.0)[0]
+    np.testing.assert_allclose(forward, by_e, rtol=0, atol=1e-6)
     assert np.isfinite(by_floor(Linear, 0.31, 0.01)).all()
     assert np.isfinite(by_floor(Exponential, 0.31, 0.0)).all()
     assert np.isfinite(by_floor(Constant, 0.31, 0.0)).all()
+
+
+def test_kinks_next_to_those_of_the_ball():
+    """Probes lie as near as 1e-12 to where the ball has a kink at a kink of g: slopes of balls there are numbers."""
+    disk, distances = spaces.Hyperbolic(12.0), (0.0, 3.8, 15.49, 17.4)  # a tuple is as good as a list
+    for values in ((1.0, 0.26, 0.1, 0.1), (1.0, 0.3, 0.2, 0.0)):
+        table = Tabulated(distances, values)
+        got = quadrature.integrate(disk, table, n=3)
+        drawn = estimate(disk, table, key=jax.random.key(0), trials=2**14, n=3)
+        assert abs(drawn.p_s - got.p_s) < 5 * drawn.p_s_stderr
+        assert abs(drawn.p_i - got.p_i) < 5 * drawn.p_i_stderr
+        assert max(got.p_s_error, got.p_i_error) < 1e-8
