@@ -88,12 +88,12 @@ def of_grid(
 
     each = in_float64(members, (space, exponent), flatten(similarity))
     each = jax.tree.map(lambda p: p.reshape(similarity.shape + p.shape[1:])[()], each)
-    # A sum of weights may be 1 but for its rounding.
-    return (
-        each
-        if traced(each)
-        else jax.tree.map(lambda p: np.where(abs(p - 1) < _ROUNDING, np.minimum(p, 1), p)[()], each)
-    )
+    return each if traced(each) else jax.tree.map(_at_most_one, each)
+
+
+def _at_most_one(p: Any) -> Any:
+    """Accuracies of 1 but for the rounding of a sum of weights; what is further off is left to be seen."""
+    return np.where(abs(p - 1.0) < _ROUNDING, np.minimum(p, 1.0), p)[()]
 
 
 def slopes_told(accuracies: Any, space: MetricSpace, members: Similarity) -> Any:

@@ -22,8 +22,8 @@ RENEWED = 24
 
 def cell_from(described):
     """The cell that a line of the file describes."""
-    from tests.independent.cells import Cell, Program
     from tests.independent.distances import Space
+    from tests.independent.drawing import Cell, Program
     from tests.independent.finite import Stimuli
     from tests.independent.similarities import Strength
 
@@ -61,12 +61,12 @@ def block(job):
     seed, number, cells_planned = job
     import jax
 
-    from tests.independent import cells
+    from tests.independent import drawing
 
     started, failures, told = time.time(), [], set()
     numbers = range(number * BLOCK, min((number + 1) * BLOCK, cells_planned))
     for index in numbers:
-        cell = cells.seeded(seed, index, BLOCK)
+        cell = drawing.seeded(seed, index, BLOCK)
         found, odd = checked(cell)
         failures += [{"index": index} | failure for failure in found]
         told |= set(odd)

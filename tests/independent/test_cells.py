@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
 from tests.independent import cells
-from tests.independent.cells import Program
 from tests.independent.distances import Space
+from tests.independent.drawing import Cell, Program, draw_cell
 from tests.independent.finite import Stimuli
+from tests.independent.similarities import Strength
 
 # How many cells each program gets, and the program: few, as each is seconds of compiling.
 PROGRAMS = (
@@ -52,7 +53,56 @@ def test_cells(count, program):
     )
     @given(st.integers(0, 2**48))
     def compare(seed):
-        failures.extend(cells.check(cells.draw_cell(random.Random(seed), program)))
+        failures.extend(cells.check(draw_cell(random.Random(seed), program)))
 
     compare()
+    assert not failures, "\n".join(map(str, failures))
+
+
+# Cells that thousands of random ones found wrong, by what was wrong.
+FOUND = {
+    "floor of e^-51": Cell(
+        Program(Space("torus", 2, "l2"), "gaussian", 5), Strength("gaussian", 7.7e-4, 1.8e-3, exponent=8.0)
+    ),
+    "floor of e^-31": Cell(
+        Program(Space("sphere", 2), "gaussian", 8), Strength("gaussian", 3.6e-3, 0.022, exponent=8.0)
+    ),
+    "near an edge": Cell(
+        Program(Space("interval"), "gaussian", 8, "forward"), Strength("gaussian", 0.00326, 0.16), wrt="epsilon"
+    ),
+    "exponent where g is 0": Cell(
+        Program(Space("hamming", 10), "linear", 3, "forward"), Strength("linear", 0.55, exponent=0.5), wrt="exponent"
+    ),
+    "kinks that meet": Cell(
+        Program(Space("hyperbolic", radius=12.0), "tabulated", 5),
+        Strength(
+            "tabulated",
+            # Just these: a probe's own kink comes to 1e-12 of the fifth.
+            distances=(
+                0.0,
+                1.4533324241638184,
+                3.833035707473755,
+                4.412952899932861,
+                15.496247291564941,
+                17.430461883544922,
+            ),
+            values=(
+                1.0,
+                0.7701205015182495,
+                0.26416534185409546,
+                0.09579111635684967,
+                0.09579111635684967,
+                0.09579111635684967,
+            ),
+        ),
+    ),
+    "float32 beside a distance": Cell(
+        Program(Stimuli("line", 49), "powerlaw", 2, "plain", "float32"), Strength("powerlaw", 0.2448979616165161)
+    ),
+}
+
+
+@pytest.mark.parametrize("found", FOUND)
+def test_found(found):
+    failures = cells.check(FOUND[found])
     assert not failures, "\n".join(map(str, failures))
