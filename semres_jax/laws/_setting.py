@@ -22,14 +22,17 @@ _DEPTH, _OVERLAP = 1024, 40
 NOTHING = 30.0
 # Nats that exponentials of float64 hold.
 _DEEPEST = 700.0
-# What g has above a floor is resolved from e^2 down to e^-18 floors, by panels of this width in its logarithm.
-_ABOVE_FLOOR, _FLOOR_NATS, _FLOOR_LEVELS = 2.0, 4.0, 6
+# What g has above a floor is resolved from e^4 down to e^-17 floors, by panels of this width in its logarithm.
+_ABOVE_FLOOR, _FLOOR_NATS, _FLOOR_LEVELS = 4.0, 3.0, 8
 # Kinks of a similarity at which panels of probes are split where b_p hangs on more than one uniform; and where a Gauss
 # rule does in these.
 _MOST_SPLITS, _MOST_GAUSS_SPLITS = 4, 12
 # Nats by which what a smooth similarity has above its floor has fallen where it has as good as ended; nats below the
 # floor where that has taken over; and how far these are looked for in an unbounded space.
 _ENDED, _SETTLED, _FAR = 4.0, 2.0, 64.0
+# How much wider than the distance to a kink of the ball a panel may be that ends close to it, and how many ends are put
+# between where it is wider.
+_WIDENS, _GRADES = 64.0, 3
 # Masses between which panels of distances are split: down to nothing, where the ball grows steeply, and out to a tail.
 _LOW = 10.0 ** -np.array([2, 3, 4, 6, 8, 11, 14, 17])
 _HIGH = np.concatenate([[0.5, 0.75], 1.0 - 0.1 ** np.arange(1, 7)])
@@ -139,7 +142,30 @@ def panel_ends(fixed: Array, kinks: Array, own: Array, farthest: Array) -> Array
     kinks = jnp.broadcast_to(kinks[None], (len(own), kinks.size))
     kinks = _met(jnp.clip(kinks, 0.0, farthest), own, farthest)
     fixed = _met(jnp.clip(fixed, 0.0, farthest), jnp.concatenate([own, kinks], axis=-1), farthest)
-    return jnp.sort(jnp.concatenate([jnp.clip(fixed, 0.0, farthest), kinks, own], axis=-1), axis=-1)
+    ends = jnp.sort(jnp.concatenate([jnp.clip(fixed, 0.0, farthest), kinks, own], axis=-1), axis=-1)
+    if len(own) > 1:  # of many probes few have an end so close to a kink
+        return ends
+    return jnp.sort(jnp.concatenate([ends, jnp.clip(_graded(ends, own, farthest), 0.0, farthest)], axis=-1), axis=-1)
+
+
+def _graded(ends: Array, own: Array, farthest: Array) -> Array:
+    """Further ends, where a wide panel begins or stops close to a kink of the ball, but not at it; infinity elsewhere.
+
+    There the density of distances goes as a square root of the distance from the kink: a rule for panels that end at
+    kinks lost up to 2e-9 so (a level of ln g at 1.00001 times the kink). Panels that widen step by step lose nothing.
+    """
+    rounding = 64.0 * float(jnp.finfo(ends.dtype).eps) * farthest[..., None]
+    further = []
+    for side in (1.0, -1.0):
+        gaps = side * (ends[:, None, :] - own[:, :, None])
+        gaps = jnp.sort(jnp.where(gaps > rounding, gaps, jnp.inf), axis=-1)
+        near, next_ = gaps[..., :-1], gaps[..., 1:]
+        ratio = jnp.where(jnp.isfinite(next_), next_ / jnp.where(jnp.isfinite(near), near, 1.0), 0.0)
+        widest = jnp.max(ratio, axis=-1, keepdims=True)
+        start = jnp.max(jnp.where(ratio == widest, near, 0.0), axis=-1, keepdims=True)
+        steps = start * widest ** (np.arange(1, _GRADES + 1) / (_GRADES + 1.0))[None, None]
+        further.append(jnp.where(widest > _WIDENS, own[:, :, None] + side * steps, jnp.inf))
+    return jax.lax.stop_gradient(jnp.concatenate(further, axis=-1).reshape(len(own), -1).astype(ends.dtype))
 
 
 def _met(ends: Array, kinks: Array, farthest: Array) -> Array:

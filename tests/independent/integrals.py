@@ -104,6 +104,11 @@ class Table:
             found += [r for r in law.end * 3.0 ** -np.arange(0.0, 40.0) if r > first]
         if strength.zero < law.end:
             found += list(strength.zero * (1 - 6.0 ** -np.arange(1.0, 18.0)))
+        # A panel that begins close to a kink of the law, but not at it, is no wider than a few times the distance.
+        for kink, place in itertools.product((*law.kinks, law.end), strength.kinks):
+            if 0 < abs(place - kink) < 0.02 * law.end:
+                steps = abs(place - kink) * 8.0 ** np.arange(1, 18)
+                found += [*(kink + steps[steps < 0.3 * law.end]), *(kink - steps[steps < 0.3 * law.end])]
         found = np.unique([x for x in found if 0 <= x <= law.end])
         keep = [0.0]
         sharp = set(self.edges)

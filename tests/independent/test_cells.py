@@ -96,6 +96,15 @@ FOUND = {
             ),
         ),
     ),
+    "floor of e^-7": Cell(
+        Program(Space("torus", 4), "linear", 3), Strength("linear", 0.125, 0.0011645201667790474, exponent=0.3)
+    ),
+    "a level of ln g beyond a kink of the ball": Cell(
+        Program(Space("torus", 2, "l2"), "gaussian", 2), Strength("gaussian", 0.1767766922712326, 1e-6, exponent=0.5)
+    ),
+    "a kink of g beyond a kink of the ball": Cell(
+        Program(Space("torus", 2, "l2"), "linear", 2), Strength("linear", 0.50001, 0.05)
+    ),
     "float32 beside a distance": Cell(
         Program(Stimuli("line", 49), "powerlaw", 2, "plain", "float32"), Strength("powerlaw", 0.2448979616165161)
     ),
