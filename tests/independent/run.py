@@ -2,7 +2,8 @@
 
 The file has one JSON line for each block of cells that share a program: how many, how long, and each failure with its
 cell, answer and reference. A run that was stopped goes on where it was; `--repeat` computes the failures of a file
-again, and says which are left.
+again, and says which are left. A block ends early after `--seconds` of its slow program; further blocks then make up
+the number of cells.
 """
 
 import argparse
@@ -58,29 +59,29 @@ def checked(cell):
 
 def block(job):
     """All cells of a block, as the line of the file."""
-    seed, number, cells_planned = job
+    seed, number, most_seconds = job
     import jax
 
     from tests.independent import drawing
 
-    started, failures, told = time.time(), [], set()
-    numbers = range(number * BLOCK, min((number + 1) * BLOCK, cells_planned))
-    for index in numbers:
-        cell = drawing.seeded(seed, index, BLOCK)
-        found, odd = checked(cell)
-        failures += [{"index": index} | failure for failure in found]
-        told |= set(odd)
+    started, failures, warned, count = time.time(), [], set(), 0
+    while count < BLOCK and time.time() - started < most_seconds:
+        cell = drawing.seeded(seed, number * BLOCK + count, BLOCK)
+        wrong, odd = checked(cell)
+        failures += [{"index": number * BLOCK + count} | failure for failure in wrong]
+        warned |= set(odd)
+        count += 1
     jax.clear_caches()
     return {
-        "block": number, "program": cell.program.label, "cells": len(numbers),
+        "block": number, "program": cell.program.label, "cells": count,
         "seconds": round(time.time() - started, 2),
-        "failures": failures, "warnings": sorted(told),
+        "failures": failures, "warnings": sorted(warned),
     }  # fmt: skip
 
 
-def run(planned, seed, out, processes):
+def run(planned, seed, out, processes, seconds):
     """Do the blocks that the file does not have yet."""
-    head, blocks = {"seed": seed, "cells": planned, "block": BLOCK}, -(-planned // BLOCK)
+    head = {"seed": seed, "cells": planned, "block": BLOCK}
     done, checked_cells, wrong = set(), 0, 0
     if os.path.exists(out):
         with open(out, encoding="utf-8") as file:
@@ -90,13 +91,14 @@ def run(planned, seed, out, processes):
         done = {line["block"] for line in lines}
         checked_cells = sum(line["cells"] for line in lines)
         wrong = sum(len(line["failures"]) for line in lines)
-    jobs = [(seed, number, planned) for number in range(blocks) if number not in done]
+    # Many more blocks than whole ones would do: it ends when there are cells enough.
+    jobs = [(seed, number, seconds) for number in range(4 * planned // BLOCK + 4) if number not in done]
     started, before = time.time(), checked_cells
     with open(out, "a", encoding="utf-8") as file:
         if not os.path.getsize(out):
             print(json.dumps(head), file=file, flush=True)
         with multiprocessing.get_context("spawn").Pool(processes, maxtasksperchild=RENEWED) as pool:
-            for line in pool.imap_unordered(block, jobs):
+            for line in pool.imap_unordered(block, jobs) if checked_cells < planned else ():
                 print(json.dumps(line), file=file, flush=True)
                 checked_cells, wrong = checked_cells + line["cells"], wrong + len(line["failures"])
                 rate = (checked_cells - before) / (time.time() - started)
@@ -106,6 +108,8 @@ def run(planned, seed, out, processes):
                     f"{line['program']}: {line['seconds']:.0f} s",
                     flush=True,
                 )
+                if checked_cells >= planned:
+                    break
     summary(out)
 
 
@@ -145,6 +149,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", required=True, help="file of results, one JSON line for each block")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=240.0, help="most that a block takes before it ends early")
     parser.add_argument("--repeat", action="store_true", help="the failures of the file again")
     parser.add_argument("--summary", action="store_true", help="what failed in the file, by kind")
     parser.add_argument("--limit", type=int, default=None, help="with --repeat: at most so many of each block")
@@ -156,7 +161,7 @@ def main():
     elif given.summary:
         summary(given.out)
     else:
-        run(given.cells, given.seed, given.out, given.processes)
+        run(given.cells, given.seed, given.out, given.processes, given.seconds)
 
 
 if __name__ == "__main__":
