@@ -10,7 +10,7 @@ from measuring import compiling, timed
 from report import main, row, say
 
 from semres_jax import Constant, Exponential, accuracy, data, estimate, frontier, spaces
-from semres_jax.training import resnet, toy
+from semres_jax.training import images as image_training, toy
 
 CIRCLE = spaces.get("circle")
 TRIALS = 2**22
@@ -43,7 +43,9 @@ def toy_network(k: int):
 
 def residual(k: int):
     animals = data.animal_images()
-    return resnet.train(animals, data.split(animals), resnet.Recipe(epochs=1), alphas=(0.5,), runs=1, seed=k)
+    return image_training.train(
+        animals, data.split(animals), image_training.Recipe(epochs=1), alphas=(0.5,), runs=1, seed=k
+    )
 
 
 PROGRAMS = {

@@ -33,7 +33,8 @@ from measuring import best_times, installed, sized, timed
 from report import main, row, say
 
 from semres_jax import Constant, accuracy, data, estimate, spaces
-from semres_jax.training import _images, resnet, toy
+from semres_jax.training import images as image_training, toy
+from semres_jax.training.images import batches, epochs, loop
 
 EPSILON = 0.1
 CIRCLE = spaces.get("circle")
@@ -164,15 +165,15 @@ def large(batch: int, side: int, steps: int, rounds: int, name: str = "resnet50"
     table = np.abs(np.arange(classes)[:, None] - np.arange(classes)[None]).astype(float)
     group = np.arange(len(labels))
     made = data.ImageSet("noise", images, labels, tuple("abcdefgh"), group, table, "")
-    recipe = resnet.Recipe(network=name, each=each, dtype="bfloat16")
-    resident = _images.resident(made, np.arange(len(labels)), each)
-    job = resnet._Job(recipe, resident, jnp.asarray(images[:1]), np.zeros(1, int), None)
+    recipe = image_training.Recipe(network=name, each=each, dtype="bfloat16")
+    resident = batches.resident(made, np.arange(len(labels)), each)
+    job = loop._Job(recipe, resident, jnp.asarray(images[:1]), np.zeros(1, int), None)
     state = jax.tree.map(lambda x: x[None], job.start(0, 0))
     keys, alpha = jax.random.key(0)[None], jnp.full(1, 0.5)
 
     def train() -> None:
         nonlocal state
-        done = resnet._epochs.epoch(state, resident, alpha, keys, jnp.int32(3), recipe, job._graph, steps)
+        done = epochs.epoch(state, resident, alpha, keys, jnp.int32(3), recipe, job._graph, steps)
         state, _ = jax.block_until_ready(done)
 
     first = timed(train)

@@ -21,14 +21,15 @@ from report import main, row, say
 from torch import nn
 
 from semres_jax import data, measure
-from semres_jax.experiments.resnet import SHARES, distances
+from semres_jax.experiments.images.run import SHARES, distances
 from semres_jax.networks import resnet as networks
-from semres_jax.training import _images, resnet
+from semres_jax.training import images as image_training
+from semres_jax.training.images import batches, epochs, loop
 
 ALPHA, EACH, STEPS = 0.5, 12, 40
 ANIMALS = data.animal_images()
 PARTS = data.split(ANIMALS)
-DATA = _images.resident(ANIMALS, PARTS.train, EACH)
+DATA = batches.resident(ANIMALS, PARTS.train, EACH)
 CLASSES = len(ANIMALS.class_names)
 BATCH = CLASSES * EACH
 # Images that are scored, and those on which sampling image by image is measured.
@@ -41,15 +42,15 @@ class Ours:
     """So many members, each in a thread of its own, as `training.resnet.train` does."""
 
     def __init__(self, members: int):
-        self.recipe = resnet.Recipe(each=EACH)
-        self.job = resnet._Job(self.recipe, DATA, jnp.asarray(ANIMALS.images[:1]), np.zeros(1, int), None)
+        self.recipe = image_training.Recipe(each=EACH)
+        self.job = loop._Job(self.recipe, DATA, jnp.asarray(ANIMALS.images[:1]), np.zeros(1, int), None)
         self.keys = jax.random.key(0)[None]
         self.states = [jax.tree.map(lambda x: x[None], self.job.start(0, run)) for run in range(members)]
 
     def __call__(self) -> None:
         def one(state):
             alpha = jnp.full(1, ALPHA)
-            done = resnet._epochs.epoch(
+            done = epochs.epoch(
                 state, DATA, alpha, self.keys, jnp.int32(3), self.recipe, self.job._graph, STEPS
             )  # fmt: skip
             return jax.block_until_ready(done)[0]

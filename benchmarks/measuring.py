@@ -71,7 +71,7 @@ def processor() -> str:
 
 def machine() -> dict:
     """What the figures belong to: processor, cores, load before, device, versions, commit, date."""
-    from semres_jax.results import provenance
+    from semres_jax.storage.results import provenance
 
     versions = {}
     for name in VERSIONS:

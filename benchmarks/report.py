@@ -133,7 +133,7 @@ def main(run: Callable[[bool], dict], doc: str | None) -> None:
     options = parser.parse_args()
     from measuring import machine
 
-    from semres_jax.results import plain, write_json
+    from semres_jax.storage.results import plain, write_json
 
     content = {"machine": machine(), "quick": options.quick} | run(options.quick)
     if options.result:

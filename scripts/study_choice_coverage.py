@@ -13,7 +13,7 @@ import time
 import numpy as np
 
 from semres_jax import measure
-from semres_jax.measure.choice_tests import numbers_of
+from semres_jax.measure.choices.goodness import numbers_of
 
 LEVEL, FLOOR = 0.9, 0.05
 BIASES = {4: np.array([0.8, -0.3, -0.5, 0.0]), 2: np.array([0.8, -0.2, -0.6])}

@@ -6,6 +6,7 @@ Importing it runs nothing and sets no JAX option; names are loaded when first us
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from semres_jax._lazy import submodules
 from semres_jax._version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -16,9 +17,12 @@ if TYPE_CHECKING:
         frontier as frontier,
         laws as laws,
         measure as measure,
+        montecarlo as montecarlo,
         networks as networks,
+        plots as plots,
         similarity as similarity,
         spaces as spaces,
+        storage as storage,
         training as training,
     )
     from semres_jax._types import Accuracy as Accuracy, Estimate as Estimate
@@ -34,10 +38,6 @@ if TYPE_CHECKING:
         Tabulated as Tabulated,
     )
 
-_MODULES = (
-    *("choice", "data", "experiments", "frontier", "laws", "measure", "networks", "plots", "results", "saved"),
-    *("similarity", "spaces", "training", "validation"),
-)
 _HOMES = {
     "Accuracy": "_types",
     "Estimate": "_types",
@@ -49,13 +49,14 @@ _HOMES = {
 )
 
 
+_module, _names = submodules(__name__)
+
+
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return import_module(f"semres_jax.{name}")
     if name in _HOMES:
         return getattr(import_module(f"semres_jax.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'semres_jax' has no attribute {name!r}")
+    return _module(name)
 
 
 def __dir__() -> list[str]:
-    return sorted(["__version__", *_MODULES, *_HOMES])
+    return sorted({*_names(), *_HOMES})

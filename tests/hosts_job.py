@@ -11,7 +11,8 @@ import numpy as np
 from semres_jax import Constant, Exponential, cli, estimate, plots, spaces
 from semres_jax.cli import _hosts
 from semres_jax.montecarlo import sharding
-from semres_jax.training import _parts, toy
+from semres_jax.training import toy
+from semres_jax.training.toy import spread
 
 RING = spaces.grid(spaces.get("circle"), 10)
 SMALL = toy.Design(hidden=4, batch=16)
@@ -21,7 +22,7 @@ SWEPT = ("sweep", "--space", "circle", "--space", "interval", "--epsilon", "0:0.
 
 def trained(**options) -> dict[str, np.ndarray]:
     """Every field of a history of eight parts, one for each of eight devices."""
-    with mock.patch.object(_parts, "_PART", 2):
+    with mock.patch.object(spread, "_PART", 2):
         return toy.train(RING, SMALL, **(TRAINED | options))._asdict()
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import xarray
 
-from semres_jax import saved
-from semres_jax.saved import Saved
+from semres_jax.storage import resume
+from semres_jax.storage.resume import Saved
 
 # Wall clock, and what is derived from it.
 CLOCK = ("seconds", "trials_per_second")
@@ -41,10 +41,10 @@ def goes_on_from_everywhere(run: Callable[[Saved], xarray.Dataset], path: Path, 
     Returns:
         How many writes a run makes: one for each chunk of trials and each cell.
     """
-    monkeypatch.setattr(saved, "SECONDS_BETWEEN_WRITES", 0.0)
-    monkeypatch.setattr(saved, "_MOST_SPENT_WRITING", np.inf)
+    monkeypatch.setattr(resume, "SECONDS_BETWEEN_WRITES", 0.0)
+    monkeypatch.setattr(resume, "_MOST_SPENT_WRITING", np.inf)
     monkeypatch.setattr(os, "fsync", lambda _: None)  # which waits for the disk, and nobody cuts the power here
-    write, written = saved.write_bytes, []
+    write, written = resume.write_bytes, []
     last = np.inf
 
     def write_and_die(content: bytes, to: Path) -> Path:
@@ -54,7 +54,7 @@ def goes_on_from_everywhere(run: Callable[[Saved], xarray.Dataset], path: Path, 
             raise Killed
         return to
 
-    monkeypatch.setattr(saved, "write_bytes", write_and_die)
+    monkeypatch.setattr(resume, "write_bytes", write_and_die)
     expected = run(Saved(path))
     total = len(written)
     for at in range(1, total + 1):

@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from semres_jax import _locks
-from semres_jax._locks import LOCK_NAME, Lock
-from semres_jax.saved import Saved
+from semres_jax.storage import locks
+from semres_jax.storage.locks import LOCK_NAME, Lock
+from semres_jax.storage.resume import Saved
 from semres_jax.training.checkpoints import Checkpoints
 
-pytestmark = pytest.mark.skipif(_locks.fcntl is None, reason="this operating system has no such locks")
+pytestmark = pytest.mark.skipif(locks.fcntl is None, reason="this operating system has no such locks")
 
 # A process that holds what it is told, without importing JAX, until it is killed or its standard input ends.
 _HOLDER = """
@@ -30,7 +30,7 @@ def holder():
     started = []
 
     def start(path):
-        words = [sys.executable, "-c", _HOLDER, _locks.__file__, str(path)]
+        words = [sys.executable, "-c", _HOLDER, locks.__file__, str(path)]
         process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         started.append(process)
         assert process.stdout.readline() == "held\n"
@@ -82,7 +82,7 @@ def test_a_process_may_hold_a_folder_several_times(tmp_path):
 
 def test_where_there_are_no_locks_nobody_is_refused(tmp_path, holder, monkeypatch):
     holder(tmp_path)
-    monkeypatch.setattr(_locks, "fcntl", None)
+    monkeypatch.setattr(locks, "fcntl", None)
     with Lock(tmp_path):
         pass
     assert (tmp_path / LOCK_NAME).exists()

@@ -57,3 +57,32 @@ def test_no_registry_hosts_and_no_paths_of_one_machine():
             if match := FORBIDDEN.search(line):
                 found.append(f"{name}:{number}: {match.group()}")
     assert not found, "\n".join(found)
+
+
+# Modules that README and CHANGELOG name, and what users look for there.
+NAMED = (
+    *("laws.tables", "laws.symbolic", "laws.quadrature", "measure.backends", "measure.intervals", "networks.language"),
+    *("networks.llama", "montecarlo", "storage.results", "storage.resume", "experiments.validation", "training.toy"),
+)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_modules_are_there_in_a_fresh_process(name):
+    assert _python(f"import semres_jax as sr; print(sr.{name}.__name__)") == f"semres_jax.{name}"
+
+
+def test_dotted_names_of_the_documents_resolve():
+    """Whatever README, CHANGELOG and CONTRIBUTING write as `package.name` of a package of ours is there."""
+    packages = (
+        "choice|data|experiments|frontier|laws|measure|montecarlo|networks|plots|similarity|spaces|storage|training"
+    )
+    written = set()
+    for document in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md"):
+        for path in re.findall(rf"`(?:semres_jax\.|sr\.)?((?:{packages})(?:\.\w+)+)", (ROOT / document).read_text()):
+            if not path.endswith((".nc", ".json")):  # files of results
+                written.add(path)
+    assert len(written) > 20
+    code = "import semres_jax\nfor path in {!r}:\n    here = semres_jax\n    for name in path.split('.'):\n"
+    code += "        here = getattr(here, name, None) if here is not None else None\n"
+    code += "    if here is None:\n        print(path)"
+    assert _python(code.format(sorted(written))) == ""

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import xarray
 
-from semres_jax import __version__, results
+from semres_jax import __version__
+from semres_jax.storage import results
 
 
 def test_provenance_is_what_netcdf_can_hold(tmp_path):
@@ -100,7 +101,7 @@ def test_a_table_too_large_for_the_disk(tmp_path):
     code = f"""
 import resource
 import numpy, xarray
-from semres_jax import results
+from semres_jax.storage import results
 resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))
 try:
     results.write(xarray.Dataset({{"x": ("i", numpy.zeros(50000))}}), {str(tmp_path / "x.nc")!r})

@@ -6,8 +6,9 @@ import os
 import numpy as np
 import pytest
 
-from semres_jax import results, saved, spaces
-from semres_jax.saved import Saved, fingerprint
+from semres_jax import spaces
+from semres_jax.storage import results, resume
+from semres_jax.storage.resume import Saved, fingerprint
 
 SETTINGS = {"trials": 7, "n": [2, 3], "space": {"circle": "0a"}}
 NUMBERS = {"p_s": np.linspace(0, 1, 6).reshape(2, 3), "trials": np.array(7), "note": np.array("no exact law")}
@@ -24,8 +25,8 @@ def path(tmp_path):
 
 @pytest.fixture
 def at_once(monkeypatch):
-    monkeypatch.setattr(saved, "SECONDS_BETWEEN_WRITES", 0.0)
-    monkeypatch.setattr(saved, "_MOST_SPENT_WRITING", np.inf)
+    monkeypatch.setattr(resume, "SECONDS_BETWEEN_WRITES", 0.0)
+    monkeypatch.setattr(resume, "_MOST_SPENT_WRITING", np.inf)
 
 
 def test_what_is_finished_comes_back(path):
@@ -124,7 +125,7 @@ def test_another_run_is_refused(path, changed, told):
 
 
 def test_another_version_is_refused(path, monkeypatch):
-    monkeypatch.setattr(saved, "__version__", "99.0")
+    monkeypatch.setattr(resume, "__version__", "99.0")
     with pytest.raises(ValueError, match=r'semres_jax = "99\.0"'):
         Saved(path, resume=True).open(SETTINGS)
 
@@ -183,7 +184,7 @@ def test_other_processes_know_what_the_first_one_read(path, monkeypatch):
         there = sent.pop(0)
         return [there, np.resize(array, there.shape)]
 
-    hosts = saved.sharding
+    hosts = resume.sharding
     monkeypatch.setattr(hosts, "hosts", lambda: (0, 2))
     monkeypatch.setattr(hosts, "gather", first)
     Saved(path, resume=True)
@@ -192,7 +193,7 @@ def test_other_processes_know_what_the_first_one_read(path, monkeypatch):
     other = Saved(path.parent / "elsewhere" / "run.state", resume=True)
     other.open(SETTINGS)
     np.testing.assert_array_equal(other.finished("a, n = 2")["p_s"], NUMBERS["p_s"])
-    monkeypatch.setattr(saved, "SECONDS_BETWEEN_WRITES", 0.0)
+    monkeypatch.setattr(resume, "SECONDS_BETWEEN_WRITES", 0.0)
     other.finish("b", NUMBERS)  # and it writes nothing
     other.complete()
     path.write_bytes(b"hello")

@@ -5,8 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from semres_jax import spaces, validation
-from semres_jax.saved import Saved
+from semres_jax import spaces
+from semres_jax.experiments import validation
+from semres_jax.experiments.validation import run as validation_run
+from semres_jax.storage.resume import Saved
 from tests.killed import goes_on_from_everywhere
 
 
@@ -63,7 +65,7 @@ def test_bad_cases(options):
 
 
 def test_killed_at_every_write_it_goes_on_to_the_same_bits(tmp_path, monkeypatch):
-    monkeypatch.setattr(validation, "_TRIALS_AT_ONCE", 1024)
+    monkeypatch.setattr(validation_run, "_TRIALS_AT_ONCE", 1024)
     run = validation.cases({"circle": spaces.Circle()}, ns=[2], deltas=[0.0], quantiles=(0.1, 0.5))
 
     def validate(saved):

@@ -26,7 +26,7 @@ from semres_jax.cli.resnet import Resnet
 from semres_jax.cli.sweep import Sweep
 from semres_jax.cli.toy import Toy
 from semres_jax.cli.validate import Validate
-from semres_jax.results import Unwritable
+from semres_jax.storage.results import Unwritable
 
 # One line for each command, in the order of the help text.
 COMMANDS: dict[str, type] = {

@@ -14,7 +14,7 @@ import tyro
 from tyro.constructors import PrimitiveConstructorSpec
 
 if TYPE_CHECKING:
-    from semres_jax.saved import Saved
+    from semres_jax.storage.resume import Saved
 
 # Between two refreshes of the progress bar's text.
 _REFRESH = 0.1
@@ -46,8 +46,8 @@ def output_folder(path: Path) -> Path:
         OSError: it can't be made or written to.
         ValueError: another run is using it.
     """
-    from semres_jax._locks import Lock
-    from semres_jax.results import output_folder as made
+    from semres_jax.storage.locks import Lock
+    from semres_jax.storage.results import output_folder as made
 
     folder, until = made(path), UNTIL_THE_END.get()
     if until is not None:
@@ -68,7 +68,7 @@ def going_on(path: Path, *, resume: bool, results: Callable[[Any], Any]) -> "Sav
     Raises:
         ValueError: the file is none of these, or is broken, and is left alone.
     """
-    from semres_jax.saved import Saved
+    from semres_jax.storage.resume import Saved
 
     told = {
         (True, "nothing"): f"nothing to resume in {path.parent}; starting anew",
@@ -210,7 +210,7 @@ def warnings_as_lines() -> Iterator[None]:
 
 def say_json(content: dict[str, Any]) -> None:
     """The machine-readable last line."""
-    from semres_jax.results import plain
+    from semres_jax.storage.results import plain
 
     sys.stdout.flush()
     print(json.dumps(plain(content), allow_nan=False), flush=True)

@@ -95,8 +95,9 @@ class MeasureChoices:
 
     def _choices(self, kind: str, shipped: bool) -> int:
         with checking_input():
-            from semres_jax import data, measure, plots, results
-            from semres_jax.measure.choice_table import FAMILIES, choices_table
+            from semres_jax import data, measure, plots
+            from semres_jax.measure.choices.table import FAMILIES, choices_table
+            from semres_jax.storage import results
 
             table = data.vlm_spatial() if shipped else data.read_choices(self.file, kind)
             families, biases = FAMILIES if self.family is None else self.family, self.bias
@@ -129,8 +130,9 @@ class MeasureChoices:
             import numpy as np
             import xarray
 
-            from semres_jax import measure, plots, results
+            from semres_jax import measure, plots
             from semres_jax.data import choices as reading
+            from semres_jax.storage import results
 
             n, right, trials = reading.read_items(self.file)
             bootstrap = max(self.bootstrap, 1)

@@ -65,10 +65,11 @@ class MeasureEmbeddings:
     def run(self) -> int:
         """Read, measure, print, write."""
         with checking_input():
-            from semres_jax import data, measure, plots, results
+            from semres_jax import data, measure, plots
             from semres_jax.data.embeddings import read_distances
-            from semres_jax.measure._embeddings import SHARES
+            from semres_jax.measure.embeddings.position import SHARES
             from semres_jax.spaces import Tree
+            from semres_jax.storage import results
 
             if (self.distances is None) == (self.tree is None):
                 given = "neither" if self.tree is None else "both"

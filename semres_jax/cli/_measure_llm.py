@@ -21,7 +21,7 @@ from semres_jax.cli._common import (
 )
 
 if TYPE_CHECKING:
-    from semres_jax.measure._year_results import Language
+    from semres_jax.measure.language.analysis import Language
 
 _WIDE = 200
 _TEMPLATE = Literal["chat", "paper", "question", "completion", "examples"]
@@ -70,8 +70,10 @@ class MeasureLlm:
     def run(self) -> int:
         """Ask, fit, print, write."""
         with checking_input():
-            from semres_jax import plots, results
-            from semres_jax.measure import _language, _year_results, backends
+            from semres_jax import plots
+            from semres_jax.measure import backends
+            from semres_jax.measure.language import analysis, asking
+            from semres_jax.storage import results
 
             try:
                 backend = backends.open_backend(self.model, self.endpoint)
@@ -84,7 +86,7 @@ class MeasureLlm:
                 raise ValueError("a server tells no states of its layers; leave layers out of --task")
             if self.seed < 0:
                 raise ValueError(f"--seed must be at least 0; got {self.seed}")
-            asked = _language.design(
+            asked = asking.design(
                 backend, tasks=tasks, prompts=self.prompts, counts=self.n or (), halves=self.offsets or (),
                 template=self.template, seed=self.seed,
             )  # fmt: skip
@@ -101,13 +103,11 @@ class MeasureLlm:
         try:
             with saved, progress_bar() as progress:
                 saved.open(settings)
-                answers, states = _language.ask(
+                answers, states = asking.ask(
                     backend, asked, generate=self.generate, batch=self.batch, saved=saved, progress=progress
                 )
                 attributes["seconds_asking"] = round(saved.seconds, 3)
-                found = _year_results.analyse(
-                    asked, answers, states, likelihood=not self.no_likelihood, progress=progress
-                )
+                found = analysis.analyse(asked, answers, states, likelihood=not self.no_likelihood, progress=progress)
         except (ValueError, ConnectionError) as error:
             if saved.opened and not isinstance(error, ConnectionError):  # everything else is checked before
                 raise

@@ -63,7 +63,7 @@ class Bench:
             raise BadInput("--keep needs a checkout of the project, with benchmarks/results; leave it out")
         from rich.markup import escape
 
-        from semres_jax import results
+        from semres_jax.storage import results
 
         with checking_input():
             out = output_folder(self.out)

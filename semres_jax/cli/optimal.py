@@ -65,8 +65,9 @@ class Optimal:
     def run(self) -> int:
         """Find, print, write; 0 where every optimum is certain to 1e-6, 1 where one isn't."""
         with checking_input():
-            from semres_jax import frontier, plots, results
+            from semres_jax import frontier, plots
             from semres_jax.frontier.optimal import asked
+            from semres_jax.storage import results
 
             weights = frontier.WEIGHTS if self.weights is None else self.weights
             if not self.delta or not weights:

@@ -32,7 +32,7 @@ _QUICK_ALPHAS, _QUICK_RUNS, _QUICK_EPOCHS, _QUICK_GRADED = (0.0, 0.9), 2, 3, (0.
 # Each of them has a near relative among the other animals: dog, cow, horse.
 _ANIMALS_HELD_OUT = ("bear", "sheep", "zebra")
 _WIDE = 200
-# Of the shares of `experiments.resnet.summary` the one that the table shows.
+# Of the shares of `experiments.images.summary` the one that the table shows.
 _SHOWN_SHARE = "0.25"
 _Names = Annotated[tuple[str, ...] | None, _option(_list_of(str.strip), "NAME,NAME,...|none")]
 _Alphas = Annotated[tuple[float, ...] | None, _option(_list_of(number), "X,X,...")]
@@ -90,9 +90,10 @@ class Resnet:
         """Load, train, score, print, write."""
         started = time.perf_counter()
         with checking_input():
-            from semres_jax import plots, results
-            from semres_jax.experiments import resnet
-            from semres_jax.training.resnet import Diverged
+            from semres_jax import plots
+            from semres_jax.experiments import images as image_study
+            from semres_jax.storage import results
+            from semres_jax.training.images.loop import Diverged
 
             recipe, more = self.asked()
             with progress_bar() as progress:
@@ -106,7 +107,7 @@ class Resnet:
             print(f"semres: no checkpoints in {folder}; starting anew", file=sys.stderr)
         try:
             with progress_bar() as progress, warnings_as_lines():
-                data = resnet.study(
+                data = image_study.study(
                     images,
                     recipe,
                     seed=self.seed,
@@ -122,7 +123,7 @@ class Resnet:
         data = data.assign_attrs(data.attrs | attributes)
         results.write(data, folder / "resnet.nc")
         content = attributes | {"recipe": dataclasses.asdict(recipe), "held_out": list(held)}
-        content["rows"] = resnet.summary(data)
+        content["rows"] = image_study.summary(data)
         results.write_json(content, folder / "resnet.json")
         print_table(content["rows"])
         pictures = plots.save_resnet(data, folder)
@@ -134,7 +135,7 @@ class Resnet:
         Raises:
             ValueError: an option out of range.
         """
-        from semres_jax.training.resnet import Recipe
+        from semres_jax.training.images.loop import Recipe
 
         require_seed(self.seed)
         for name in ("runs", "epochs", "each", "size"):

@@ -74,7 +74,9 @@ class Sweep:
         with checking_input():
             import jax
 
-            from semres_jax import frontier, plots, results, validation
+            from semres_jax import frontier, plots
+            from semres_jax.experiments import validation
+            from semres_jax.storage import results
 
             require_seed(self.seed)
             if self.trials is not None and self.engine == "exact":

@@ -29,7 +29,7 @@ from semres_jax.cli._common import (
 if TYPE_CHECKING:
     import xarray
 
-    from semres_jax.experiments.toy import Condition
+    from semres_jax.experiments.toy.run import Condition
 
 _STIMULI, _STEPS, _WIDE = 50, 7500, 200
 _Grid = Annotated[tuple[float, ...] | None, _option(_list_of(number), "X,X,...")]
@@ -93,9 +93,10 @@ class Toy:
     def run(self) -> int:
         """Train, measure, print, write."""
         with checking_input():
-            from semres_jax import plots, results
+            from semres_jax import plots
             from semres_jax.experiments import toy
-            from semres_jax.training.toy import Diverged
+            from semres_jax.storage import results
+            from semres_jax.training.toy.loop import Diverged
 
             conditions, steps, more = self.asked()
             folder = output_folder(self.out)
@@ -140,10 +141,11 @@ class Toy:
         Raises:
             ValueError: an option out of range, or one that the preset sets.
         """
-        from semres_jax import spaces, validation
-        from semres_jax.experiments.presets import PRESETS
-        from semres_jax.experiments.toy import Condition
-        from semres_jax.training.toy import Design, Hyper
+        from semres_jax import spaces
+        from semres_jax.experiments import validation
+        from semres_jax.experiments.toy.presets import PRESETS
+        from semres_jax.experiments.toy.run import Condition
+        from semres_jax.training.toy.loop import Design, Hyper
 
         numbers = {name: getattr(self, name) for name in ("lambda_sim", "lambda_rec", "learning_rate", "floor")}
         words = ("hidden", "items", "batch", "slots", "decision", "label", "loss")

@@ -74,7 +74,9 @@ class Validate:
     def run(self) -> int:
         """Validate, print, write; 0 where every law holds, 1 where one doesn't."""
         with checking_input():
-            from semres_jax import plots, results, validation
+            from semres_jax import plots
+            from semres_jax.experiments import validation
+            from semres_jax.storage import results
 
             require_seed(self.seed)
             trials = self.trials if self.trials is not None else (_QUICK_TRIALS if self.quick else _TRIALS)
@@ -138,7 +140,7 @@ def summary(table: "xarray.Dataset") -> dict[str, Any]:
     """What validation.json and the last line say: one row for each (space, n, delta), the worst of all, what failed."""
     import numpy as np
 
-    from semres_jax.validation import Z_LIMIT, worst
+    from semres_jax.experiments.validation.run import Z_LIMIT, worst
 
     extremes, rows = worst(table), []
     for i, space in enumerate(table.space.values):

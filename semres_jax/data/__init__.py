@@ -1,6 +1,7 @@
 """Real data: small sets that ship with the package (README.md says where each file comes from and how it was made),
 and loaders for images that users have."""
 
+from semres_jax._lazy import submodules
 from semres_jax.data.animals import (
     Animals as Animals,
     animal_images as animal_images,
@@ -17,3 +18,5 @@ from semres_jax.data.embeddings import (
 )
 from semres_jax.data.folders import image_folder as image_folder
 from semres_jax.data.image_sets import ImageSet as ImageSet, Split as Split, split as split
+
+__getattr__, __dir__ = submodules(__name__)

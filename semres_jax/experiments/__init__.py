@@ -1,3 +1,5 @@
-"""Experiments that bring the pieces together: networks trained, measured, and laid over the laws."""
+"""Studies, each with its table and summary: laws against simulation, and networks laid over the laws."""
 
-from semres_jax.experiments import presets as presets, resnet as resnet, toy as toy
+from semres_jax._lazy import submodules
+
+__getattr__, __dir__ = submodules(__name__)

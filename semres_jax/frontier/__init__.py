@@ -1,5 +1,6 @@
 """Fronts of the tradeoff: grids in one call, non-dominated sets and distances to them, the best similarity there is."""
 
+from semres_jax._lazy import submodules
 from semres_jax.frontier.finite import FiniteOptimum as FiniteOptimum, optimal_finite as optimal_finite
 from semres_jax.frontier.optimal import (
     WEIGHTS as WEIGHTS,
@@ -10,3 +11,5 @@ from semres_jax.frontier.optimal import (
 from semres_jax.frontier.optimal_fronts import best_constant as best_constant, optimal_table as optimal_table
 from semres_jax.frontier.pareto import Distance as Distance, distance as distance, pareto as pareto
 from semres_jax.frontier.sweep import optima as optima, sweep as sweep
+
+__getattr__, __dir__ = submodules(__name__)

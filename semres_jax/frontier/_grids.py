@@ -10,7 +10,7 @@ import numpy as np
 from semres_jax._checks import concrete, require
 from semres_jax.similarity import KINDS, PowerLaw, Similarity
 from semres_jax.spaces import get as registered
-from semres_jax.spaces._base import MetricSpace
+from semres_jax.spaces.base import MetricSpace
 
 
 def by_label(spaces: Any) -> dict[str, MetricSpace]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from semres_jax._types import Accuracy
-from semres_jax.laws import _reciprocal
+from semres_jax.laws import reciprocal
 
 # The last atom's share of what is left is 1; its logarithm shall be finite.
 _NEARLY_ALL = 1.0 - 2.0**-53
@@ -130,7 +130,7 @@ class _Nodes:
     def __init__(self, phi: np.ndarray, mass: np.ndarray, n: int):
         # 1 / x for sums x of n similarities, from n e^{-φ_last} to n.
         least = n * math.exp(-float(phi[-1]))
-        s, weight = _reciprocal.nodes(math.exp(float(phi[-1])))
+        s, weight = reciprocal.nodes(math.exp(float(phi[-1])))
         self.n, self.s, self.weight = n, s / least, weight / least
         self.h = np.exp(-phi)
         self.decay = np.exp(-self.s[:, None] * self.h)

@@ -12,9 +12,9 @@ import numpy as np
 from semres_jax.laws import engines, quadrature
 from semres_jax.montecarlo import sharding
 from semres_jax.montecarlo.estimate import estimate
-from semres_jax.saved import Saved
 from semres_jax.similarity import Constant, Similarity
-from semres_jax.spaces._base import MetricSpace
+from semres_jax.spaces.base import MetricSpace
+from semres_jax.storage.resume import Saved
 
 # Members of a grid in one call of a program: whatever the size of the grid, the program is the same.
 _CHUNK = 32

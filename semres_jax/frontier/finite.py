@@ -12,7 +12,7 @@ from semres_jax.frontier._measures import similar, slope
 from semres_jax.laws import tables
 from semres_jax.laws.enumeration import require_distinct
 from semres_jax.similarity import Tabulated
-from semres_jax.spaces._base import MetricSpace
+from semres_jax.spaces.base import MetricSpace
 
 # What no similarity may gain, in units of min(1, ln(1/Δ)): smaller gains are rounding.
 _SETTLED = 1e-12

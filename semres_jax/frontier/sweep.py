@@ -15,9 +15,9 @@ from semres_jax.frontier import _grids, _parts
 from semres_jax.laws import closed_form, enumeration, quadrature
 from semres_jax.montecarlo import sharding
 from semres_jax.montecarlo.estimate import DEFAULT_TRIALS
-from semres_jax.results import provenance
-from semres_jax.saved import Saved, fingerprint
-from semres_jax.spaces._base import MetricSpace
+from semres_jax.spaces.base import MetricSpace
+from semres_jax.storage.results import provenance
+from semres_jax.storage.resume import Saved, fingerprint
 
 ENGINES = ("exact", "lattice", "prng")
 _MOMENTS = ("mean_b", "var_b")

@@ -1,5 +1,6 @@
 """What is known exactly: closed forms, and engines that average them. SymPy is loaded by `laws.symbolic` only."""
 
+from semres_jax._lazy import submodules
 from semres_jax.laws.closed_form import (
     LAMBDA_SLOPE as LAMBDA_SLOPE,
     LAMBDA_STAR as LAMBDA_STAR,
@@ -16,3 +17,5 @@ from semres_jax.laws.closed_form import (
     two_exemplars as two_exemplars,
 )
 from semres_jax.laws.engines import accuracy as accuracy, engine_for as engine_for
+
+__getattr__, __dir__ = submodules(__name__)

@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 
 from semres_jax._types import Accuracy
-from semres_jax.laws import _reciprocal
+from semres_jax.laws import reciprocal
 from semres_jax.laws._probes import in_parts, probe_nodes
 from semres_jax.laws._setting import Rule, splits
 from semres_jax.similarity import Similarity
-from semres_jax.spaces._base import MetricSpace
+from semres_jax.spaces.base import MetricSpace
 
 
 @functools.partial(jax.jit, static_argnames=("ns", "rule"))
@@ -49,7 +49,7 @@ def argmax(space: MetricSpace, members: Similarity, *, ns: tuple[int, ...], rule
         tied = jax.ops.segment_sum(jnp.where(level, mass, 0.0), group, size)
         weaker = jnp.maximum(1.0 - jnp.cumsum(jax.ops.segment_sum(mass, group, size)), 0.0)
         best = tied[0]  # the group of the probe itself, at distance 0
-        s, s_weights = (jnp.asarray(x, dtype) for x in _reciprocal.nodes(max(ns)))
+        s, s_weights = (jnp.asarray(x, dtype) for x in reciprocal.nodes(max(ns)))
         s = s[:, None]
         p_s, p_i = [], []
         for n in ns:

@@ -13,7 +13,7 @@ import numpy as np
 from semres_jax._checks import concrete
 from semres_jax._types import Accuracy, Array
 from semres_jax.laws import closed_form
-from semres_jax.spaces._base import MetricSpace
+from semres_jax.spaces.base import MetricSpace
 
 # Numbers in one batch of laws: k along one axis, the number of items inside along the other.
 _BATCH = 2**20

@@ -33,7 +33,7 @@ from semres_jax.laws._setting import (
     setting_probes,
 )
 from semres_jax.similarity import Similarity
-from semres_jax.spaces._base import MetricSpace
+from semres_jax.spaces.base import MetricSpace
 
 # Nats past an item at which panels of those that compete with it end; e^-34 is nothing.
 _SPANS = (1.5, 4.0, 9.0, 18.0, 38.0)

@@ -18,11 +18,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from semres_jax._types import Accuracy, Array
-from semres_jax.laws import _panels, _reciprocal
+from semres_jax.laws import _panels, reciprocal
 from semres_jax.laws._probes import in_parts
 from semres_jax.laws._setting import NOTHING, Rule, Setting, around, mass_radii, panel_ends, setting, setting_probes
 from semres_jax.similarity import Similarity
-from semres_jax.spaces._base import MetricSpace
+from semres_jax.spaces.base import MetricSpace
 
 # Numbers handled at once: a panel of distances, over all s, for as many probes and members as fit.
 _NUMBERS = 2**16
@@ -78,7 +78,7 @@ def _probes(space: MetricSpace, given: Setting, v: Array, ns: tuple[int, ...], r
     fixed = jnp.concatenate([levels, mass_radii(ball, farthest, most)], axis=-1)
     ends = panel_ends(fixed, given.kinks, own, farthest)
     nodes, slopes, rule_weights, tail = (jnp.asarray(x, dtype) for x in _panels.running_rule(rule.nodes))
-    node = functools.partial(_reciprocal.node, most=most, step=rule.step)
+    node = functools.partial(reciprocal.node, most=most, step=rule.step)
     window = jnp.arange(_window(rule, ns))
 
     def powers(kept: Array) -> list[Array]:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from semres_jax._types import Accuracy, Array
-from semres_jax.laws._reciprocal import nodes
+from semres_jax.laws.reciprocal import nodes
 
 _MOST_LAMBDA = 1e6  # beyond it four terms of the asymptotic series are exact
 

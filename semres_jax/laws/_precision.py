@@ -20,7 +20,7 @@ from jax.core import Tracer
 from semres_jax._checks import concrete
 from semres_jax._types import Array
 from semres_jax.similarity import Similarity, coarse_resolutions, flatten, on_shells
-from semres_jax.spaces._base import MetricSpace
+from semres_jax.spaces.base import MetricSpace
 
 # Directions of a gradient computed at once.
 _DIRECTIONS = 8

@@ -11,7 +11,7 @@ import numpy as np
 
 from semres_jax._types import Array
 from semres_jax.laws import _panels
-from semres_jax.spaces._base import MetricSpace, real
+from semres_jax.spaces.base import MetricSpace, real
 
 # Integrals over more uniforms than this are a matter for Monte Carlo.
 MOST_UNIFORMS = 2

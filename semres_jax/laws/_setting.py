@@ -11,7 +11,7 @@ import numpy as np
 from semres_jax._types import Array
 from semres_jax.laws._probes import probe_count, probe_nodes, roots_only
 from semres_jax.similarity import Similarity
-from semres_jax.spaces._base import MetricSpace
+from semres_jax.spaces.base import MetricSpace
 
 # Where a similarity falls to 0 itself, what is closer than e^-_LEAST of the way to there is as good as no mass.
 _LEAST = 27.0
@@ -27,9 +27,9 @@ _ABOVE_FLOOR, _FLOOR_NATS, _FLOOR_LEVELS = 4.0, 3.0, 8
 # Kinks of a similarity at which panels of probes are split where b_p hangs on more than one uniform; and where a Gauss
 # rule does in these.
 _MOST_SPLITS, _MOST_GAUSS_SPLITS = 4, 12
-# Nats by which what a smooth similarity has above its floor has fallen where it has as good as ended; nats below the
-# floor where that has taken over; and how far these are looked for in an unbounded space.
-_ENDED, _SETTLED, _FAR = 4.0, 2.0, 64.0
+# Nats by which what a smooth similarity has above its floor has fallen where it has as good as ended; how many floors,
+# at most, what is above the floor has where that takes over; and how far these are looked for in an unbounded space.
+_ENDED, _SETTLED, _FAR = 4.0, 8.0, 64.0
 # How much wider than the distance to a kink of the ball a panel may be that ends close to it, and how many ends are put
 # between where it is wider.
 _WIDENS, _GRADES = 64.0, 3
@@ -96,7 +96,7 @@ def setting(space: MetricSpace, similarity: Similarity, exponent: Array, rule: R
         power = jnp.where(some, exponent, 1.0) * jnp.where(alive, log, 0.0)
         return jnp.where(some, jnp.where(alive, power, -jnp.inf), 0.0)
 
-    radii = splits(space, similarity) or _reaches(space, log_g, dtype)
+    radii = splits(space, similarity) or _reaches(space, log_g, exponent, dtype)
     probes, weights = probe_nodes(space, radii, dtype, rule.probe_step, rule.probe_nodes)
     own = jnp.stack(space.radius_kinks(space.probe(probes)), axis=-1)
     farthest = jax.lax.stop_gradient(jnp.max(own)).astype(dtype)
@@ -106,12 +106,16 @@ def setting(space: MetricSpace, similarity: Similarity, exponent: Array, rule: R
     ends = log_g(farthest) == -jnp.inf
     depth = jax.lax.stop_gradient(-log_g(jnp.where(ends, last, farthest)))
     deep = depth > rule.depth
-    # A power of the distance from where g reaches 0 is smooth over so many nats of that distance, however low it is.
-    share = jnp.where(ends, jnp.clip(depth / _LEAST, 1e-6, 1.0), 1.0)
+    # A power of the distance from where g reaches 0 is smooth over so many nats of that distance, however low it is;
+    # where a floor ends that, over so many nats of g itself.
+    low = jnp.minimum(exponent, 1.0)
+    share = jnp.where(
+        ends, jnp.clip(depth / _LEAST, 1e-6, 1.0), jnp.clip(depth / rule.depth, jnp.maximum(low, 1e-6), 1.0)
+    )
     level = share * rule.nats * jnp.arange(1, math.ceil(rule.depth / rule.nats), dtype=dtype)
     radii = bisected(lambda r: -log_g(r) > level, jnp.zeros_like(level), jnp.full_like(level, farthest), 40)
     cut = jnp.where(deep, radii[round((rule.depth - _OVERLAP) / rule.nats) - 1], jnp.inf)
-    levels = jnp.concatenate([jnp.where(level > depth, jnp.inf, radii), _settling_radii(log_g, farthest)])
+    levels = jnp.concatenate([jnp.where(level > depth, jnp.inf, radii), _settling_radii(log_g, low, farthest)])
     kinks = jnp.stack([jnp.zeros((), dtype), *(jnp.asarray(kink, dtype) for kink in similarity.kinks())])
     return Setting(log_g, probes, weights, kinks, *(jax.lax.stop_gradient(x) for x in (levels, deep, cut)))
 
@@ -190,7 +194,7 @@ def bisected(beyond: Callable[[Array], Array], low: Array, high: Array, steps: i
     return jax.lax.stop_gradient(jax.lax.fori_loop(0, steps, halve, ends)[1])
 
 
-def _reaches(space: MetricSpace, log_g: Callable[[Array], Array], dtype: Any) -> tuple[Array, Array]:
+def _reaches(space: MetricSpace, log_g: Callable[[Array], Array], exponent: Array, dtype: Any) -> tuple[Array, Array]:
     """Distances at which a smooth similarity has as good as ended, and at which its floor takes over.
 
     Probes closer than that to an edge see it, others don't: panels of probes are split there, too.
@@ -199,27 +203,30 @@ def _reaches(space: MetricSpace, log_g: Callable[[Array], Array], dtype: Any) ->
     farthest = jnp.asarray(diameter if isinstance(diameter, jax.Array) or math.isfinite(diameter) else _FAR, dtype)
     floor = jnp.maximum(jax.lax.stop_gradient(log_g(farthest)), -_DEEPEST)
     # in floors
-    level = jnp.stack([jnp.expm1(-floor) * math.exp(-_ENDED), jnp.asarray(math.exp(-_SETTLED), dtype)])
+    settled = jnp.clip(jax.lax.stop_gradient(exponent), 0.1, _SETTLED)
+    level = jnp.stack([jnp.expm1(-floor) * math.exp(-_ENDED), settled])
     low, high = jnp.full(2, -60.0, dtype), jnp.zeros(2, dtype)
     ends = bisected(lambda e: jnp.expm1(log_g(farthest * jnp.exp2(e)) - floor) < level, low, high, 20)
     ended, settled = farthest * jnp.exp2(ends)
     return ended, settled
 
 
-def _settling_radii(log_g: Callable[[Array], Array], farthest: Array) -> Array:
+def _settling_radii(log_g: Callable[[Array], Array], exponent: Array, farthest: Array) -> Array:
     """Radii between which g comes close to a floor; infinity where there is none.
 
     Where a floor takes over ln g hardly changes any more, but what g is above the floor falls on. A panel from there to
-    the farthest would see all of that fall in its first few nodes, if at all.
+    the farthest would see all of that fall in its first few nodes, if at all. With a Luce exponent below 1 it is g
+    itself that is looked at: its power hides how far it has to fall.
     """
-    floor = jax.lax.stop_gradient(log_g(farthest))
+    power = jax.lax.stop_gradient(jnp.where(exponent > 0, exponent, 1.0))
+    floor = jax.lax.stop_gradient(log_g(farthest)) / power
     some = floor > -jnp.inf
     floor = jnp.where(some, floor, 0.0)
     levels = jnp.exp(_ABOVE_FLOOR - _FLOOR_NATS * jnp.arange(_FLOOR_LEVELS, dtype=floor.dtype))
     above = -jnp.expm1(floor) * levels  # in floors
     low, high = jnp.zeros_like(above), jnp.full_like(above, farthest)
     # Compared in logarithms: p_S compares items of nearly no strength, too.
-    settling = bisected(lambda r: log_g(r) - floor < jnp.log1p(above), low, high, 40)
+    settling = bisected(lambda r: log_g(r) / power - floor < jnp.log1p(above), low, high, 40)
     return jnp.where(some, settling, jnp.inf)
 
 

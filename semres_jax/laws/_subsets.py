@@ -21,7 +21,7 @@ import numpy as np
 
 from semres_jax._types import Accuracy, Array
 from semres_jax.laws._counting import shares
-from semres_jax.laws._reciprocal import (
+from semres_jax.laws.reciprocal import (
     CHUNK,
     ZERO,
     decays,

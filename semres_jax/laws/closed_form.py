@@ -16,7 +16,7 @@ from semres_jax._checks import concrete, require, require_count
 from semres_jax._types import Accuracy, Array, ArrayLike
 from semres_jax.laws import _outcomes
 from semres_jax.laws._precision import host_in_float64
-from semres_jax.laws._reciprocal import nodes
+from semres_jax.laws.reciprocal import nodes
 
 # The best lambda in the limit of many items, and the value of both accuracies there: the root of
 # e^{-λ}(Ei(λ) - ln λ - γ) = (1 - e^{-λ})/λ. LAMBDA_SLOPE is the next term: n b*(n) = λ* + LAMBDA_SLOPE/n + O(1/n²).

@@ -15,10 +15,10 @@ from semres_jax import choice
 from semres_jax._checks import concrete, require_count
 from semres_jax._types import Accuracy, ArrayLike
 from semres_jax.laws import _counting, _subsets
-from semres_jax.laws._exemplars import Exemplars as Exemplars, exemplars as exemplars
 from semres_jax.laws._precision import of_grid, slopes_told
+from semres_jax.laws.exemplars import Exemplars as Exemplars, exemplars as exemplars
 from semres_jax.similarity import Constant, Similarity
-from semres_jax.spaces._base import MetricSpace
+from semres_jax.spaces.base import MetricSpace
 
 
 def unequal(space: MetricSpace) -> bool:

@@ -28,7 +28,7 @@ from semres_jax.laws._precision import of_grid, slopes_told, traced
 from semres_jax.laws._probes import applies as applies, probe_count, probe_nodes
 from semres_jax.laws._setting import COARSE, FINE, Rule
 from semres_jax.similarity import Constant, Similarity
-from semres_jax.spaces._base import MetricSpace
+from semres_jax.spaces.base import MetricSpace
 
 # Probes handled at once, over all members of a grid; bounds memory where a ball measure is itself a quadrature.
 _PROBES = 2**13

@@ -16,9 +16,9 @@ from semres_jax._checks import concrete, require_count
 from semres_jax._pytrees import pytree, static
 from semres_jax._types import Accuracy, Array, ArrayLike
 from semres_jax.laws._precision import host_in_float64
-from semres_jax.laws._reciprocal import ZERO, decays, sum_over_nodes
 from semres_jax.laws.enumeration import require_distinct, unequal
-from semres_jax.spaces._base import MetricSpace
+from semres_jax.laws.reciprocal import ZERO, decays, sum_over_nodes
+from semres_jax.spaces.base import MetricSpace
 
 
 @pytree

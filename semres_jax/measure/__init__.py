@@ -1,27 +1,33 @@
 """Where a given model stands: what resolution its similarities have, and its accuracies."""
 
-from semres_jax.measure._embedded import Embedded as Embedded
-from semres_jax.measure._embeddings import embeddings as embeddings, fronts as fronts
-from semres_jax.measure._year_results import Language as Language, years as years
-from semres_jax.measure.choice_fits import ChoiceFit as ChoiceFit, Parameter as Parameter, choices as choices
-from semres_jax.measure.choice_table import check_choices as check_choices, choices_table as choices_table
-from semres_jax.measure.choice_tests import (
+from semres_jax._lazy import submodules
+from semres_jax.measure.choices import (
     Bins as Bins,
+    ChoiceFit as ChoiceFit,
     GoodnessOfFit as GoodnessOfFit,
+    ItemsFit as ItemsFit,
+    Parameter as Parameter,
     RatioTest as RatioTest,
+    check_choices as check_choices,
     choice_coverage as choice_coverage,
     choice_profile as choice_profile,
+    choices as choices,
+    choices_table as choices_table,
     goodness_of_fit as goodness_of_fit,
+    items_law as items_law,
     ratio_test as ratio_test,
     simulated_choices as simulated_choices,
 )
-from semres_jax.measure.exemplars import (
+from semres_jax.measure.embeddings import (
+    Embedded as Embedded,
     Levels as Levels,
     at_equal_shares as at_equal_shares,
+    embeddings as embeddings,
+    fronts as fronts,
     graded as graded,
     levels as levels,
 )
-from semres_jax.measure.items import ItemsFit as ItemsFit, items_law as items_law
+from semres_jax.measure.language import Language as Language, years as years
 from semres_jax.measure.resolution import (
     FAMILIES as FAMILIES,
     FITTED as FITTED,
@@ -31,3 +37,5 @@ from semres_jax.measure.resolution import (
     profile as profile,
     reach as reach,
 )
+
+__getattr__, __dir__ = submodules(__name__)

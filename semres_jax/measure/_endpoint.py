@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from semres_jax._checks import require_count
-from semres_jax.measure import _continuations
-from semres_jax.measure._continuations import Split
+from semres_jax.measure.language import _continuations
+from semres_jax.measure.language._continuations import Split
 
 # Likeliest tokens asked for; vLLM allows no more unless told.
 _TOP = 20

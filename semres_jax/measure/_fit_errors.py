@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from semres_jax.measure import _stimuli
 from semres_jax.measure._families import Family
+from semres_jax.measure.embeddings import stimulus_sums
 
 # Steps in ln ε and Δ over which the slopes of the sums that the fit makes 0 are taken. The one in ln ε is wide: where a
 # similarity has a kink, its distance from the profile there counts, averaged over what lies near.
@@ -13,7 +13,7 @@ _EPSILON, _DELTA = 0.2, 1e-3
 def log_resolution(
     distances: np.ndarray, relative: np.ndarray, family: Family, epsilon: float, delta: float
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Slopes (N,) and pairs (N, N), as those of `_stimuli.Scored`, of ln ε as `measure.fit` finds it.
+    """Slopes (N,) and pairs (N, N), as those of `stimulus_sums.Scored`, of ln ε as `measure.fit` finds it.
 
     The fit makes sums over pairs of ∇m (y - m) zero, with m = Δ + (1 - Δ) g0(d; ε) and y the similarity relative to the
     probe's own. To first order in the stimuli it moves by -A⁻¹ times the mean of ∇m (y - m), an average over pairs of
@@ -50,4 +50,4 @@ def log_resolution(
     moved[upper] = -np.linalg.inv(steep)[0] @ gradients(log, delta)[:free]
     moved += moved.T
     mean = moved.sum(1) / (size - 1)
-    return _stimuli.jackknife(mean, 0.0, 2), _stimuli.second_order(moved, mean, 0.0, 2)
+    return stimulus_sums.jackknife(mean, 0.0, 2), stimulus_sums.second_order(moved, mean, 0.0, 2)

@@ -6,9 +6,10 @@ import numpy as np
 
 from semres_jax.frontier.pareto import distance, pareto
 from semres_jax.laws import tables
-from semres_jax.measure import _families, _stimuli
+from semres_jax.measure import _families
+from semres_jax.measure.embeddings import stimulus_sums
 from semres_jax.similarity import Similarity
-from semres_jax.spaces._base import MetricSpace
+from semres_jax.spaces.base import MetricSpace
 
 # Resolutions along a front, for so many stimuli or fewer; time grows like the cube of these.
 _POINTS, _FEWEST, _STIMULI = 160, 24, 200
@@ -74,12 +75,12 @@ def front(space: MetricSpace, family: str | type[Similarity], *, n: int = 2, poi
     epsilon = resolutions(table, kind, points)
     ranks = tables.ranking(space)
     if kind.steps and n == 2:
-        found = _stimuli.within(ranks, table, epsilon, slopes=False).scored
+        found = stimulus_sums.within(ranks, table, epsilon, slopes=False).scored
         return Front(epsilon, found.p_s, found.p_i)
-    each: list[_stimuli.Scored] = []
+    each: list[stimulus_sums.Scored] = []
     furthest = float(table.max())
     for one in epsilon:
-        each.append(_stimuli.graded(space, ranks, kind.table(table, one), n, slopes=False))
+        each.append(stimulus_sums.graded(space, ranks, kind.table(table, one), n, slopes=False))
         # Before the largest distance accuracies of a finite space rise and fall with each distance that is reached.
         if _families.broad(kind, one, furthest) and each[-1].p_s < max(found.p_s for found in each) - _FALLEN:
             break
@@ -93,7 +94,7 @@ class Off(NamedTuple):
         distance: positive beyond the front.
         p_s, p_i: the nearest point of the front.
         slope: (N,); NaN where that of the accuracies is.
-        pairs: (N, N) what each pair of stimuli adds, as those of `_stimuli.Scored`; None where they aren't known.
+        pairs: (N, N) what each pair of stimuli adds, as those of `stimulus_sums.Scored`; None where they aren't known.
     """
 
     distance: float
@@ -103,7 +104,7 @@ class Off(NamedTuple):
     pairs: np.ndarray | None = None
 
 
-def off(space: MetricSpace | None, family: str, found: Front, scored: _stimuli.Scored, n: int = 2) -> Off:
+def off(space: MetricSpace | None, family: str, found: Front, scored: stimulus_sums.Scored, n: int = 2) -> Off:
     """Signed distance from a front of accuracies, whose stimuli may be the front's own.
 
     To first order a distance changes by what both points move along the normal between them. The nearest point of the
@@ -130,7 +131,7 @@ def off(space: MetricSpace | None, family: str, found: Front, scored: _stimuli.S
         if space is not None:
             table, ranks = np.asarray(getattr(space, "distances"), np.float64), tables.ranking(space)  # noqa: B009
             for end, share in zip(ends, shares, strict=True):
-                there = _stimuli.graded(space, ranks, _families.get(family).table(table, found.epsilon[end]), n)
+                there = stimulus_sums.graded(space, ranks, _families.get(family).table(table, found.epsilon[end]), n)
                 slope = slope - share * (normal[0] * there.slope_i + normal[1] * there.slope_s)
                 if pairs is not None:
                     pairs = pairs - share * (normal[0] * there.pairs_i + normal[1] * there.pairs_s)

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from semres_jax._checks import require_count
-from semres_jax.measure._continuations import Split, split
 from semres_jax.measure._endpoint import Endpoint as Endpoint
+from semres_jax.measure.language._continuations import Split, split
 from semres_jax.networks import language, llama
 
 Progress = Callable[[int, int], None]

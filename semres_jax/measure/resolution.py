@@ -9,7 +9,7 @@ from semres_jax._types import ArrayLike
 from semres_jax.measure import _families
 from semres_jax.measure._families import FAMILIES as FAMILIES, FITTED as FITTED, Family
 from semres_jax.similarity import Similarity
-from semres_jax.spaces._base import MetricSpace
+from semres_jax.spaces.base import MetricSpace
 
 # Resolutions tried at first, from a share of the smallest distance to a multiple of the largest; then around the best.
 _COARSE, _FROM, _TO = 241, 0.125, 16.0

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from semres_jax._types import Array
 from semres_jax.montecarlo import tally
 from semres_jax.montecarlo.uniforms import BLOCK, WordSource
-from semres_jax.spaces._base import MetricSpace
+from semres_jax.spaces.base import MetricSpace
 
 # Rows of a tile at most, and of those a column is counted over in 8 bits.
 _ROWS, _ROWS_OF_BYTES = 2**10, 2**7

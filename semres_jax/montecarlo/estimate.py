@@ -17,7 +17,7 @@ from semres_jax.montecarlo._errors import RESOLUTION as RESOLUTION
 from semres_jax.montecarlo._reading import read
 from semres_jax.montecarlo._run import SHIFTS as SHIFTS, Run
 from semres_jax.similarity import Similarity
-from semres_jax.spaces._base import MetricSpace
+from semres_jax.spaces.base import MetricSpace
 
 DEFAULT_TRIALS = 2**20
 # Trials at most where only a standard error is asked for: a quarter of an hour at 10^9 a second.

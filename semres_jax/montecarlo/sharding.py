@@ -2,6 +2,7 @@
 
 import functools
 import os
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -121,3 +122,33 @@ def under_way(devices: tuple[Any, ...]) -> int:
 @functools.cache
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def on_first(action: Callable[[], Any]) -> Any:
+    """What `action` returns in process 0, in every process; what it raises is raised in all of them.
+
+    All processes must call it, in the same order.
+
+    Args:
+        action: called in process 0 alone; what it returns can be pickled.
+    """
+    index, count = hosts()
+    if count == 1:
+        return action()
+    told, trouble = b"", None
+    if index == 0:
+        try:
+            told = pickle.dumps((action(), None))
+        except BaseException as error:  # Ctrl-C too: the others must not wait for what does not come
+            trouble = error
+            told = pickle.dumps((None, error))
+    length = int(gather(np.uint64(len(told)))[0])
+    sent = np.zeros(length, np.uint8)
+    sent[: len(told)] = np.frombuffer(told, np.uint8)
+    if trouble is not None:
+        gather(sent)
+        raise trouble
+    value, error = pickle.loads(gather(sent)[0].tobytes())
+    if error is not None:
+        raise error
+    return value

@@ -18,7 +18,7 @@ from semres_jax import choice
 from semres_jax._types import Array
 from semres_jax.montecarlo.uniforms import BLOCK, WordSource, to_unit
 from semres_jax.similarity import Similarity
-from semres_jax.spaces._base import MetricSpace
+from semres_jax.spaces.base import MetricSpace
 
 # Up to this many items a trial is one fused elementwise program; beyond, items are an array axis.
 UNROLLED_ITEMS = 32

@@ -37,7 +37,7 @@ def resnet_distances(data: "xarray.Dataset") -> "Figure":
     distances asks for; the dotted one is the mean distance of two images of one trained class.
 
     Args:
-        data: what `experiments.resnet.study` makes.
+        data: what `experiments.images.study` makes.
 
     Returns:
         The figure; r in the titles is the correlation over pairs, mean over runs.
@@ -68,7 +68,7 @@ def resnet_law(data: "xarray.Dataset") -> "Figure":
     line of equality. Right: chi square per degree of freedom, medians over runs and their range.
 
     Args:
-        data: what `experiments.resnet.study` makes.
+        data: what `experiments.images.study` makes.
 
     Returns:
         The figure.

@@ -45,7 +45,7 @@ def resnet_plane(data: "xarray.Dataset") -> "Figure":
     were as far apart as their images. As ε goes to 0, identification falls to chance: the probe is another image.
 
     Args:
-        data: what `experiments.resnet.study` makes.
+        data: what `experiments.images.study` makes.
 
     Returns:
         The figure.
@@ -76,7 +76,7 @@ def resnet_paths(data: "xarray.Dataset") -> "Figure":
     Runs are thin lines, their means bold; the first, middle and last epoch have a mark.
 
     Args:
-        data: what `experiments.resnet.study` makes.
+        data: what `experiments.images.study` makes.
 
     Returns:
         The figure, the plane left.

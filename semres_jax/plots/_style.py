@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semres_jax.results import replacing
+from semres_jax.storage.results import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

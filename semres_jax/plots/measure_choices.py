@@ -114,7 +114,7 @@ def items_curve(content: dict[str, Any], ax: "Axes | None" = None) -> "Axes":
         content: n, right, trials (lists), a, low, high.
         ax: where to draw.
     """
-    from semres_jax.measure.items import law
+    from semres_jax.measure.choices.items import law
 
     ax = axes(ax, (5.2, 3.5))
     n, right, trials = (np.asarray(content[name], float) for name in ("n", "right", "trials"))

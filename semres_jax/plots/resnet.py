@@ -30,7 +30,7 @@ def resnet_alpha(data: "xarray.Dataset") -> "Figure":
     interval contains 0.
 
     Args:
-        data: what `experiments.resnet.study` makes.
+        data: what `experiments.images.study` makes.
 
     Returns:
         The figure: p_S left, p_I right.
@@ -96,7 +96,7 @@ def resnet_held_out(data: "xarray.Dataset") -> "Figure":
     """Accuracies against the mean ball measure for probes of trained and of held-out classes, a column for each alpha.
 
     Args:
-        data: what `experiments.resnet.study` makes of an experiment with held-out classes.
+        data: what `experiments.images.study` makes of an experiment with held-out classes.
 
     Returns:
         The figure: p_S above, p_I below.
@@ -149,7 +149,7 @@ def save_resnet(data: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[
     `resnet_alpha` needs two alphas, `resnet_held_out` held-out classes, `resnet_law` four test images of each class.
 
     Args:
-        data: what `experiments.resnet.study` makes.
+        data: what `experiments.images.study` makes.
         folder: which there is.
 
     Returns:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from semres_jax import laws
-from semres_jax.experiments.toy import folder_name
+from semres_jax.experiments.toy.run import folder_name
 from semres_jax.plots._style import GREY, STYLE, axes, marks, save
 from semres_jax.plots._toy_learned import toy_fits as toy_fits, toy_matrices as toy_matrices
 from semres_jax.plots._toy_shared import FAMILY_DASHES, RIGHT, bars, look, over_runs, own, two_items

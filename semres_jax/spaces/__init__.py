@@ -3,9 +3,10 @@
 `get("sphere", dim=9)` makes a space by name, `catalogue()` one of each, `register` adds a kind.
 """
 
-from semres_jax.spaces._base import MetricSpace as MetricSpace, register as register, space as space, static as static
+from semres_jax._lazy import submodules
 from semres_jax.spaces._registry import catalogue as catalogue, get as get
 from semres_jax.spaces.ball import Ball as Ball
+from semres_jax.spaces.base import MetricSpace as MetricSpace, register as register, space as space, static as static
 from semres_jax.spaces.circle import Circle as Circle
 from semres_jax.spaces.finite import Finite as Finite
 from semres_jax.spaces.gaussian import Gaussian as Gaussian
@@ -17,3 +18,5 @@ from semres_jax.spaces.product import Product as Product
 from semres_jax.spaces.sphere import Sphere as Sphere
 from semres_jax.spaces.torus import Torus as Torus
 from semres_jax.spaces.tree import Tree as Tree
+
+__getattr__, __dir__ = submodules(__name__)

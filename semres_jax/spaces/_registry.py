@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from semres_jax.spaces._base import _REGISTRY, MetricSpace, register
 from semres_jax.spaces.ball import Ball
+from semres_jax.spaces.base import _REGISTRY, MetricSpace, register
 from semres_jax.spaces.circle import Circle
 from semres_jax.spaces.finite import Finite
 from semres_jax.spaces.gaussian import Gaussian

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 
 from semres_jax._checks import require_count
 from semres_jax._types import Array, ArrayLike
-from semres_jax.spaces._base import MetricSpace, coordinates, safe_norm, space, static, together
 from semres_jax.spaces._integrals import cap
 from semres_jax.spaces._normal import normal
+from semres_jax.spaces.base import MetricSpace, coordinates, safe_norm, space, static, together
 
 
 @space

@@ -5,7 +5,7 @@ from typing import ClassVar
 import jax.numpy as jnp
 
 from semres_jax._types import Array, ArrayLike
-from semres_jax.spaces._base import MetricSpace, coordinates, each_probe, real, space
+from semres_jax.spaces.base import MetricSpace, coordinates, each_probe, real, space
 
 
 @space

@@ -9,8 +9,8 @@ import numpy as np
 
 from semres_jax._checks import concrete, number_leaf
 from semres_jax._types import Array, ArrayLike
-from semres_jax.spaces._base import MetricSpace, coordinates, real, space
 from semres_jax.spaces._draws import distinct_equal, distinct_weighted
+from semres_jax.spaces.base import MetricSpace, coordinates, real, space
 
 # Asymmetry and diagonal up to this share of the largest distance is rounding of whoever made the table.
 _ROUNDING = 1e-6

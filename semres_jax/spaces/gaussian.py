@@ -9,10 +9,10 @@ from jax.scipy.special import ndtr
 
 from semres_jax._checks import require_count
 from semres_jax._types import Array, ArrayLike
-from semres_jax.spaces._base import MetricSpace, coordinates, safe_norm, space, static, together
 from semres_jax.spaces._integrals import chi_cdf, chi_quantile, legendre_rule
 from semres_jax.spaces._normal import normal
 from semres_jax.spaces.ball import on_first_axis
+from semres_jax.spaces.base import MetricSpace, coordinates, safe_norm, space, static, together
 
 # Beyond this many standard deviations a float64 gaussian holds nothing (Φ(-8.5) = 1e-17).
 _REACH = 8.5

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from semres_jax._checks import require_count
-from semres_jax.spaces._base import MetricSpace
+from semres_jax.spaces.base import MetricSpace
 from semres_jax.spaces.circle import Circle
 from semres_jax.spaces.finite import Finite
 from semres_jax.spaces.interval import Interval

@@ -11,7 +11,7 @@ import numpy as np
 
 from semres_jax._checks import require_count
 from semres_jax._types import Array, ArrayLike, Point
-from semres_jax.spaces._base import MetricSpace, coordinates, each_probe, real, space, spread, static
+from semres_jax.spaces.base import MetricSpace, coordinates, each_probe, real, space, spread, static
 
 # A float32 uniform carries 23 or 24 bits; 16 of them make half a machine word, exactly.
 _BITS_PER_UNIFORM = 16

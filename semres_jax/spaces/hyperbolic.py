@@ -7,8 +7,8 @@ import jax.numpy as jnp
 
 from semres_jax._checks import concrete, number_leaf, require
 from semres_jax._types import Array, ArrayLike
-from semres_jax.spaces._base import MetricSpace, coordinates, real, safe_norm, space, together
 from semres_jax.spaces.ball import on_first_axis, triangle_angles, triangle_halves
+from semres_jax.spaces.base import MetricSpace, coordinates, real, safe_norm, space, together
 
 
 @space

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 
 from semres_jax._types import Array, ArrayLike
-from semres_jax.spaces._base import MetricSpace, coordinates, real, space, together
+from semres_jax.spaces.base import MetricSpace, coordinates, real, space, together
 
 
 @space

@@ -12,8 +12,8 @@ import numpy as np
 
 from semres_jax._checks import concrete
 from semres_jax._types import Array, ArrayLike, Point
-from semres_jax.spaces._base import MetricSpace, coordinates, real, safe_norm, space, static
 from semres_jax.spaces._draws import distinct_equal, distinct_weighted
+from semres_jax.spaces.base import MetricSpace, coordinates, real, safe_norm, space, static
 
 _METRICS = ("max", "l1", "l2", "min")
 # Stimuli of a product whose distances are put in a table: 800 MB.

@@ -9,9 +9,9 @@ import numpy as np
 
 from semres_jax._checks import require_count
 from semres_jax._types import Array, ArrayLike
-from semres_jax.spaces._base import MetricSpace, coordinates, each_probe, real, safe_norm, space, spread, static
 from semres_jax.spaces._integrals import cap
 from semres_jax.spaces._normal import normal
+from semres_jax.spaces.base import MetricSpace, coordinates, each_probe, real, safe_norm, space, spread, static
 
 
 @space

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from semres_jax._checks import require
-from semres_jax.spaces._base import space, static
+from semres_jax.spaces.base import space, static
 from semres_jax.spaces.finite import Finite
 
 # Path lengths are rounded to this many digits of the longest.

@@ -1,3 +1,6 @@
-"""Training inside jitted loops, with checkpoints: `toy`, `resnet`."""
+"""Training inside jitted loops, with checkpoints: `toy`, `images`."""
 
-from semres_jax.training import resnet as resnet, toy as toy
+from semres_jax._lazy import submodules
+from semres_jax.training.diverged import Diverged as Diverged
+
+__getattr__, __dir__ = submodules(__name__)

@@ -17,9 +17,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from semres_jax._locks import Lock
-from semres_jax.results import Unwritable, write_json
-from semres_jax.saved import difference, run_settings
+from semres_jax.storage.locks import Lock
+from semres_jax.storage.results import Unwritable, write_json
+from semres_jax.storage.resume import difference, run_settings
 
 _KEPT = 2
 # An entry of settings.json by which a folder of ours is known from any other with a file of that name.

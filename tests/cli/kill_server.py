@@ -14,8 +14,10 @@ import time
 
 import jax
 
-from semres_jax import cli, frontier, plots, results, saved, validation
+from semres_jax import cli, frontier, plots
+from semres_jax.experiments.validation import run as validation_run
 from semres_jax.frontier import _parts
+from semres_jax.storage import results, resume
 
 _PATIENCE, _SLEEP = 100.0, 0.002
 # Seconds that a file takes to get its name: so that a run is long enough for all kills, and many come in between.
@@ -23,8 +25,8 @@ _SLOW_DISK = 0.015
 
 
 def main(folder: str) -> None:
-    saved.SECONDS_BETWEEN_WRITES, saved._MOST_SPENT_WRITING = 0.0, float("inf")
-    validation._TRIALS_AT_ONCE = _parts._TRIALS_AT_ONCE = 2**16
+    resume.SECONDS_BETWEEN_WRITES, resume._MOST_SPENT_WRITING = 0.0, float("inf")
+    validation_run._TRIALS_AT_ONCE = _parts._TRIALS_AT_ONCE = 2**16
     replace = os.replace
 
     def slowly(*paths):

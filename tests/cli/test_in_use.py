@@ -4,10 +4,11 @@ import platform
 
 import pytest
 
-from semres_jax import _locks, cli
+from semres_jax import cli
+from semres_jax.storage import locks
 from tests.test_locks import holder as holder
 
-pytestmark = pytest.mark.skipif(_locks.fcntl is None, reason="this operating system has no such locks")
+pytestmark = pytest.mark.skipif(locks.fcntl is None, reason="this operating system has no such locks")
 
 COMMANDS = {
     "toy": ("--steps", "5"),
@@ -25,7 +26,7 @@ def test_a_second_run_on_a_folder_in_use_is_refused(command, tmp_path, holder, r
         told = refusal(command, *COMMANDS[command], "--out", str(tmp_path), *more)
         named = f"process {process.pid} on {platform.node()}"
         assert told == f"semres: '{tmp_path}' is in use by {named}: wait until it ends, or name another folder\n"
-    assert [path.name for path in tmp_path.iterdir()] == [_locks.LOCK_NAME]
+    assert [path.name for path in tmp_path.iterdir()] == [locks.LOCK_NAME]
 
 
 def test_a_folder_is_free_once_the_command_ends(tmp_path, capsys):

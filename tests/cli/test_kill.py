@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xarray
 
-from semres_jax import saved
+from semres_jax.storage import resume
 from tests.killed import same_bits
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the children of this test are forked")
@@ -72,7 +72,7 @@ def _whole(folder: Path, name: str) -> tuple[int, int, int]:
             json.loads(path.read_text())
         else:
             assert path.name == STATES[name]
-            header, finished, running = saved._parsed(path.read_bytes())
+            header, finished, running = resume._parsed(path.read_bytes())
             assert len(running) <= 1
             at = next(iter(running.values()), {"trials": np.array(0), "tiles": np.array(0)})
             done = (len(finished), int(at["trials"]), int(at["tiles"]))
@@ -99,7 +99,7 @@ def test_killed_at_random_moments(job, server, tmp_path):
     code, told = server(*words)
     assert (code, told) == (0, f"semres: the run in {tmp_path} is complete; nothing is computed again\n")
     same_bits(xarray.load_dataset(tmp_path / f"{name}.nc"), expected)
-    assert saved._parsed(state)[1].keys() == saved._parsed((tmp_path / STATES[name]).read_bytes())[1].keys()
+    assert resume._parsed(state)[1].keys() == resume._parsed((tmp_path / STATES[name]).read_bytes())[1].keys()
 
 
 def test_a_full_disk_and_a_folder_that_vanishes(job, server, tmp_path):

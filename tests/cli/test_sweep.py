@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import xarray
 
-from semres_jax import cli, laws, plots, saved
+from semres_jax import cli, laws, plots
+from semres_jax.storage import resume
 
 FAST = ["sweep", "--epsilon", "0:0.5:11", "--n", "2,8,32"]
 
@@ -88,7 +89,7 @@ def test_what_there_is_to_resume_and_what_is_refused(tmp_path, capsys, monkeypat
     assert (tmp_path / "sweep.nc").read_bytes() == table
     assert cli.main(words) == 0
     assert capsys.readouterr().err == f"semres: replacing {tmp_path / 'sweep.state'}, which is broken\n"
-    unfinished = saved.Saved(tmp_path / "sweep.state", resume=True)
+    unfinished = resume.Saved(tmp_path / "sweep.state", resume=True)
     unfinished._writes, unfinished._settings = True, unfinished._was_made_with
     unfinished._write()
     assert cli.main(words) == 0

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 import xarray
 
-from semres_jax import cli, plots
+from semres_jax import cli, plots, training
 from semres_jax.cli._common import warnings_as_lines
-from semres_jax.experiments import toy
 
 TINY = ("--stimuli", "8", "--hidden", "3", "--batch", "16", "--runs", "2", "--steps", "30", "--records", "3")
 
@@ -64,7 +63,7 @@ def test_resuming_where_nothing_is_starts_anew(ran):
 @pytest.mark.thorough
 def test_stopped_and_resumed_it_is_the_same(folder, tmp_path, capsys, monkeypatch):
     words = ["toy", *TINY, "--lambda-rec", "0,0.3", "--test-items", "2", "--out", str(tmp_path)]
-    whole, calls = toy.toy.train, []
+    whole, calls = training.toy.train, []
     monkeypatch.setattr(plots, "save_toy", lambda data, folder: [])  # the fixture's run makes figures
 
     def stopped(*args, progress, **kwargs):
@@ -75,9 +74,9 @@ def test_stopped_and_resumed_it_is_the_same(folder, tmp_path, capsys, monkeypatc
 
         return whole(*args, progress=tick, **kwargs)
 
-    monkeypatch.setattr(toy.toy, "train", stopped)
+    monkeypatch.setattr(training.toy, "train", stopped)
     assert cli.main(words) == cli.INTERRUPTED
-    monkeypatch.setattr(toy.toy, "train", whole)
+    monkeypatch.setattr(training.toy, "train", whole)
     assert cli.main([*words, "--resume"]) == 0
     for name, values in opened(folder).data_vars.items():
         np.testing.assert_array_equal(opened(tmp_path)[name].values, values.values, err_msg=name)

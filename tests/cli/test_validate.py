@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import xarray
 
-from semres_jax import cli, validation
+from semres_jax import cli
 from semres_jax._types import Accuracy
+from semres_jax.experiments import validation
+from semres_jax.experiments.validation import run as validation_run
 
 TINY = ("validate", "--space", "circle", "--trials", "20000", "--n", "2")
 
@@ -47,13 +49,13 @@ def test_files_open_and_say_where_they_come_from(finished):
 
 
 def test_last_line_is_json_and_a_wrong_law_fails(tmp_path, capsys, monkeypatch):
-    law = validation.engines.accuracy
+    law = validation_run.engines.accuracy
 
     def wrong(*arguments, **options):
         exact = law(*arguments, **options)
         return Accuracy(exact.p_s + 0.1, exact.p_i)
 
-    monkeypatch.setattr(validation.engines, "accuracy", wrong)
+    monkeypatch.setattr(validation_run.engines, "accuracy", wrong)
     assert _run(tmp_path, "--json") == 1
     told = capsys.readouterr()
     last = json.loads(told.out.splitlines()[-1])
@@ -64,7 +66,7 @@ def test_last_line_is_json_and_a_wrong_law_fails(tmp_path, capsys, monkeypatch):
 
 
 def test_interrupt_leaves_whole_files(tmp_path, monkeypatch, capsys):
-    estimate, calls = validation.estimate, []
+    estimate, calls = validation_run.estimate, []
 
     def second_is_interrupted(*arguments, progress, **options):
         def tick(done, planned):
@@ -75,7 +77,7 @@ def test_interrupt_leaves_whole_files(tmp_path, monkeypatch, capsys):
         calls.append(1)
         return estimate(*arguments, progress=tick, **options)
 
-    monkeypatch.setattr(validation, "estimate", second_is_interrupted)
+    monkeypatch.setattr(validation_run, "estimate", second_is_interrupted)
     assert _run(tmp_path) == 130
     assert capsys.readouterr().err.count("\n") == 1
     assert {path.name for path in tmp_path.iterdir()} == {"validation.nc", "validation.json", "validate.state"}

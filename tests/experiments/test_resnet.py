@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 
-from semres_jax import data, measure, results
-from semres_jax.experiments import resnet
+from semres_jax import data, measure
+from semres_jax.experiments import images as image_study
+from semres_jax.experiments.images.run import _chi_square, _predicted
 from semres_jax.laws import enumeration
-from semres_jax.measure import bootstrap
+from semres_jax.measure import intervals
+from semres_jax.networks import resnet
 from semres_jax.similarity import Linear
-from semres_jax.training.resnet import Recipe
+from semres_jax.storage import results
+from semres_jax.training.images.loop import Recipe
 from tests.training.images import CLASSES, made_up, tiny as tiny
 
 ALPHAS, RUNS, EPOCHS = (0.0, 0.9), 2, 8
@@ -23,10 +26,10 @@ def images():
 @pytest.fixture(scope="module")
 def found(images):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(resnet.resnet.resnet.ARCHITECTURES, "tiny", ((1,), (4,), False, "small"))
+        patch.setitem(resnet.ARCHITECTURES, "tiny", ((1,), (4,), False, "small"))
         said = []
         recipe = Recipe(network="tiny", epochs=EPOCHS, each=6, learning_rate=0.05)
-        out = resnet.study(
+        out = image_study.study(
             images,
             recipe,
             alphas=ALPHAS,
@@ -48,7 +51,7 @@ def test_everything_is_that_of_the_embeddings(found, images, x64):
     np.testing.assert_array_equal(labels[:tested], images.labels[parts.test])
     # Of 30 held-out images of a class as many as the test has.
     assert np.bincount(labels[tested:]).tolist() == [0, 6, 0, 0, 6]
-    table = resnet.distances(found.embedding.values[1, 1])
+    table = image_study.distances(found.embedding.values[1, 1])
     known = [0, 2, 3, 5]
     inside, own = table[:tested, :tested], labels[:tested]
     tree = images.distances[np.ix_(known, known)]
@@ -68,8 +71,8 @@ def test_laws_hold_and_alternatives_do_not():
     rng = np.random.default_rng(1)
     own = np.repeat(np.arange(6), 40)
     tree = np.abs(np.arange(6.0)[:, None] - np.arange(6.0))
-    table = resnet.distances(np.arange(6.0)[own][:, None] + rng.normal(size=(240, 2)))
-    each = [resnet._predicted(table, own, tree, seed) for seed in range(12)]
+    table = image_study.distances(np.arange(6.0)[own][:, None] + rng.normal(size=(240, 2)))
+    each = [_predicted(table, own, tree, seed) for seed in range(12)]
     median = {name: np.median([one[name] for one in each]) for name in each[0] if name.startswith("chi2")}
     # χ² over 5 degrees of freedom, of two halves of one sample, which differ less than two samples.
     assert 0.2 < median["chi2_p_s"] < 2
@@ -88,7 +91,7 @@ def test_intervals_and_summary(found, tmp_path):
         assert (mean <= high + 1e-9).all()
         assert (high - low).max() > 0.01
     assert (found.p_s_change.values[0] == 0).all()
-    rows = resnet.summary(found)
+    rows = image_study.summary(found)
     assert [row["alpha"] for row in rows] == pytest.approx(ALPHAS)
     assert rows[1]["tree_correlation"] > rows[0]["tree_correlation"]
     assert rows[1]["best_p_s"] > rows[0]["best_p_s"]
@@ -107,8 +110,8 @@ def test_the_bootstrap_over_runs_and_exemplars():
         each = between * rng.normal(size=(1, runs, 1)) + within * rng.normal(size=images)
         values = each.mean(-1)
         slopes = (each - each.mean(-1, keepdims=True)) / images
-        many = bootstrap.replicates(values, slopes, labels, count=250, seed=trial)
-        value, low, high = bootstrap.interval(many, values.mean(1))
+        many = intervals.replicates(values, slopes, labels, count=250, seed=trial)
+        value, low, high = intervals.interval(many, values.mean(1))
         covered.append(bool(low[0] <= 0 <= high[0]))
         assert low[0] < value[0] < high[0]
     # Few runs make percentile intervals a little too narrow; 200 trials tell 0.95 to 0.015.
@@ -119,6 +122,6 @@ def test_predictions_fail_where_there_is_no_noise_to_hide_in():
     """χ² is one of a law that holds, and large of a law that does not."""
     rng = np.random.default_rng(0)
     off = rng.normal(size=(2000, 5))
-    each = [resnet._chi_square(x, np.eye(5)) for x in off]
+    each = [_chi_square(x, np.eye(5)) for x in off]
     assert np.mean(each) == pytest.approx(1, abs=5 * np.sqrt(2 / 5 / 2000))
-    assert resnet._chi_square(off[0] + 10, np.eye(5)) > 50
+    assert _chi_square(off[0] + 10, np.eye(5)) > 50

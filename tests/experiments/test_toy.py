@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from semres_jax import Linear, frontier, measure, spaces
-from semres_jax.experiments import presets, toy
+from semres_jax.experiments import toy
+from semres_jax.experiments.toy import presets
 from semres_jax.laws import enumeration, tables
-from semres_jax.training.toy import Design, Hyper, similarity_tables, train
+from semres_jax.training.toy.loop import Design, Hyper, similarity_tables, train
 
 EXACT = 1e-12
 RING, SEGMENT = (spaces.grid(spaces.get(name), size) for name, size in (("circle", 8), ("interval", 7)))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from semres_jax import frontier, spaces
-from semres_jax.experiments.toy import exact_front
+from semres_jax.experiments.toy.run import exact_front
 from semres_jax.measure import _fronts
 
 ROUNDING = 1e-12

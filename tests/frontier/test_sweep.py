@@ -13,8 +13,8 @@ import pytest
 from semres_jax import frontier, laws, spaces
 from semres_jax.frontier import _parts
 from semres_jax.laws import _integrals, closed_form, enumeration
-from semres_jax.saved import Saved
 from semres_jax.similarity import Constant, Exponential, Linear, PowerLaw, Tabulated
+from semres_jax.storage.resume import Saved
 from tests.killed import goes_on_from_everywhere, same_bits
 
 EXACT = 1e-10

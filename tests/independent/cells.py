@@ -42,17 +42,24 @@ def reference(cell, strength=None, finer=False):
     program, strength = cell.program, cell.strength if strength is None else strength
     space = program.space
     if isinstance(space, Stimuli):
-        return finite.accuracies(space, strength, program.n, _seen(space.table(), program))
+        return finite.accuracies(space, _seen(strength, space.table(), program), program.n)
     if space.kind == "hamming":
-        return finite.bits(space.dim, strength, program.n, program.dtype if _compares(program) else "float64")
+        return finite.bits(space.dim, _seen(strength, np.arange(space.dim + 1) / space.dim, program), program.n)
     return integrals.accuracies(space, strength, program.n, finer)
 
 
-def _seen(distances, program):
-    """A resolution in float32 at a distance means that distance: both are compared in float32."""
-    return (
-        distances.astype(np.float32).astype(float) if program.dtype == "float32" and _compares(program) else distances
-    )
+def _seen(strength, distances, program):
+    """A resolution in float32 that is a distance but for its rounding means that distance."""
+    if program.dtype != "float32" or not _compares(program):
+        return strength
+    distances = np.unique(distances)
+
+    def meant(value):
+        same = distances[distances.astype(np.float32) == np.float32(value)]
+        return float(same[-1]) if len(same) else value
+
+    known = tuple(map(meant, strength.distances))
+    return dataclasses.replace(strength, epsilon=meant(strength.epsilon), distances=known)
 
 
 def _compares(program):

@@ -71,9 +71,9 @@ def credits(strength, d):
     return 1 / total
 
 
-def accuracies(space, strength, n, table=None):
+def accuracies(space, strength, n):
     """(p_S, p_I), exactly, over ordered or unordered draws, whichever are fewer."""
-    table = space.table() if table is None else table
+    table = space.table()
     mass, size = space.mass(), space.size
     p_s = p_i = 0.0
     for p in range(size):
@@ -112,10 +112,10 @@ def _repeats(row):
     return math.prod(math.factorial(int(k)) for k in np.unique(row, return_counts=True)[1])
 
 
-def bits(dim, strength, n, dtype="float64"):
-    """Strings of bits: items independent, k bits away with chance C(dim, k) / 2^dim; distances rounded to `dtype`."""
+def bits(dim, strength, n):
+    """Strings of bits: items independent, k bits away with chance C(dim, k) / 2^dim."""
     chance = np.array([math.comb(dim, k) / 2**dim for k in range(dim + 1)])
-    d = (np.arange(dim + 1) / dim).astype(dtype).astype(float)
+    d = np.arange(dim + 1) / dim
     result = []
     for count in (n, n - 1):
         rows = np.array(list(itertools.combinations_with_replacement(range(dim + 1), count)))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from semres_jax import spaces
-from semres_jax.laws import _exemplars, closed_form, enumeration
+from semres_jax.laws import closed_form, enumeration, exemplars
 from semres_jax.similarity import Constant, Exponential, Linear, PowerLaw
 
 EXACT = 1e-12
@@ -142,9 +142,9 @@ def test_traced_and_gradients(x64):
 
 def test_new_numbers_are_not_traced_again(x64):
     enumeration.exemplars(images(), OWN, Exponential(0.3), CLASSES)
-    traced = _exemplars._averages._cache_size()
+    traced = exemplars._averages._cache_size()
     enumeration.exemplars(images(1), OWN, Exponential(0.01, 0.1), CLASSES.T, exponent=2.0)
-    assert _exemplars._averages._cache_size() == traced
+    assert exemplars._averages._cache_size() == traced
 
 
 def test_refusals():

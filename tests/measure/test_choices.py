@@ -8,8 +8,8 @@ import pytest
 from scipy import optimize, stats
 
 from semres_jax import data, measure
-from semres_jax.measure import _choice_model as model, _choice_setup
-from semres_jax.measure.choice_tests import _chi_square_above
+from semres_jax.measure.choices import _model as model, _setup
+from semres_jax.measure.choices.goodness import _chi_square_above
 
 # Both programs end Newton's steps where the next one promises 1e-8 in ln L: parameters to 1e-4 standard errors, and
 # better, as steps square what is left.
@@ -50,9 +50,7 @@ def biased(design):
 
 def test_derivatives_are_those_of_the_likelihood(x64, design):
     d, labels, _, chosen = design
-    setup = _choice_setup.set_up(
-        d, chosen, labels=labels, family="exponential", delta="fit", exponent="fit", bias="label"
-    )
+    setup = _setup.set_up(d, chosen, labels=labels, family="exponential", delta="fit", exponent="fit", bias="label")
     theta = np.array([-1.5, -2.0, 0.3, 0.5, -0.1, -0.4])
 
     def likelihood(theta):

@@ -9,12 +9,14 @@ from flax import nnx
 from semres_jax import frontier, measure, spaces
 from semres_jax.data.embeddings import read_embeddings
 from semres_jax.experiments import toy
+from semres_jax.experiments.toy.run import _measured
 from semres_jax.laws import enumeration, tables
-from semres_jax.laws._exemplars import Draws
-from semres_jax.measure import _classes, _embeddings, _fronts, _similarities, _stimuli
+from semres_jax.laws.exemplars import Draws
+from semres_jax.measure import _fronts
+from semres_jax.measure.embeddings import exemplar_sums, position, similarities, stimulus_sums
 from semres_jax.networks import ToyAutoencoder
-from semres_jax.training._losses import make_task, scores
-from semres_jax.training.toy import Design, History, Hyper
+from semres_jax.training.toy.loop import Design, History, Hyper
+from semres_jax.training.toy.losses import make_task, scores
 
 EXACT = 1e-12
 # Standard errors of a mean, or of a standard error, by which repetitions may miss.
@@ -50,7 +52,7 @@ def network():
         scored = scores(jnp.asarray(weights[0, 0]), jnp.zeros(2, jnp.uint32), floor, task, design)
     columns = [np.asarray(x)[None, None] for x in scored]
     history = History(np.array([0]), np.array([2]), *columns, weights)
-    return toy._measured("ring", toy.Condition("ring", RING, design), hyper, history, ())
+    return _measured("ring", toy.Condition("ring", RING, design), hyper, history, ())
 
 
 def test_a_toy_network_handed_in_as_embeddings(network, tmp_path):
@@ -119,11 +121,11 @@ def left_out(score, size):
 def test_sums_and_slopes_of_stimuli(space):
     d, size = np.asarray(space.distances), space.size
     h = np.random.default_rng(2).random((size, size)) + np.eye(size)
-    got = _stimuli.graded(space, tables.ranking(space), h, 2)
+    got = stimulus_sums.graded(space, tables.ranking(space), h, 2)
     apart = np.random.default_rng(3).random((size, size))
     apart = np.round(apart + apart.T, 1) * (1 - np.eye(size))
     epsilon = np.array([0.5, 0.9, 1.4])
-    levels = _stimuli.within(tables.ranking(space), apart, epsilon)
+    levels = stimulus_sums.within(tables.ranking(space), apart, epsilon)
 
     def score(keep, table):
         with jax.enable_x64(True):
@@ -170,23 +172,23 @@ def exemplars(seed=0, dimensions=3):
     return np.random.default_rng(seed).normal(size=(len(OWN), dimensions)) + 0.7 * OWN[:, None]
 
 
-@pytest.mark.parametrize("similarity", _similarities.SIMILARITIES)
+@pytest.mark.parametrize("similarity", similarities.SIMILARITIES)
 def test_classes_agree_with_levels_and_sums_over_all_draws(similarity):
     points = exemplars()
     found = measure.embeddings(
         points, CLASSES, labels=OWN, similarity=similarity, fronts={}, optimal="none", floor=0.01
     )
-    model = _similarities.own(points, similarity)
-    raw = _similarities.raw(model, np.arange(len(OWN)))
+    model = similarities.own(points, similarity)
+    raw = similarities.raw(model, np.arange(len(OWN)))
     model = model.with_top(raw.max()) if similarity == "euclidean" else model
-    apart = _similarities.dissimilarities(model, raw)
-    want = measure.levels((apart + apart.T) / 2, OWN, CLASSES, _embeddings.SHARES)
+    apart = similarities.dissimilarities(model, raw)
+    want = measure.levels((apart + apart.T) / 2, OWN, CLASSES, position.SHARES)
     for name in ("epsilon", "mean_b", "var_b", "hit_rate"):
         np.testing.assert_allclose(getattr(found.levels, name), getattr(want, name), rtol=0, atol=EXACT)
     np.testing.assert_allclose(found.levels.p_s.value, want.p_s, rtol=0, atol=EXACT)
     np.testing.assert_allclose(found.levels.p_i.value, want.p_i, rtol=0, atol=EXACT)
     assert found.tie_rate == pytest.approx(want.tie_rate)
-    strength = _similarities.strengths(model, raw, 0.01)
+    strength = similarities.strengths(model, raw, 0.01)
     members, sums = [np.flatnonzero(c == OWN) for c in range(4)], np.zeros(2)
     for c in range(4):
         for a in range(4):
@@ -204,14 +206,14 @@ def test_classes_agree_with_levels_and_sums_over_all_draws(similarity):
 
 
 def test_slopes_of_the_blocks_are_those_of_levels(monkeypatch):
-    monkeypatch.setattr(_classes, "_NUMBERS", 64)  # many blocks
+    monkeypatch.setattr(exemplar_sums, "_NUMBERS", 64)  # many blocks
     points = exemplars()
     drawn = Draws.of(OWN, CLASSES, len(OWN))
-    chosen = _classes.probes(drawn, 100, 0)
-    model = _similarities.own(points, "cosine")
-    apart = _similarities.dissimilarities(model, _similarities.raw(model, chosen.rows))
+    chosen = exemplar_sums.probes(drawn, 100, 0)
+    model = similarities.own(points, "cosine")
+    apart = similarities.dissimilarities(model, similarities.raw(model, chosen.rows))
     want = measure.levels((apart + apart.T) / 2, OWN, CLASSES, [0.2, 0.5, 0.8])
-    got = _classes.summed(model, drawn, chosen, want.epsilon, 0.01)
+    got = exemplar_sums.summed(model, drawn, chosen, want.epsilon, 0.01)
     stretch = np.sqrt(np.bincount(OWN) / (np.bincount(OWN) - 1))[OWN][:, None]
     for mine, theirs in zip(got.slopes, (want.slope_s, want.slope_i, want.slope_b), strict=True):
         np.testing.assert_allclose(mine, theirs * stretch, rtol=0, atol=EXACT)
@@ -275,16 +277,16 @@ def test_similarities_are_float64_and_subtract_where_points_are_close():
     points[7] = points[3]
     points[8] = points[3] + np.float32(1e-3)
     wide = points.astype(np.float64)
-    got = _similarities.raw(_similarities.own(points, "euclidean"), np.arange(30))
+    got = similarities.raw(similarities.own(points, "euclidean"), np.arange(30))
     np.testing.assert_allclose(got, cdist(wide, wide), rtol=1e-10, atol=0)
-    got = _similarities.raw(_similarities.own(points, "cosine"), np.array([3, 4, 9]))
+    got = similarities.raw(similarities.own(points, "cosine"), np.array([3, 4, 9]))
     np.testing.assert_allclose(1 - got, cdist(wide[[3, 4, 9]], wide, "cosine"), rtol=0, atol=1e-12)
     pairs = np.array([[1, 2], [5, 3]])
-    for kind in _similarities.SIMILARITIES:
-        model = _similarities.own(points, kind)
-        whole = _similarities.raw(model, np.arange(30))
+    for kind in similarities.SIMILARITIES:
+        model = similarities.own(points, kind)
+        whole = similarities.raw(model, np.arange(30))
         np.testing.assert_allclose(
-            _similarities.paired(model, np.array([3, 9]), pairs), whole[[[3], [9]], pairs], rtol=1e-9, atol=1e-9
+            similarities.paired(model, np.array([3, 9]), pairs), whole[[[3], [9]], pairs], rtol=1e-9, atol=1e-9
         )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from semres_jax import measure, spaces
-from semres_jax.measure import bootstrap
+from semres_jax.measure import intervals
 
 SETS, SIZE = 120, 30
 # Three standard errors of a share of so many below what intervals promise, and above what they may miss on one side.
@@ -67,7 +67,7 @@ def test_averages_that_hang_on_pairs_of_stimuli(centre):
     rows = []
     for k in range(SETS):
         value, slopes, pairs = products(centre + np.random.default_rng([5, k]).normal(size=20))
-        stderr, low, high = bootstrap.over_stimuli(np.array([value]), slopes[None], [pairs], count=400, seed=k)
+        stderr, low, high = intervals.over_stimuli(np.array([value]), slopes[None], [pairs], count=400, seed=k)
         rows.append([value, stderr[0], low[0], high[0]])
     value, stderr, low, high = np.transpose(rows)
     assert held(low, high, centre**2) > FEWEST
@@ -80,7 +80,7 @@ def test_averages_that_hang_on_pairs_of_stimuli(centre):
 def test_without_pairs_and_replicates_it_is_the_standard_error_of_a_mean():
     x = np.random.default_rng(0).normal(size=30)
     slopes = (x - x.mean())[None] / np.sqrt(30 * 29)
-    stderr, low, high = bootstrap.over_stimuli(x.mean()[None], slopes, [None], count=0)
+    stderr, low, high = intervals.over_stimuli(x.mean()[None], slopes, [None], count=0)
     assert stderr[0] == pytest.approx(x.std(ddof=1) / np.sqrt(30), rel=1e-12)
     assert np.isnan([low[0], high[0]]).all()
 
@@ -103,7 +103,7 @@ def test_intervals_of_three_exemplars_a_class_hold_the_truth():
 
 
 def test_ends_of_probabilities_stay_probabilities():
-    low, high = bootstrap.of_probability([0.5, 0.99, 1.0, 0.0], [0.4, 0.9, 0.9, -0.1], [0.6, 1.08, 1.1, 0.1])
+    low, high = intervals.of_probability([0.5, 0.99, 1.0, 0.0], [0.4, 0.9, 0.9, -0.1], [0.6, 1.08, 1.1, 0.1])
     np.testing.assert_allclose(low[2:], [0.9, 0.0])
     np.testing.assert_allclose(high[2:], [1.0, 0.1])
     assert (0.5 - low[0]) == pytest.approx(high[0] - 0.5)

@@ -5,7 +5,7 @@ import pytest
 from scipy import optimize, stats
 
 from semres_jax import laws, measure
-from semres_jax.measure.items import law
+from semres_jax.measure.choices.items import law
 
 N = np.array([2, 4, 8, 16])
 

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from semres_jax.measure import _similarities
+from semres_jax.measure.embeddings import similarities
 
 rsatoolbox = pytest.importorskip("rsatoolbox", reason="rsatoolbox is in the extra `peers`: scripts/setup peers")
 EXACT = 1e-10
@@ -28,12 +28,12 @@ def points():
 
 def test_euclidean(points):
     """Theirs are squared distances over the number of channels."""
-    got = _similarities.raw(_similarities.own(points, "euclidean"), np.arange(25))
+    got = similarities.raw(similarities.own(points, "euclidean"), np.arange(25))
     np.testing.assert_allclose(got**2 / points.shape[1], rdm(points, "euclidean"), rtol=EXACT, atol=EXACT)
 
 
 def test_cosine(points):
     """Their correlation distance is the cosine's, of rows less their mean."""
     centred = points - points.mean(1, keepdims=True)
-    got = 1 - _similarities.raw(_similarities.own(centred, "cosine"), np.arange(25))
+    got = 1 - similarities.raw(similarities.own(centred, "cosine"), np.arange(25))
     np.testing.assert_allclose(got, rdm(points, "correlation"), rtol=EXACT, atol=EXACT)

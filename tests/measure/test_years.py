@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from semres_jax.measure import _language, _prompts, _year_fits, _year_results, _year_scores, _years, items
+from semres_jax.measure.choices import items
+from semres_jax.measure.language import analysis, asking, fits, scoring, wording, year_task
 from tests.measure.year_models import Historian
 
 NAMES = ["Ann", "Bob", "Cleo", "Dirk"]
@@ -13,14 +14,14 @@ NAMES = ["Ann", "Bob", "Cleo", "Dirk"]
 
 def answered(trials, model):
     log_p = np.full(trials.name.shape, np.nan)
-    template = _prompts.TEMPLATES["completion"]
-    for k, scores in enumerate(model.score(_prompts.prompts(trials, template), _prompts.answers(trials, template))):
+    template = wording.TEMPLATES["completion"]
+    for k, scores in enumerate(model.score(wording.prompts(trials, template), wording.answers(trials, template))):
         log_p[k, : len(scores)] = scores
-    return _year_scores.Answers(trials, _year_scores.luce(log_p), log_p)
+    return scoring.Answers(trials, scoring.luce(log_p), log_p)
 
 
 def test_pairs_are_shown_in_both_orders_with_both_names():
-    found = _years.pairs([2, 50], 12, NAMES, seed=5)
+    found = year_task.pairs([2, 50], 12, NAMES, seed=5)
     assert len(found.probe) == 2 * 12 * 4
     for group in np.unique(found.group):
         here = found.group == group
@@ -45,8 +46,8 @@ def test_pairs_are_shown_in_both_orders_with_both_names():
 
 
 def test_items_go_forward_and_backward_with_one_right_answer():
-    similar = _years.items([2, 4], 8, NAMES, seed=5)
-    exact = _years.items([2, 4], 8, NAMES, identify=True, seed=5)
+    similar = year_task.items([2, 4], 8, NAMES, seed=5)
+    exact = year_task.items([2, 4], 8, NAMES, identify=True, seed=5)
     np.testing.assert_array_equal(similar.year, exact.year)
     np.testing.assert_array_equal(similar.name, exact.name)
     for found in (similar, exact):
@@ -63,10 +64,10 @@ def test_items_go_forward_and_backward_with_one_right_answer():
     assert (np.bincount(exact.right[exact.n == 4]) == 4).all()
 
 
-@pytest.mark.parametrize("template", list(_prompts.TEMPLATES))
+@pytest.mark.parametrize("template", list(wording.TEMPLATES))
 def test_texts_say_what_was_drawn(template):
-    found = _years.items([3], 2, NAMES, identify=template == "paper", seed=1)
-    text = _prompts.prompts(found, _prompts.TEMPLATES[template], chat="<{}>".format)[1]
+    found = year_task.items([3], 2, NAMES, identify=template == "paper", seed=1)
+    text = wording.prompts(found, wording.TEMPLATES[template], chat="<{}>".format)[1]
     facts = " ".join(f"{name} was born in {year}." for name, year in zip(found.labels[1], found.year[1], strict=True))
     assert facts in text
     asked = "born in" if template == "paper" else "born closest to"
@@ -74,44 +75,44 @@ def test_texts_say_what_was_drawn(template):
     assert text.startswith("<") == (template == "chat")
     assert not text.endswith(" ")
     if template != "chat":
-        assert _prompts.TEMPLATES[template].lead == " "
-    assert _prompts.answers(found, _prompts.TEMPLATES[template])[1] == [
-        _prompts.TEMPLATES[template].lead + name for name in found.labels[1]
+        assert wording.TEMPLATES[template].lead == " "
+    assert wording.answers(found, wording.TEMPLATES[template])[1] == [
+        wording.TEMPLATES[template].lead + name for name in found.labels[1]
     ]
 
 
 def test_paper_s_words():
-    found = _years.pairs([20], 1, NAMES, seed=2)
+    found = year_task.pairs([20], 1, NAMES, seed=2)
     (one, other), (x, y) = found.labels[0], found.year[0]
     facts = f"{one} was born in {x}. {other} was born in {y}."
-    assert _prompts.prompts(found, _prompts.TEMPLATES["paper"])[0] == (
+    assert wording.prompts(found, wording.TEMPLATES["paper"])[0] == (
         f"{facts} Who was born closest to {found.probe[0]}? Answer with a single name."
     )
     with pytest.raises(ValueError, match="no chat template"):
-        _prompts.prompts(found, _prompts.TEMPLATES["chat"])
+        wording.prompts(found, wording.TEMPLATES["chat"])
 
 
 def test_names_are_of_one_length_and_none_holds_another():
     def pieces(text: str) -> list[int]:
         return [0, *(1 for _ in re.findall(r"\s?\w{1,5}", text))]  # a token before every text
 
-    found = _prompts.matched(pieces, 40, most=60)
+    found = wording.matched(pieces, 40, most=60)
     assert len(found) == len(set(found)) == 60
     assert {len(pieces(" " + name)) for name in found} == {2}
     assert not [(a, b) for a in found for b in found if a != b and a.lower() in b.lower()]
     with pytest.raises(ValueError, match=r"^500 names of one length are needed, and this tokenizer has \d+ of these"):
-        _prompts.matched(pieces, 500)
+        wording.matched(pieces, 500)
 
 
 def test_resolution_and_biases_come_back():
     """Probabilities of the model itself: nothing is left to chance, so everything is found exactly."""
     model = Historian(60.0, spread=1.0, first=0.7)
     for trials in (
-        _years.pairs([20, 100], 12, NAMES),
-        _years.items([2, 4], 20, NAMES),
-        _years.items([2, 4], 20, NAMES, identify=True),
+        year_task.pairs([20, 100], 12, NAMES),
+        year_task.items([2, 4], 20, NAMES),
+        year_task.items([2, 4], 20, NAMES, identify=True),
     ):
-        found = _year_fits.slope(answered(trials, model))
+        found = fits.slope(answered(trials, model))
         assert found.epsilon[0] == pytest.approx(60.0, rel=1e-3)
         mean = np.mean([model.bias(name) for name in NAMES])
         for name in NAMES:
@@ -121,7 +122,7 @@ def test_resolution_and_biases_come_back():
 
 def test_balance_cancels_biases_and_chance_is_told():
     """Of a model that knows nothing but has strong preferences, P(right) is exactly chance in each group of pairs."""
-    trials = _years.pairs([20, 100], 12, NAMES)
+    trials = year_task.pairs([20, 100], 12, NAMES)
     found = answered(trials, Historian(1e12, spread=3.0, first=2.0))
     each = np.bincount(trials.group, found.probability) / 4
     np.testing.assert_allclose(each, 0.5, atol=1e-9)
@@ -130,23 +131,23 @@ def test_balance_cancels_biases_and_chance_is_told():
 
 def test_intervals_cover_the_resolution():
     """Answers drawn anew: of 60 intervals of 95 %, so few miss with a chance above 1 in 10,000 (binomial)."""
-    trials = _years.pairs([20, 100], 30, NAMES)
+    trials = year_task.pairs([20, 100], 30, NAMES)
     missed = 0
     for seed in range(60):
-        found = _year_fits.slope(answered(trials, Historian(60.0, 0.5, 0.5, seed=seed, sampled=True)))
+        found = fits.slope(answered(trials, Historian(60.0, 0.5, 0.5, seed=seed, sampled=True)))
         missed += not found.low <= 1 / 60 <= found.high
     assert missed <= 10
 
 
 def test_families_by_likelihood_agree_with_the_slope():
-    found = answered(_years.pairs([20, 100], 8, NAMES), Historian(60.0, spread=0.5, first=0.5, sampled=True))
-    slope = _year_fits.slope(found)
+    found = answered(year_task.pairs([20, 100], 8, NAMES), Historian(60.0, spread=0.5, first=0.5, sampled=True))
+    slope = fits.slope(found)
     models = (
         ("exponential", 0.0, "both", False),
         ("exponential", 0.0, "none", True),
         ("exponential", 2.0, "none", True),
     )
-    both, plain, refused = _year_fits.resolutions(found, slope, models)
+    both, plain, refused = fits.resolutions(found, slope, models)
     assert both.epsilon[0] == pytest.approx(slope.epsilon[0], rel=1e-4)
     np.testing.assert_allclose(both.probability, slope.probability, atol=1e-4)
     assert plain.epsilon[1] < 60 < plain.epsilon[2]
@@ -155,28 +156,28 @@ def test_families_by_likelihood_agree_with_the_slope():
 
 
 def test_law_of_many_people():
-    means = [_year_scores.Mean(float(items.law([n], [0.3])[0]), 0.01, 0, 1, 1 / n, 0.0, 50) for n in (2, 8, 32)]
-    found = _year_scores.law([2, 8, 32], means, 800)
+    means = [scoring.Mean(float(items.law([n], [0.3])[0]), 0.01, 0, 1, 1 / n, 0.0, 50) for n in (2, 8, 32)]
+    found = scoring.law([2, 8, 32], means, 800)
     assert found.low < 0.3 < found.high
     assert found.ball == pytest.approx(0.3, abs=5e-4)
     at_chance = [one._replace(value=one.chance) for one in means]
-    assert _year_scores.law([2, 8, 32], at_chance, 800).ball == pytest.approx(1.0)
+    assert scoring.law([2, 8, 32], at_chance, 800).ball == pytest.approx(1.0)
 
 
 def test_means_know_their_groups():
     rng = np.random.default_rng(0)
     each = rng.random(30)
-    one = _year_scores.mean_of(np.repeat(each, 4), np.repeat(np.arange(30), 4))
+    one = scoring.mean_of(np.repeat(each, 4), np.repeat(np.arange(30), 4))
     assert one.stderr == pytest.approx(each.std(ddof=1) / np.sqrt(30))
     assert one.groups == 30
-    same = _year_scores.mean_of(np.ones(12), np.arange(12) // 4)
+    same = scoring.mean_of(np.ones(12), np.arange(12) // 4)
     assert same.low == pytest.approx(3 / (3 + 4.302653**2), rel=1e-6)
     assert same.high == 1.0
 
 
 def test_budget_and_what_is_refused():
     model = Historian(60.0)
-    asked = _language.design(model, prompts=2000, template="completion")
+    asked = asking.design(model, prompts=2000, template="completion")
     assert asked.prompts == {"pairs": 792, "items": 400, "identify": 400, "layers": 400}
     assert len(asked.names) == 48
     for options, told in (
@@ -191,16 +192,16 @@ def test_budget_and_what_is_refused():
         ({"halves": []}, "offsets must have at least one number"),
     ):
         with pytest.raises(ValueError, match=told):
-            _language.design(model, **({"template": "completion"} | options))
+            asking.design(model, **({"template": "completion"} | options))
 
 
 @pytest.fixture(scope="module")
 def found():
     """A small run of everything but likelihoods."""
     model = Historian(60.0, first=0.5)
-    asked = _language.design(model, prompts=400, counts=(2, 4), halves=(20, 200), template="chat")
-    answers, states = _language.ask(model, asked, batch=16)
-    return _year_results.analyse(asked, answers, states, likelihood=False)
+    asked = asking.design(model, prompts=400, counts=(2, 4), halves=(20, 200), template="chat")
+    answers, states = asking.ask(model, asked, batch=16)
+    return analysis.analyse(asked, answers, states, likelihood=False)
 
 
 def test_states_of_years_by_layer(found):
@@ -233,8 +234,8 @@ def test_summary_and_dataset_say_the_same(found):
 def test_generated_answers():
     """The model writes "It was RIGHT, not WRONG", or nothing that counts where the first is its best."""
     model = Historian(60.0)
-    asked = _language.design(model, tasks=["items"], prompts=40, counts=(2, 4), template="completion")
-    answers, states = _language.ask(model, asked, generate=True)
+    asked = asking.design(model, tasks=["items"], prompts=40, counts=(2, 4), template="completion")
+    answers, states = asking.ask(model, asked, generate=True)
     one = answers["items"]
     assert states is None
     given = one.trials.right > 0
@@ -244,8 +245,8 @@ def test_generated_answers():
 
 
 def test_chat_marks():
-    assert _language.chat_of(Historian(1.0).tokens)("Hi?") == "<|im_start|>user\nHi?<|im_end|>\n<|im_start|>assistant\n"
-    assert _language.chat_of(lambda text: list(text.encode())) is None
+    assert asking.chat_of(Historian(1.0).tokens)("Hi?") == "<|im_start|>user\nHi?<|im_end|>\n<|im_start|>assistant\n"
+    assert asking.chat_of(lambda text: list(text.encode())) is None
 
 
 def test_a_real_model_is_asked():
@@ -259,11 +260,11 @@ def test_a_real_model_is_asked():
         model = backends.Local(assets.find("smollm2"))
     except FileNotFoundError as error:
         pytest.skip(str(error))
-    asked = _language.design(model, tasks=["identify"], prompts=16, counts=(2,), template="completion")
-    answers, _ = _language.ask(model, asked)
+    asked = asking.design(model, tasks=["identify"], prompts=16, counts=(2,), template="completion")
+    answers, _ = asking.ask(model, asked)
     one = answers["identify"]
-    texts = _prompts.prompts(one.trials, _prompts.TEMPLATES["completion"])
-    names = _prompts.answers(one.trials, _prompts.TEMPLATES["completion"])
+    texts = wording.prompts(one.trials, wording.TEMPLATES["completion"])
+    names = wording.answers(one.trials, wording.TEMPLATES["completion"])
     assert len(texts) == 16
     alone = model.score(texts[:1], names[:1])[0]
     np.testing.assert_allclose(one.log_p[0], alone, atol=1e-3)

@@ -16,7 +16,7 @@ from semres_jax.networks import resnet, weights
 from tests.networks import tiny as made, torch_archive, torch_resnets
 
 
-def _told(path: Path, message: str, net: resnet.ResNet | None = None) -> None:
+def refused(path: Path, message: str, net: resnet.ResNet | None = None) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         weights.load(net or made.tiny(), path)
     assert repr(str(path)) in str(caught.value)
@@ -42,14 +42,14 @@ def test_no_such_file(tmp_path):
 def test_files_of_other_kinds(tmp_path, content, message):
     path = tmp_path / "weights.pth"
     path.write_bytes(content)
-    _told(path, message)
+    refused(path, message)
 
 
 def test_the_oldest_format_is_a_tar(tmp_path):
     (tmp_path / "sys_info").write_bytes(b"something")
     with tarfile.open(tmp_path / "old.pth", "w") as archive:
         archive.add(tmp_path / "sys_info", "sys_info")
-    _told(tmp_path / "old.pth", "is in the format of PyTorch before 1.6")
+    refused(tmp_path / "old.pth", "is in the format of PyTorch before 1.6")
 
 
 @pytest.mark.parametrize("name", ["a.safetensors", "a.pth"])
@@ -57,10 +57,10 @@ def test_truncated_and_corrupt_files(tmp_path, name):
     content = made.save(tmp_path / name, made.entries()).read_bytes()
     for part in (5, 100, 1000, len(content) // 2, len(content) - 3):
         (tmp_path / name).write_bytes(content[:part])
-        _told(tmp_path / name, "is truncated or")
+        refused(tmp_path / name, "is truncated or")
     where = content.index(b"layer1.0.conv1.weight")
     (tmp_path / name).write_bytes(content[: where - 4] + b"\xff\xff\xff\xff" + content[where:])
-    _told(tmp_path / name, "is truncated or corrupt")
+    refused(tmp_path / name, "is truncated or corrupt")
 
 
 def _archive(path: Path, **entries: bytes) -> Path:
@@ -72,13 +72,13 @@ def _archive(path: Path, **entries: bytes) -> Path:
 
 def test_other_archives(tmp_path):
     path = tmp_path / "a.pth"
-    _told(_archive(path, readme=b"hello"), "is a zip archive without 'data.pkl', so not by torch.save")
-    _told(_archive(path, a__data_pkl=b"", a__constants_pkl=b""), "is a TorchScript program; save net.state_dict")
-    _told(_archive(path, a__data_pkl=b""), r"is truncated or corrupt \(EOFError")
-    _told(torch_archive.write(path, [1, 2]), "holds no dict of tensors by name; save net.state_dict")
-    _told(torch_archive.write(path, {}), "holds no dict of tensors by name")
-    _told(torch_archive.write(path, {3: np.ones(2)}), "holds no dict of tensors by name")
-    _told(torch_archive.write(path, {"epoch": 3}), "has 'epoch' of type int, not a tensor; save net.state_dict")
+    refused(_archive(path, readme=b"hello"), "is a zip archive without 'data.pkl', so not by torch.save")
+    refused(_archive(path, a__data_pkl=b"", a__constants_pkl=b""), "is a TorchScript program; save net.state_dict")
+    refused(_archive(path, a__data_pkl=b""), r"is truncated or corrupt \(EOFError")
+    refused(torch_archive.write(path, [1, 2]), "holds no dict of tensors by name; save net.state_dict")
+    refused(torch_archive.write(path, {}), "holds no dict of tensors by name")
+    refused(torch_archive.write(path, {3: np.ones(2)}), "holds no dict of tensors by name")
+    refused(torch_archive.write(path, {"epoch": 3}), "has 'epoch' of type int, not a tensor; save net.state_dict")
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_other_archives(tmp_path):
 )
 def test_tensors_that_leave_their_storage(tmp_path, size, stride, offset):
     content = {"x": torch_archive.Tensor(np.arange(10.0), offset, size, stride)}
-    _told(torch_archive.write(tmp_path / "a.pth", content), "is corrupt: sizes .* leave a storage of 10")
+    refused(torch_archive.write(tmp_path / "a.pth", content), "is corrupt: sizes .* leave a storage of 10")
 
 
 def test_storages_of_another_length(tmp_path):
@@ -94,8 +94,8 @@ def test_storages_of_another_length(tmp_path):
     with zipfile.ZipFile(path) as archive:
         pickled = archive.read("archive/data.pkl")
     _archive(path, archive__data_pkl=pickled, archive__data__0=bytes(8))
-    _told(path, "is corrupt: 8 bytes in storage 0, not 3 numbers of float32")
-    _told(_archive(path, archive__data_pkl=pickled), "is truncated or corrupt")
+    refused(path, "is corrupt: 8 bytes in storage 0, not 3 numbers of float32")
+    refused(_archive(path, archive__data_pkl=pickled), "is truncated or corrupt")
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_storages_of_another_length(tmp_path):
 def test_a_file_cannot_run_code(tmp_path, module, name):
     content = {"x": torch_archive.Call(module, name, (os.fspath(tmp_path / "made"),))}
     path = torch_archive.write(tmp_path / "a.pth", content)
-    _told(path, f"holds {module}.{name} and only tensors are read; save net.state_dict")
+    refused(path, f"holds {module}.{name} and only tensors are read; save net.state_dict")
     assert not (tmp_path / "made").exists()
 
 
@@ -130,21 +130,21 @@ def test_wrong_networks(tmp_path):
         return torch_archive.write(tmp_path / "other.pth", grown)
 
     path = written((2, 2, 2, 2), False)
-    _told(
+    refused(
         path,
         r"has no 'layer1.2.conv1.weight' \(nor 79 more\), .*; the file looks like resnet18",
         made.empty("resnet34"),
     )
     path = written((3, 4, 6, 3), False)
-    _told(
+    refused(
         path, r"has 'layer1.2.conv1.weight' \(and 79 more\), .*; the file looks like resnet34", made.empty("resnet18")
     )
-    _told(path, "has no 'layer1.0.conv3.weight' .*; the file looks like resnet34", made.empty("resnet50"))
+    refused(path, "has no 'layer1.0.conv3.weight' .*; the file looks like resnet34", made.empty("resnet50"))
     path = written((3, 4, 6, 3), True)
-    _told(path, "has 'layer1.0.conv3.weight' .*; the file looks like resnet50", made.empty("resnet34"))
+    refused(path, "has 'layer1.0.conv3.weight' .*; the file looks like resnet50", made.empty("resnet34"))
     path = written((3, 4, 23, 3), True)
-    _told(path, "has 'layer3.6.conv1.weight' .*; the file looks like resnet101", made.empty("resnet50"))
-    _told(
+    refused(path, "has 'layer3.6.conv1.weight' .*; the file looks like resnet101", made.empty("resnet50"))
+    refused(
         torch_archive.write(path, {"blocks.0.attn.weight": np.ones(3)}),
         r"has no 'conv1.weight' \(nor .*; names there are like 'blocks.0.attn.weight'",
         made.empty("resnet18"),
@@ -166,7 +166,7 @@ def test_wrong_networks(tmp_path):
     ],
 )
 def test_wrong_entries(tmp_path, suffix, changes, message):
-    _told(made.save(tmp_path / f"a.{suffix}", made.entries(**changes)), message)
+    refused(made.save(tmp_path / f"a.{suffix}", made.entries(**changes)), message)
 
 
 def test_nothing_changes_when_something_is_wrong(tmp_path):

@@ -14,6 +14,7 @@ from flax import nnx
 
 from semres_jax.networks import weights
 from tests.networks import tiny as made, torch_archive, torch_resnets
+from tests.networks.test_weight_errors import refused
 
 # Float32 sums in another order differ by some 1e-6 of a layer; this leaves room for the amplification of 50 layers.
 CLOSE = 1e-4
@@ -253,6 +254,6 @@ def test_files_by_torch(tmp_path):
         expected = entries["conv1.weight"].to(dtype).double().numpy()
         np.testing.assert_array_equal(weights.read(path)["conv1.weight"].astype(np.float64), expected)
     torch.save(entries, path, _use_new_zipfile_serialization=False)
-    _told(path, "is in the format of PyTorch before 1.6")
+    refused(path, "is in the format of PyTorch before 1.6")
     torch.save(torch.nn.Linear(3, 2), path)
-    _told(path, "holds torch.nn.modules.linear.Linear and only tensors are read")
+    refused(path, "holds torch.nn.modules.linear.Linear and only tensors are read")

@@ -5,8 +5,10 @@ import sys
 import numpy as np
 import pytest
 
-from semres_jax import plots, spaces, validation
+from semres_jax import plots, spaces
 from semres_jax._types import Estimate
+from semres_jax.experiments import validation
+from semres_jax.experiments.validation import run as validation_run
 from semres_jax.laws import engines
 
 
@@ -28,7 +30,7 @@ def table():
         return Estimate(law.p_s + error / 2, law.p_i - error / 2, error, error, b, 0 * b, 1000, 1.0)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(validation, "estimate", simulate)
+        patch.setattr(validation_run, "estimate", simulate)
         return validation.validate(run, trials=1000)
 
 

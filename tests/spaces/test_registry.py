@@ -3,7 +3,7 @@
 import pytest
 
 from semres_jax import spaces
-from semres_jax.spaces import _base
+from semres_jax.spaces import base
 
 NAMES = ["circle", "interval", "torus", "sphere", "sphere(9)", "ball", "gaussian", "hamming", "hyperbolic"]
 
@@ -64,8 +64,8 @@ def test_bad_names(call, message):
 
 
 def test_register_makes_a_space_known_by_name(monkeypatch):
-    monkeypatch.setattr(_base, "_REGISTRY", _base._REGISTRY)
-    monkeypatch.setitem(_base._REGISTRY, "wheel", None)  # undone afterwards
+    monkeypatch.setattr(base, "_REGISTRY", base._REGISTRY)
+    monkeypatch.setitem(base._REGISTRY, "wheel", None)  # undone afterwards
     spaces.register("wheel", spaces.Circle)
     assert spaces.get("wheel").label == "circle"
     spaces.register("wheel", lambda spokes: spaces.Sphere(spokes))

@@ -21,9 +21,10 @@ import jax
 import numpy as np
 import orbax.checkpoint  # noqa: F401 # otherwise every child imports it
 
-from semres_jax import _locks, data, spaces
+from semres_jax import data, spaces
 from semres_jax.networks import resnet as networks
-from semres_jax.training import resnet, toy
+from semres_jax.storage import locks
+from semres_jax.training import images as image_training, toy
 from tests.training import images
 
 # Longest time from the start of a child, and from a checkpoint, to a kill.
@@ -40,8 +41,8 @@ def toy_history(**checkpoints: Any) -> tuple:
 def resnet_history(**checkpoints: Any) -> tuple:
     networks.ARCHITECTURES["tiny"] = ((1,), (4,), False, "small")
     bars = images.made_up()
-    recipe = resnet.Recipe("tiny", epochs=5, each=2, learning_rate=0.05)
-    found = resnet.train(bars, data.split(bars), recipe, alphas=[0.5], **checkpoints)
+    recipe = image_training.Recipe("tiny", epochs=5, each=2, learning_rate=0.05)
+    found = image_training.train(bars, data.split(bars), recipe, alphas=[0.5], **checkpoints)
     return tuple(x for x in found if not isinstance(x, dict))
 
 
@@ -97,7 +98,7 @@ def two_in_one_folder(folder: Path) -> list[str]:
         written, go = os.pipe(), os.pipe()
         pid = os.fork()
         if not pid:
-            _locks.fcntl = _locks.fcntl if locked else None
+            locks.fcntl = locks.fcntl if locked else None
 
             def wait(done: int, planned: int) -> None:
                 os.write(written[1], b".")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from semres_jax.results import Unwritable
+from semres_jax.storage.results import Unwritable
 from semres_jax.training import checkpoints
 from semres_jax.training.checkpoints import Checkpoints
 

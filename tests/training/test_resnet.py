@@ -8,7 +8,8 @@ import pytest
 
 from semres_jax import data
 from semres_jax.networks import resnet as networks
-from semres_jax.training import _images, resnet
+from semres_jax.training import images as image_training
+from semres_jax.training.images import batches, epochs, loop
 from tests.networks import torch_archive, torch_resnets
 from tests.training.images import CLASSES, SIDE, made_up, tiny as tiny
 
@@ -16,30 +17,30 @@ EACH, EPOCHS = 4, 6
 
 
 def recipe(network, **more):
-    return resnet.Recipe(**{"network": network, "epochs": EPOCHS, "each": EACH, "learning_rate": 0.05} | more)
+    return image_training.Recipe(**{"network": network, "epochs": EPOCHS, "each": EACH, "learning_rate": 0.05} | more)
 
 
 def test_batches_are_balanced_and_go_through_all_images():
     images = made_up(each=9)
     keep = np.ones(54, bool)
     keep[:4] = False  # the first class has 5
-    resident = _images.resident(images, np.flatnonzero(keep), EACH)
+    resident = batches.resident(images, np.flatnonzero(keep), EACH)
     steps = 9
-    order = np.asarray(_images.order(jax.random.key(0), resident, EACH, steps))
+    order = np.asarray(batches.order(jax.random.key(0), resident, EACH, steps))
     assert order.shape == (steps, len(CLASSES), EACH)
     labels = images.labels[keep]
     assert (labels[order] == np.arange(6)[:, None]).all()
     drawn = order.transpose(1, 0, 2).reshape(6, -1)
     assert sorted(drawn[0, :5]) == [0, 1, 2, 3, 4]
     assert sorted(drawn[3, :9]) == list(np.flatnonzero(labels == 3))
-    other = np.asarray(_images.order(jax.random.key(1), resident, EACH, steps))
+    other = np.asarray(batches.order(jax.random.key(1), resident, EACH, steps))
     assert (order != other).any()
 
 
 def test_losses_against_loops():
     rng = np.random.default_rng(1)
     embeddings, scores = rng.normal(size=(24, 5)), rng.normal(size=(24, 6))
-    resident = _images.resident(made_up(), np.arange(72), EACH)
+    resident = batches.resident(made_up(), np.arange(72), EACH)
     labels, table = np.repeat(np.arange(6), EACH), made_up().distances
     pairs = [(i, j) for i in range(24) for j in range(24) if i != j]
     far = np.array([np.linalg.norm(embeddings[i] - embeddings[j]) for i, j in pairs])
@@ -47,7 +48,7 @@ def test_losses_against_loops():
     want_sim = ((far / far.mean() - tree / tree.mean()) ** 2).mean()
     want_id = np.mean([np.log(np.exp(s).sum()) - s[y] for s, y in zip(scores, labels, strict=True)])
     one, two = (jnp.asarray(x, jnp.float32) for x in (embeddings, scores))
-    losses = jax.jit(lambda x: _images.losses(x, two, resident.distances, EACH))
+    losses = jax.jit(lambda x: batches.losses(x, two, resident.distances, EACH))
     cross, sim = losses(one)
     np.testing.assert_allclose([cross, sim], [want_id, want_sim], rtol=1e-5)
     # The scale of embeddings doesn't matter, and equal ones have a finite slope.
@@ -59,17 +60,17 @@ def test_losses_against_loops():
 
 def test_rows_of_distances_computed_again_are_the_same(monkeypatch):
     x = jax.random.normal(jax.random.key(0), (24, 5))
-    f = jax.value_and_grad(lambda x: jnp.sum(_images.pair_distances(x) ** 1.5))
+    f = jax.value_and_grad(lambda x: jnp.sum(batches.pair_distances(x) ** 1.5))
     kept = f(x)
-    monkeypatch.setattr(_images, "_KEPT", 1)
+    monkeypatch.setattr(batches, "_KEPT", 1)
     chex.assert_trees_all_close(f(x), kept, rtol=1e-5)
 
 
 def test_augmentation_mirrors_and_moves():
     images = made_up()
-    resident = _images.resident(images, np.arange(72), EACH)
+    resident = batches.resident(images, np.arange(72), EACH)
     index = jnp.zeros(400, jnp.int32)
-    drawn = jax.jit(_images.batch, static_argnums=3)
+    drawn = jax.jit(batches.batch, static_argnums=3)
     plain = np.asarray(drawn(jax.random.key(0), resident, index[:1], False))[0].round(4)
     got = np.asarray(drawn(jax.random.key(0), resident, index, True)).round(4)
     mean, spread = np.asarray(resident.scale)[:, 0]
@@ -95,7 +96,7 @@ def test_alpha_weighs_the_losses_and_runs_repeat(tiny):
     images = made_up()
     parts = data.split(images)
     seen = []
-    found = resnet.train(
+    found = image_training.train(
         images, parts, recipe(tiny), alphas=[0.0, 0.9], runs=2, watch=lambda e: {"n": np.array(len(e))},
         progress=lambda done, planned: seen.append((done, planned)),
     )  # fmt: skip
@@ -107,7 +108,7 @@ def test_alpha_weighs_the_losses_and_runs_repeat(tiny):
     assert last[0][0] < last[0][1]
     assert last[1][0] > last[1][1]
     # The same again, one of them alone and without a watch.
-    again = resnet.train(images, parts, recipe(tiny), alphas=[0.9], runs=1)
+    again = image_training.train(images, parts, recipe(tiny), alphas=[0.9], runs=1)
     chex.assert_trees_all_equal(again.embeddings[0, 0], found.embeddings[1, 0])
     chex.assert_trees_all_equal(again.loss_sim[0, 0], found.loss_sim[1, 0])
 
@@ -116,8 +117,8 @@ def test_alpha_weighs_the_losses_and_runs_repeat(tiny):
 def test_members_under_vmap_are_those_alone(tiny):
     images = made_up()
     parts = data.split(images)
-    alone = resnet.train(images, parts, recipe(tiny), alphas=[0.2, 0.8])
-    together = resnet.train(images, parts, recipe(tiny), alphas=[0.2, 0.8], together=2)
+    alone = image_training.train(images, parts, recipe(tiny), alphas=[0.2, 0.8])
+    together = image_training.train(images, parts, recipe(tiny), alphas=[0.2, 0.8], together=2)
     # Sums are in another order, and training lets that grow: the first epoch.
     chex.assert_trees_all_close(alone.loss_id[..., 0], together.loss_id[..., 0], rtol=1e-4)
     chex.assert_trees_all_close(alone.loss_sim[..., 0], together.loss_sim[..., 0], rtol=1e-4)
@@ -137,7 +138,7 @@ def test_resume_gives_the_same_bits(tiny, tmp_path):
             raise Stop
 
     def run(**more):
-        return resnet.train(
+        return image_training.train(
             images, parts, recipe(tiny), alphas=[0.5], watch=lambda e: {"mean": e.mean(0)}, **more
         )  # fmt: skip
 
@@ -147,28 +148,28 @@ def test_resume_gives_the_same_bits(tiny, tmp_path):
     whole = run()
     chex.assert_trees_all_equal(resumed, whole)
     with pytest.raises(ValueError, match=r"can't resume with each = 2: .* was made with 4"):
-        resnet.train(images, parts, recipe(tiny, each=2), alphas=[0.5], checkpoint=tmp_path, resume=True)
+        image_training.train(images, parts, recipe(tiny, each=2), alphas=[0.5], checkpoint=tmp_path, resume=True)
 
 
 def test_nothing_is_compiled_again(tiny):
     images = made_up()
     parts = data.split(images)
-    resnet.train(images, parts, recipe(tiny))
-    before = resnet._epochs.epoch._cache_size()
-    resnet.train(images, parts, recipe(tiny), alphas=[0.3], seed=5)
-    assert resnet._epochs.epoch._cache_size() == before
+    image_training.train(images, parts, recipe(tiny))
+    before = epochs.epoch._cache_size()
+    image_training.train(images, parts, recipe(tiny), alphas=[0.3], seed=5)
+    assert epochs.epoch._cache_size() == before
 
 
 def test_a_loss_that_is_no_number_is_told(tiny, tmp_path):
     images = made_up()
     images = images._replace(distances=np.full((6, 6), np.nan))
     words = r"not finite at step 0 of epoch 1 of run 0 with alpha = 0.5, learning_rate = 0.05; .*smaller learning_rate"
-    with pytest.raises(resnet.Diverged, match=words):
-        resnet.train(images, data.split(images), recipe(tiny), alphas=[0.5], checkpoint=tmp_path)
+    with pytest.raises(image_training.Diverged, match=words):
+        image_training.train(images, data.split(images), recipe(tiny), alphas=[0.5], checkpoint=tmp_path)
     # Its last good weights are there, and it stays so.
     assert (tmp_path / "alpha0.5-run0" / "1").is_dir()
-    with pytest.raises(resnet.Diverged, match=words):
-        resnet.train(images, data.split(images), recipe(tiny), alphas=[0.5], checkpoint=tmp_path, resume=True)
+    with pytest.raises(image_training.Diverged, match=words):
+        image_training.train(images, data.split(images), recipe(tiny), alphas=[0.5], checkpoint=tmp_path, resume=True)
 
 
 def test_training_starts_from_weights(monkeypatch, tmp_path):
@@ -177,8 +178,8 @@ def test_training_starts_from_weights(monkeypatch, tmp_path):
     entries = torch_resnets.random_weights((2, 1), False, 1, (4, 8), classes=5)
     path = torch_archive.write(tmp_path / "weights.pth", entries)
     images = made_up()
-    resident = _images.resident(images, np.arange(72), EACH, _images.IMAGENET)
-    job = resnet._Job(
+    resident = batches.resident(images, np.arange(72), EACH, batches.IMAGENET)
+    job = loop._Job(
         recipe("large", weights=str(path)), resident, jnp.asarray(images.images[:3]), np.zeros(1, int), None
     )
     state = job.start(0, 0)
@@ -186,11 +187,13 @@ def test_training_starts_from_weights(monkeypatch, tmp_path):
     np.testing.assert_array_equal(kernel, entries["conv1.weight"].transpose(2, 3, 1, 0))
     assert jax.tree.leaves(state.params["classifier"]["kernel"])[0].shape == (8, 6)
     states = jax.tree.map(lambda x: x[None], state)
-    seen = jax.eval_shape(lambda: resnet._epochs.embed(states, job._shown, resident.scale, job._graph))
+    seen = jax.eval_shape(lambda: epochs.embed(states, job._shown, resident.scale, job._graph))
     assert [x.shape for x in seen] == [(1, 3, 8), (1, 3, 6)]
     wrong = torch_archive.write(tmp_path / "wrong.pth", entries | {"conv1.weight": entries["conv1.weight"][:2]})
     with pytest.raises(ValueError, match=r"wrong.pth"):
-        resnet.train(images, data.split(images), recipe("large", weights=str(wrong)), checkpoint=tmp_path / "kept")
+        image_training.train(
+            images, data.split(images), recipe("large", weights=str(wrong)), checkpoint=tmp_path / "kept"
+        )
     assert not (tmp_path / "kept").exists()
 
 
@@ -207,11 +210,11 @@ def test_training_starts_from_weights(monkeypatch, tmp_path):
 )
 def test_recipes_out_of_range(settings, words):
     with pytest.raises(ValueError, match=words):
-        resnet.Recipe(**settings)
+        image_training.Recipe(**settings)
 
 
 @pytest.mark.parametrize("alphas", [[], [1.5], [float("nan")]])
 def test_alphas_out_of_range(alphas):
     images = made_up()
     with pytest.raises(ValueError, match="alphas must be at least one number from 0 to 1"):
-        resnet.train(images, data.split(images), alphas=alphas)
+        image_training.train(images, data.split(images), alphas=alphas)

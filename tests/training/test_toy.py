@@ -8,7 +8,9 @@ import pytest
 
 from semres_jax import spaces
 from semres_jax.laws import tables
-from semres_jax.training import _parts, _trials, toy
+from semres_jax.training import toy
+from semres_jax.training.toy import drawing, loop, spread
+from semres_jax.training.toy.state import settings
 
 RING = spaces.grid(spaces.get("circle"), 10)
 SMALL = toy.Design(hidden=4, batch=16)
@@ -33,7 +35,7 @@ def test_steps_are_those_of_a_plain_loop():
 
     @jax.jit
     def step(weights, moments, number):
-        trials = _trials.draw(seed, number, stimuli=10, slots=1, batch=16, items=2)
+        trials = drawing.draw(seed, number, stimuli=10, slots=1, batch=16, items=2)
 
         def loss(w):
             rows = jnp.maximum(w[trials.probe[0]][:, None] * w[trials.items[0]], -jnp.inf).sum(-1)
@@ -95,15 +97,15 @@ def test_a_run_stopped_between_parts_goes_on_from_its_checkpoint(tmp_path):
 
 @pytest.mark.parametrize("devices", [1, 2])
 def test_a_grid_of_numbers_is_one_program_and_new_seeds_are_no_others(devices, monkeypatch):
-    used, program = [], _parts._program
-    monkeypatch.setattr(_parts, "_program", lambda *args: used.append(program(*args)) or used[-1])
+    used, program = [], spread._program
+    monkeypatch.setattr(spread, "_program", lambda *args: used.append(program(*args)) or used[-1])
 
     def go(seed, rates):
         hyper = toy.Hyper([0.1, 0.2], learning_rate=rates)
         return toy.train(RING, SMALL, hyper, **TRAINED, seed=seed, devices=devices)
 
     def programs():
-        return [one._cache_size() for one in (toy._advance, *set(used))]
+        return [one._cache_size() for one in (loop._advance, *set(used))]
 
     first = go(0, 1e-3)
     before = programs()
@@ -171,7 +173,7 @@ def test_a_loss_that_is_not_finite_stops_the_training(tmp_path):
         toy.train(RING, SMALL, toy.Hyper(learning_rate=1e30), **TRAINED, checkpoint=tmp_path, resume=True)
     from semres_jax.training.checkpoints import Checkpoints
 
-    with Checkpoints(tmp_path, toy.settings(RING, SMALL, toy.Hyper(learning_rate=1e30), 0, 2), resume=True) as kept:
+    with Checkpoints(tmp_path, settings(RING, SMALL, toy.Hyper(learning_rate=1e30), 0, 2), resume=True) as kept:
         assert all(np.isfinite(x).all() for x in kept.restore()["scores"])
 
 

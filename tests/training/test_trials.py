@@ -9,7 +9,7 @@ import pytest
 
 from semres_jax import spaces
 from semres_jax.laws import tables
-from semres_jax.training import _expected, _trials
+from semres_jax.training.toy import drawing, expected
 
 SIGMAS = 5
 SEED = jnp.array([12, 34], jnp.uint32)
@@ -18,7 +18,7 @@ LOGARITHM = 1e-8
 
 
 def drawn(**kwargs):
-    return jax.jit(lambda: _trials.draw(SEED, jnp.uint32(3), **kwargs))()
+    return jax.jit(lambda: drawing.draw(SEED, jnp.uint32(3), **kwargs))()
 
 
 def test_every_tuple_of_distinct_stimuli_is_equally_likely():
@@ -40,7 +40,7 @@ def test_slots_and_batches_are_independent():
     np.add.at(table, (np.asarray(found.probe[0]), np.asarray(found.probe[1])), 1)
     chi = ((table - batch / 64) ** 2 / (batch / 64)).sum()
     assert abs(chi - 63) < SIGMAS * np.sqrt(2 * 63)
-    other = _trials.draw(SEED, jnp.uint32(4), stimuli=8, slots=2, batch=batch, items=2)
+    other = drawing.draw(SEED, jnp.uint32(4), stimuli=8, slots=2, batch=batch, items=2)
     same = float(jnp.mean(other.probe[0] == found.probe[0]))
     assert abs(same - 1 / 8) < SIGMAS * np.sqrt(7 / 64 / batch)
 
@@ -52,17 +52,17 @@ def test_slots_and_batches_are_independent():
 def test_labels_of_slots(label, right):
     d = np.array([[[1.0, 1.0, 2.0]], [[2.0, 3.0, 2.0]]])  # two slots, one trial, three items
     table = d**2 if label == "l2" else d
-    np.testing.assert_array_equal(_trials.right_items(jnp.asarray(table), label)[0], right)
+    np.testing.assert_array_equal(drawing.right_items(jnp.asarray(table), label)[0], right)
 
 
 def test_sums_of_distances_that_tie_but_for_rounding_share():
     d = np.array([[[0.1, 0.2]], [[0.3, 0.2]]], np.float32)
-    np.testing.assert_array_equal(_trials.right_items(jnp.asarray(d), "l1")[0], [0.5, 0.5])
+    np.testing.assert_array_equal(drawing.right_items(jnp.asarray(d), "l1")[0], [0.5, 0.5])
 
 
 def test_label_tables_keep_near_ties_apart():
     d = np.array([[0, 1, 1 + 1e-12], [1, 0, 1], [1 + 1e-12, 1, 0]])
-    assert _trials.label_table(d, 1, "min").tolist() == [[0, 1, 2], [1, 0, 1], [2, 1, 0]]
+    assert drawing.label_table(d, 1, "min").tolist() == [[0, 1, 2], [1, 0, 1], [2, 1, 0]]
 
 
 @pytest.mark.parametrize("n", [2, 3])
@@ -76,7 +76,7 @@ def test_expected_loss_is_the_mean_over_all_trials(x64, n):
             h, d = strengths[p, list(items)], np.asarray(tree.distances)[p, list(items)]
             losses.append(np.log(h.sum()) - np.log(h)[d == d.min()].mean())
     ranks = tables.ranking(tree)
-    near = _expected.near_probability(ranks, n)
+    near = expected.near_probability(ranks, n)
     np.testing.assert_allclose(near.sum(1), 1, rtol=1e-12)
-    found = _expected.mean_nll(jnp.asarray(strengths), ranks, near, n)
+    found = expected.mean_nll(jnp.asarray(strengths), ranks, near, n)
     np.testing.assert_allclose(found, np.mean(losses), atol=1e-12 if n == 2 else LOGARITHM)

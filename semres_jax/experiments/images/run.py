@@ -1,0 +1,264 @@
+"""The image experiment: networks between telling classes and having their distances, laid over the laws."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from semres_jax import data as images_data, measure
+from semres_jax._checks import require_count
+from semres_jax.data.image_sets import ImageSet
+from semres_jax.experiments.images.summaries import summary as summary
+from semres_jax.experiments.images.table import dataset
+from semres_jax.measure import intervals
+from semres_jax.training import images as image_training
+
+if TYPE_CHECKING:
+    import xarray
+
+GRADED = ("linear", "exponential")
+# Shares of the exemplars of other classes within ε: from fine to coarse, the same for every network.
+SHARES = np.concatenate([np.geomspace(0.002, 0.05, 16), np.linspace(0.06, 0.98, 48)])
+# Those at which graded similarities are summed, and predictions are tested.
+GRADED_SHARES = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9])
+_TESTED = (16, 21, 29, 39, 52)
+TESTED_SHARES = SHARES[list(_TESTED)]
+# Test images of each class that it takes to make two halves, each with another exemplar for a probe.
+_HALVED = 4
+# Exemplars of each class that graded similarities are summed over: time grows like their square.
+_GRADED_EACH = 50
+
+
+def study(
+    images: ImageSet,
+    recipe: image_training.Recipe | None = None,
+    *,
+    alphas: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0),
+    runs: int = 3,
+    seed: int = 0,
+    held_out: Sequence[str] = (),
+    graded_shares: Sequence[float] | np.ndarray = GRADED_SHARES,
+    checkpoints: Any = None,
+    resume: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> "xarray.Dataset":
+    """Train at every alpha, embed the test images, and score them by exact sums over their distances.
+
+    Training, test and held-out images, and the batches of run r, are the same for every alpha. Accuracies are those of
+    `measure.levels`, n = 2: items and probe are different images, of different classes but where one is to be
+    identified. The resolution ε is what reaches a share of the other classes' images, the same for all networks.
+
+    Args:
+        images: with the distances of their classes.
+        recipe: of training; None for `training.images.Recipe()`.
+        alphas: weights of the loss of distances, from 0 to 1.
+        runs: trainings of each.
+        seed: of all random numbers; the split, too.
+        held_out: names of classes that only the test sees.
+        graded_shares: where linear and exponential similarities are summed too, over 50 test images of each class;
+            () for nowhere.
+        checkpoints, resume: as in `training.images.train`.
+        progress: called with what is being done, and parts done and planned.
+
+    Returns:
+        A dataset with dimensions alpha, run, epoch, share (of other classes' images within ε), class, ...: accuracies
+        with 95 % intervals over runs and images, what the laws predict, held-out classes, embeddings and their
+        distances. Every variable has a `long_name`. Predictions are tested where each class has four test images.
+
+    Raises:
+        ValueError, training.images.Diverged: as `training.images.train` and `data.split`.
+
+    Example: `semres resnet --quick`, which writes the dataset and its figures.
+    """
+    recipe = image_training.Recipe() if recipe is None else recipe
+    runs = require_count("runs", runs, 1)
+    parts = images_data.split(images, seed=seed, held_out=held_out)
+    parts = parts._replace(held_out=_as_many(images.labels, parts))
+    names = np.array(images.class_names)
+    known = np.unique(images.labels[parts.train])
+    labels = images.labels[np.concatenate([parts.test, parts.held_out])]
+    tested = len(parts.test)
+    trained_table = images.distances[np.ix_(known, known)]
+
+    def watch(embeddings: np.ndarray) -> dict[str, np.ndarray]:
+        found = measure.levels(distances(embeddings[:tested]), labels[:tested], trained_table, SHARES)
+        return {"p_s": found.p_s, "p_i": found.p_i}
+
+    members = len(alphas) * runs
+
+    def say(what: str, done: int, planned: int) -> None:
+        if progress is not None:
+            progress(what, done, planned)
+
+    epochs = members * recipe.epochs
+    history = image_training.train(
+        images,
+        parts,
+        recipe,
+        alphas=alphas,
+        seed=seed,
+        runs=runs,
+        watch=watch,
+        checkpoint=checkpoints,
+        resume=resume,
+        progress=lambda done, _: say("training", done, epochs + members),
+    )
+    scored = []
+    for k in range(members):
+        embeddings = history.embeddings[divmod(k, runs)]
+        scored.append(_scored(embeddings, labels, tested, images.distances, known, graded_shares, seed))
+        say("scoring", epochs + k + 1, epochs + members)
+    each = {
+        name: np.stack([one[name] for one in scored]).reshape(len(alphas), runs, *np.shape(scored[0][name]))
+        for name in scored[0]
+    }
+    each |= _intervals(each, labels, tested, seed)
+    return dataset(images, recipe, history, each, labels, names, known, held_out, graded_shares, SHARES, TESTED_SHARES)
+
+
+def _as_many(labels: np.ndarray, parts: images_data.Split) -> np.ndarray:
+    """Of the held-out images of each class no more than the test has of its largest, evenly through the list."""
+    most = np.bincount(labels[parts.test]).max()
+    found = [parts.held_out[:0]]
+    for c in np.unique(labels[parts.held_out]):
+        members = parts.held_out[labels[parts.held_out] == c]
+        count = min(most, len(members))
+        found.append(members[np.arange(count) * len(members) // count])
+    return np.concatenate(found)
+
+
+def distances(embeddings: np.ndarray) -> np.ndarray:
+    """(N, N) Euclidean distances of (N, F) embeddings, float64, by differences."""
+    from scipy.spatial.distance import pdist, squareform
+
+    return squareform(pdist(np.asarray(embeddings, np.float64)))
+
+
+def _scored(
+    embeddings: np.ndarray,
+    labels: np.ndarray,
+    tested: int,
+    class_table: np.ndarray,
+    known: np.ndarray,
+    graded_shares: Any,
+    seed: int,
+) -> dict[str, Any]:
+    """Named arrays of one network: everything that is measured after the last epoch."""
+    table = distances(embeddings)
+    inside, own = table[:tested, :tested], labels[:tested]
+    within = class_table[np.ix_(known, known)]
+    found = measure.levels(inside, own, within, SHARES)
+    names = ("epsilon", "p_s", "p_i", "p_own", "hit_rate", "mean_b", "near", "far", "var_b", "spread_b")
+    out: dict[str, Any] = {name: getattr(found, name) for name in names}
+    out |= _slopes(found, "")
+    out["tie_rate"] = found.tie_rate
+    if np.bincount(own)[known].min() >= _HALVED:
+        out |= _predicted(inside, own, within, seed)
+    if len(graded_shares):
+        some = np.concatenate([np.flatnonzero(own == c)[:_GRADED_EACH] for c in known])
+        few, mine = inside[np.ix_(some, some)], own[some]
+        at = measure.levels(few, mine, within, graded_shares)
+        out["graded_epsilon"] = at.epsilon
+        for family in GRADED:
+            p_s, p_i, slope_s, slope_i = measure.graded(few, mine, within, family, at.epsilon)
+            out |= {f"{family}_p_s": p_s, f"{family}_p_i": p_i}
+            for p, value, slope in (("s", p_s, slope_s), ("i", p_i, slope_i)):
+                out[f"{family}_slope_{p}"] = measure.at_equal_shares(slope, value, graded_shares, at.slope_b)
+        out["graded_images"] = some
+    absent = np.setdiff1d(np.unique(labels), known)
+    if absent.size:
+        found = measure.levels(table, labels, class_table, SHARES, probes=absent.tolist())
+        out |= {"held_p_s": found.p_s, "held_p_i": found.p_i, "held_tie_rate": found.tie_rate}
+        out |= _slopes(found, "held_")
+    classes = np.unique(labels)
+    belongs = (labels[:, None] == classes[None]).astype(float)
+    sizes = belongs.sum(0)
+    pairs = np.outer(sizes, sizes) - np.diag(sizes)
+    far = belongs.T @ table @ belongs / pairs
+    out["class_distance"] = far / far[~np.eye(len(classes), dtype=bool)].mean()
+    return out
+
+
+def _predicted(table: np.ndarray, own: np.ndarray, class_table: np.ndarray, seed: int) -> dict[str, Any]:
+    """The laws from one half of the images against the accuracies of the other half, and alternatives to them.
+
+    p_S = 1/2 + (near - far) / 2 and p_I = 1/2 + (hit rate - <b>) / 2 with what the first half has at a share; measured
+    on the second half at its own ε of that share. The alternatives know the same of the first half, but its images bear
+    labels in random order (no class there), or its classes sit on the tree in random order; or take it that images are
+    as far apart as their classes (theorem 1). χ² of the levels over their number, with the covariance of both halves.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 1]))
+    half = np.zeros(len(own), bool)
+    for c in np.unique(own):
+        members = rng.permutation(np.flatnonzero(own == c))
+        half[members[: len(members) // 2]] = True
+    first, second = (table[np.ix_(x, x)] for x in (half, ~half))
+    mine, theirs = own[half], own[~half]
+    seen, law = (measure.levels(*half, class_table, SHARES) for half in ((second, theirs), (first, mine)))
+    no_class = measure.levels(first, rng.permutation(mine), class_table, TESTED_SHARES)
+    moved = _moved(len(class_table), rng)
+    no_tree = measure.levels(first, mine, class_table[np.ix_(moved, moved)], TESTED_SHARES)
+    out: dict[str, Any] = {}
+    for p in "si":
+        name, some = f"p_{p}", list(_TESTED)
+        measured, wanted = (getattr(x, name)[some] for x in (seen, law))
+        one, two = (_slopes(x, "")[f"slope_{p}"][:, some].astype(np.float64) for x in (seen, law))
+        noise = one.T @ one + two.T @ two
+        out |= {f"half_{name}": measured, f"law_{name}": wanted}
+        out[f"chi2_{name}"] = _chi_square(measured - wanted, noise)
+        out[f"chi2_{name}_no_class"] = _chi_square(measured - getattr(no_class, name), noise)
+        if p == "s":
+            out["chi2_p_s_no_tree"] = _chi_square(measured - no_tree.p_s, noise)
+            out["chi2_p_s_theorem_1"] = _chi_square(measured - law.p_own[some], noise)
+    return out
+
+
+def _slopes(found: measure.Levels, which: str) -> dict[str, np.ndarray]:
+    """Slopes of both accuracies at equal shares."""
+    each = {"slope_s": (found.slope_s, found.p_s), "slope_i": (found.slope_i, found.p_i)}
+    return {
+        which + name: measure.at_equal_shares(slope, p, SHARES, found.slope_b).astype(np.float32)
+        for name, (slope, p) in each.items()
+    }
+
+
+def _moved(count: int, rng: np.random.Generator) -> np.ndarray:
+    """A random order that leaves no class in its place."""
+    while True:
+        order = rng.permutation(count)
+        if (order != np.arange(count)).all():
+            return order
+
+
+def _chi_square(off: np.ndarray, covariance: np.ndarray) -> float:
+    """χ² per degree of freedom of differences with a covariance."""
+    return float(off @ np.linalg.solve(covariance, off) / len(off))
+
+
+def _intervals(each: dict[str, Any], labels: np.ndarray, tested: int, seed: int) -> dict[str, Any]:
+    """Bounds over runs and images of the means over runs; slopes are used up."""
+    out: dict[str, Any] = {}
+    own = labels[:tested]
+    many: dict[str, np.ndarray] = {}
+    for name in ("p_s", "p_i"):
+        many[name] = intervals.replicates(each[name], each.pop("slope_" + name[-1]), own, seed=seed)
+        _, out[f"{name}_low"], out[f"{name}_high"] = intervals.interval(many[name], each[name].mean(1))
+        # Against the first alpha, with the same runs and images in both.
+        base = many[name][:, :1]
+        change = many[name] / base - 1
+        value = each[name].mean(1) / each[name].mean(1)[:1] - 1
+        out[f"{name}_change"], out[f"{name}_change_low"], out[f"{name}_change_high"] = intervals.interval(change, value)
+        if f"held_{name}" in each:
+            held = intervals.replicates(each[f"held_{name}"], each.pop("held_slope_" + name[-1]), labels, seed=seed)
+            _, out[f"held_{name}_low"], out[f"held_{name}_high"] = intervals.interval(
+                held, each[f"held_{name}"].mean(1)
+            )
+    if "graded_images" in each:
+        some = each.pop("graded_images")[0, 0]
+        for family in GRADED:
+            for name in ("p_s", "p_i"):
+                values, slopes = each[f"{family}_{name}"], each.pop(f"{family}_slope_{name[-1]}")
+                graded = intervals.replicates(values, slopes, own[some], seed=seed)
+                _, low, high = intervals.interval(graded, values.mean(1))
+                out |= {f"{family}_{name}_low": low, f"{family}_{name}_high": high}
+    return out

@@ -1,0 +1,323 @@
+"""The likelihood of choices under Luce's rule, its maximum by damped Newton steps, and the ends of its profiles.
+
+Parameters of a fit are one vector θ = (ln ε, logit Δ, ln a, biases); what a fit may move is a basis of the directions
+that are allowed, so that fixed parameters, biases that sum to zero and profiles are one program.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from semres_jax import similarity
+from semres_jax._types import Array
+from semres_jax.measure.choices import _slopes
+
+FAMILIES = ("constant", "linear", "exponential", "gaussian", "powerlaw")
+# Families whose likelihood is smooth in ε; that of the others has steps (constant) or kinks (linear) at the distances.
+SMOOTH = ("exponential", "gaussian", "powerlaw")
+# ln ε, logit Δ, ln a; biases follow.
+NUMBERS = ("epsilon", "delta", "exponent")
+# Ranges of θ. A floor below 1e-15 counts as 0; biases past 25 as infinite.
+FLOOR = -36.0
+_DELTA, _EXPONENT, _BIAS = (FLOOR, 20.0), (-7.0, 7.0), (-25.0, 25.0)
+_BELOW, ABOVE = 7.0, 9.0
+# Newton's last step is the one that promises less than this in the log likelihood.
+_GAIN = 1e-8
+_STEPS = 80
+# Largest change of any entry of θ in one step; damping at which there is no way up.
+_LONGEST, _DAMPED = 2.0, 1e7
+# Ends of intervals are found to this in the root of twice the drop, which is one at one standard error.
+_END = 1e-6
+_ROUNDS = 60
+# Rows of θ that go through the compiled program together.
+_ROWS = 16
+
+
+class Table(NamedTuple):
+    """What choices were between; one table for all the sets of choices that are fitted together.
+
+    Attributes:
+        distances: (T, n) from the probe, 0 where there is no item.
+        there: (T, n) whether there is an item.
+        design: (T, n, B) which biases each item has, 0 or 1.
+    """
+
+    distances: Any
+    there: Any
+    design: Any
+
+
+def _log_strength(numbers: Any, d: Any, family: str) -> tuple[Array, Array]:
+    """a ln g(d) of one item, 0 where g = 0, and whether g > 0."""
+    epsilon, delta, exponent = jnp.exp(numbers[0]), jax.nn.sigmoid(numbers[1]), jnp.exp(numbers[2])
+    if family == "powerlaw":  # its own exponent and Luce's are one
+        log = similarity.PowerLaw(epsilon, exponent, delta).log(d)
+        exponent = jnp.ones_like(exponent)
+    else:
+        kind: Any = similarity.KINDS[family]
+        log = kind(epsilon, delta).log(d)
+    positive = log > -jnp.inf
+    return exponent * jnp.where(positive, log, 0.0), positive
+
+
+def log_choice(theta: Any, table: Table, family: str) -> Array:
+    """(T, n) ln P(choose i) = b_i + a ln g(d_i) - ln Σ; -inf where g = 0, unless it is for all: then by bias alone."""
+    strength, positive = _log_strength(theta[:3], table.distances, family)
+    return _log_shares(strength, positive, table.design @ theta[3:], table.there)
+
+
+@partial(jax.jit, static_argnames="family")
+def log_choices(theta: Any, table: Table, *, family: str) -> Array:
+    """(B, T, n) of (B, P)."""
+    return jax.vmap(lambda one: log_choice(one, table, family))(theta)
+
+
+def _log_shares(strength: Any, positive: Any, bias: Any, there: Any) -> Array:
+    positive = positive & there
+    alive = jnp.where(positive.any(axis=-1, keepdims=True), positive, there)
+    score = jnp.where(alive, strength + bias, 0.0)
+    top = jnp.max(jnp.where(alive, score, -jnp.inf), axis=-1, keepdims=True)
+    total = jnp.sum(jnp.where(alive, jnp.exp(jnp.where(alive, score - top, 0.0)), 0.0), axis=-1, keepdims=True)
+    return jnp.where(alive, score - top - jnp.log(total), -jnp.inf)
+
+
+def _total(log_p: Any, counts: Any) -> Array:
+    return jnp.sum(jnp.where(counts > 0, counts * jnp.where(counts > 0, log_p, 0.0), 0.0))
+
+
+def log_likelihood(theta: Any, counts: Any, table: Table, family: str) -> Array:
+    """Σ counts · ln P; -inf where an item was chosen that can't be."""
+    return _total(log_choice(theta, table, family), counts)
+
+
+def _derivatives(theta: Any, counts: Any, table: Table, family: str) -> tuple[Array, Array, Array]:
+    """Log likelihood, its gradient and Hessian in θ.
+
+    The score of an item is linear in the biases, so that JAX has to differentiate the three numbers of its strength
+    only: with J the slopes of scores, gradient = Σ (c - N p) J, Hessian = -Σ N Jᵀ (diag p - p pᵀ) J + Σ (c - N p) ∂²s.
+    """
+    d = table.distances.ravel()
+    shape = table.distances.shape
+
+    def strength(numbers: Any, one: Array) -> Array:
+        return _log_strength(numbers, one, family)[0]
+
+    def slopes_of(numbers: Any, one: Any) -> tuple[Array, Array]:
+        found = jax.grad(strength)(numbers, one)
+        return found, found
+
+    bend, slope = jax.vmap(jax.jacfwd(slopes_of, has_aux=True), (None, 0))(theta[:3], d)
+    slope, bend = slope.reshape(*shape, 3), bend.reshape(*shape, 3, 3)
+    log_p = log_choice(theta, table, family)
+    p = jnp.exp(log_p)
+    many = counts.sum(axis=-1, keepdims=True)
+    rest = jnp.where(p > 0, counts - many * p, 0.0)
+    slopes = jnp.concatenate([slope, table.design], axis=-1)
+    mean = jnp.einsum("tn,tnp->tp", p, slopes)
+    weighted = jnp.sqrt(many * p)[..., None] * slopes
+    around = jnp.sqrt(many) * mean
+    hessian = around.T @ around - jnp.einsum("tnp,tnq->pq", weighted, weighted)
+    hessian = hessian.at[:3, :3].add(jnp.einsum("tn,tnpq->pq", rest, bend))
+    return _total(log_p, counts), jnp.einsum("tn,tnp->p", rest, slopes), hessian
+
+
+@partial(jax.jit, static_argnames="family")
+def _derivatives_of_rows(theta: Any, counts: Any, table: Table, *, family: str) -> tuple[Array, Array, Array]:
+    return jax.vmap(lambda t, c: _derivatives(t, c, table, family))(theta, counts)
+
+
+def derivatives(
+    theta: np.ndarray, counts: np.ndarray, table: Table, family: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Log likelihoods (B,), gradients (B, P) and Hessians (B, P, P) of B rows of θ and of counts (B or 1, T, n).
+
+    Rows go through one compiled program, `_ROWS` at a time; for families that aren't smooth, through NumPy.
+    """
+    if family not in SMOOTH:
+        return _slopes.derivatives(theta, counts, table, family)
+    parts = []
+    for first in range(0, len(theta), _ROWS):
+        rows = np.arange(first, first + _ROWS)
+        rows = np.where(rows < len(theta), rows, first)
+        some = counts[rows] if len(counts) > 1 else np.broadcast_to(counts, (_ROWS, *counts.shape[1:]))
+        got = _derivatives_of_rows(theta[rows], some, table, family=family)
+        parts.append([np.asarray(x)[: len(theta) - first] for x in got])
+    value, gradient, hessian = (np.concatenate(x) for x in zip(*parts, strict=True))
+    return value, gradient, hessian
+
+
+class Climbed(NamedTuple):
+    """Where climbs ended: θ (B, P), log likelihoods (B,), the largest slope that is left of what could move, steps."""
+
+    theta: np.ndarray
+    value: np.ndarray
+    slope: np.ndarray
+    steps: np.ndarray
+
+
+def climb(theta: np.ndarray, basis: np.ndarray, counts: np.ndarray, table: Table, family: str) -> Climbed:
+    """The nearest maxima of the log likelihood, from B starts at once.
+
+    Newton's steps with the absolute values of the Hessian's eigenvalues, damped where they don't climb. Rows that have
+    arrived are left out.
+
+    Args:
+        theta: (B, P) starts.
+        basis: (B or 1, P, P) directions that are allowed, in columns; those of 0 are none.
+        counts: (B or 1, T, n) choices.
+        table: what they were between.
+        family: name of the similarity.
+    """
+    theta, size = theta.copy(), len(theta)
+    least, most = bounds(table)
+    basis = np.broadcast_to(basis, (size, *basis.shape[1:]))
+    idle = np.eye(theta.shape[1]) * (abs(basis).sum(1) == 0)[:, None, :]
+    value, gradient, hessian = derivatives(theta, counts, table, family)
+    damping, steps = np.zeros(size), np.zeros(size, int)
+    active = np.arange(size)
+    for _ in range(_STEPS):
+        if not len(active):
+            break
+        steps[active] += 1
+        span = basis[active]
+        stiff, axis = np.linalg.eigh(_across(span, hessian[active]) - idle[active])
+        stiff = np.maximum(abs(stiff), 1e-10)
+        along = np.einsum("bpk,bp->bk", axis, np.einsum("bpk,bp->bk", span, gradient[active]))
+        gain = (along**2 / stiff).sum(1) / 2
+        move = along / (stiff + damping[active, None] * stiff.max(1, keepdims=True))
+        move = np.einsum("bpk,bk->bp", span, np.einsum("bpk,bk->bp", axis, move))
+        move *= np.minimum(1.0, _LONGEST / np.maximum(abs(move).max(1), 1e-300))[:, None]
+        tried = np.clip(theta[active] + move, least, most)
+        # What is given may be past the bounds: a floor of 0.
+        tried = np.where(move == 0, theta[active], tried)
+        got = derivatives(tried, counts[active] if len(counts) > 1 else counts, table, family)
+        last = gain < _GAIN
+        better = (got[0] > value[active]) | (last & (got[0] > value[active] - _GAIN))
+        took = active[better]
+        theta[took], value[took], gradient[took], hessian[took] = (x[better] for x in (tried, *got))
+        damping[active] = np.where(better, damping[active] / 10, np.maximum(damping[active] * 10, 1e-3))
+        active = active[~last & (damping[active] < _DAMPED)]
+    slope = abs(np.einsum("bpk,bp->bk", basis, gradient)).max(1)
+    return Climbed(theta, value, slope, steps)
+
+
+def _across(span: np.ndarray, hessian: np.ndarray) -> np.ndarray:
+    return np.swapaxes(span, 1, 2) @ hessian @ span
+
+
+class Ends(NamedTuple):
+    """Where profiles drop to a value: the entry of θ, and whether it does so within the range."""
+
+    at: np.ndarray
+    closed: np.ndarray
+
+
+def ends(
+    theta: np.ndarray,
+    which: np.ndarray,
+    sign: np.ndarray,
+    basis: np.ndarray,
+    push: np.ndarray,
+    target: Any,
+    counts: np.ndarray,
+    table: Table,
+    family: str,
+) -> Ends:
+    """How far B entries of θ can be moved until the best log likelihood, the others refitted, is `target`.
+
+    Strides that double until the profile is below, then chords of the root of twice the drop, which is near linear:
+    Illinois' rule, and halves where it jumps.
+
+    Args:
+        theta: (B, P) from where, not below the target.
+        which, sign: (B,) the entry, and -1 or 1.
+        basis: (B, P, P) directions in which the others may follow, none of which moves the entry.
+        push: (B, P) an allowed direction that moves the entry by 1.
+        target: the value, one or (B,).
+        counts, table, family: as in `climb`, the counts (1, T, n).
+    """
+    rows = np.arange(len(theta))
+    target = np.broadcast_to(np.asarray(target, np.float64), rows.shape)
+    least, most = bounds(table)
+    edge = np.where(sign > 0, most[which], least[which])
+    start = derivatives(theta, counts, table, family)[0]
+    level = start + 1e-9
+    full = np.sqrt(2 * np.maximum(level - target, 0.0))
+
+    def height(value: np.ndarray, some: np.ndarray) -> np.ndarray:  # above 0 inside
+        return full[some] - np.sqrt(2 * np.maximum(level[some] - value, 0.0))
+
+    inner, outer = theta.copy(), theta.copy()
+    high, low = height(start, rows), np.full(len(theta), -np.inf)
+    stride, last = np.full(len(theta), 0.2), np.zeros(len(theta), int)
+    found, at_edge = np.zeros(len(theta), bool), inner[rows, which] == edge
+    for k in range(_ROUNDS):
+        width = np.where(found, abs(inner - outer)[rows, which], np.inf)
+        active = rows[~at_edge & (width > 1e-9) & (abs(high) > _END) & (abs(low) > _END)]
+        if not len(active):
+            break
+        j, a, between = which[active], active, found[active]
+        here, there = inner[a, j], outer[a, j]
+        share = np.full(len(a), 0.5)
+        if k % 5 < 4:
+            straight = np.isfinite(low[a])
+            share[straight] = np.clip((high[a] / (high[a] - low[a]))[straight], 0.001, 0.999)
+        stepped = here + sign[a] * np.minimum(stride[a], abs(edge[a] - here))
+        entry = np.where(between, here + share * (there - here), stepped)
+        guess = inner[a] + push[a] * (entry - here)[:, None]
+        chord = inner[a] + share[:, None] * (outer[a] - inner[a])
+        guess = np.where((between & np.isfinite(low[a]))[:, None], chord, guess)
+        guess[np.arange(len(a)), j] = entry
+        got = climb(guess, basis[a], counts, table, family)
+        new, inside = height(got.value, a), got.value >= target[a]
+        inner[a[inside]], outer[a[~inside]] = got.theta[inside], got.theta[~inside]
+        # An end that stays twice running is weighed down.
+        low[a] = np.where(inside, np.where(last[a] == 1, low[a] / 2, low[a]), new)
+        high[a] = np.where(inside, new, np.where(last[a] == -1, high[a] / 2, high[a]))
+        at_edge[a] = inside & ~between & (entry == edge[a])
+        last[a] = np.where(between, np.where(inside, 1, -1), 0)
+        found[a] |= ~inside
+        stride[a] *= 2
+    at = np.where(abs(low) <= _END, outer[rows, which], inner[rows, which])
+    return Ends(np.where(at_edge, edge, at), found)
+
+
+def bounds(table: Table) -> np.ndarray:
+    """(2, P) least and largest θ: ε from a thousandth of the least distance to thousands of the largest."""
+    some = np.asarray(table.distances)[np.asarray(table.there)]
+    some = some[some > 0]
+    low, high = np.log(some.min()) - _BELOW, np.log(some.max()) + ABOVE
+    many = table.design.shape[-1]
+    return np.array([(low, high), _DELTA, _EXPONENT, *[_BIAS] * many]).T
+
+
+def basis(free: np.ndarray, groups: list[slice], fixed: int | None = None) -> np.ndarray:
+    """(P, P) orthonormal columns spanning the moves of the free entries with Σ = 0 in each group, `fixed` unmoved.
+
+    Columns of 0 fill up the rest.
+    """
+    size = len(free)
+    rules = [np.eye(size)[k] for k in range(size) if not free[k] or k == fixed]
+    for group in groups:
+        rule = np.zeros(size)
+        rule[group] = 1.0
+        rules.append(rule)
+    if not rules:
+        return np.eye(size)
+    _, values, rows = np.linalg.svd(np.array(rules))
+    rank = int((values > 1e-9).sum())
+    found = np.zeros((size, size))
+    found[:, : size - rank] = rows[rank:].T
+    # Tiny entries would move what must stay.
+    found[np.abs(found) < 1e-14] = 0.0
+    return found
+
+
+def push(free: np.ndarray, groups: list[slice], which: int) -> np.ndarray:
+    """(P,) an allowed move that changes entry `which` by 1."""
+    whole = basis(free, groups)
+    move = whole @ whole[which]
+    return move / move[which]

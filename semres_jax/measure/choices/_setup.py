@@ -1,0 +1,200 @@
+"""From what users hand in to the arrays of the choice model: checks, and what can be told from such choices at all."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from semres_jax._types import ArrayLike
+from semres_jax.measure.choices import _model as model
+
+BIASES = ("none", "label", "position", "both")
+# As many biases of one kind as a fit takes.
+_MOST = 64
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Setup:
+    """One model of one table of choices: what is fitted, what is fixed, and the arrays.
+
+    Attributes:
+        family: name of the similarity.
+        table: distances, items, design.
+        counts: (T, n) how often each item was chosen.
+        start: (P,) θ of a start; entries that are not free stay.
+        free: (P,) what is fitted.
+        groups: entries whose sum is 0: biases of labels, of positions.
+        names: (P,) of the entries: "epsilon", "delta", "exponent", ("label", name), ("position", name).
+    """
+
+    family: str
+    table: model.Table
+    counts: np.ndarray
+    start: np.ndarray
+    free: np.ndarray
+    groups: list[slice]
+    names: list[Any]
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are fitted."""
+        return int(self.free.sum()) - len(self.groups)
+
+
+def counted(distances: ArrayLike, chosen: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(T, n) distances with 0 where there is no item, whether there is one, and counts of choices.
+
+    Raises:
+        ValueError: one line that names the argument, the trial (from 1) and the value.
+    """
+    d = np.asarray(distances, np.float64)
+    if d.ndim != 2 or d.shape[0] < 1 or d.shape[1] < 2:
+        raise ValueError(f"distances must be (trials, items), at least 2 items; got shape {d.shape}")
+    there = ~np.isnan(d)
+    _refuse(there & ~(np.isfinite(d) & (d >= 0)), d, "distances must be finite and at least 0 (NaN: no such item)")
+    few = there.sum(1) < 2
+    if few.any():
+        raise ValueError(
+            f"every trial needs at least 2 items; trial {few.argmax() + 1} has {there[few.argmax()].sum()}"
+        )
+    given = np.asarray(chosen)
+    if given.shape == d.shape:
+        counts = np.asarray(given, np.float64)
+        _refuse(~(np.isfinite(counts) & (counts >= 0)), counts, "counts of choices must be finite and at least 0")
+        _refuse(~there & (counts > 0), counts, "an item that isn't there can't be chosen")
+    elif given.shape == d.shape[:1] and given.dtype.kind in "iu":
+        outside = (given < 0) | (given >= d.shape[1])
+        outside |= ~there[np.arange(len(d)), np.where(outside, 0, given)]
+        if outside.any():
+            trial = outside.argmax()
+            raise ValueError(
+                f"choice not among items: trial {trial + 1} chose item {given[trial]}, counted from 0, "
+                f"of {there[trial].sum()}"
+            )
+        counts = (np.arange(d.shape[1]) == given[:, None]).astype(np.float64)
+    else:
+        raise ValueError(
+            f"chosen must be (trials,) whole numbers, the item counted from 0, or (trials, items) counts; "
+            f"got shape {given.shape} of {given.dtype} for distances of shape {d.shape}"
+        )
+    if not counts.sum() > 0:
+        raise ValueError("chosen holds no choice; got counts of 0 alone")
+    return np.where(there, d, 0.0), there, counts
+
+
+def set_up(
+    distances: ArrayLike,
+    chosen: ArrayLike,
+    *,
+    labels: Any = None,
+    positions: Any = None,
+    family: str,
+    delta: float | int | str,
+    exponent: float | int | str,
+    bias: str,
+) -> Setup:
+    """The model that `choices` fits; its errors are those of `choices`."""
+    if family not in model.FAMILIES:
+        raise ValueError(f"family must be one of {', '.join(model.FAMILIES)}; got {family!r}")
+    if bias not in BIASES:
+        raise ValueError(f"bias must be one of {', '.join(BIASES)}; got {bias!r}")
+    d, there, counts = counted(distances, chosen)
+    spread = np.where(there, d, -np.inf).max(1) - np.where(there, d, np.inf).min(1)
+    if not spread.max() > 0:
+        raise ValueError("the items of each trial are all at one distance, which says nothing of a resolution")
+    floor, power = _number("delta", delta, 0.0, 1.0), _number("exponent", exponent, 1e-3, 1e3)
+    if power is None and family == "constant":
+        raise ValueError("exponent can't be fitted with the constant similarity: only delta^exponent is seen; give it")
+    if power is None and floor == 0 and family in ("exponential", "gaussian"):
+        raise ValueError(
+            f"exponent can't be fitted with the {family} similarity and delta 0: only its ratio to epsilon is seen; "
+            "give exponent, or fit delta"
+        )
+    parts: list[np.ndarray] = []
+    names: list[Any] = list(model.NUMBERS)
+    groups: list[slice] = []
+    # Biases that aren't fitted are there too, at 0: fits with and without them are one program.
+    if bias in ("label", "both"):
+        if labels is None:
+            raise ValueError(f"bias {bias!r} needs labels, (trials, items)")
+    if labels is not None:
+        _add("label", labels, there, parts, names, groups, bias in ("label", "both"))
+    if positions is not None or bias in ("position", "both"):
+        places = np.broadcast_to(np.arange(1, d.shape[1] + 1), d.shape) if positions is None else positions
+        _add("position", places, there, parts, names, groups, bias in ("position", "both"))
+    design = np.concatenate(parts, axis=-1) if parts else np.zeros((*d.shape, 0))
+    _require_rank(design, there, groups, names, bias)
+    start = np.zeros(3 + design.shape[-1])
+    start[0] = np.log(np.median(d[there & (d > 0)]))
+    start[1] = _logit(0.05 if floor is None else floor)
+    start[2] = 0.0 if power is None else np.log(power)
+    free = np.zeros(len(start), bool)
+    free[:3] = True, floor is None, power is None
+    for group in groups:
+        free[group] = True
+    return Setup(family, model.Table(d, there, design), counts, start, free, groups, names)
+
+
+def paired(labels: Any, positions: Any) -> bool:
+    """Whether each label is always at one position and each position has one label: their biases are one thing."""
+    both = {(a, b) for a, b in zip(np.ravel(labels).tolist(), np.ravel(positions).tolist(), strict=True)}
+    return len(both) == len({a for a, _ in both}) == len({b for _, b in both})
+
+
+def _add(kind: str, given: Any, there: np.ndarray, parts: list, names: list, groups: list, fitted: bool) -> None:
+    table = np.asarray(given)
+    if table.shape != there.shape:
+        raise ValueError(f"{kind}s must be of the shape of distances, {there.shape}; got {table.shape}")
+    found = sorted(set(table[there].tolist()))
+    if len(found) > _MOST and not fitted:
+        return
+    if len(found) > _MOST:
+        raise ValueError(f"{len(found)} different {kind}s are too many for a bias each; at most {_MOST}")
+    if fitted:
+        groups.append(slice(len(names), len(names) + len(found)))
+    names.extend((kind, name) for name in found)
+    parts.append(np.stack([(table == name) & there for name in found], axis=-1).astype(np.float64))
+
+
+def _require_rank(design: np.ndarray, there: np.ndarray, groups: list[slice], names: list, bias: str) -> None:
+    """Biases show in comparisons within trials only: as many of these as there are biases, less one each kind."""
+    if not groups:
+        return
+    mean = design.sum(1, keepdims=True) / there.sum(1)[:, None, None]
+    within = ((design - mean) * there[..., None]).reshape(-1, design.shape[-1])
+    square = within.T @ within
+    places = [np.arange(group.start - 3, group.stop - 3) for group in groups]
+    for place, group in zip(places, groups, strict=True):
+        kind = names[group.start][0]
+        if np.linalg.matrix_rank(square[np.ix_(place, place)], hermitian=True) < max(len(place) - 1, 1):
+            raise ValueError(
+                f"{kind} biases can't be told: trials that hold two of them do not link all {len(place)} {kind}s; "
+                f"leave out bias={bias!r}"
+            )
+    both = np.concatenate(places)
+    if np.linalg.matrix_rank(square[np.ix_(both, both)], hermitian=True) < len(both) - len(groups):
+        raise ValueError(
+            "labels and positions go together in these trials, so that their biases are one thing; "
+            "use bias='label' or bias='position'"
+        )
+
+
+def _number(name: str, given: float | int | str, low: float, high: float) -> float | None:
+    """None where it is to be fitted."""
+    if given == "fit":
+        return None
+    if isinstance(given, str) or not low <= float(given) <= high:
+        raise ValueError(f"{name} must be 'fit' or a number from {low:g} to {high:g}; got {given!r}")
+    return float(given)
+
+
+def _logit(delta: float) -> float:
+    if delta <= 0 or delta >= 1:
+        return -1000.0 if delta <= 0 else 1000.0  # whose logistic function is 0 and 1, all digits
+    return float(np.log(delta) - np.log1p(-delta))
+
+
+def _refuse(bad: np.ndarray, values: np.ndarray, what: str) -> None:
+    if bad.any():
+        trial, item = np.argwhere(bad)[0]
+        raise ValueError(f"{what}; trial {trial + 1}, item {item + 1} has {values[trial, item]:g}")

@@ -1,0 +1,300 @@
+"""Embeddings of several exemplars a class: everything from one pass over rows of probes, of which there may be few.
+
+Items are all exemplars. Probes are all of them, or so many of each class: accuracies then are unbiased, and their
+slopes have the probes' part among the probes alone, so that standard errors count what sampling adds.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from semres_jax._types import Array
+from semres_jax.laws import tables
+from semres_jax.laws.exemplars import Draws, first_reaching, shares_reached
+from semres_jax.measure.embeddings import exemplars, similarities, stimulus_sums
+from semres_jax.spaces.finite import Finite
+
+# Numbers of a block of probes times exemplars, or times classes and resolutions; pairs of items of sampled trials.
+_NUMBERS, _TRIALS, _REPEATS = 2**22, 2**29, 8
+# Numbers of dissimilarities that are there at once: half a GB.
+_AT_ONCE = 2**26
+# Exemplars up to which graded similarities are summed over all draws: time grows like the cube.
+_EXACT = 1024
+# Probes whose dissimilarities thresholds are found from, where probes are sampled.
+_FOR_LEVELS = 64
+# Of a class two probes at least: their spread is a standard error.
+_FEWEST = 2
+
+
+class Probes(NamedTuple):
+    """Who probes: rows of exemplars, grouped by class, and the probability of each."""
+
+    rows: np.ndarray
+    weight: np.ndarray
+    sampled: bool
+
+
+class Sums(NamedTuple):
+    """What a pass over the probes leaves.
+
+    Attributes:
+        levels: with slopes already scaled for `Number`s, in order p_S, p_I, mean b: (3, N, E).
+        hit_rate, mean_b, var_b, p_s, p_i: (E,).
+        between: (C, C) mean strength of the probe's class (rows) and others.
+        reach: mean and variance over probes of the share of other classes' exemplars with strength above the floor.
+        lowest: smallest strength of exemplars of different classes.
+    """
+
+    p_s: np.ndarray
+    p_i: np.ndarray
+    mean_b: np.ndarray
+    var_b: np.ndarray
+    hit_rate: np.ndarray
+    slopes: np.ndarray
+    between: np.ndarray
+    reach: tuple[float, float]
+    lowest: float
+
+
+def probes(drawn: Draws, limit: int, seed: int) -> Probes:
+    """All exemplars up to a limit; else as many of each class, of as many classes as leave two of each."""
+    size, count = len(drawn.own), len(drawn.near)
+    if size <= limit:
+        return Probes(np.arange(size), drawn.weight, False)
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 3]))
+    classes = np.arange(count)
+    if limit // count < _FEWEST:
+        classes = np.sort(rng.choice(count, max(limit // _FEWEST, 3), replace=False))
+    each = max(limit // len(classes), _FEWEST)
+    rows, weight = [], []
+    by_class = np.split(np.argsort(drawn.own, kind="stable"), np.cumsum(np.bincount(drawn.own))[:-1])
+    for c in classes:
+        some = by_class[c]
+        some = np.sort(rng.choice(some, min(each, len(some)), replace=False))
+        rows.append(some)
+        weight.append(np.full(len(some), 1 / len(classes) / len(some)))
+    return Probes(np.concatenate(rows), np.concatenate(weight), True)
+
+
+def thresholds(model: Any, drawn: Draws, chosen: Probes, shares: np.ndarray, seed: int) -> np.ndarray:
+    """(E,) dissimilarities within which shares of other classes' exemplars are; of some probes where these are many."""
+    rows, weight = chosen.rows, chosen.weight
+    if chosen.sampled:
+        rng = np.random.default_rng(np.random.SeedSequence([seed, 4]))
+        some = np.sort(rng.choice(len(rows), min(_FOR_LEVELS, len(rows)), replace=False))
+        rows, weight = rows[some], weight[some]
+    apart = similarities.dissimilarities(model, similarities.raw(model, rows))
+    if not chosen.sampled:
+        return exemplars._resolutions((apart + apart.T) / 2, drawn, shares)
+    mass = np.outer(weight, drawn.share) * (drawn.own[rows][:, None] != drawn.own[None])
+    order = np.argsort(apart, axis=None)
+    reached = np.cumsum(mass.ravel()[order])
+    place = reached.searchsorted(shares * reached[-1] * (1 - 1e-12))
+    return apart.ravel()[order[np.minimum(place, len(order) - 1)]]
+
+
+def summed(model: Any, drawn: Draws, chosen: Probes, epsilon: np.ndarray, floor: float) -> Sums:
+    """One pass over the probes; `epsilon` ascends."""
+    size, count, many = len(drawn.own), len(drawn.near), len(epsilon)
+    others, different = count - 1, ~np.eye(count, dtype=bool)
+    worth = np.stack([(drawn.near - drawn.far) / 2, different / others])
+    order = np.argsort(drawn.own, kind="stable")
+    starts = np.append(0, np.cumsum(np.bincount(drawn.own))[:-1])
+    sums, as_probe = np.zeros((5, many)), np.zeros((3, size, many))
+    as_item = np.zeros((3, size, many + 1))
+    between, seen, squares, lowest = np.zeros((count, count)), 0.0, 0.0, np.inf
+    own_class = np.bincount(drawn.own[chosen.rows], chosen.weight, count)
+    step = max(1, _NUMBERS // max(size, count * (many + 1)))
+    for rows, weight, found in _blocks(model, chosen, step):
+        here, c = np.arange(len(rows)), drawn.own[rows]
+        strength = similarities.strengths(model, found, floor)
+        apart = first_reaching(epsilon, similarities.dissimilarities(model, found))
+        within = shares_reached(apart, rows, drawn, many)
+        hit = within[here, c]
+        other = within * different[c][..., None]
+        b = other.sum(1) / others
+        near, far = (np.einsum("pc,pce->pe", x[c], within) for x in (drawn.near, drawn.far))
+        sums += np.stack([weight @ x for x in (hit, b, near, far, b**2)])
+        for k in range(2):
+            as_probe[k, rows] = weight[:, None] * np.einsum("pc,pce->pe", worth[k][c], within)
+        as_probe[2, rows] = weight[:, None] * hit / (1 - drawn.share[rows])[:, None]
+        place = (apart + (many + 1) * np.arange(size)[None]).ravel()
+        same = (drawn.own[None] == c[:, None]) / (1 - drawn.share[rows])[:, None]
+        same[here, rows] = 0.0
+        for k, w in enumerate((worth[0][c][:, drawn.own], worth[1][c][:, drawn.own], same)):
+            as_item[k] += np.bincount(place, (weight[:, None] * w).ravel(), size * (many + 1)).reshape(size, many + 1)
+        alien = drawn.own[None] != c[:, None]
+        lowest = min(lowest, float(strength.min(where=alien, initial=np.inf)))
+        above = ((strength > floor) & alien) @ drawn.share / others
+        seen, squares = seen + weight @ above, squares + weight @ above**2
+        strength[here, rows] = 0.0
+        mean = np.add.reduceat(strength[:, order] * drawn.share[order], starts, axis=1)
+        mean[here, c] /= 1 - drawn.share[rows]
+        np.add.at(between, c, mean * (weight / own_class[c])[:, None])
+    hit, mean_b, near, far, square = sums
+    item = np.cumsum(as_item, axis=2)[..., :-1] * drawn.share[:, None]
+    found = [centred(x, drawn.own, chosen.rows) + centred(y, drawn.own) for x, y in zip(as_probe, item, strict=True)]
+    slopes = np.stack([found[0], (found[2] - found[1]) / 2, found[1]])
+    return Sums(
+        0.5 + (near - far) / 2,
+        0.5 + (hit - mean_b) / 2,
+        mean_b,
+        np.maximum(square - mean_b**2, 0.0),
+        hit,
+        slopes,
+        between,
+        (float(seen), float(max(squares - seen**2, 0.0))),
+        lowest,
+    )
+
+
+def centred(slopes: np.ndarray, own: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+    """Slopes less their mean over a class (over those in `rows`; the rest is 0), stretched as a variance of few is.
+
+    The bootstrap's variance of a mean of m is too small by (m - 1)/m.
+    """
+    rows = np.arange(len(own)) if rows is None else rows
+    number = np.bincount(own[rows], minlength=own.max() + 1)
+    flat = slopes.reshape(len(slopes), -1)
+    mean = np.zeros((len(number), flat.shape[1]))
+    np.add.at(mean, own[rows], flat[rows])
+    mean /= np.maximum(number, 1)[:, None]
+    stretch = np.sqrt(number / np.maximum(number - 1, 1))
+    found = np.zeros_like(flat)
+    found[rows] = (flat[rows] - mean[own[rows]]) * stretch[own[rows]][:, None]
+    return found.reshape(slopes.shape)
+
+
+def top(model: Any, chosen: Probes) -> float:
+    """Unit of the dissimilarities: largest distance of any probe, of a few where probes are sampled; or as it is."""
+    if model.kind != "euclidean":
+        return model.top
+    some = chosen.rows[:: max(1, len(chosen.rows) // _FOR_LEVELS)] if chosen.sampled else chosen.rows
+    return float(similarities.raw(model, some).max())
+
+
+def _blocks(model: Any, chosen: Probes, step: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Rows of probes, their weights and `raw` numbers, `step` at a time; the points are read for many at once."""
+    many = max(1, _AT_ONCE // len(model.points))
+    for outer in range(0, len(chosen.rows), many):
+        rows, weight = (x[outer : outer + many] for x in (chosen.rows, chosen.weight))
+        found = similarities.raw(model, rows)
+        for first in range(0, len(rows), step):
+            part = slice(first, first + step)
+            yield rows[part], weight[part], found[part]
+
+
+class Own(NamedTuple):
+    """Accuracies of the model's own graded similarity, scaled slopes (N,), and how they were summed."""
+
+    scored: stimulus_sums.Scored
+    sampled: str
+
+
+def graded(model: Any, space: Finite, drawn: Draws, chosen: Probes, floor: float, seed: int) -> Own:
+    """Over all draws where these aren't too many; else of each probe one exemplar of each class is drawn at a time."""
+    size = len(drawn.own)
+    if chosen.sampled or size > _EXACT:
+        return _drawn(model, space, drawn, chosen, floor, seed)
+    return Own(_all_draws(model, drawn, floor), "")
+
+
+def _all_draws(model: Any, drawn: Draws, floor: float) -> stimulus_sums.Scored:
+    """The mean over probes of the credit of all pairs of items, of different classes, the probe's own the nearest."""
+    own, share, count = drawn.own, drawn.share, len(drawn.near)
+    size, pairs = len(own), (count - 1) * (count - 2) / 2
+    strength = similarities.strengths(model, similarities.raw(model, np.arange(size)), floor)
+    # Of each class of a probe: exemplars with the farthest class first, the probe's own last; which classes are tied.
+    place, group = (np.full((count, count), count) for _ in range(2))
+    np.put_along_axis(place, drawn.order, np.append(count - 1 - np.arange(count - 1), count)[None], axis=1)
+    np.put_along_axis(group, drawn.order[:, :-1], drawn.farther, axis=1)
+    order = np.argsort(place[:, own], axis=1, kind="stable")
+    h = np.take_along_axis(strength, order[own], axis=1)
+    inner = np.where(own[:, None] == own[None], share[None] / (1 - share)[:, None], 0.0)
+    np.fill_diagonal(inner, 0.0)
+    outer = np.where(own[:, None] == own[None], 0.0, share[None])
+    weights = [np.take_along_axis(x, order[own], axis=1) for x in (outer, inner)]
+    by_class = [x[own] for x in (np.take_along_axis(group[:, own], order, axis=1), own[order])]
+    with jax.enable_x64(True):
+        others, mine = (np.asarray(x) for x in _pairs(*(jnp.asarray(x) for x in (h, *weights, *by_class))))
+    # Back in the order of the exemplars: credit of x with items of other classes, and with those of the probe's.
+    back = np.argsort(order, axis=1)[own]
+    others, mine = (np.take_along_axis(x, back, axis=1) for x in (others, mine))
+    p_s, p_i = (outer * others).sum(1) / 2 / pairs, (inner * others).sum(1) / (count - 1)
+    weight = drawn.weight
+    item_s = weight @ (outer * others) / pairs
+    item_i = weight @ (outer * mine + inner * others) / (count - 1)
+    slopes = [centred((weight * x + y)[:, None], own)[:, 0] for x, y in ((p_s, item_s), (p_i / (1 - share), item_i))]
+    return stimulus_sums.Scored(float(weight @ p_s), float(weight @ p_i), *slopes)
+
+
+@jax.jit
+def _pairs(h: Array, outer: Array, inner: Array, group: Array, kind: Array) -> tuple[Array, Array]:
+    """(P, N) sums over items of other classes, by weight, of the credit of trials with each item; farthest first."""
+    place = np.arange(h.shape[1])
+    nearer = place[None] > place[:, None]
+
+    def probe(row: Any) -> tuple[Array, Array]:
+        strength, out, within, equal, class_of = row
+        one, other = strength[:, None], strength[None, :]
+        total = one + other
+        right = jnp.where(nearer, other, one) / jnp.where(total > 0, total, 1.0)
+        right = jnp.where((total > 0) & (equal[:, None] != equal[None, :]), right, 0.5)
+        right = jnp.where(class_of[:, None] != class_of[None, :], right, 0.0)
+        return jnp.sum(right * out[None, :], axis=1), jnp.sum(right * within[None, :], axis=1)
+
+    return jax.lax.map(probe, (h, outer, inner, group, kind))
+
+
+def _drawn(model: Any, space: Finite, drawn: Draws, chosen: Probes, floor: float, seed: int) -> Own:
+    """Each probe meets one exemplar of each class, drawn for it alone, and all pairs of these are its trials."""
+    size, count, own = len(drawn.own), len(drawn.near), drawn.own
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 5]))
+    ranks = tables.ranking(space)
+    members, number = np.argsort(own, kind="stable"), np.bincount(own)
+    start = np.cumsum(number) - number
+    position = np.empty(size, int)
+    position[members] = np.arange(size) - start[own[members]]
+    dimensions = model.points.shape[1]
+    repeats = int(np.clip(_TRIALS // (len(chosen.rows) * count * max(count, dimensions)), 1, _REPEATS))
+    value = np.zeros((2, size))
+    # Of items, by role: of p_S; of p_I as one of another class, and of the probe's.
+    item, times = np.zeros((3, size)), np.zeros((3, size))
+    step = max(1, _NUMBERS // (count * max(4, dimensions)))
+    for _ in range(repeats):
+        for first in range(0, len(chosen.rows), step):
+            rows = chosen.rows[first : first + step]
+            c, here = own[rows], np.arange(len(rows))
+            pick = members[start + (rng.random((len(rows), count)) * number).astype(int)]
+            other = (rng.random(len(rows)) * (number[c] - 1)).astype(int)
+            pick[here, c] = members[start[c] + other + (other >= position[rows])]
+            strength = similarities.strengths(model, similarities.paired(model, rows, pick), floor)
+            h, which = (np.take_along_axis(x, ranks.order[c], axis=1) for x in (strength, pick))
+            each = stimulus_sums.shared(h, ranks.group[c]) / ((count - 1) * (count - 2) / 2)
+            mine = strength[here, c][:, None]
+            both = mine + h
+            hit = np.where(both > 0, mine / np.where(both > 0, both, 1.0), 0.5) / (count - 1)
+            value[0, rows] += each.sum(1) / 2 / repeats
+            value[1, rows] += hit.sum(1) / repeats
+            for k, (credit, whose) in enumerate(((each, which), (hit, which), (hit.sum(1), pick[here, c]))):
+                item[k] += np.bincount(whose.ravel(), credit.ravel(), size)
+                times[k] += np.bincount(whose.ravel(), minlength=size)
+    p_s, p_i = (float(chosen.weight @ x[chosen.rows]) for x in value)
+    # A role's mean credit, that of the class for items never drawn, times how often a probe makes room for it.
+    probing = np.bincount(own[chosen.rows], chosen.weight, count)[own]
+    seen = item / np.maximum(times, 1)
+    whole = [np.bincount(own, x, count) / np.maximum(np.bincount(own, y, count), 1) for x, y in
+             zip(item, times, strict=True)]  # fmt: skip
+    seen = np.where(times > 0, seen, np.stack(whole)[:, own]) * np.stack([1 - probing, 1 - probing, probing])
+    as_item = drawn.share * np.stack([seen[0], seen[1] + seen[2]])
+    value[1] /= 1 - drawn.share  # a weightier probe leaves less of its class
+    weight = np.zeros(size)
+    weight[chosen.rows] = chosen.weight
+    slopes = [centred((weight * x)[:, None], own, chosen.rows)[:, 0] + centred(y[:, None], own)[:, 0]
+              for x, y in zip(value, as_item, strict=True)]  # fmt: skip
+    trials = repeats * len(chosen.rows)
+    told = f"graded accuracies from {trials} probes, one exemplar of each class drawn for each"
+    return Own(stimulus_sums.Scored(p_s, p_i, *slopes), told)

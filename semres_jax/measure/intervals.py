@@ -1,0 +1,211 @@
+"""Intervals over runs and exemplars, drawn again by their first-order influence, and over stimuli, to second order."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from semres_jax._checks import require_count
+from semres_jax._types import ArrayLike
+
+LEVEL = 0.95
+# Replicates whose weights of exemplars are made at once.
+_BLOCK = 250
+# Replicates of stimuli whose weights are made at once: numbers of these.
+_NUMBERS = 2**22
+# Fewest degrees of freedom that a spread over stimuli is taken to have.
+_FREEDOM = 4.0
+
+
+class Interval(NamedTuple):
+    """A mean and its interval, from the quantiles (1 - LEVEL) / 2 and (1 + LEVEL) / 2 of the replicates."""
+
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def interval(replicates: np.ndarray, value: np.ndarray) -> Interval:
+    """The 95 % interval of (replicates, ...) around (...) values."""
+    low, high = np.quantile(replicates, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return Interval(np.asarray(value), low, high)
+
+
+def replicates(
+    values: np.ndarray, slopes: np.ndarray, labels: np.ndarray, *, count: int = 1000, seed: int = 0
+) -> np.ndarray:
+    """Means over runs as they would be with other runs and other exemplars.
+
+    In each replicate R runs are drawn from the R that there are, and from each class as many exemplars as it has, the
+    same ones for all runs and conditions; exemplars move a run's value by (w - 1) · slope, w how often each was drawn
+    (the first order of a bootstrap; the second is 1/N smaller). Deviations of runs from their mean are stretched by
+    √(R / (R - 1)), as R drawn from R have too small a variance. One run: exemplars only.
+
+    Of few runs the variance itself is hardly known, and intervals are too short: of normal runs, nominal 95 % held 61 %
+    for 2, 81 % for 3, 88 % for 5, 90 % for 10 and 92 % for 20 runs (1,500 simulations of each).
+
+    Args:
+        values: (conditions, R, ...).
+        slopes: (conditions, R, N, ...) changes of values per weight of an exemplar, from `measure.levels`.
+        labels: (N,) class of each exemplar.
+        count: of replicates.
+        seed: of the random numbers.
+
+    Returns:
+        (count, conditions, ...) means over runs.
+
+    Example:
+        >>> import numpy as np
+        >>> from semres_jax.measure import intervals
+        >>> slopes = np.array([0.1, -0.1, 0.2, -0.2]).reshape(1, 1, 4)
+        >>> many = intervals.replicates(np.array([[0.7]]), slopes, np.array([0, 0, 1, 1]), count=4000)
+        >>> many.shape, round(float(many.std()), 2)
+        ((4000, 1), 0.32)
+    """
+    count = require_count("count", count, 2)
+    rng = np.random.default_rng(np.random.SeedSequence(seed))
+    runs = values.shape[1]
+    mean = values.mean(1, keepdims=True)
+    stretched = mean + (values - mean) * (np.sqrt(runs / (runs - 1)) if runs > 1 else 0.0)
+    classes = [np.flatnonzero(labels == c) for c in np.unique(labels)]
+    found = []
+    for first in range(0, count, _BLOCK):
+        some = min(_BLOCK, count - first)
+        weights = np.zeros((some, len(labels)))
+        for members in classes:
+            weights[:, members] = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), some)
+        moved = np.tensordot(weights - 1, slopes, axes=(1, 2))  # (some, conditions, R, ...)
+        drawn = np.stack([np.bincount(row, minlength=runs) for row in rng.integers(0, runs, (some, runs))]) / runs
+        drawn = drawn.reshape(some, 1, runs, *(1,) * (values.ndim - 2))
+        found.append(((stretched[None] + moved) * drawn).sum(2))
+    return np.concatenate(found)
+
+
+def variances(slopes: np.ndarray, pairs: np.ndarray | None) -> tuple[float, float]:
+    """What single stimuli and what pairs of them add to the variance of an average over sets of stimuli.
+
+    The jackknife's Σ s² counts Hoeffding's terms of order k for k of them (Efron and Stein 1981): with V_2 = Σ t² / 2
+    of the pairs, V_1 = max(Σ s² - 2 V_2, 0). On a homogeneous space, where all stimuli are alike, V_1 is small.
+
+    Args:
+        slopes: (N,) change per weight of a stimulus, the jackknife's.
+        pairs: (N, N) what each pair adds beyond both; None: not known, and counted as 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from semres_jax.measure import intervals
+        >>> intervals.variances(np.array([3.0, -3.0]), np.array([[0.0, 2.0], [2.0, 0.0]]))
+        (10.0, 4.0)
+    """
+    whole = float((slopes**2).sum())
+    second = 0.0 if pairs is None else float((pairs**2).sum()) / 2
+    return max(whole - 2 * second, 0.0), second
+
+
+def over_stimuli(
+    values: np.ndarray, slopes: np.ndarray, pairs: Sequence[np.ndarray | None], *, count: int = 1000, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Standard errors and 95 % intervals over stimuli of averages over sets of stimuli: p_S, p_I and what follows them.
+
+    With w how often each of N stimuli is drawn in a replicate, it moves a value by
+
+        c q Σ (w_i - 1) s_i + 1/2 Σ (w_i - 1) (w_j - 1) t_ij,
+
+    less its mean over replicates: slopes s, shrunk by c to the variance V_1 that single stimuli add, and what pairs t
+    add, which is all there is where stimuli are alike, and skew there. The spread of slopes is itself estimated from N
+    stimuli: q is the 0.975 quantile of Student's t over that of the normal, with the degrees of freedom 2 / v, where v
+    is the squared relative error of V_1 by its own jackknife (between 4 and N - 1). Quantiles of the replicates are
+    the interval. The standard error is √(max(V_1, 0) + V_2).
+
+    How often nominal 95 % held the truth in scripts/study_embedding_coverage.py, 300 sets of 30 stimuli each: normal
+    stimuli, similarities of width 0.2, 0.5, 1.5: p_S 97, 93, 94 %, p_I 97, 95, 94 %, fitted resolution 96, 96, 95 %; a
+    circle with longer embeddings in places: 94, 96, 97 %; an interval: 99, 94, 97 %. Where all stimuli are alike (a
+    circle, three widths) 98 to 99 %: they are wider than need be, by about a fifth, as nothing tells that they are
+    alike. Of 8 stimuli 90 to 99 %. By the jackknife's first order alone p_I held 84 to 95 % of 30.
+
+    Args:
+        values: (K,).
+        slopes: (K, N) of the jackknife; NaN where they aren't known.
+        pairs: K tables (N, N), or None where pairs aren't known.
+        count: of replicates; 0: no intervals.
+        seed: of the random numbers.
+
+    Returns:
+        Standard errors, lower and upper ends, each (K,); NaN where slopes are.
+
+    Example:
+        >>> import numpy as np
+        >>> from semres_jax.measure import intervals
+        >>> x = np.random.default_rng(0).normal(size=30)
+        >>> stderr, low, high = intervals.over_stimuli(x.mean()[None], (x - x.mean())[None] / 30, [None])
+        >>> bool(low[0] < x.mean() < high[0])
+        True
+    """
+    count, size = require_count("count", count, 0), slopes.shape[1]
+    stderr = np.full(len(values), np.nan)
+    moved = np.empty((count, len(values)))
+    scaled = np.empty_like(slopes)
+    for k, (slope, table) in enumerate(zip(slopes, pairs, strict=True)):
+        first, second = variances(slope, table)
+        stderr[k] = np.sqrt(first + second) if np.isfinite(slope).all() else np.nan
+        whole = float((slope**2).sum())
+        scaled[k] = slope * (np.sqrt(first / whole) if whole > 0 else 1.0)
+        scaled[k] *= _stretch(scaled[k], table)
+    rng = np.random.default_rng(np.random.SeedSequence(seed))
+    step = max(1, _NUMBERS // size)
+    for start in range(0, count, step):
+        rows = slice(start, min(start + step, count))
+        excess = rng.multinomial(size, np.full(size, 1 / size), rows.stop - start) - 1.0
+        moved[rows] = excess @ scaled.T
+        for k, table in enumerate(pairs):
+            if table is not None:
+                moved[rows, k] += np.einsum("ri,ri->r", excess @ table, excess) / 2
+    if not count:
+        return stderr, np.full(len(values), np.nan), np.full(len(values), np.nan)
+    _, low, high = interval(values + moved - moved.mean(0), values)
+    return stderr, low, high
+
+
+def _stretch(slope: np.ndarray, pairs: np.ndarray | None) -> float:
+    """Student's quantile over the normal one, for as many degrees of freedom as the sum of squares of slopes has."""
+    size, whole = len(slope), float((slope**2).sum())
+    if not whole > 0:  # also where slopes aren't known
+        return 1.0
+    # A weightier stimulus counts its own square more often, and moves the slopes of all that it makes pairs with.
+    change = slope**2 - whole / size + (0.0 if pairs is None else 2 * (pairs @ slope))
+    freedom = np.clip(2 * whole**2 / max(float((change**2).sum()), 1e-300), min(_FREEDOM, size - 1), size - 1)
+    return student(float(freedom))
+
+
+def of_probability(value: ArrayLike, low: ArrayLike, high: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of an interval of a probability, as far from it in log odds as they were in units of a standard error.
+
+    ln(p / (1 - p)) has the slope 1 / (p (1 - p)): the end on the side of certainty comes closer, the other one goes
+    further, and both stay within 0 and 1. At a value of 0 or 1 they are cut off.
+
+    Example:
+        >>> from semres_jax.measure import intervals
+        >>> [round(float(end), 4) for end in intervals.of_probability(0.95, 0.89, 1.01)]
+        [0.8431, 0.9853]
+    """
+    from scipy.special import expit, logit
+
+    value, ends = np.asarray(value), [np.asarray(low), np.asarray(high)]
+    inside = (value > 0) & (value < 1)
+    safe = np.where(inside, value, 0.5)
+    found = [np.where(inside, expit(logit(safe) + (end - value) / (safe * (1 - safe))), np.clip(end, 0.0, 1.0))
+             for end in ends]  # fmt: skip
+    return found[0], found[1]
+
+
+def student(freedom: float | int) -> float:
+    """How much wider Student's interval is than the normal one: its quantile over the normal quantile.
+
+    Example:
+        >>> from semres_jax.measure import intervals
+        >>> round(intervals.student(10), 4)
+        1.1368
+    """
+    from scipy.special import ndtri, stdtrit  # scipy comes with jax
+
+    return float(stdtrit(freedom, (1 + LEVEL) / 2) / ndtri((1 + LEVEL) / 2))

@@ -1,0 +1,3 @@
+"""Where a language model stands: the year task, asked and scored."""
+
+from semres_jax.measure.language.analysis import Language as Language, years as years

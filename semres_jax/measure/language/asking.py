@@ -1,0 +1,247 @@
+"""Asking a language model the year task: what is asked within a budget, and going on where a run stopped."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from semres_jax._checks import require_count
+from semres_jax.measure.language import wording, year_task
+from semres_jax.measure.language.scoring import Answers, luce
+from semres_jax.storage.resume import Saved
+
+TASKS = ("pairs", "items", "identify", "layers")
+COUNTS, HALVES = (2, 4, 8, 16, 32), (2, 5, 20, 50, 100, 200)
+# Of ten parts of the budget.
+_PARTS = {"pairs": 4, "items": 2, "identify": 2, "layers": 2}
+# Prompts of one trial: both orders of both assignments of names; both orders; sentences of a year.
+_EACH = {"pairs": 4, "items": 2, "identify": 2, "layers": 4}
+# Names that are used, if no more are needed: `measure.choices` takes 64 at most.
+_NAMES = 48
+# Prompts whose numbers of tokens, divided by this, are alike are asked together.
+_STEP = 16
+_MAX_TOKENS = 16
+_LLAMA = "<|start_header_id|>user<|end_header_id|>\n\n{text}<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n"
+# How the models that are most used mark who speaks; the first whose marks are tokens is the model's.
+_CHATS = (
+    ("<|im_start|>", "<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n"),
+    ("<start_of_turn>", "<start_of_turn>user\n{text}<end_of_turn>\n<start_of_turn>model\n"),
+    ("<|start_header_id|>", _LLAMA),
+)  # fmt: skip
+
+
+class Design(NamedTuple):
+    """What is asked.
+
+    Attributes:
+        trials: by task, without "layers".
+        years: of the sentences whose states are looked at; None if not asked for.
+        names: that are used.
+        template: name of one of `wording.TEMPLATES`.
+        prompts: how many there are of each task.
+    """
+
+    trials: dict[str, year_task.Trials]
+    years: np.ndarray | None
+    names: tuple[str, ...]
+    template: str
+    prompts: dict[str, int]
+
+
+def design(
+    backend: Any,
+    *,
+    tasks: Sequence[str] = TASKS,
+    prompts: int = 2000,
+    counts: Sequence[int] = COUNTS,
+    halves: Sequence[int] = HALVES,
+    template: str = "chat",
+    seed: int = 0,
+) -> Design:
+    """Divide a budget of prompts: pairs 4 parts, items 2, identify 2, layers 2, of those that are asked for.
+
+    Each task then has as many whole trials for each D, or n, as fit in: a pair's trial is four prompts, a set of items
+    two, a year four sentences.
+
+    Args:
+        backend: as `backends.Backend`; its tokens decide about names.
+        tasks: any of "pairs", "items", "identify", "layers".
+        prompts: the most there may be.
+        counts: n of items and identify.
+        halves: D of pairs, in years.
+        template: one of `wording.TEMPLATES`.
+        seed: of all random numbers.
+
+    Raises:
+        ValueError: unknown task or template, too few prompts for it, names of one length that there aren't.
+    """
+    for task in tasks:
+        if task not in TASKS:
+            raise ValueError(f"task must be one of {', '.join(TASKS)}; got {task!r}")
+    if not tasks or len(set(tasks)) < len(tasks):
+        raise ValueError(f"task must be some of {', '.join(TASKS)}, each once; got {list(tasks)}")
+    if template not in wording.TEMPLATES:
+        raise ValueError(f"template must be one of {', '.join(wording.TEMPLATES)}; got {template!r}")
+    counts, halves = list(counts), list(halves)
+    if not counts or not halves:
+        raise ValueError(f"{'offsets' if counts else 'n'} must have at least one number, such as {20 if counts else 2}")
+    prompts = require_count("prompts", prompts, 1)
+    parts = sum(_PARTS[task] for task in tasks)
+    cells = {"pairs": len(halves), "items": len(counts), "identify": len(counts), "layers": 1}
+    many = {}
+    for task in tasks:
+        many[task] = prompts * _PARTS[task] // parts // (cells[task] * _EACH[task])
+        least = 3 if task == "layers" else 2
+        if many[task] < least:
+            needed = -(-least * cells[task] * _EACH[task] * parts // _PARTS[task])
+            raise ValueError(f"prompts must be at least {needed} for {task}, of all {prompts} that are asked for")
+    lead = wording.TEMPLATES[template].lead
+    wanted = max(2, *(max(counts) if task in ("items", "identify") else 2 for task in tasks))
+    names = tuple(wording.matched(backend.tokens, wanted, lead, most=max(_NAMES, wanted)))
+    trials = {}
+    for task in tasks:
+        if task == "pairs":
+            trials[task] = year_task.pairs(halves, many[task], names, seed=seed)
+        elif task != "layers":
+            trials[task] = year_task.items(counts, many[task], names, identify=task == "identify", seed=seed)
+    years = year_task.spread_years(many["layers"], seed=seed) if "layers" in tasks else None
+    asked = {task: many[task] * cells[task] * _EACH[task] for task in tasks}
+    return Design(trials, years, names, template, asked)
+
+
+def chat_of(tokens: Callable[[str], Sequence[int]]) -> Callable[[str], str] | None:
+    """How a model's chat marks a user's message and where its reply begins, by which marks are single tokens; or None.
+
+    Known: ChatML (SmolLM2, Qwen), Gemma, Llama 3. No system message.
+
+    Example:
+        >>> from semres_jax.measure.language import asking
+        >>> chat = asking.chat_of(lambda text: text.split("<|im_start|>")[1:] if "im" in text else list(text))
+        >>> chat("Hi")
+        '<|im_start|>user\\nHi<|im_end|>\\n<|im_start|>assistant\\n'
+    """
+    for mark, text in _CHATS:
+        if len(tokens(mark + mark)) == len(tokens(mark)) + 1:
+            return lambda asked, text=text: text.format(text=asked)
+    return None
+
+
+def ask(
+    backend: Any,
+    asked: Design,
+    *,
+    generate: bool = False,
+    batch: int = 64,
+    saved: Saved | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> tuple[dict[str, Answers], np.ndarray | None]:
+    """Ask everything of a design: answers by task, and (layers, years, D) states of years.
+
+    Prompts are asked in cells of `batch` of about equal length; finished cells are kept by `saved`, not asked again.
+
+    Args:
+        backend: as `backends.Backend`; for states, one with `hidden`.
+        asked: from `design`.
+        generate: let the model write, and take the first of the names that it writes, as a whole word.
+        batch: prompts at once.
+        saved: opened.
+        progress: called with (what, prompts done, prompts in all).
+    """
+    saved = Saved(None) if saved is None else saved
+    batch = require_count("batch", batch, 1)
+    template = wording.TEMPLATES[asked.template]
+    chat = chat_of(backend.tokens) if template.chat else None
+    done, total = 0, sum(asked.prompts.values())
+
+    def tell(what: str, more: int) -> None:
+        if progress:
+            progress(what, done + more, total)
+
+    found = {}
+    for task, trials in asked.trials.items():
+        texts, names = wording.prompts(trials, template, chat), wording.answers(trials, template)
+        numbers = np.full(trials.name.shape, np.nan)
+        for cell, rows in _cells(task, texts, backend.tokens, batch):
+            kept = saved.finished(cell)
+            if kept is None:
+                some = [texts[i] for i in rows]
+
+                def step(count: int, _: int, task: str = task) -> None:
+                    tell(task, count)
+
+                if generate:
+                    written = backend.generate(some, max_tokens=_MAX_TOKENS, progress=step)
+                    kept = {"chosen": np.array([first_name(text, [name.strip() for name in names[i]])
+                                                for i, text in zip(rows, written, strict=True)])}  # fmt: skip
+                else:
+                    scores = backend.score(some, [names[i] for i in rows], progress=step)
+                    wide = trials.name.shape[1]
+                    kept = {"log_p": np.array([np.pad(np.asarray(x, np.float64), (0, wide - len(x)),
+                                                      constant_values=np.nan) for x in scores])}  # fmt: skip
+                saved.finish(cell, kept)
+            if generate:
+                numbers[rows] = np.where(trials.name[rows] >= 0, 0.0, np.nan)
+                for row, chosen in zip(rows, kept["chosen"].tolist(), strict=True):
+                    if chosen >= 0:
+                        numbers[row, chosen] = 1.0
+            else:
+                numbers[rows] = kept["log_p"]
+            done += len(rows)
+            tell(task, 0)
+        if generate:
+            found[task] = Answers(trials, np.nan_to_num(numbers), np.full(numbers.shape, np.nan))
+        else:
+            found[task] = Answers(trials, luce(numbers), numbers)
+    states = None
+    if asked.years is not None:
+        if not hasattr(backend, "hidden"):
+            raise ValueError("states of layers need a model that is read here; leave out the task layers")
+        states = _states(backend, asked, batch, saved, lambda more: tell("layers", more))
+    return found, states
+
+
+def first_name(text: str, names: Sequence[str]) -> int:
+    """Index of the name that comes first in a text, as a whole word; -1 where none does.
+
+    Example:
+        >>> from semres_jax.measure.language import asking
+        >>> asking.first_name("The closest is Anna, not Mark.", ["Mark", "Anna"])
+        1
+        >>> asking.first_name("Joanna or Marko", ["Mark", "Anna"])
+        -1
+    """
+    matches = [(match.start(), i) for i, name in enumerate(names)
+               if (match := re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text))]  # fmt: skip
+    return min(matches)[1] if matches else -1
+
+
+def _cells(
+    task: str, texts: Sequence[str], tokens: Callable[[str], Sequence[int]], batch: int
+) -> list[tuple[str, list]]:
+    """Names and rows of cells: prompts that need about as many tokens, `batch` at most."""
+    alike: dict[int, list[int]] = {}
+    for i, text in enumerate(texts):
+        alike.setdefault(len(tokens(text)) // _STEP, []).append(i)
+    parts = [rows[k : k + batch] for _, rows in sorted(alike.items()) for k in range(0, len(rows), batch)]
+    return [(f"{task} {k}", rows) for k, rows in enumerate(parts)]
+
+
+def _states(backend: Any, asked: Design, batch: int, saved: Saved, tell: Callable[[int], None]) -> np.ndarray:
+    """(layers, years, D): the state of the year's last token, mean over a sentence each of four names."""
+    assert asked.years is not None
+    each = _EACH["layers"]
+    names = [asked.names[(k * len(asked.names)) // each] for k in range(each)]
+    years, parts = asked.years.tolist(), []
+    size = max(1, batch // each)
+    for k in range(0, len(years), size):
+        cell, some = f"layers {k}", years[k : k + size]
+        kept = saved.finished(cell)
+        if kept is None:
+            texts = [wording.FACT.format(name=name, year=year)[:-1] for year in some for name in names]
+            states = np.asarray(backend.hidden(texts), np.float64)
+            kept = {"states": states.reshape(len(states), len(some), each, -1).mean(2).astype(np.float32)}
+            saved.finish(cell, kept)
+        parts.append(kept["states"])
+        tell((k + len(some)) * each)
+    return np.concatenate(parts, axis=1)

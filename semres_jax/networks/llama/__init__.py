@@ -1,0 +1,14 @@
+"""Transformers of the Llama architecture, and their weights and tokenizers from files."""
+
+from semres_jax.networks.llama.model import (
+    PROMPT as PROMPT,
+    Batch as Batch,
+    Layers as Layers,
+    Weights as Weights,
+    hidden as hidden,
+    log_probs as log_probs,
+    logits as logits,
+    next_tokens as next_tokens,
+    random_weights as random_weights,
+    rope_frequencies as rope_frequencies,
+)

@@ -1,0 +1,309 @@
+"""Training of residual networks on images: an epoch is one jitted scan over data that stay on the device.
+
+On a CPU members (a run at an alpha each) are trained in threads, one on a core; elsewhere as many as memory allows are
+trained at once, under `vmap`.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from semres_jax._checks import require_count
+from semres_jax._types import Array
+from semres_jax.data.image_sets import ImageSet, Split
+from semres_jax.networks import resnet
+from semres_jax.storage.locks import Lock
+from semres_jax.storage.resume import fingerprint
+from semres_jax.training.diverged import Diverged as Diverged
+from semres_jax.training.images import batches, epochs
+from semres_jax.training.images.epochs import Recipe as Recipe
+
+# Share of a device's memory that members trained at once may take, and numbers that an image takes per pixel of it:
+# activations kept for the gradient, of the large networks, generously.
+_MEMORY, _PER_PIXEL = 0.6, 600
+
+Watch = Callable[[np.ndarray], dict[str, np.ndarray]]
+
+
+class History(NamedTuple):
+    """What a training leaves, for A alphas, R runs, T epochs.
+
+    Attributes:
+        alphas: (A,).
+        loss_id, loss_sim: (A, R, T) means over the steps of an epoch, without their weights.
+        accuracy: (A, R, T) share of test images whose class has the largest score.
+        watched: what `watch` gave, each (A, R, T, ...).
+        embeddings: (A, R, images, F) float32 of the test and the held-out images after the last epoch.
+    """
+
+    alphas: np.ndarray
+    loss_id: np.ndarray
+    loss_sim: np.ndarray
+    accuracy: np.ndarray
+    watched: dict[str, np.ndarray]
+    embeddings: np.ndarray
+
+
+def train(
+    images: ImageSet,
+    parts: Split,
+    recipe: Recipe | None = None,
+    *,
+    alphas: Sequence[float] = (0.0,),
+    seed: int = 0,
+    runs: int = 1,
+    watch: Watch | None = None,
+    together: int | None = None,
+    checkpoint: Any = None,
+    resume: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> History:
+    """Train networks to tell classes, to have their distances, or both.
+
+        L = (1 - α) L_id + α L_sim
+
+    with L_id the cross-entropy of a linear classifier on the embedding, and L_sim the mean squared difference of the
+    distances of all pairs in a batch to those of their classes, each over its mean (`losses`). Source: the image
+    experiments of Nurisso et al., arXiv 2506.14797, but for the normalisation and the balanced batches.
+
+    Args:
+        images: and the distances between their classes.
+        parts: `data.split` of them. Nothing is learned from test or held-out images, and nothing is chosen by them.
+        recipe: None for `Recipe()`.
+        alphas: weights of the loss of distances, from 0 to 1.
+        seed: run r of every alpha starts from fold_in(key(seed), r) and sees the same batches.
+        runs: R, at least 1.
+        watch: called after each epoch of each member with the embeddings of its test and held-out images (in the order
+            of `parts`), in threads; gives named arrays, always of the same shapes.
+        together: members that are trained at once under vmap; None: as many as memory allows, one on a CPU.
+        checkpoint: a folder for checkpoints, written after every epoch.
+        resume: go on from the newest checkpoints there; the result is that of a run in one go.
+        progress: called with epochs done and planned, of all members.
+
+    Raises:
+        ValueError: alphas out of [0, 1], or twice the same with checkpoints; checkpoints of other settings, or damaged;
+            a folder that another process is using; weights that do not fit; more than one process.
+        results.Unwritable: a checkpoint can't be written; those before it stay as they are.
+        Diverged: a loss was not finite. The last good weights are in the checkpoint.
+
+    Example (a minute and a half on two cores):
+
+        animals = data.animal_images()
+        found = resnet.train(animals, data.split(animals), alphas=[0.0, 0.9])
+        found.accuracy[:, 0, -1], found.embeddings.shape
+    """
+    if jax.process_count() > 1:
+        raise ValueError(f"resnet trains in one process; jax.distributed joined {jax.process_count()} (start it alone)")
+    recipe = Recipe() if recipe is None else recipe
+    runs, seed = require_count("runs", runs, 1), require_count("seed", seed, 0)
+    values = np.asarray(alphas, np.float32).ravel()
+    if not values.size or not ((values >= 0) & (values <= 1)).all():
+        raise ValueError(f"alphas must be at least one number from 0 to 1; got {list(alphas)}")
+    if checkpoint is not None and len(set(values.tolist())) < values.size:
+        raise ValueError(
+            f"alphas with checkpoints must differ in float32; got {', '.join(map(_written, values.tolist()))}"
+        )
+    scale = batches.IMAGENET if recipe.weights else None
+    data = batches.resident(images, parts.train, recipe.each, scale)
+    shown = np.concatenate([parts.test, parts.held_out])
+    own = np.searchsorted(np.unique(images.labels[parts.train]), images.labels[parts.test])
+    job = _Job(recipe, data, jnp.asarray(images.images[shown]), own, watch)
+    first = job.start(seed, 0)  # weights that do not fit are refused before a checkpoint is touched
+    members = [(float(alpha), run) for alpha in values for run in range(runs)]
+    size = job.together(len(members)) if together is None else require_count("together", together, 1)
+    sets = [members[i : i + size] for i in range(0, len(members), size)]
+    told = dataclasses.asdict(recipe) | {"seed": seed, "images": _fingerprint(images, parts)}
+    if recipe.weights:  # another file may come to have that name
+        told["weights_content"] = fingerprint(jax.tree.leaves(first.params))
+    done, lock, stop = [0], threading.Lock(), threading.Event()
+
+    def say(epochs: int) -> None:
+        with lock:
+            done[0] += epochs
+            if progress is not None:
+                progress(done[0], len(members) * recipe.epochs)
+
+    def one(group: list[tuple[float, int]]) -> list[dict[str, np.ndarray]]:
+        named = "_".join(f"alpha{_written(a)}-run{r}" for a, r in group)
+        folder = None if checkpoint is None else Path(checkpoint) / named
+        settings = told | {"alphas": [a for a, _ in group], "runs": [r for _, r in group]}
+        return job.train(group, seed, _Store(folder, settings, resume, lock), say, stop)
+
+    workers = min(len(sets), os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
+    with _whole_folder(checkpoint), ThreadPoolExecutor(workers) as pool:
+        try:
+            found = [row for rows in pool.map(one, sets) for row in rows]
+        except BaseException:  # Ctrl-C too: threads end with their epoch, and nothing new is begun
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+    columns = {name: np.stack([row[name] for row in found]) for name in found[0]}
+    columns = {name: x.reshape(len(values), runs, *x.shape[1:]) for name, x in columns.items()}
+    loss_id, loss_sim, accuracy, last = (
+        columns.pop(name) for name in ("loss_id", "loss_sim", "accuracy", "embeddings")
+    )
+    return History(values, loss_id, loss_sim, accuracy, columns, last)
+
+
+def _written(alpha: float) -> str:
+    """In as few digits as tell it from the next float32."""
+    return np.format_float_positional(np.float32(alpha), trim="-")
+
+
+def _whole_folder(checkpoint: Any) -> contextlib.AbstractContextManager[Any]:
+    """A hold on the folder of all members."""
+    if checkpoint is None:
+        return contextlib.nullcontext()
+    Path(checkpoint).mkdir(parents=True, exist_ok=True)
+    return Lock(checkpoint)
+
+
+class _Job:
+    """What all members of a training share."""
+
+    def __init__(self, recipe: Recipe, data: batches.Resident, shown: Array, own: np.ndarray, watch: Watch | None):
+        self._recipe, self._data, self._shown, self._own, self._watch = recipe, data, shown, own, watch
+        # Grey images meet ImageNet's weights as three equal colours: those of the scale.
+        self._classes, self._channels = data.members.shape[0], data.scale.shape[-1]
+        self._steps = max(1, round(int(data.counts.sum()) / (self._classes * recipe.each)))
+        dtype = jnp.dtype(recipe.dtype)
+
+        def network(key: Any) -> resnet.ResNet:
+            rngs = nnx.Rngs(params=key)
+            return resnet.make(recipe.network, self._classes, channels=self._channels, dtype=dtype, rngs=rngs)
+
+        self._graph = nnx.graphdef(nnx.eval_shape(network, jax.random.key(0)))
+        self._fresh = jax.jit(lambda key: nnx.split(network(key), nnx.Param, nnx.BatchStat)[1:])
+
+    def together(self, members: int) -> int:
+        """How many members to train at once, by the memory of the device."""
+        told = jax.local_devices()[0].memory_stats() if jax.default_backend() != "cpu" else None
+        free = (told or {}).get("bytes_limit", 0) * _MEMORY
+        height, width = self._data.images.shape[1:3]
+        each = self._classes * self._recipe.each * height * width * _PER_PIXEL * jnp.dtype(self._recipe.dtype).itemsize
+        return max(1, min(members, int(free // each)))
+
+    def start(self, seed: int, run: int) -> epochs.State:
+        params, stats = self._fresh(jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), run), 0))
+        if self._recipe.weights:
+            from semres_jax.networks import weights
+
+            net = nnx.merge(self._graph, params, stats)
+            weights.load(net, self._recipe.weights, classifier=False)
+            _, params, stats = nnx.split(net, nnx.Param, nnx.BatchStat)
+        moments = epochs.optimiser(self._recipe, self._steps).init(params)
+        return epochs.State(params, stats, moments, jnp.full((), -1, jnp.int32))
+
+    def train(
+        self,
+        group: list[tuple[float, int]],
+        seed: int,
+        store: "_Store",
+        say: Callable[[int], None],
+        stop: threading.Event,
+    ) -> list[dict[str, np.ndarray]]:
+        """Members of a group, from where the store has them to the last epoch: named arrays of each."""
+        states = [self.start(seed, run) for _, run in group]
+        state = jax.tree.map(lambda *x: jnp.stack(x), *states)
+        keys = jnp.stack([jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), run), 1) for _, run in group])
+        alphas = jnp.asarray([alpha for alpha, _ in group], jnp.float32)
+        embedded = None
+        with store:
+            state, rows = store.restore(state)
+            say(len(group) * len(rows))
+            self._refuse(state, group, store.folder)
+            for epoch in range(len(rows), self._recipe.epochs):
+                if stop.is_set():
+                    raise KeyboardInterrupt
+                state, losses = epochs.epoch(
+                    state, self._data, alphas, keys, jnp.int32(epoch), self._recipe, self._graph, self._steps
+                )
+                embedded, scores = map(np.asarray, epochs.embed(state, self._shown, self._data.scale, self._graph))
+                rows.append(self._row(np.asarray(losses), embedded, scores))
+                store.save(epoch + 1, state, rows)  # of a member without a loss, its last good weights
+                self._refuse(state, group, store.folder)
+                say(len(group))
+            if embedded is None:  # resumed at its end
+                embedded = np.asarray(epochs.embed(state, self._shown, self._data.scale, self._graph)[0])
+        return [
+            {name: np.stack([row[name][k] for row in rows]) for name in rows[0]} | {"embeddings": embedded[k]}
+            for k in range(len(group))
+        ]
+
+    def _row(self, losses: np.ndarray, embedded: np.ndarray, scores: np.ndarray) -> dict[str, np.ndarray]:
+        """Named arrays of an epoch, members in front."""
+        guess = scores[:, : len(self._own)].argmax(-1)
+        row = {"loss_id": losses[:, 0], "loss_sim": losses[:, 1], "accuracy": (guess == self._own[None]).mean(1)}
+        if self._watch is not None:
+            seen = [self._watch(one) for one in embedded]
+            row |= {name: np.stack([one[name] for one in seen]) for name in seen[0]}
+        return row
+
+    def _refuse(self, state: epochs.State, group: list[tuple[float, int]], folder: Path | None) -> None:
+        bad = np.asarray(state.bad)
+        if (bad < 0).all():
+            return
+        k = int(np.flatnonzero(bad >= 0)[np.argmin(bad[bad >= 0])])
+        where = f"in {str(folder)!r}" if folder else "lost: no checkpoint folder was given"
+        raise Diverged(
+            f"the loss was not finite at step {bad[k] % self._steps} of epoch {bad[k] // self._steps + 1} of run "
+            f"{group[k][1]} with alpha = {group[k][0]:g}, learning_rate = {self._recipe.learning_rate:g}; last good "
+            f"weights are {where} (a smaller learning_rate may do)"
+        )
+
+
+class _Store:
+    """Checkpoints of a group of members, or nothing where no folder is given. One thread at a time is in Orbax."""
+
+    def __init__(self, folder: Path | None, settings: dict[str, Any], resume: bool, lock: threading.Lock):
+        self.folder, self._lock, self._kept = folder, lock, None
+        if folder is not None:
+            from semres_jax.training.checkpoints import Checkpoints
+
+            with lock:
+                self._kept = Checkpoints(folder, settings, resume=resume)
+
+    def __enter__(self) -> "_Store":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self._kept is not None:
+            with self._lock:
+                self._kept.__exit__()
+
+    def save(self, epoch: int, state: epochs.State, rows: list[dict[str, np.ndarray]]) -> None:
+        if self._kept is not None:
+            content = {
+                "state": jax.tree.leaves(state),
+                "rows": {name: np.stack([row[name] for row in rows]) for name in rows[0]},
+            }
+            with self._lock:
+                self._kept.save(epoch, content)
+
+    def restore(self, state: epochs.State) -> tuple[epochs.State, list[dict[str, np.ndarray]]]:
+        if self._kept is None or self._kept.latest() is None:
+            return state, []
+        with self._lock:
+            content = self._kept.restore()
+        leaves = [jnp.asarray(x) for x in content["state"]]
+        count = len(next(iter(content["rows"].values())))
+        rows = [{name: np.asarray(x[k]) for name, x in content["rows"].items()} for k in range(count)]
+        return jax.tree.unflatten(jax.tree.structure(state), leaves), rows
+
+
+def _fingerprint(images: ImageSet, parts: Split) -> str:
+    told = hashlib.sha256()
+    for array in (images.images, images.labels, images.distances, *parts):
+        told.update(np.ascontiguousarray(array).tobytes())
+    return told.hexdigest()[:16]

@@ -1,0 +1,256 @@
+"""The toy network's training: one jitted loop over steps and recorded steps, for many runs and settings at once.
+
+Trials are drawn, the loss is taken, Adam steps, and at recorded steps both accuracies are summed over all trials: one
+compiled program. Settings that are numbers (`Hyper`) are arrays, and a grid of them is trained in that same program.
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+from semres_jax._checks import require_count
+from semres_jax._types import Array
+from semres_jax.montecarlo import sharding
+from semres_jax.networks.toy import ToyAutoencoder
+from semres_jax.spaces.base import MetricSpace
+from semres_jax.training.diverged import Diverged as Diverged
+from semres_jax.training.toy import drawing
+from semres_jax.training.toy.losses import Task, loss_parts, make_task, scores, similarity_tables as similarity_tables
+from semres_jax.training.toy.settings import Design as Design, Hyper as Hyper
+from semres_jax.training.toy.spread import Parts
+from semres_jax.training.toy.state import Kept, settings
+
+# Parts of a run between which there is progress, a checkpoint, and Ctrl-C is heard.
+_SEGMENTS = 12
+
+
+class History(NamedTuple):
+    """What a training leaves, for hyper-parameters of shape (...), R runs, T recorded steps, K numbers of items.
+
+    Attributes:
+        steps: (T,) recorded steps.
+        test_items: (K,) numbers of items.
+        p_s, p_i: (..., R, T, K) accuracies, exact sums over all trials for one slot, estimates for several.
+        p_s_stderr, p_i_stderr: their standard errors over sampled trials; 0 for one slot.
+        loss_sim, loss_rec: (..., R, T) expected similarity loss (nats) and reconstruction loss, without their weights.
+        weights: (..., R, T, S, N, m) float32.
+    """
+
+    steps: np.ndarray
+    test_items: np.ndarray
+    p_s: np.ndarray
+    p_i: np.ndarray
+    p_s_stderr: np.ndarray
+    p_i_stderr: np.ndarray
+    loss_sim: np.ndarray
+    loss_rec: np.ndarray
+    weights: np.ndarray
+
+
+class _State(NamedTuple):
+    """Where runs are: leaves with runs in front; `bad` is the first step without a finite loss, -1 for none."""
+
+    params: Any
+    moments: Any
+    bad: Array
+    step: Any
+
+
+def record_steps(steps: int, records: int = 100) -> np.ndarray:
+    """About `records` steps from 0 to `steps`, at equal ratios of t + 10: dense where the path is fast.
+
+    Example:
+        >>> from semres_jax.training import toy
+        >>> toy.record_steps(100, 5).tolist()
+        [0, 8, 23, 50, 100]
+    """
+    steps, records = require_count("steps", steps, 0), require_count("records", records, 2)
+    many = np.geomspace(10, steps + 10, records) - 10
+    return np.unique(np.round(many).astype(np.int64))
+
+
+def train(
+    space: MetricSpace,
+    design: Design | None = None,
+    hyper: Hyper | None = None,
+    *,
+    seed: int = 0,
+    runs: int = 10,
+    steps: int = 7500,
+    records: int | Sequence[int] | np.ndarray = 100,
+    checkpoint: Any = None,
+    resume: bool = False,
+    devices: Any = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> History:
+    """Train the toy network on the similarity task of a finite space, on reconstruction, or on both.
+
+        L = λ_sim <-ln share of the right item> + λ_rec <(ReLU(W Wᵀ) - 1)²>
+
+    with strengths ReLU(w_x · w_p) + floor shared by Luce's rule, trials of a probe and n items all different, ties in
+    distance splitting the right answer, and Adam. Source: the toy experiments of Nurisso et al., arXiv 2506.14797.
+
+    Runs are spread over devices, and over the processes that `jax.distributed` joined, all of which call this and get
+    the same. On CPUs the history is the same, bit for bit, for any number of devices and processes; on GPUs the runs
+    are cut in as many parts as there are devices, and the last bits depend on how many they are.
+
+    Args:
+        space: finite, of equally likely stimuli.
+        design: network, trials and loss; None for those of the paper's figure 4.
+        hyper: numbers, of any shape; None for those of the paper's figure 4.
+        seed: run r of every member of the grid starts from fold_in(key(seed), r) and sees the same trials.
+        runs: R, at least 1.
+        steps: of Adam.
+        records: how many steps are recorded, or which; 0 and the last are always. Results do not depend on it.
+        checkpoint: a folder for checkpoints, written between parts of the run and at its end, by the first process.
+        resume: go on from the newest checkpoint there, where there is one; the result is that of a run in one go.
+        devices: local devices, or how many; default all of them.
+        progress: called with steps done and planned.
+
+    Returns:
+        `History`. In a second call with numbers of the same shapes nothing is compiled.
+
+    Raises:
+        ValueError: too few stimuli for the items, unequal weights, a checkpoint of other settings or damaged ones.
+        results.Unwritable: a checkpoint can't be written; those before it stay as they are.
+        Diverged: a loss was not finite. The last good weights are in the checkpoint.
+
+    Example:
+        >>> import numpy as np
+        >>> from semres_jax import spaces
+        >>> from semres_jax.training import toy
+        >>> line = spaces.Finite(np.abs(np.arange(6.0)[:, None] - np.arange(6.0)))
+        >>> found = toy.train(line, toy.Design(hidden=3, batch=16), runs=2, steps=30, records=[10])
+        >>> found.steps.tolist(), found.p_s.shape
+        ([0, 10, 30], (2, 3, 1))
+    """
+    design, hyper = Design() if design is None else design, Hyper() if hyper is None else hyper
+    runs, steps, seed = (require_count(*x) for x in (("runs", runs, 1), ("steps", steps, 0), ("seed", seed, 0)))
+    recorded = _recorded(records, steps)
+    with jax.enable_x64(True):
+        task = make_task(space, design)
+        grid = hyper.shape
+        members = math.prod(grid)
+        flat = jax.tree.map(lambda x: np.repeat(np.broadcast_to(x, grid).ravel(), runs).astype(np.float32), hyper)
+        keys = [jax.random.fold_in(jax.random.key(seed), r) for r in range(runs)] * members
+        words = jnp.stack([jax.random.bits(jax.random.fold_in(key, 1), (2,), jnp.uint32) for key in keys])
+        state, graph = _start(keys, flat, space.size or 0, design)
+        kept = Kept(checkpoint, settings(space, design, hyper, seed, runs), resume, recorded)
+        advance = Parts(_advance, len(keys), task, design, graph, sharding.resolve(devices))
+        try:
+            state, found = kept.restore(state)
+            _refuse_nan(state, hyper, grid, runs, kept.folder)
+            length = -(-len(recorded) // _SEGMENTS)
+            while len(found) < len(recorded):
+                first = len(found)
+                part = recorded[first : first + length]
+                targets = np.append(part, np.full(length - len(part), part[-1])).astype(np.int32)
+                state, columns = advance(state, words, flat, jnp.asarray(targets))
+                found += [tuple(x[row] for x in columns) for row in range(len(part))]
+                kept.save(state, found)
+                _refuse_nan(state, hyper, grid, runs, kept.folder)
+                if progress is not None:
+                    progress(int(part[-1]), steps)
+        finally:
+            kept.close()
+    columns = [np.stack(column, axis=1) for column in zip(*found, strict=True)]
+    shaped = [x.reshape(*grid, runs, *x.shape[1:]) for x in columns]
+    return History(recorded, np.array(design.test_items), *shaped)
+
+
+def _recorded(records: int | Sequence[int] | np.ndarray, steps: int) -> np.ndarray:
+    if np.ndim(records) == 0:
+        return record_steps(steps, int(records))  # pyright: ignore[reportArgumentType]
+    asked = np.unique(np.append(np.asarray(records, np.int64), [0, steps]))
+    if asked[0] < 0 or asked[-1] > steps:
+        wrong = asked[0] if asked[0] < 0 else asked[-1]
+        raise ValueError(f"recorded steps must be from 0 to steps = {steps}; got {wrong}")
+    return asked
+
+
+def _start(keys: list[Any], hyper: Hyper, size: int, design: Design) -> tuple[_State, Any]:
+    """Fresh networks, Adam's moments of zero, and the graph that makes a network of its parameters."""
+
+    def network(key: Any) -> ToyAutoencoder:
+        return ToyAutoencoder(size, design.hidden, slots=design.slots, scale=1.0, rngs=nnx.Rngs(params=key))
+
+    graph = nnx.graphdef(network(keys[0]))
+    each = [nnx.state(network(jax.random.fold_in(key, 0)), nnx.Param) for key in keys]
+    params = jax.tree.map(lambda *x: jnp.stack(x), *each)
+    params = jax.tree.map(lambda x: x * jnp.asarray(hyper.scale)[:, None, None, None], params)
+    moments = jax.vmap(optax.adam(1.0).init)(params)
+    return _State(params, moments, jnp.full(len(keys), -1, jnp.int32), jnp.zeros((), jnp.int32)), graph
+
+
+@functools.partial(jax.jit, static_argnames=("design", "graph"))
+def _advance(
+    state: _State, seeds: Array, hyper: Hyper, task: Task, targets: Array, design: Design, graph: Any
+) -> tuple[_State, tuple[Array, ...]]:
+    """Train to each of the target steps in turn and score there: the state, and scores with targets in front."""
+    size = task.labels.shape[-1]
+
+    def step(params: Any, moments: Any, bad: Array, seed: Array, one: Hyper, number: Array) -> tuple[Any, Any, Array]:
+        trials = None
+        if design.loss == "trials":
+            trials = drawing.draw(
+                seed,
+                number.astype(jnp.uint32),
+                stimuli=size,
+                slots=design.slots,
+                batch=design.batch,
+                items=design.items,
+            )
+
+        def loss(params: Any) -> Array:
+            sim, rec = loss_parts(params, graph, one.floor, task, trials, design)
+            return one.lambda_sim * sim + one.lambda_rec * rec
+
+        value, slope = jax.value_and_grad(loss)(params)
+        change, new_moments = optax.adam(one.learning_rate).update(slope, moments)
+        new = optax.apply_updates(params, change)
+        finite = jax.tree.reduce(lambda so_far, x: so_far & jnp.all(jnp.isfinite(x)), new, jnp.isfinite(value))
+        bad = jnp.where((bad < 0) & ~finite, number, bad)
+
+        def kept(x: Array, y: Array) -> Array:
+            return jnp.where(bad < 0, x, y)  # of a run without a loss the last good weights stay
+
+        return jax.tree.map(kept, new, params), jax.tree.map(kept, new_moments, moments), bad
+
+    every_run: Any = jax.vmap(step, in_axes=(0, 0, 0, 0, 0, None))
+
+    def record(state: _State, target: Array) -> tuple[_State, tuple[Array, ...]]:
+        def body(number: Array, carry: Any) -> Any:
+            params, moments, bad = carry
+            return every_run(params, moments, bad, seeds, hyper, number)
+
+        carry = jax.lax.fori_loop(state.step, target, body, (state.params, state.moments, state.bad))
+        weights = jax.tree.leaves(carry[0])[0]
+        scored = jax.lax.map(lambda x: scores(x[0], x[1], x[2], task, design), (weights, seeds, hyper.floor))
+        return _State(carry[0], carry[1], carry[2], target), (*scored, weights)
+
+    return jax.lax.scan(record, state, targets)
+
+
+def _refuse_nan(state: _State, hyper: Hyper, grid: tuple[int, ...], runs: int, folder: Any) -> None:
+    bad = np.asarray(state.bad)
+    if (bad < 0).all():
+        return
+    first = int(np.flatnonzero(bad >= 0)[np.argmin(bad[bad >= 0])])
+    member = first // runs
+    numbers = ", ".join(
+        f"{field.name} = {np.broadcast_to(getattr(hyper, field.name), grid).ravel()[member]:g}"
+        for field in dataclasses.fields(hyper)  # pyright: ignore[reportArgumentType]
+    )
+    where = f"in {str(folder)!r}" if folder else "lost: no checkpoint folder was given"
+    raise Diverged(
+        f"the loss was not finite at step {bad[first]} of run {first % runs} with {numbers}; last good weights are "
+        f"{where} (a smaller learning_rate may do)"
+    )
