@@ -42,10 +42,25 @@ def reference(cell, strength=None, finer=False):
     program, strength = cell.program, cell.strength if strength is None else strength
     space = program.space
     if isinstance(space, Stimuli):
-        return finite.accuracies(space, _seen(strength, space.table(), program), program.n)
+        strength = _seen(strength, space.table(), program)
+        return finite.accuracies(space, Stored(strength) if program.way == "tables" else strength, program.n)
     if space.kind == "hamming":
         return finite.bits(space.dim, _seen(strength, np.arange(space.dim + 1) / space.dim, program), program.n)
     return integrals.accuracies(space, strength, program.n, finer)
+
+
+class Stored:
+    """A strength as a table of float64 has it: what is below its smallest number is 0 there."""
+
+    def __init__(self, strength):
+        self._strength = strength
+
+    def __getattr__(self, name):
+        return getattr(self._strength, name)
+
+    def loss(self, d):
+        loss = self._strength.loss(d)
+        return np.where(np.exp(-loss) == 0, np.inf, loss)
 
 
 def _seen(strength, distances, program):
