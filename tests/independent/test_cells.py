@@ -105,6 +105,10 @@ FOUND = {
     "a kink of g beyond a kink of the ball": Cell(
         Program(Space("torus", 2, "l2"), "linear", 2), Strength("linear", 0.50001, 0.05)
     ),
+    "where a floor takes over, near an edge": Cell(
+        Program(Space("hyperbolic"), "exponential", 2),
+        Strength("exponential", 0.15787456929683685, 0.00572323938831687, exponent=8.0),
+    ),
     "float32 beside a distance": Cell(
         Program(Stimuli("line", 49), "powerlaw", 2, "plain", "float32"), Strength("powerlaw", 0.2448979616165161)
     ),

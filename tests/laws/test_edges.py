@@ -1,9 +1,11 @@
 """Exact accuracies where numbers are at an edge: a distance, a floor, no resolution, many dimensions, float32."""
 
 import itertools
+import math
 
 import jax
 import jax.numpy as jnp
+import mpmath
 import numpy as np
 import pytest
 
@@ -274,3 +276,27 @@ def test_numbers_in_a_tuple():
     both = [accuracy(spaces.Circle(), Tabulated(kind((0.0, 0.4)), kind((1.0, 0.2)))) for kind in (tuple, list)]
     assert both[0] == both[1]
     np.testing.assert_array_equal(*(accuracy(spaces.Circle(), Linear(kind((0.1, 0.3)))).p_s for kind in (tuple, list)))
+
+
+def test_a_small_exponent_hides_no_depth_of_a_floor():
+    """p_I of two items is ∫ db / (1 + g^a): a one-dimensional integral, here in mpmath, in z = g from the floor up."""
+    epsilon, delta, exponent = math.pi / 2, 1e-6, 0.3
+    space = spaces.Product((spaces.Sphere(2), spaces.Circle()), "max")
+    got = quadrature.integrate(space, Linear(epsilon, delta), exponent=exponent)
+
+    def ball(r):
+        return mpmath.sin(r / 2) ** 2 * min(2 * r, 1)
+
+    def slope(r):
+        along = mpmath.sin(r) / 2
+        return along if r > 0.5 else along * 2 * r + 2 * mpmath.sin(r / 2) ** 2
+
+    def shared(w):  # z = w^10, of which g^a is a whole power
+        z = w**10
+        r = epsilon * (1 - (z - delta) / (1 - delta))
+        return slope(r) / (1 + w**3) * 10 * w**9 * epsilon / (1 - delta)
+
+    kink = delta + (1 - delta) * (1 - mpmath.mpf(0.5) / epsilon)
+    ends = [mpmath.mpf(delta) ** 0.1, 0.5, kink ** mpmath.mpf("0.1"), 1]
+    want = mpmath.quad(shared, ends) + (1 - ball(mpmath.mpf(epsilon))) / (1 + mpmath.mpf(delta) ** exponent)
+    assert abs(got.p_i - float(want)) < 1e-11
