@@ -25,7 +25,8 @@ if TYPE_CHECKING:
         storage as storage,
         training as training,
     )
-    from semres_jax._types import Accuracy as Accuracy, Estimate as Estimate
+    from semres_jax._types import Accuracy as Accuracy, Estimate as Estimate, Quantity as Quantity
+    from semres_jax.execution import Execution as Execution
     from semres_jax.laws.engines import accuracy as accuracy, engine_for as engine_for
     from semres_jax.montecarlo.estimate import estimate as estimate
     from semres_jax.similarity import (
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "Accuracy": "_types",
     "Estimate": "_types",
+    "Quantity": "_types",
+    "Execution": "execution",
     "accuracy": "laws.engines",
     "engine_for": "laws.engines",
     "estimate": "montecarlo.estimate",

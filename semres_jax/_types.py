@@ -1,5 +1,7 @@
-"""Array aliases and the two result types that every engine gives back."""
+"""Array aliases, numbers with their uncertainty, and the two result types that every engine gives back."""
 
+import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +12,52 @@ ArrayLike = Any
 # A point of a space, or a batch of points: an array, or a tuple of points for a product.
 Point = Any
 PRNGKey = Key[Array, ""]
+# What long work calls as it goes on: with what is being done, how much of it is done, and how much there is.
+Progress = Callable[[str, int, int], None]
+
+
+class Quantity(NamedTuple):
+    """A number with its uncertainty, or arrays of such; NaN where a part isn't known.
+
+    Attributes:
+        value: the estimate, in the unit of what it measures.
+        stderr: its standard error.
+        low, high: ends of its interval; the docstring of what gives it names the level, 95 % where it doesn't.
+
+    It prints itself: with its interval if that is known, else with its standard error in units of the last digit. A
+    format such as ".4f" applies to the value and both ends, and to a standard error that follows a plus-minus sign.
+
+    Example:
+        >>> from semres_jax import Quantity
+        >>> str(Quantity(0.75, 0.0003)), str(Quantity(32.7, 5.0, 23.0, 46.0)), str(Quantity(0.75))
+        ('0.7500(3)', '32.7 [23, 46]', '0.75')
+        >>> f"{Quantity(0.75, 0.0003):.4f}", f"{Quantity(32.7, 5.0, 23.0, 46.0):.1f}"
+        ('0.7500 ± 0.0003', '32.7 [23.0, 46.0]')
+    """
+
+    value: Any
+    stderr: Any = math.nan
+    low: Any = math.nan
+    high: Any = math.nan
+
+    def __str__(self) -> str:
+        return format(self)
+
+    def __format__(self, spec: str) -> str:
+        if any(map(np.ndim, self)):
+            return f"Quantity of shape {np.broadcast_shapes(*map(np.shape, self))}"
+        value, stderr, low, high = map(float, self)
+        if not (math.isnan(low) and math.isnan(high)):
+            return "{:{s}} [{:{s}}, {:{s}}]".format(value, low, high, s=spec or ".3g")
+        if spec:
+            return f"{value:{spec}}" + (f" ± {stderr:{spec}}" if math.isfinite(stderr) else "")
+        if not (math.isfinite(value) and math.isfinite(stderr) and stderr > 0):
+            return f"{value:.10g}"
+        # One digit of the standard error, in units of the last digit of the value.
+        digits = -int(f"{stderr:.0e}".partition("e")[2])
+        if digits < 0:
+            return f"{round(value, digits):.0f}({round(stderr, digits):.0f})"
+        return f"{value:.{digits}f}({round(stderr * 10**digits)})"
 
 
 class Accuracy(NamedTuple):
@@ -54,15 +102,6 @@ class Estimate(NamedTuple):
         if np.ndim(self.p_s):
             return f"Estimate of shape {np.shape(self.p_s)} from {self.trials:,} trials in {self.seconds:.3g} s"
         return (
-            f"p_s = {_with_error(self.p_s, self.p_s_stderr)}, p_i = {_with_error(self.p_i, self.p_i_stderr)} "
+            f"p_s = {Quantity(self.p_s, self.p_s_stderr)}, p_i = {Quantity(self.p_i, self.p_i_stderr)} "
             f"({self.trials:,} trials in {self.seconds:.3g} s)"
         )
-
-
-def _with_error(value: Any, stderr: Any) -> str:
-    """The value to the digit that its standard error allows: 0.73912 ± 0.00012."""
-    value, stderr = float(value), float(stderr)
-    if not stderr > 0 or not np.isfinite(stderr):
-        return f"{value:.10g} ± {stderr:.1g}"
-    digits = max(0, 1 - int(np.floor(np.log10(stderr))))
-    return f"{value:.{digits}f} ± {stderr:.{digits}f}"
