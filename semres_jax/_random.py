@@ -1,0 +1,41 @@
+"""NumPy generators out of JAX keys, for what is drawn on the host."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+
+def key_or_default(key: Any) -> Any:
+    """A JAX key as it is, `jax.random.key(0)` for None.
+
+    Raises:
+        ValueError: `key` is no JAX key.
+    """
+    if key is None:
+        return jax.random.key(0)
+    if isinstance(key, jax.Array) and (jax.numpy.issubdtype(key.dtype, jax.dtypes.prng_key) or key.shape == (2,)):
+        return key
+    raise ValueError(f"key must be a JAX random key; got {key!r} (try jax.random.key(0))")
+
+
+def words(key: Any) -> list[int]:
+    """The 32-bit words of a key, the lowest first, without a highest of 0: [s] for `jax.random.key(s)`."""
+    data = key_or_default(key)
+    data = jax.random.key_data(data) if jax.numpy.issubdtype(data.dtype, jax.dtypes.prng_key) else data
+    low, *high = (int(word) for word in np.asarray(data)[::-1])
+    return [low, *high] if any(high) else [low]
+
+
+def generator(key: Any, *more: int) -> np.random.Generator:
+    """NumPy's generator for a key, and for further numbers that tell one use of it from another.
+
+    For `jax.random.key(s)` it is that of `SeedSequence(s)`, or of `SeedSequence([s, *more])`.
+
+    Example:
+        >>> import jax, numpy as np
+        >>> from semres_jax._random import generator
+        >>> bool(generator(jax.random.key(7)).random() == np.random.default_rng(7).random())
+        True
+    """
+    return np.random.default_rng(np.random.SeedSequence([*words(key), *more]))
