@@ -206,14 +206,14 @@ def test_an_estimate_goes_on_from_a_file_of_its_own(tmp_path):
             raise Stop
 
     path = tmp_path / "estimate.state"
-    with pytest.raises(Stop), Saved(path) as saved:
-        resume_every_call = Execution(saved=saved, progress=stop)
-        saved._pause = 0.0
-        estimate(CIRCLE, Constant([0.1, 0.2]), **how, execution=resume_every_call)
+    saved = Saved(path)
+    saved._pause = 0.0  # every call is kept
+    with pytest.raises(Stop), saved:
+        estimate(CIRCLE, Constant([0.1, 0.2]), **how, execution=Execution(saved=saved, progress=stop))
     with Saved(path, resume=True) as saved:
         again = estimate(CIRCLE, Constant([0.1, 0.2]), **how, execution=Execution(saved=saved))
     np.testing.assert_array_equal(np.stack([*again[:6]]), np.stack([*whole[:6]]))
     nothing = Execution(saved=Saved(path, resume=True), progress=lambda *_: pytest.fail("computed again"))
     assert estimate(CIRCLE, Constant([0.1, 0.2]), **how, execution=nothing).trials == whole.trials
-    with pytest.raises(ValueError, match="can't resume with n = 3: .* was made with 2"):
+    with pytest.raises(ValueError, match=r"can't resume with n = 3: .* was made with 2"):
         estimate(CIRCLE, Constant([0.1, 0.2]), n=3, **how, execution=Execution(saved=Saved(path, resume=True)))
