@@ -74,8 +74,7 @@ class Sweep:
         with checking_input():
             import jax
 
-            from semres_jax import frontier, plots
-            from semres_jax.experiments import validation
+            from semres_jax import frontier, plots, spaces
             from semres_jax.storage import results
 
             require_seed(self.seed)
@@ -83,7 +82,7 @@ class Sweep:
                 raise ValueError("--trials is for --engine lattice or prng; the exact engine makes none")
             if self.trials is not None and self.trials < 1:
                 raise ValueError(f"--trials must be at least 1; got {self.trials}")
-            found = validation.spaces_by_name(self.space or ("circle",))
+            found = spaces.by_label(self.space or ("circle",))
             folder = output_folder(self.out) if is_first_host() else self.out
             attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
             attributes |= {"title": "generalization and identification over a grid"}

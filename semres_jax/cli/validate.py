@@ -74,7 +74,7 @@ class Validate:
     def run(self) -> int:
         """Validate, print, write; 0 where every law holds, 1 where one doesn't."""
         with checking_input():
-            from semres_jax import plots
+            from semres_jax import plots, spaces
             from semres_jax.experiments import validation
             from semres_jax.storage import results
 
@@ -83,7 +83,7 @@ class Validate:
             if trials < 1:
                 raise ValueError(f"--trials must be at least 1; got {trials}")
             quantiles = _QUICK_QUANTILES if self.quick else validation.QUANTILES
-            found = validation.spaces_by_name(self.space) if self.space else validation.default_spaces()
+            found = spaces.by_label(self.space) if self.space else validation.default_spaces()
             few = self.quick and self.n is None
             ns = self.n if self.n is not None else (_QUICK_NS if few else _NS)
             cases = validation.cases(found, ns=ns, deltas=self.delta, quantiles=quantiles)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from semres_jax._checks import concrete, require_count
+from semres_jax._checks import concrete, require_exponent, require_items
 from semres_jax._types import Accuracy, ArrayLike
 from semres_jax.laws import closed_form, enumeration, quadrature
 from semres_jax.laws._precision import of_grid
@@ -98,12 +98,10 @@ def engine_for(
 
 
 def _engine(task: _Task) -> _Engine:
-    require_count("n", task.n, 2, " (the probe needs items to choose from)")
-    power = concrete(task.exponent)
-    if power is not None and (power.ndim or not power >= 0):
-        raise ValueError(f"exponent must be one number, at least 0; got {task.exponent!r}")
+    require_items(task.n)
+    power = require_exponent(task.exponent)
     if not task.replace:
-        enumeration.require_distinct(task.space, task.n)
+        task.space.require_distinct(task.n)
     for engine in _ENGINES:
         if engine.applies(task):
             return engine
@@ -137,7 +135,7 @@ def _linear(task: _Task) -> Accuracy:
 
 def _counted(task: _Task) -> bool:
     """Whether the space has a table of distances."""
-    return task.space.size is not None and hasattr(task.space, "distances")
+    return task.space.distances is not None
 
 
 def _enumerated(task: _Task) -> Accuracy:
@@ -156,7 +154,7 @@ def _average(task: _Task) -> Accuracy:
 
 def _integrable(task: _Task) -> bool:
     # Repeated items of a product of too many stimuli for a table are those of a space that is not finite.
-    independent = task.space.size is None or (task.replace and not hasattr(task.space, "distances"))
+    independent = task.space.size is None or (task.replace and task.space.distances is None)
     return independent and quadrature.applies(task.space)
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from semres_jax import choice
-from semres_jax._checks import concrete
+from semres_jax._checks import concrete, require_exponent
 from semres_jax._types import Accuracy, Array, ArrayLike
 from semres_jax.laws._counting import distinct_values
 from semres_jax.laws._precision import host_in_float64
@@ -105,9 +105,7 @@ def exemplars(
     table = square("distances", distances)
     names, own = _classes(labels, len(table))
     between = _class_table(class_distances, names)
-    power = concrete(exponent)
-    if power is not None and (power.ndim or not power >= 0):
-        raise ValueError(f"exponent must be one number, at least 0; got {exponent!r}")
+    power = require_exponent(exponent)
     drawn = Draws(between, own, _shares(weights, own), _probing(probes, names))
     shape = similarity.shape
     if isinstance(similarity, Constant):
@@ -347,9 +345,8 @@ def _probing(probes: Sequence[Any] | None, names: list[Any]) -> np.ndarray:
 
 
 def _class_table(given: Any, names: list[Any]) -> np.ndarray:
-    leaves = getattr(given, "labels", ())
-    table = square("class_distances", getattr(given, "distances", given))
-    if leaves:
+    table = square("class_distances", given.distances if isinstance(given, MetricSpace) else given)
+    if isinstance(given, MetricSpace) and (leaves := given.labels):
         missing = [name for name in names if name not in leaves]
         if missing:
             raise ValueError(f"class_distances must name every class; {missing[0]!r} is no leaf of {given.label}")

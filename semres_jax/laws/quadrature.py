@@ -21,7 +21,7 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
 from semres_jax import choice
-from semres_jax._checks import concrete, require_count
+from semres_jax._checks import concrete, require_count, require_items
 from semres_jax._types import Accuracy, Array, ArrayLike
 from semres_jax.laws import _argmax, _deep, _integrals, _panels, closed_form
 from semres_jax.laws._precision import of_grid, slopes_told, traced
@@ -266,7 +266,7 @@ def _accuracies(
     devices: tuple[Any, ...] = (),
 ) -> list[Accuracy]:
     _require(space)
-    ns = tuple(require_count("n", n, 2, " (the probe needs items to choose from)") for n in ns)
+    ns = tuple(require_items(n) for n in ns)
 
     run = functools.partial(members_accuracies, ns=ns, rule=rule, devices=devices)
     each = of_grid(run, space, similarity, exponent)

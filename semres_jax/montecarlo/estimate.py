@@ -9,9 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from semres_jax._checks import concrete, require_count
+from semres_jax._checks import concrete, require_count, require_items
 from semres_jax._types import Estimate
-from semres_jax.laws import enumeration
 from semres_jax.montecarlo import sharding
 from semres_jax.montecarlo._errors import RESOLUTION as RESOLUTION
 from semres_jax.montecarlo._reading import read
@@ -96,7 +95,7 @@ def estimate(
         True
     """
     started = time.perf_counter()
-    n = require_count("n", n, 2, " (the probe needs items to choose from)")
+    n = require_items(n)
     limit = require_count("trials", trials, 1) if trials is not None else None
     if limit is not None and limit > _COUNTABLE:
         raise ValueError(f"trials must be at most 2^60, to be counted in 64 bits; got {trials}")
@@ -112,7 +111,7 @@ def estimate(
     if power is None or power.ndim or not power >= 0:
         raise ValueError(f"exponent must be one number, at least 0; got {exponent!r}")
     if not replace:
-        enumeration.require_distinct(space, n)
+        space.require_distinct(n)
     run = Run(space, similarity, key, n, float(power), method, replace, chunk, sharding.resolve(devices))
     cap = limit if limit is not None else (MOST_TRIALS if target_stderr is not None else DEFAULT_TRIALS)
     plan = cap if target_stderr is None else min(cap, DEFAULT_TRIALS)

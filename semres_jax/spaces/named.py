@@ -1,16 +1,17 @@
-"""Spaces by name: what commands, tables and configuration files say, turned into spaces."""
+"""Spaces by name, by file, or as they are: what users and commands say, turned into spaces."""
 
 import difflib
 import inspect
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from semres_jax.spaces.ball import Ball
-from semres_jax.spaces.base import _REGISTRY, MetricSpace, register
+from semres_jax.spaces.base import MetricSpace
 from semres_jax.spaces.circle import Circle
 from semres_jax.spaces.finite import Finite
 from semres_jax.spaces.gaussian import Gaussian
@@ -22,49 +23,98 @@ from semres_jax.spaces.sphere import Sphere
 from semres_jax.spaces.torus import Torus
 from semres_jax.spaces.tree import Tree
 
-# Entries of the catalogue beside the defaults.
-_VARIANTS = ("sphere(9)",)
-_NEWICK_SUFFIXES = (".nwk", ".newick", ".tree", ".tre")
+# Entries of the catalogue beside the defaults, and a name that it leaves out: its space is large.
+_VARIANTS, _LEFT_OUT = ("sphere(9)",), "animals"
+_NEWICK, _TABLES = (".nwk", ".newick", ".tree", ".tre"), (".npy", ".csv")
+_REGISTRY: dict[str, Callable[..., MetricSpace]] = {}
 
 
-def get(name: str, /, **params: Any) -> MetricSpace:
-    """The space of that name.
+def register(name: str, factory: Callable[..., MetricSpace]) -> None:
+    """Enter `factory` under `name`: from then on `get(name, **params)` and every command know it."""
+    _REGISTRY[name] = factory
+
+
+def get(given: str | os.PathLike[str] | MetricSpace, /, **params: Any) -> MetricSpace:
+    """The space that a name or a file stands for.
 
     Args:
-        name: a name of the catalogue, with parameters or without: "sphere", "sphere(9)", "sphere:9",
-            "gaussian(dim=3)", "torus(2, l1)"; or the path of a Newick file (.nwk, .newick, .tree, .tre).
+        given: a name of the catalogue, with parameters or without: "sphere", "sphere(9)", "sphere:9",
+            "gaussian(dim=3)", "torus(2, l1)"; "animals", 2,000 animal silhouettes; the path of a Newick file (.nwk,
+            .newick, .tree, .tre) or of a table of distances (.npy, or .csv with names); or a space, taken as it is.
         **params: parameters of the space by name, over those in the name.
 
     Raises:
-        ValueError: unknown name (the message lists all) or parameter (the message lists those accepted), or a value
-            that the space refuses.
+        ValueError: unknown name (the message lists all) or parameter (the message lists those accepted), a value that
+            the space refuses, or a broken file.
+        FileNotFoundError: no such file.
 
     Example:
         >>> from semres_jax import spaces
         >>> spaces.get("sphere", dim=9).label, spaces.get("torus(2, l1)").label
         ('sphere(9)', 'torus(2, l1)')
     """
-    if Path(name).suffix.lower() in _NEWICK_SUFFIXES and Path(name).is_file():
-        name, params = "tree", {"newick": name, **params}
+    return given if isinstance(given, MetricSpace) else _labelled(os.fspath(given), params)[1]
+
+
+def by_label(given: Any) -> dict[str, MetricSpace]:
+    """Spaces by the label that each has in results: of files and of "animals" with their name and number of stimuli.
+
+    Args:
+        given: what `get` takes, or a list of such; a dict {label: what `get` takes} is as its user labels it.
+
+    Raises:
+        ValueError, FileNotFoundError: as `get`; several spaces of one label.
+
+    Example:
+        >>> from semres_jax import spaces
+        >>> list(spaces.by_label(["circle", "sphere:9", spaces.Torus(3)]))
+        ['circle', 'sphere(9)', 'torus(3)']
+    """
+    if isinstance(given, Mapping):
+        return {label: get(space) for label, space in given.items()}
+    named: dict[str, MetricSpace] = {}
+    for item in given if isinstance(given, (list, tuple)) else [given]:
+        if isinstance(item, MetricSpace):
+            if item.label in named:
+                raise ValueError(f"spaces must have different labels; {item.label!r} comes twice (give a dict of them)")
+            named[item.label] = item
+            continue
+        label, space = _labelled(os.fspath(item), {})
+        # The same name again is the same space; another file with a name like one before is called by its path.
+        named[os.fspath(item) if label in named and Path(item).is_file() else label] = space
+    return named
+
+
+def _labelled(name: str, params: dict[str, Any]) -> tuple[str, MetricSpace]:
+    path = Path(name)
     match = re.fullmatch(r"\s*([\w-]+)\s*(?::(.*)|\((.*)\))?\s*", name, flags=re.DOTALL)
-    word = match[1].lower() if match else name
-    if match is None or word not in _REGISTRY:
+    word, inside = (match[1].lower(), match[2] or match[3] or "") if match else (name, "")
+    if path.suffix.lower() in _TABLES and word not in _REGISTRY:
+        from semres_jax.data.embeddings import read_distances
+
+        label, word, inside, params = path.stem, "finite", "", {"distances": read_distances(path), **params}
+    elif path.suffix.lower() in _NEWICK or (word not in _REGISTRY and path.is_file()):
+        label, word, inside, params = path.stem, "tree", "", {"newick": path, **params}
+    elif word in _REGISTRY:
+        label = word
+    else:
         near = difflib.get_close_matches(word, _REGISTRY, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise ValueError(f"unknown space {name!r}; {hint}There are {', '.join(sorted(_REGISTRY))}, and Newick files")
     factory = _REGISTRY[word]
     accepted = inspect.signature(factory).parameters
-    given = _parameters(match[2] or match[3] or "", list(accepted), name) | params
+    values = _parameters(inside, list(accepted), name) | params
     open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values())
-    unknown = [key for key in given if key not in accepted and not open_ended]
+    unknown = [key for key in values if key not in accepted and not open_ended]
     if unknown:
         raise ValueError(
             f"space {word!r} has no parameter {unknown[0]!r}; it accepts {', '.join(accepted) or 'no parameters'}"
         )
-    missing = [key for key in _needed(factory) if key not in given]
+    missing = [key for key in _needed(factory) if key not in values]
     if missing:
         raise ValueError(f"space {word!r} needs {', '.join(missing)}")
-    return factory(**given)
+    space = factory(**values)
+    return f"{label}({space.size})" if isinstance(space, Finite) else space.label, space
 
 
 def _parameters(text: str, accepted: list[str], name: str) -> dict[str, Any]:
@@ -90,14 +140,16 @@ def _number(text: str) -> Any:
 
 
 def catalogue() -> dict[str, MetricSpace]:
-    """One representative of every registered space that can be made without parameters; `get(key)` makes the same.
+    """One representative of every registered space that can be made without parameters, but for "animals".
+
+    `get(key)` makes the same.
 
     Example:
         >>> from semres_jax import spaces
         >>> spaces.catalogue()["sphere(9)"].label
         'sphere(9)'
     """
-    names = [name for name, factory in _REGISTRY.items() if not _needed(factory)]
+    names = [name for name, factory in _REGISTRY.items() if name != _LEFT_OUT and not _needed(factory)]
     return {name: get(name) for name in (*names, *_VARIANTS)}
 
 
@@ -123,6 +175,13 @@ def _finite(distances: Any = None, weights: Any = None, points: Any = None, metr
     return Finite.from_points(points, metric, weights)
 
 
+def _animals(count: int = 2000) -> Finite:
+    """Animal silhouettes that come with the package, at Euclidean distances."""
+    from semres_jax.data import silhouette_points
+
+    return Finite.from_points(silhouette_points(count), "euclidean")
+
+
 def _product(factors: Any = ("circle", "interval"), metric: str = "max") -> Product:
     """Factors are spaces or names of spaces."""
     if isinstance(factors, (list, tuple)):
@@ -135,3 +194,4 @@ for _kind in (Circle, Interval, Torus, Sphere, Ball, Gaussian, Hamming, Hyperbol
 register("tree", _tree)
 register("finite", _finite)
 register("product", _product)
+register("animals", _animals)
