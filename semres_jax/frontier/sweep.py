@@ -193,7 +193,7 @@ def _describe(table: xarray.Dataset, i: int, space: MetricSpace, epsilons: np.nd
 def _moments(space: MetricSpace, epsilons: np.ndarray, replace: bool) -> tuple[np.ndarray, np.ndarray] | None:
     """Exact mean and variance of b_p(epsilon), where they are known."""
     if space.distances is not None:
-        return (neighbours.ball_moments if replace else neighbours.share_moments)(space, epsilons)
+        return neighbours.moments(space, epsilons, replace=replace)
     if not quadrature.applies(space) or not (space.size is None or replace):
         return None
     with jax.enable_x64(True):

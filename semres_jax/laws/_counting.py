@@ -65,7 +65,7 @@ def _from_counts(
         return closed_form.finite_constant(k, largest, n=n, delta=floor)
 
     def laws(floor: Array) -> Accuracy:  # the law of every k
-        return jax.lax.map(lambda one: law(one, floor), k, batch_size=max(1, _BATCH // (n + 1)))
+        return jax.lax.map(lambda inside: law(inside, floor), k, batch_size=max(1, _BATCH // (n + 1)))
 
     table = jax.lax.map(laws, floors)
 
@@ -90,8 +90,8 @@ def independent(weights: Array, ball: Array, at_epsilon: Array, floors: Array, a
     """Theorem 3 over (N, epsilons) ball measures."""
 
     def member(indices: tuple[Array, Array]) -> Accuracy:
-        each = closed_form.constant(ball[:, indices[0]].astype(floors.dtype), n=n, delta=floors[indices[1]])
-        return Accuracy(*(jnp.sum(weights.astype(floors.dtype) * p) for p in each))
+        accuracies = closed_form.constant(ball[:, indices[0]].astype(floors.dtype), n=n, delta=floors[indices[1]])
+        return Accuracy(*(jnp.sum(weights.astype(floors.dtype) * p) for p in accuracies))
 
     return jax.lax.map(member, (at_epsilon, at_delta))
 

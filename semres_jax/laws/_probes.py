@@ -56,7 +56,7 @@ def probe_nodes(
         return jnp.zeros((1, 0), dtype), jnp.ones(1, dtype)
     kinks: Any = zip(*(space.probe_kinks(r) for r in radii), strict=True) if radii else [()] * space.probe_uniforms
     axes: list[Any] = [
-        _panels.composite([kink for each in own for kink in each], dtype, _panel_rule(rule, step, smooth))
+        _panels.composite([kink for of_radius in own for kink in of_radius], dtype, _panel_rule(rule, step, smooth))
         if isinstance(rule, bool)
         else tuple(jnp.asarray(x, dtype) for x in rule)
         for rule, own in zip(_probe_axes(space), kinks, strict=True)
@@ -99,5 +99,5 @@ def in_parts(f: Any, v: Array, weights: Array) -> Any:
 
     if parts == 1:
         return part(v, weights)
-    each = jax.lax.map(lambda x: part(*x), (v.reshape(parts, -1, v.shape[1]), weights.reshape(parts, -1)))
-    return jax.tree.map(lambda p: jnp.sum(p, axis=0), each)
+    averages = jax.lax.map(lambda x: part(*x), (v.reshape(parts, -1, v.shape[1]), weights.reshape(parts, -1)))
+    return jax.tree.map(lambda p: jnp.sum(p, axis=0), averages)

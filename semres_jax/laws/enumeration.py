@@ -100,7 +100,7 @@ def members_accuracy(
         weights = weights / jnp.sum(weights)
     power = concrete(exponent)
     sharp = power is not None and bool(np.isinf(power))
-    each = _subsets.averages(
+    accuracies = _subsets.averages(
         distances,
         weights,
         members,
@@ -110,7 +110,7 @@ def members_accuracy(
         replace=replace,
         sharp=sharp,
     )
-    return slopes_told(each, space, members)
+    return slopes_told(accuracies, space, members)
 
 
 def constant(
@@ -178,13 +178,13 @@ def members_constant(
     if n == 2:
         share, split = (x[at_epsilon] for x in _counting.two_items(space, weighted, epsilons, replace))
         gain = 1.0 / (1.0 + floors[at_delta]) - 0.5  # of a far item over one that ties
-        each = Accuracy(0.5 + gain * split, 0.5 + gain * (1.0 - share))
+        accuracies = Accuracy(0.5 + gain * split, 0.5 + gain * (1.0 - share))
     elif weighted:
         weights, (ball, *_) = _counting.balls(space, epsilons)
-        each = _counting.independent(weights, ball, at_epsilon, floors, at_delta, n=n)
+        accuracies = _counting.independent(weights, ball, at_epsilon, floors, at_delta, n=n)
     else:
-        each = _counting.equal_weights(space, epsilons, at_epsilon, floors, at_delta, n, replace)
-    return Accuracy(*each)
+        accuracies = _counting.equal_weights(space, epsilons, at_epsilon, floors, at_delta, n, replace)
+    return Accuracy(*accuracies)
 
 
 def tie_rate(space: MetricSpace, *, n: int = 2, replace: bool = False) -> float:
@@ -224,8 +224,8 @@ def tie_rate(space: MetricSpace, *, n: int = 2, replace: bool = False) -> float:
     if weighted and not replace and n > 2:
         raise ValueError(f"ties among distinct items of unequal weights are enumerated for n = 2 only; got n = {n}")
     weights = np.full(len(table), 1.0 / len(table)) if weights is None else weights / weights.sum(dtype=np.float64)
-    each = [_counting.ties(row, weights, p, n, replace, weighted) for p, row in enumerate(table)]
-    return float(weights @ np.array(each))
+    rates = [_counting.ties(row, weights, p, n, replace, weighted) for p, row in enumerate(table)]
+    return float(weights @ np.array(rates))
 
 
 def _require(space: MetricSpace, n: int, replace: bool) -> int:

@@ -109,20 +109,19 @@ def exemplars(
     drawn = Draws(between, own, _shares(weights, own), _probing(probes, names))
     shape = similarity.shape
     if isinstance(similarity, Constant):
-        each = _constant(table, drawn, similarity, exponent)
+        numbers = _constant(table, drawn, similarity, exponent)
     else:
         if power is not None and np.isinf(power):
             raise ValueError("exponent must be finite for exemplars, but for the constant similarity; got inf")
         dtype = jnp.result_type(0.0, *jax.tree.leaves(similarity))
         arrays = (table, drawn.own, drawn.order, drawn.farther, drawn.share, drawn.weight)
-        each = _averages(
+        p_s, p_i = _averages(
             *(jnp.asarray(x, dtype if np.issubdtype(x.dtype, np.floating) else None) for x in arrays),
             flatten(similarity),
             jnp.asarray(exponent, dtype),
         )
-        each = Accuracy(each.p_s + drawn.tie_rate / 2, each.p_i)
-        each = (*each, *(np.full(each.p_s.shape, np.nan),) * 4)
-    p_s, p_i, *moments = (x.reshape(shape)[()] for x in each)
+        numbers = (p_s + drawn.tie_rate / 2, p_i, *(np.full(p_i.shape, np.nan),) * 4)
+    p_s, p_i, *moments = (x.reshape(shape)[()] for x in numbers)
     return Exemplars(p_s, p_i, drawn.tie_rate, *moments)
 
 
@@ -173,11 +172,11 @@ def shares_within(table: np.ndarray, rows: np.ndarray, drawn: Draws, epsilons: n
 
 def shares_reached(place: np.ndarray, rows: np.ndarray, drawn: Draws, levels: int) -> np.ndarray:
     """`shares_within` for (rows, N) numbers of the first resolution that reaches each exemplar."""
-    count, many = len(drawn.near), levels + 1
-    place = place + many * (np.arange(len(rows))[:, None] * count + drawn.own[None])
+    count, width = len(drawn.near), levels + 1
+    place = place + width * (np.arange(len(rows))[:, None] * count + drawn.own[None])
     share = np.broadcast_to(drawn.share, place.shape).copy()
     share[np.arange(len(rows)), rows] = 0.0
-    within = np.bincount(place.ravel(), share.ravel(), len(rows) * count * many).reshape(len(rows), count, many)
+    within = np.bincount(place.ravel(), share.ravel(), len(rows) * count * width).reshape(len(rows), count, width)
     within = np.cumsum(within, axis=2)[..., :-1]
     within[np.arange(len(rows)), drawn.own[rows]] /= (1.0 - drawn.share[rows])[:, None]
     return within
@@ -245,11 +244,11 @@ def _averages(table, own, order, farther, share, weight, similarity: Similarity,
     member_of = (own[None] == jnp.arange(count)[:, None]).astype(table.dtype)  # (C, N)
     mean = member_of * share[None]
 
-    def accuracies(one: Similarity) -> Accuracy:
+    def accuracies(member: Similarity) -> Accuracy:
         def probe(p: Array) -> Array:
             c = own[p]
             far_first = jnp.argsort(-table[p])
-            sorted_logs = shortened(strength_logs(one, table[p][far_first], exponent))
+            sorted_logs = shortened(strength_logs(member, table[p][far_first], exponent))
             log_h = jnp.zeros_like(table[p]).at[far_first].set(sorted_logs)
             nothing = jnp.where(log_h == ZERO, 1.0, 0.0).astype(table.dtype)
             itself = jnp.arange(size) == p
@@ -274,8 +273,8 @@ def _averages(table, own, order, farther, share, weight, similarity: Similarity,
             neither = credits(nothing[:, None], nothing[:, None] / 2.0)[:, 0]
             return sum_over_nodes(chunk, 2, lowest) + neither
 
-        each = jax.lax.map(probe, jnp.arange(size))
-        return Accuracy(*(jnp.sum(weight * p) for p in each.T))
+        by_probe = jax.lax.map(probe, jnp.arange(size))
+        return Accuracy(*(jnp.sum(weight * p) for p in by_probe.T))
 
     return jax.lax.map(accuracies, similarity)
 

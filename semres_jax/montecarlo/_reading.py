@@ -65,4 +65,4 @@ def _among_the_others(run: Run, mean_b, square_b, variance):
     epsilon = getattr(run.similarity, "epsilon", None)
     if epsilon is None:
         return mean_b, square_b * np.nan
-    return neighbours.share_moments(run.space, np.broadcast_to(epsilon, run.shape).ravel())
+    return neighbours.moments(run.space, np.broadcast_to(epsilon, run.shape).ravel())

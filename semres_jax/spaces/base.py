@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 import numpy as np
 
-from semres_jax._checks import concrete
+from semres_jax._checks import concrete, require_count
 from semres_jax._pytrees import pytree, static as static
 from semres_jax._types import Array, ArrayLike, Point
 from semres_jax.spaces._draws import distinct_equal, distinct_weighted
@@ -178,6 +178,23 @@ class MetricSpace(abc.ABC):
         Between them b_p is smooth up to square roots at the ends. Quadratures over distances split there.
         """
         raise NotImplementedError(f"{self.label} has no ball measure in closed form; use semres_jax.estimate")
+
+
+class Dimensional(MetricSpace):
+    """What spaces of a whole number of dimensions share; a subclass has the field `dim`."""
+
+    dim: Any
+
+    def __post_init__(self):
+        object.__setattr__(self, "dim", require_count("dim", self.dim, 1))
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}({self.dim})"
+
+    @property
+    def uniforms(self) -> int:
+        return self.dim
 
 
 def cumulative(weights: Any, dtype: Any) -> Array:

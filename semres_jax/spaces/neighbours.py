@@ -17,7 +17,7 @@ from semres_jax.spaces.base import MetricSpace
 _TILE = 256
 
 
-def share_moments(space: MetricSpace, epsilons: ArrayLike) -> tuple[Any, Any]:
+def moments(space: MetricSpace, epsilons: ArrayLike, *, replace: bool = False) -> tuple[Any, Any]:
     """Mean and variance over probes of the share of the *other* stimuli within epsilon.
 
         b_p = Σ_{x≠p, d(x,p) <= ε} w_x / (1 - w_p),   probes weighted by w
@@ -25,6 +25,7 @@ def share_moments(space: MetricSpace, epsilons: ArrayLike) -> tuple[Any, Any]:
     Args:
         space: finite, with a table of distances.
         epsilons: resolutions, of any shape.
+        replace: whether the probe itself may be drawn again: moments of the ball measure b_p(ε), the probe included.
 
     Returns:
         (mean, variance), float64 of that shape.
@@ -33,36 +34,21 @@ def share_moments(space: MetricSpace, epsilons: ArrayLike) -> tuple[Any, Any]:
         >>> from semres_jax import spaces
         >>> from semres_jax.spaces import neighbours
         >>> line = spaces.Finite([[0, 1, 2], [1, 0, 1], [2, 1, 0]])
-        >>> [round(float(x), 4) for x in neighbours.share_moments(line, 1.0)]
+        >>> [round(float(x), 4) for x in neighbours.moments(line, 1.0)]
         [0.6667, 0.0556]
-    """
-    return _moments(space, epsilons, among_others=True)
-
-
-def ball_moments(space: MetricSpace, epsilons: ArrayLike) -> tuple[Any, Any]:
-    """Mean and variance over probes of the ball measure b_p(ε), the probe included. Arguments as `share_moments`.
-
-    Example:
-        >>> from semres_jax import spaces
-        >>> from semres_jax.spaces import neighbours
-        >>> line = spaces.Finite([[0, 1, 2], [1, 0, 1], [2, 1, 0]])
-        >>> [round(float(x), 4) for x in neighbours.ball_moments(line, 1.0)]
+        >>> [round(float(x), 4) for x in neighbours.moments(line, 1.0, replace=True)]
         [0.7778, 0.0247]
     """
-    return _moments(space, epsilons, among_others=False)
-
-
-def _moments(space: MetricSpace, epsilons: ArrayLike, *, among_others: bool) -> tuple[Any, Any]:
     shape = np.shape(epsilons)
     values, member = np.unique(np.asarray(epsilons, np.float64), return_inverse=True)
     if space.weighted:
         weights, tables = balls(space, values)
-        share = tables[1] if among_others else tables[0]
+        share = tables[0] if replace else tables[1]
     else:
         count = counts(np.asarray(space.distances), values)
         size = len(count)
         weights = np.full(size, 1.0 / size)
-        share = (count - 1) / max(size - 1, 1) if among_others else count / size
+        share = count / size if replace else (count - 1) / max(size - 1, 1)
     mean = weights @ share
     variance = weights @ (share - mean) ** 2
     return mean[member].reshape(shape)[()], variance[member].reshape(shape)[()]
@@ -79,8 +65,8 @@ def counts(distances: Any, epsilons: Any) -> Any:
         if reached is not None:
             return _by_tiles(table, reached, known.size + 1, pool)
         rows = np.array_split(table, -(-table.size // _TILE**2))
-        found = pool.map(lambda some: [row.searchsorted(known, side="right") for row in np.sort(some, axis=1)], rows)
-        return np.concatenate(list(found))
+        passed = pool.map(lambda block: [row.searchsorted(known, side="right") for row in np.sort(block, axis=1)], rows)
+        return np.concatenate(list(passed))
 
 
 def _by_tiles(table: np.ndarray, reached: Callable[[np.ndarray], np.ndarray], width: int, pool: Any) -> np.ndarray:
@@ -100,12 +86,12 @@ def _by_tiles(table: np.ndarray, reached: Callable[[np.ndarray], np.ndarray], wi
         return histogram(passed, height), columns
 
     corners = [(i, j) for i in starts for j in starts if i <= j]
-    each = np.zeros((len(table), width), np.intp)
+    histograms = np.zeros((len(table), width), np.intp)
     for (i, j), (rows, columns) in zip(corners, pool.map(tile, corners), strict=True):
-        each[i : i + _TILE] += rows
+        histograms[i : i + _TILE] += rows
         if columns is not None:
-            each[j : j + _TILE] += columns
-    return np.cumsum(each[:, :-1], axis=1)
+            histograms[j : j + _TILE] += columns
+    return np.cumsum(histograms[:, :-1], axis=1)
 
 
 def _lookup(epsilons: np.ndarray) -> Callable[[np.ndarray], np.ndarray] | None:
@@ -130,9 +116,9 @@ def _lookup(epsilons: np.ndarray) -> Callable[[np.ndarray], np.ndarray] | None:
         np.minimum(place, buckets + 1, out=place)
         own = place.astype(np.intp)
         beyond = some > bound.take(own, mode="clip", out=place)
-        found = passed.take(own, mode="clip")
-        found += beyond
-        return found
+        count = passed.take(own, mode="clip")
+        count += beyond
+        return count
 
     return reached
 

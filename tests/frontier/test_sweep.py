@@ -72,7 +72,7 @@ def test_finite_space(replace):
     kinds = [Constant] if replace else [Constant, Exponential]
     table = frontier.sweep(CLOUD, kinds, 4, epsilon=EPSILON, delta=DELTA, replace=replace)
     _cells_are_those_of_the_laws(table, CLOUD, kinds, [4], replace=replace)
-    moments = (neighbours.ball_moments if replace else neighbours.share_moments)(CLOUD, EPSILON)
+    moments = neighbours.moments(CLOUD, EPSILON, replace=replace)
     here = table.sel(similarity="constant", n=4).isel(space=0, delta=0)
     np.testing.assert_allclose((here.mean_b, here.var_b), moments, rtol=0, atol=1e-15)
     np.testing.assert_allclose(table.tie_rate[0, 0], enumeration.tie_rate(CLOUD, n=4, replace=replace), rtol=1e-14)

@@ -130,24 +130,24 @@ def test_moments():
         ball = (inside * weights).sum(1)
         share = ((inside & ~np.eye(9, dtype=bool)) * weights).sum(1) / (1 - weights)
         for got, b in (
-            (neighbours.ball_moments(spaces.Finite(distances, weights), epsilon), ball),
-            (neighbours.share_moments(spaces.Finite(distances, weights), epsilon), share),
+            (neighbours.moments(spaces.Finite(distances, weights), epsilon, replace=True), ball),
+            (neighbours.moments(spaces.Finite(distances, weights), epsilon), share),
         ):
             mean = weights @ b
             np.testing.assert_allclose(got, (mean, weights @ (b - mean) ** 2), rtol=0, atol=1e-14)
     space = spaces.Finite(distances)
-    equal = neighbours.share_moments(space, np.array([[0.4, 0.8]]))
+    equal = neighbours.moments(space, np.array([[0.4, 0.8]]))
     k = (distances <= 0.4).sum(1) - 1
     assert equal[0].shape == (1, 2)
     np.testing.assert_allclose([m[0, 0] for m in equal], (np.mean(k / 8), np.var(k / 8)), atol=1e-14)
-    ball = neighbours.ball_moments(space, 0.4)
+    ball = neighbours.moments(space, 0.4, replace=True)
     np.testing.assert_allclose(ball, (np.mean((k + 1) / 9), np.var((k + 1) / 9)), atol=1e-14)
 
 
 def test_moments_give_the_independent_law(x64):
     """With replacement and n = 2 mean and variance of the ball measure are enough (theorem 2)."""
     space, epsilons = spaces.Finite(table(50), weights_of("unequal", 50)), np.linspace(0.0, 2.0, 9)
-    want = closed_form.constant_moments(*neighbours.ball_moments(space, epsilons), delta=0.1)
+    want = closed_form.constant_moments(*neighbours.moments(space, epsilons, replace=True), delta=0.1)
     np.testing.assert_allclose(enumeration.constant(space, Constant(epsilons, 0.1), replace=True), want, atol=1e-14)
 
 
@@ -160,7 +160,7 @@ def test_against_monte_carlo(weighted, n, replace, x64):
     run = estimate(space, similarity, key=jax.random.key(0), trials=2**17, n=n, replace=replace, method="prng")
     assert (np.abs(run.p_s - exact.p_s) < STANDARD_ERRORS * run.p_s_stderr).all()
     assert (np.abs(run.p_i - exact.p_i) < STANDARD_ERRORS * run.p_i_stderr).all()
-    moments = (neighbours.ball_moments if replace else neighbours.share_moments)(space, [0.3, 0.8])
+    moments = neighbours.moments(space, [0.3, 0.8], replace=replace)
     np.testing.assert_allclose([run.mean_b, run.var_b], moments, atol=0.01)
 
 

@@ -74,7 +74,7 @@ def test_reach_of_a_similarity_that_ends_is_its_ball_measure(x64):
     from semres_jax.spaces import neighbours
 
     mean, variance = measure.reach(Linear(0.2501)(SEGMENT.distances))
-    expected = neighbours.share_moments(SEGMENT, 0.2501)
+    expected = neighbours.moments(SEGMENT, 0.2501)
     np.testing.assert_allclose([mean, variance], expected, rtol=1e-12)
 
 
