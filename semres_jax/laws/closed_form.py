@@ -234,9 +234,9 @@ def optimal_ball_measure(n: int, delta: ArrayLike = 0.0) -> float:
     gap = -np.expm1(-contrast * s) / contrast if contrast > 0 else s
 
     def slope(b: float) -> float:  # of p_S in b, over n (1 - Δ): the two positive sides above
-        total = 1 + b * np.expm1(-contrast * s)
-        some_inside = -np.expm1((n - 1) * np.log1p(-b * np.exp(-contrast * s) / total))
-        falls = weight * gap * np.exp((n - 1) * np.log(total) - n * delta * s) * some_inside
+        item = b * np.expm1(-contrast * s)
+        some_inside = -np.expm1((n - 1) * np.log1p(-b * np.exp(-contrast * s) / (1 + item)))
+        falls = weight * gap * np.exp((n - 1) * np.log1p(item) - n * delta * s) * some_inside
         return np.exp((n - 1) * np.log1p(-b)) * (n - 1) / (n * (1 + (n - 1) * delta)) - falls.sum()
 
     low, high = 0.5 / n, min(1 - 0.5 / n, (2 + 2 * np.log(n)) / n)  # n b* grows from 1.5 at Δ = 0 to ln n at Δ = 1

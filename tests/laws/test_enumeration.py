@@ -88,9 +88,9 @@ def test_grid_equals_one_by_one(kind, replace, x64):
     epsilons, deltas = np.array([0.7, 0.1, 0.7, 1.5]), np.array([[0.0], [0.2]])
     grid = enumeration.constant(space, Constant(epsilons[None], deltas), replace=replace)
     for i, j in np.ndindex(2, 4):
-        one = enumeration.constant(space, Constant(epsilons[j], deltas[i, 0]), replace=replace)
+        single = enumeration.constant(space, Constant(epsilons[j], deltas[i, 0]), replace=replace)
         for name in ("p_s", "p_i"):
-            np.testing.assert_allclose(getattr(grid, name)[i, j], getattr(one, name), rtol=0, atol=1e-15)
+            np.testing.assert_allclose(getattr(grid, name)[i, j], getattr(single, name), rtol=0, atol=1e-15)
 
 
 @pytest.mark.thorough(keep=2)
