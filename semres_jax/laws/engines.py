@@ -133,23 +133,9 @@ def _linear(task: _Task) -> Accuracy:
     return closed_form.linear(epsilon / task.space.diameter + float(jnp.finfo(epsilon.dtype).tiny))
 
 
-def _counted(task: _Task) -> bool:
-    """Whether the space has a table of distances."""
-    return task.space.distances is not None
-
-
-def _enumerated(task: _Task) -> Accuracy:
-    return enumeration.members_accuracy(task.space, task.similarity, task.exponent, n=task.n, replace=task.replace)
-
-
 def _averaged(task: _Task) -> bool:
     """Whether the constant similarity needs no more than an average over the probe."""
     return isinstance(task.similarity, Constant) and _integrable(task)
-
-
-def _average(task: _Task) -> Accuracy:
-    similarity: Any = task.similarity
-    return quadrature.members_constant(task.space, similarity, task.exponent, n=task.n)
 
 
 def _integrable(task: _Task) -> bool:
@@ -163,11 +149,19 @@ def _integrated(task: _Task) -> Accuracy:
     return Accuracy(p_s[:, 0], p_i[:, 0])
 
 
+def _average(task: _Task) -> Accuracy:
+    return quadrature.members_constant(task.space, task.similarity, task.exponent, n=task.n)
+
+
+def _enumerate(task: _Task) -> Accuracy:
+    return enumeration.members_accuracy(task.space, task.similarity, task.exponent, n=task.n, replace=task.replace)
+
+
 # The first that applies is taken.
 _ENGINES = (
     _Engine("closed_form", lambda task: _averaged(task) and task.space.probe_uniforms == 0, _average),
     _Engine("closed_form", _linear_applies, _linear),
-    _Engine("enumeration", _counted, _enumerated),
+    _Engine("enumeration", lambda task: task.space.distances is not None, _enumerate),
     _Engine("quadrature", _averaged, _average),
     _Engine("quadrature", _integrable, _integrated),
 )

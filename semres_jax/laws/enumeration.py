@@ -100,16 +100,8 @@ def members_accuracy(
         weights = weights / jnp.sum(weights)
     power = concrete(exponent)
     sharp = power is not None and bool(np.isinf(power))
-    accuracies = _subsets.averages(
-        distances,
-        weights,
-        members,
-        jnp.asarray(1.0 if sharp else exponent, dtype),
-        clock,
-        n=n,
-        replace=replace,
-        sharp=sharp,
-    )
+    power = jnp.asarray(1.0 if sharp else exponent, dtype)
+    accuracies = _subsets.averages(distances, weights, members, power, clock, n=n, replace=replace, sharp=sharp)
     return slopes_told(accuracies, space, members)
 
 

@@ -204,9 +204,8 @@ def blocks(drawn: Draws, levels: int) -> list[np.ndarray]:
 
 def _constant(table: np.ndarray, drawn: Draws, similarity: Constant, exponent: Any) -> tuple[Any, ...]:
     """p_s, p_i, hit_rate, mean_b, near, far of all members: four sums of weights over the pairs within epsilon."""
-    shape = similarity.shape
-    epsilon, delta = (_spread(leaf, shape) for leaf in (similarity.epsilon, similarity.delta))
-    epsilons, member = distinct_values(epsilon)
+    members: Any = flatten(similarity)
+    epsilons, member = distinct_values(members.epsilon)
     count, size = len(drawn.near), len(table)
     if isinstance(epsilons, np.ndarray):
         within = np.zeros((4, epsilons.size))
@@ -228,13 +227,8 @@ def _constant(table: np.ndarray, drawn: Draws, similarity: Constant, exponent: A
         reached = lambda e: jnp.sum(jnp.where((jnp.asarray(table) <= e)[None], weights, 0.0), axis=(1, 2))  # noqa: E731
         within = jax.lax.map(reached, epsilons).T
     hit, mean_b, near, far = (x[member] for x in within)
-    gain = 1.0 / (1.0 + choice.power(jnp.asarray(delta), exponent)) - 0.5
+    gain = 1.0 / (1.0 + choice.power(jnp.asarray(members.delta), exponent)) - 0.5
     return 0.5 + gain * (near - far), 0.5 + gain * (hit - mean_b), hit, mean_b, near, far
-
-
-def _spread(value: Any, shape: tuple[int, ...]) -> Any:
-    xp: Any = jnp if concrete(value) is None else np
-    return xp.broadcast_to(xp.asarray(value), shape).ravel()
 
 
 @jax.jit

@@ -15,7 +15,7 @@ from typing import Any
 
 import sympy as sp
 
-from semres_jax._types import Array, ArrayLike
+from semres_jax._types import Array, ArrayLike, Progress
 from semres_jax.laws import _derivations as d, _transcriptions as c, closed_form
 from semres_jax.laws._derivations import Delta, Equations, b, lam, mean_b, var_b
 from semres_jax.laws._sympy_to_jax import to_jax
@@ -109,13 +109,13 @@ def prove(name: str) -> Proof:
     return Proof(law.name, law.statement, law.source, proved, time.perf_counter() - start, detail)
 
 
-def prove_all(progress: Callable[[Proof], None] | None = None) -> list[Proof]:
-    """Prove every law of `LAWS` in order; `progress` is called with each proof as it is done."""
+def prove_all(progress: Progress | None = None) -> list[Proof]:
+    """Prove every law of `LAWS` in order; `progress` is told the name of each law that is done, and how many are."""
     proofs = []
     for name in LAWS:
         proofs.append(prove(name))
         if progress is not None:
-            progress(proofs[-1])
+            progress(name, len(proofs), len(LAWS))
     return proofs
 
 
