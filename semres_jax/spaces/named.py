@@ -100,7 +100,7 @@ def _labelled(name: str, params: dict[str, Any]) -> tuple[str, MetricSpace]:
     else:
         near = difflib.get_close_matches(word, _REGISTRY, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(f"unknown space {name!r}; {hint}There are {', '.join(sorted(_REGISTRY))}, and Newick files")
+        raise ValueError(f"unknown space {name!r}; {hint}There are {', '.join(sorted(_REGISTRY))}, and files")
     factory = _REGISTRY[word]
     accepted = inspect.signature(factory).parameters
     values = _parameters(inside, list(accepted), name) | params
