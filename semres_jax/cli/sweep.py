@@ -40,7 +40,7 @@ class Sweep:
     space: Annotated[
         tuple[str, ...], tyro.conf.arg(metavar="NAME|FILE.nwk", help_behavior_hint="(default: circle)")
     ] = ()
-    """A space: a name, as in "sphere(9)" or "animals", or a file of a tree or of distances (.csv, .npy); repeat for more."""
+    """A name, as in "sphere(9)" or "animals", or a file of a tree or of distances (.csv, .npy); repeat for more."""
     similarity: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: constant)")] = ()
     """constant, linear, exponential, gaussian, powerlaw or powerlaw(EXPONENT); repeat for more."""
     epsilon: Annotated[tuple[float, ...], grid_option, tyro.conf.arg(help_behavior_hint="(default: 0:0.5:101)")] = (

@@ -46,7 +46,7 @@ class Validate:
     space: Annotated[
         tuple[str, ...], tyro.conf.arg(metavar="NAME|FILE.nwk", help_behavior_hint="(default: one of each kind)")
     ] = ()
-    """A space: a name, as in "sphere(9)" or "animals", or a file of a tree or of distances (.csv, .npy); repeat for more."""
+    """A name, as in "sphere(9)" or "animals", or a file of a tree or of distances (.csv, .npy); repeat for more."""
     n: Annotated[Counts, tyro.conf.arg(help_behavior_hint="(default: 2,3,8,32; with --quick 2, and 8,32 on a few)")] = (
         None
     )
