@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def settings(space: MetricSpace, design: Design, hyper: Hyper, seed: int, runs: int) -> dict[str, Any]:
     """What has to be the same when a run is resumed."""
-    told = {"space": space.label, "distances": fingerprint(getattr(space, "distances"))}  # noqa: B009
+    told = {"space": space.label, "distances": fingerprint(space.distances)}
     numbers = {
         field.name: np.asarray(getattr(hyper, field.name)).tolist()
         for field in dataclasses.fields(hyper)  # pyright: ignore[reportArgumentType]
