@@ -276,14 +276,14 @@ def without(data, *starts):
 
 def test_what_is_saved_is_what_there_is_data_for(data, figures, tmp_path, monkeypatch):
     saved = {}
-    monkeypatch.setattr("semres_jax.plots.resnet.save", lambda figure, _, name: saved.update({name: figure}) or [name])
+    monkeypatch.setattr("semres_jax.plots._style.save", lambda figure, _, name: saved.update({name: figure}) or [name])
     few = without(data, "held_", "linear_", "exponential_").isel(alpha=[0, 1], run=[0, 1])
     assert plots.save_resnet(few, tmp_path) == [f"resnet_{name}" for name in ALL if name != "held_out"]
     assert len(saved["resnet_plane"].axes[0].containers) == 1
     for name, figure in figures.items():
         drawn_before = lambda _, figure=figure: figure  # noqa: E731
         drawn_before.__name__ = f"resnet_{name}"
-        monkeypatch.setattr(f"semres_jax.plots.resnet.resnet_{name}", drawn_before)
+        monkeypatch.setattr(f"semres_jax.plots.images.resnet_{name}", drawn_before)
     assert plots.save_resnet(data, tmp_path) == [f"resnet_{name}" for name in ALL]
     assert saved["resnet_held_out"] is figures["held_out"]
 

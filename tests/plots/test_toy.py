@@ -318,13 +318,13 @@ NAMES = {
 
 @pytest.mark.parametrize("which", NAMES)
 def test_what_is_saved_is_what_there_is_data_for(which, request, tmp_path, monkeypatch):
-    monkeypatch.setattr("semres_jax.plots.toy.save", lambda figure, folder, name: [name])
+    monkeypatch.setattr("semres_jax.plots._style.save", lambda figure, folder, name: [name])
     assert plots.save_toy(request.getfixturevalue(which), tmp_path) == NAMES[which]
     assert not list(tmp_path.iterdir())
 
 
 def test_no_variance_of_networks_that_only_reconstruct(both, tmp_path, monkeypatch):
-    monkeypatch.setattr("semres_jax.plots.toy.save", lambda figure, folder, name: [name])
+    monkeypatch.setattr("semres_jax.plots._style.save", lambda figure, folder, name: [name])
     idle = both.assign(lambda_sim=0 * both.lambda_sim)
     assert "toy_variance" not in plots.save_toy(idle, tmp_path)
 
