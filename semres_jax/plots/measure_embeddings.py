@@ -53,7 +53,8 @@ def embeddings_plane(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes"
         (point,) = ax.plot(*at, ls="none", marker=mark, ms=6, color=colour, mfc="none", mew=1.1, zorder=3)
         entries.append((point, f"{family} fit predicts"))
     star: Any = {"ms": 11, "mew": 1.1}
-    at, errors = zip(*(([float(data[name])], _bars(data, name)) for name in ("p_i", "p_s")), strict=True)
+    errors = _bars(data, "p_i"), _bars(data, "p_s")
+    at = [float(data.p_i)], [float(data.p_s)]
     style.marks(ax, *at, "black", "*", *errors, **star, elinewidth=1.0, zorder=5, clip_on=True)
     text = "the model (95 %)" if np.isfinite(float(data.p_s_low)) else "the model"
     entries.insert(0, (style.sample(ls="none", marker="*", color="black", **star), text))
