@@ -4,20 +4,20 @@ Parameters of a fit are one vector θ = (ln ε, logit Δ, ln a, biases); what a 
 that are allowed, so that fixed parameters, biases that sum to zero and profiles are one program.
 """
 
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from semres_jax import similarity
 from semres_jax._types import Array
 from semres_jax.measure.choices import _slopes
+from semres_jax.similarity import KINDS, Constant, Exponential, Family, Gaussian, Linear, PowerLaw
 
-FAMILIES = ("constant", "linear", "exponential", "gaussian", "powerlaw")
-# Families whose likelihood is smooth in ε; that of the others has steps (constant) or kinks (linear) at the distances.
-SMOOTH = ("exponential", "gaussian", "powerlaw")
+# Kinds whose likelihood is smooth in ε, and those where it has steps or kinks at the distances and nowhere else, whose
+# slopes are written out. Of others, such as a user's own, nothing is known.
+SMOOTH, WINDOWED = (Exponential, Gaussian, PowerLaw), (Constant, Linear)
 # ln ε, logit Δ, ln a; biases follow.
 NUMBERS = ("epsilon", "delta", "exponent")
 # Ranges of θ. A floor below 1e-15 counts as 0; biases past 25 as infinite.
@@ -50,29 +50,45 @@ class Table(NamedTuple):
     design: Any
 
 
-def _log_strength(numbers: Any, d: Any, family: str) -> tuple[Array, Array]:
+def families() -> list[str]:
+    """Names of all kinds that can be fitted: those with a resolution and a floor."""
+    fields = {name: getattr(kind, "__dataclass_fields__", {}) for name, kind in KINDS.items()}
+    return [name for name, there in fields.items() if "epsilon" in there and "delta" in there]
+
+
+@lru_cache
+def scale_free(family: Family) -> bool:
+    """Whether ln g without a floor is a power of d / ε, so that g raised to any power is g of another ε."""
+    d = np.linspace(0.02, 1.0, 25)
+    with jax.enable_x64(True):
+        log, slope = jax.jvp(lambda log_epsilon: family(jnp.exp(log_epsilon)).log(d), (0.0,), (1.0,))
+    below = np.isfinite(log) & (log < 0)
+    power = np.asarray(slope)[below] / np.asarray(log)[below]
+    return bool(power.size) and bool(np.ptp(power) < 1e-6 * abs(power).max())
+
+
+def _log_strength(numbers: Any, d: Any, family: Family) -> tuple[Array, Array]:
     """a ln g(d) of one item, 0 where g = 0, and whether g > 0."""
     epsilon, delta, exponent = jnp.exp(numbers[0]), jax.nn.sigmoid(numbers[1]), jnp.exp(numbers[2])
-    if family == "powerlaw":  # its own exponent and Luce's are one
-        log = similarity.PowerLaw(epsilon, exponent, delta).log(d)
+    if family.kind is PowerLaw and not family.fixed:  # its own exponent and Luce's are one
+        log = PowerLaw(epsilon, exponent, delta).log(d)
         exponent = jnp.ones_like(exponent)
     else:
-        kind: Any = similarity.KINDS[family]
-        log = kind(epsilon, delta).log(d)
+        log = family(epsilon, delta).log(d)
     positive = log > -jnp.inf
     return exponent * jnp.where(positive, log, 0.0), positive
 
 
-def log_choice(theta: Any, table: Table, family: str) -> Array:
+def log_choice(theta: Any, table: Table, family: Family) -> Array:
     """(T, n) ln P(choose i) = b_i + a ln g(d_i) - ln Σ; -inf where g = 0, unless it is for all: then by bias alone."""
     strength, positive = _log_strength(theta[:3], table.distances, family)
     return _log_shares(strength, positive, table.design @ theta[3:], table.there)
 
 
 @partial(jax.jit, static_argnames="family")
-def log_choices(theta: Any, table: Table, *, family: str) -> Array:
+def log_choices(theta: Any, table: Table, *, family: Family) -> Array:
     """(B, T, n) of (B, P)."""
-    return jax.vmap(lambda one: log_choice(one, table, family))(theta)
+    return jax.vmap(lambda row: log_choice(row, table, family))(theta)
 
 
 def _log_shares(strength: Any, positive: Any, bias: Any, there: Any) -> Array:
@@ -88,12 +104,12 @@ def _total(log_p: Any, counts: Any) -> Array:
     return jnp.sum(jnp.where(counts > 0, counts * jnp.where(counts > 0, log_p, 0.0), 0.0))
 
 
-def log_likelihood(theta: Any, counts: Any, table: Table, family: str) -> Array:
+def log_likelihood(theta: Any, counts: Any, table: Table, family: Family) -> Array:
     """Σ counts · ln P; -inf where an item was chosen that can't be."""
     return _total(log_choice(theta, table, family), counts)
 
 
-def _derivatives(theta: Any, counts: Any, table: Table, family: str) -> tuple[Array, Array, Array]:
+def _derivatives(theta: Any, counts: Any, table: Table, family: Family) -> tuple[Array, Array, Array]:
     """Log likelihood, its gradient and Hessian in θ.
 
     The score of an item is linear in the biases, so that JAX has to differentiate the three numbers of its strength
@@ -102,41 +118,38 @@ def _derivatives(theta: Any, counts: Any, table: Table, family: str) -> tuple[Ar
     d = table.distances.ravel()
     shape = table.distances.shape
 
-    def strength(numbers: Any, one: Array) -> Array:
-        return _log_strength(numbers, one, family)[0]
-
-    def slopes_of(numbers: Any, one: Any) -> tuple[Array, Array]:
-        found = jax.grad(strength)(numbers, one)
-        return found, found
+    def slopes_of(numbers: Any, distance: Any) -> tuple[Array, Array]:
+        slope = jax.grad(lambda numbers: _log_strength(numbers, distance, family)[0])(numbers)
+        return slope, slope
 
     bend, slope = jax.vmap(jax.jacfwd(slopes_of, has_aux=True), (None, 0))(theta[:3], d)
     slope, bend = slope.reshape(*shape, 3), bend.reshape(*shape, 3, 3)
     log_p = log_choice(theta, table, family)
     p = jnp.exp(log_p)
-    many = counts.sum(axis=-1, keepdims=True)
-    rest = jnp.where(p > 0, counts - many * p, 0.0)
+    total = counts.sum(axis=-1, keepdims=True)
+    rest = jnp.where(p > 0, counts - total * p, 0.0)
     slopes = jnp.concatenate([slope, table.design], axis=-1)
     mean = jnp.einsum("tn,tnp->tp", p, slopes)
-    weighted = jnp.sqrt(many * p)[..., None] * slopes
-    around = jnp.sqrt(many) * mean
+    weighted = jnp.sqrt(total * p)[..., None] * slopes
+    around = jnp.sqrt(total) * mean
     hessian = around.T @ around - jnp.einsum("tnp,tnq->pq", weighted, weighted)
     hessian = hessian.at[:3, :3].add(jnp.einsum("tn,tnpq->pq", rest, bend))
     return _total(log_p, counts), jnp.einsum("tn,tnp->p", rest, slopes), hessian
 
 
 @partial(jax.jit, static_argnames="family")
-def _derivatives_of_rows(theta: Any, counts: Any, table: Table, *, family: str) -> tuple[Array, Array, Array]:
+def _derivatives_of_rows(theta: Any, counts: Any, table: Table, *, family: Family) -> tuple[Array, Array, Array]:
     return jax.vmap(lambda t, c: _derivatives(t, c, table, family))(theta, counts)
 
 
 def derivatives(
-    theta: np.ndarray, counts: np.ndarray, table: Table, family: str
+    theta: np.ndarray, counts: np.ndarray, table: Table, family: Family
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Log likelihoods (B,), gradients (B, P) and Hessians (B, P, P) of B rows of θ and of counts (B or 1, T, n).
 
-    Rows go through one compiled program, `_ROWS` at a time; for families that aren't smooth, through NumPy.
+    Rows go through one compiled program, `_ROWS` at a time; those of `WINDOWED` kinds, through NumPy.
     """
-    if family not in SMOOTH:
+    if family.kind in WINDOWED:
         return _slopes.derivatives(theta, counts, table, family)
     parts = []
     for first in range(0, len(theta), _ROWS):
@@ -158,7 +171,7 @@ class Climbed(NamedTuple):
     steps: np.ndarray
 
 
-def climb(theta: np.ndarray, basis: np.ndarray, counts: np.ndarray, table: Table, family: str) -> Climbed:
+def climb(theta: np.ndarray, basis: np.ndarray, counts: np.ndarray, table: Table, family: Family) -> Climbed:
     """The nearest maxima of the log likelihood, from B starts at once.
 
     Newton's steps with the absolute values of the Hessian's eigenvalues, damped where they don't climb. Rows that have
@@ -169,7 +182,7 @@ def climb(theta: np.ndarray, basis: np.ndarray, counts: np.ndarray, table: Table
         basis: (B or 1, P, P) directions that are allowed, in columns; those of 0 are none.
         counts: (B or 1, T, n) choices.
         table: what they were between.
-        family: name of the similarity.
+        family: of the similarity.
     """
     theta, size = theta.copy(), len(theta)
     least, most = bounds(table)
@@ -224,7 +237,7 @@ def ends(
     target: Any,
     counts: np.ndarray,
     table: Table,
-    family: str,
+    family: Family,
 ) -> Ends:
     """How far B entries of θ can be moved until the best log likelihood, the others refitted, is `target`.
 
@@ -253,13 +266,13 @@ def ends(
     inner, outer = theta.copy(), theta.copy()
     high, low = height(start, rows), np.full(len(theta), -np.inf)
     stride, last = np.full(len(theta), 0.2), np.zeros(len(theta), int)
-    found, at_edge = np.zeros(len(theta), bool), inner[rows, which] == edge
+    passed, at_edge = np.zeros(len(theta), bool), inner[rows, which] == edge
     for k in range(_ROUNDS):
-        width = np.where(found, abs(inner - outer)[rows, which], np.inf)
+        width = np.where(passed, abs(inner - outer)[rows, which], np.inf)
         active = rows[~at_edge & (width > 1e-9) & (abs(high) > _END) & (abs(low) > _END)]
         if not len(active):
             break
-        j, a, between = which[active], active, found[active]
+        j, a, between = which[active], active, passed[active]
         here, there = inner[a, j], outer[a, j]
         share = np.full(len(a), 0.5)
         if k % 5 < 4:
@@ -279,10 +292,10 @@ def ends(
         high[a] = np.where(inside, new, np.where(last[a] == -1, high[a] / 2, high[a]))
         at_edge[a] = inside & ~between & (entry == edge[a])
         last[a] = np.where(between, np.where(inside, 1, -1), 0)
-        found[a] |= ~inside
+        passed[a] |= ~inside
         stride[a] *= 2
     at = np.where(abs(low) <= _END, outer[rows, which], inner[rows, which])
-    return Ends(np.where(at_edge, edge, at), found)
+    return Ends(np.where(at_edge, edge, at), passed)
 
 
 def bounds(table: Table) -> np.ndarray:
@@ -290,8 +303,7 @@ def bounds(table: Table) -> np.ndarray:
     some = np.asarray(table.distances)[np.asarray(table.there)]
     some = some[some > 0]
     low, high = np.log(some.min()) - _BELOW, np.log(some.max()) + ABOVE
-    many = table.design.shape[-1]
-    return np.array([(low, high), _DELTA, _EXPONENT, *[_BIAS] * many]).T
+    return np.array([(low, high), _DELTA, _EXPONENT, *[_BIAS] * table.design.shape[-1]]).T
 
 
 def basis(free: np.ndarray, groups: list[slice], fixed: int | None = None) -> np.ndarray:
@@ -309,11 +321,11 @@ def basis(free: np.ndarray, groups: list[slice], fixed: int | None = None) -> np
         return np.eye(size)
     _, values, rows = np.linalg.svd(np.array(rules))
     rank = int((values > 1e-9).sum())
-    found = np.zeros((size, size))
-    found[:, : size - rank] = rows[rank:].T
+    columns = np.zeros((size, size))
+    columns[:, : size - rank] = rows[rank:].T
     # Tiny entries would move what must stay.
-    found[np.abs(found) < 1e-14] = 0.0
-    return found
+    columns[np.abs(columns) < 1e-14] = 0.0
+    return columns
 
 
 def push(free: np.ndarray, groups: list[slice], which: int) -> np.ndarray:
