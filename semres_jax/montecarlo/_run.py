@@ -13,12 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from semres_jax import choice
+from semres_jax._shells import coarse_resolutions, on_shells
 from semres_jax._types import Array
 from semres_jax.laws import enumeration
 from semres_jax.montecarlo import _rows, sharding, tally
 from semres_jax.montecarlo.exact_sum import ExactSum
 from semres_jax.montecarlo.uniforms import WordSource, joined, lattice_rows, lattice_words, padded, prng_words, streams
-from semres_jax.similarity import Constant, Similarity, coarse_resolutions, flatten, on_shells
+from semres_jax.similarity import Constant, Similarity, flatten
 from semres_jax.spaces.base import MetricSpace
 from semres_jax.spaces.hamming import Hamming
 from semres_jax.spaces.product import Product

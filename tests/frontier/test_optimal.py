@@ -301,7 +301,7 @@ def test_table_holds_all_of_it():
 
 
 def test_linear_family_is_the_law_without_much_of_a_floor():
-    found = frontier.optimal_fronts.family_front("linear", 1e-9)
+    found = frontier.families.on_circle("linear", 1e-9)
     share = np.linspace(0, 1, found.p_s.size)[1:-1]
     law = laws.linear((share / (1 - share)) ** 2)
     np.testing.assert_allclose(found.p_s[1:-1], law.p_s, atol=1e-5)
@@ -334,8 +334,8 @@ def test_more_bad_input():
         frontier.optimal_front(0.1, weights=[])
     with pytest.raises(ValueError, match="at least one floor"):
         frontier.optimal_table([])
-    with pytest.raises(ValueError, match="family must be one of"):
-        frontier.optimal_fronts.family_front("gaussian", 0.1)
+    with pytest.raises(ValueError, match="unknown similarity 'tabulated'"):
+        frontier.families.on_circle("tabulated", 0.1)
 
 
 def test_spaces_without_one_ball_measure_are_refused():
