@@ -61,9 +61,10 @@ def scale_free(family: Family) -> bool:
     """Whether ln g without a floor is a power of d / ε, so that g raised to any power is g of another ε."""
     d = np.linspace(0.02, 1.0, 25)
     with jax.enable_x64(True):
-        log, slope = jax.jvp(lambda log_epsilon: family(jnp.exp(log_epsilon)).log(d), (0.0,), (1.0,))
+        curve = jax.jvp(lambda log_epsilon: family(jnp.exp(log_epsilon)).log(d), (0.0,), (1.0,))
+    log, slope = map(np.asarray, curve)
     below = np.isfinite(log) & (log < 0)
-    power = np.asarray(slope)[below] / np.asarray(log)[below]
+    power = slope[below] / log[below]
     return bool(power.size) and bool(np.ptp(power) < 1e-6 * abs(power).max())
 
 

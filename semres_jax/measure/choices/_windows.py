@@ -4,9 +4,9 @@ Of constant and linear similarities the likelihood is smooth in ε between two n
 the same); at a distance it jumps, or has a kink. Without floor it is 0 in most windows: a trial with an item within
 reach, whose chosen one isn't, rules out all ε between the two. Windows are counted, not stepped over.
 
-Of other kinds, such as a user's own, nothing is known: a grid of resolutions takes the place of the windows, and the best
-of it is closed in on from both sides, which finds kinks and jumps too. Where such a kind says that it ends at ε, the
-edges of the windows are tried as well.
+Of other kinds, such as a user's own, nothing is known: a grid of resolutions takes the place of the windows, and the
+best of it is closed in on from both sides, which finds kinks and jumps too. Where such a kind says that it ends at ε,
+the edges of the windows are tried as well.
 """
 
 from typing import NamedTuple

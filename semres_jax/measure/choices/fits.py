@@ -27,8 +27,8 @@ _EQUAL = 1e-8
 class ChoiceFit:
     """A similarity, with biases, that was fitted to choices by `fit_choices`.
 
-    Intervals are those of the profile likelihood. A low end of 0 (-inf of a bias) or a high end of inf (1 of the floor):
-    the interval doesn't end there. Both ends are NaN where a number was given and not fitted.
+    Intervals are those of the profile likelihood. A low end of 0 (-inf of a bias) or a high end of inf (1 of the floor)
+    says that the interval doesn't end there. Both ends are NaN where a number was given and not fitted.
 
     Attributes:
         family: label of the similarity, such as "exponential" or "powerlaw(3)".
@@ -40,7 +40,8 @@ class ChoiceFit:
         log_likelihood: Σ ln P(chosen).
         null_log_likelihood: that of choosing any item alike.
         parameters, choices: how many numbers were fitted, to how many choices.
-        slope: largest slope of the log likelihood that is left in what was fitted (but ε, if it has steps or kinks there).
+        slope: largest slope of the log likelihood that is left in what was fitted; in ε too unless the similarity is constant
+            or linear, and large where one of your own has a kink at the estimate.
         starts, agreeing: how many starts, and how many of them ended at the best, to 1e-4 in log likelihood.
         probabilities: (T, n) P(choose i) of every item, 0 where there is none.
         notes: what to know about these numbers, a line each.
@@ -115,12 +116,12 @@ def fit_choices(
     What is told apart by what: ε by how choices follow distances; Δ by choices of items so far off that g0 is near 0;
     a by the bend of ln g, so that it needs Δ or a similarity that isn't scale-free in it. A bias is the logarithm of
     odds between items at equal distance; one common to all does nothing, so each kind sums to 0. Exponential and
-    gaussian with Δ = 0 show a/ε and a/ε² alone, constant shows Δ^a alone: a is refused there. "powerlaw" has one exponent,
-    its own, that is fitted or given as Luce's would be, which is the same thing (at Δ = 0, exactly); of "powerlaw(3)" it
-    is fixed. All strengths of a trial 0: biases decide.
+    gaussian with Δ = 0 show a/ε and a/ε² alone, constant shows Δ^a alone: a is refused there. "powerlaw" has one
+    exponent, its own, fitted or given in place of Luce's, which would be the same thing (at Δ = 0, exactly); that of
+    "powerlaw(3)" is fixed, beside Luce's. All strengths of a trial 0: biases decide.
 
-    Exponential, gaussian and power laws climb by damped Newton steps from many starts; the interval of a parameter is where its profile
-    likelihood, all others fitted again, is within χ²₁(level) / 2 of the best.
+    Exponential, gaussian and power laws climb by damped Newton steps from many starts; the interval of a parameter is
+    where its profile likelihood, all others fitted again, is within χ²₁(level) / 2 of the best.
 
     The likelihood of a constant similarity has steps in ε at the distances that there are; that of a linear one has
     kinks there, and jumps where no floor makes up for an item that comes into reach. Both are searched in all windows
@@ -133,11 +134,11 @@ def fit_choices(
     numbers, over all windows, are cut at what simulation says, at least at χ²₁(level). The random numbers are always
     the same. Choices that are shares can't be simulated: there χ²₁ and that bound.
 
-    Of any other kind, such as a class of your own, slopes are found by differentiating it. It may end or have kinks, of
-    which nothing is known: its profile is climbed to at some hundred resolutions, the best are closed in on, and from
-    the best of all climbs go on in all numbers at once. Where it says that it ends at ε (`ends`), the distances
-    themselves are tried too; steps that are elsewhere, and closer than 3 %, may be missed. Its intervals are cut at
-    χ²₁(level) / 2, those around the best that are connected; where its likelihood jumps they hold less often.
+    Any other kind, such as a class of your own, is differentiated as it is. It may end or have kinks, of which nothing
+    is known: its profile is climbed to at hundreds of resolutions, the best are closed in on from both sides, and from
+    the best of all climbs go on in all numbers at once. Where it says that it ends at ε (`ends`) the distances are
+    tried too; windows elsewhere that are narrower than 3 % of ε may be missed. Its intervals are cut at χ²₁(level) / 2,
+    and are the piece around the estimate; where its likelihood jumps they hold the truth less often than they say.
 
     Args:
         distances: (T, n) of the items from the probe; NaN where a trial has fewer items.
@@ -156,8 +157,8 @@ def fit_choices(
         `ChoiceFit`.
 
     Raises:
-        ValueError: an unknown family, arrays that don't fit together, a choice that isn't among the items, parameters or biases that
-            can't be told apart. One line.
+        ValueError: an unknown family, arrays that don't fit together, a choice that isn't among the items, parameters
+            or biases that can't be told apart. One line.
 
     Example:
         >>> import numpy as np
@@ -321,9 +322,7 @@ def _ends(setup: Setup, theta: np.ndarray, rows: list, target: np.ndarray, low: 
                 ends[j] = (at[mine].min if sign < 0 else at[mine].max)()
 
 
-def _report(
-    setup: Setup, best: _Best, low: np.ndarray, high: np.ndarray, level: float, intervals: bool
-) -> ChoiceFit:
+def _report(setup: Setup, best: _Best, low: np.ndarray, high: np.ndarray, level: float, intervals: bool) -> ChoiceFit:
     notes, theta = [], best.theta
     # Ends are found to rounding; the estimate is between them.
     ends = np.minimum(low, theta), theta, np.maximum(high, theta)

@@ -116,9 +116,7 @@ def goodness_of_fit(fit: ChoiceFit, *, count: int = 200, key: Any = None) -> Goo
         return own, share(others, own.chi_square)
 
     deviance = -2 * fit.log_likelihood
-    return GoodnessOfFit(
-        *compared(_calibration), *compared(_gaps), deviance, share(-2 * value, deviance), count
-    )
+    return GoodnessOfFit(*compared(_calibration), *compared(_gaps), deviance, share(-2 * value, deviance), count)
 
 
 def simulated_choices(fit: ChoiceFit, count: int, key: Any = None) -> np.ndarray:
@@ -179,9 +177,9 @@ def choice_coverage(
 ) -> dict[str, float]:
     """How often profile intervals hold the truth, for choices of this design that are simulated from this fit.
 
-    Of a family that is smooth in ε, and of a class of your own, an interval holds the truth exactly if the profile likelihood drops by no more than
-    χ²₁(level) / 2 there: one fit with the parameter held, one without, for each table. Of a constant or linear
-    similarity each table is fitted with its intervals, which are cut by simulation: minutes for 200 tables.
+    An interval holds the truth exactly if the profile likelihood drops by no more than χ²₁(level) / 2 there: one fit
+    with the parameter held, one without, for each table. Of a constant or linear similarity each table is fitted with
+    its intervals, which are cut by simulation: minutes for 200 tables.
 
     Args:
         fit: of `fit_choices`; its estimates are the truth.
@@ -269,4 +267,3 @@ def _binned(by: np.ndarray, p: np.ndarray, chosen: np.ndarray, totals: np.ndarra
         np.sqrt(np.maximum(variance, 0.0)) / count,
         count,
     )
-

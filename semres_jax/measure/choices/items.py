@@ -1,6 +1,7 @@
 """The n-item law: how identification falls with the number of items, with the ball measure as its one parameter."""
 
-from typing import Any, NamedTuple
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy import special
@@ -10,6 +11,9 @@ from semres_jax._checks import require_count
 from semres_jax._random import generator
 from semres_jax._types import ArrayLike, Quantity
 from semres_jax.laws import identification
+
+if TYPE_CHECKING:
+    import xarray
 
 # Ball measures between which the likelihood has its maximum; below the least it is 0.
 _LEAST = 1e-9
@@ -26,10 +30,10 @@ class ItemsFit(NamedTuple):
         log_likelihood: of the counts, binomials.
         aic: 2 - 2 ln L.
         deviance: 2 (ln L of free shares - ln L), about χ² with one degree of freedom less than there are rows.
-        p_value: share of tables simulated from the fit, and fitted again, whose deviance is as large.
+        p_value: share of tables simulated from the fit, and fitted again, whose deviance is as large; NaN if none.
         n: (k,) numbers of items.
+        right, trials: (k,) how many identifications were right, and out of how many.
         expected: (k,) p_I(n) of the fit.
-        share: (k,) right / trials.
     """
 
     a: Quantity
@@ -39,14 +43,29 @@ class ItemsFit(NamedTuple):
     deviance: float
     p_value: float
     n: np.ndarray
+    right: np.ndarray
+    trials: np.ndarray
     expected: np.ndarray
-    share: np.ndarray
 
-    def summary(self) -> dict[str, float]:
-        """The numbers of the fit by name; a, low and high are the ball measure and its interval."""
-        names = ("level", "log_likelihood", "aic", "deviance", "p_value")
-        ends = {"a": self.a.value, "low": self.a.low, "high": self.a.high}
-        return ends | {name: getattr(self, name) for name in names}
+    def summary(self) -> dict[str, Any]:
+        """All of it in plain words and numbers: a, low and high are the ball measure and its interval."""
+        return {"a": self.a.value, "low": self.a.low, "high": self.a.high} | {
+            name: value for name, value in self._asdict().items() if name != "a"
+        }
+
+    def dataset(self) -> "xarray.Dataset":
+        """Rows of the table as variables, the numbers of the fit as attributes."""
+        import xarray
+
+        content = self.summary()
+        rows = {name: ("row", content.pop(name)) for name in ("n", "right", "trials", "expected")}
+        return xarray.Dataset(rows, attrs=content)
+
+    def __str__(self) -> str:
+        return (
+            f"p_I(n) = (1 - (1 - a)^n) / (a n): a = {self.a.value:.4g}, {self.level:.0%} interval {self.a.low:.4g} to "
+            f"{self.a.high:.4g}; deviance {self.deviance:.3g} of {len(self.n)} rows, p = {self.p_value:.2g}"
+        )
 
 
 def fit_items_law(
@@ -62,7 +81,7 @@ def fit_items_law(
         right: (k,) how many identifications were right.
         trials: (k,) out of how many.
         level: of the interval, above 0 and below 1.
-        bootstrap: how many tables are simulated for the p-value of the fit, at least 1.
+        bootstrap: how many tables are simulated for the p-value of the fit; 0: none.
         key: of these; None: `jax.random.key(0)`.
 
     Raises:
@@ -78,18 +97,18 @@ def fit_items_law(
     _require_counts(n, right, trials)
     if not 0 < level < 1:
         raise ValueError(f"level must be above 0 and below 1; got {level!r}")
-    count = require_count("bootstrap", bootstrap, 1)
+    count = require_count("bootstrap", bootstrap, 0)
     a = float(_best(n, right, trials))
     best = float(_log_likelihood(a, n, right, trials))
     target = best - special.chdtri(1, 1 - level) / 2
     low, high = (_end(a, edge, target, n, right, trials) for edge in (_LEAST, 1.0))
-    expected = identification(a, n)
-    deviance = float(_deviance(a, n, right, trials))
-    simulated = generator(key).binomial(trials.astype(int), expected, (count, n.size)).astype(np.float64)
-    others = _deviance(_best(n, simulated, trials), n, simulated, trials)
-    p_value = (1 + int((others >= deviance - 1e-9).sum())) / (1 + count)
+    expected, deviance, p_value = identification(a, n), float(_deviance(a, n, right, trials)), math.nan
+    if count:
+        simulated = generator(key).binomial(trials.astype(int), expected, (count, n.size)).astype(np.float64)
+        others = _deviance(_best(n, simulated, trials), n, simulated, trials)
+        p_value = (1 + int((others >= deviance - 1e-9).sum())) / (1 + count)
     ball = Quantity(a if a > _LEAST else 0.0, low=low if low > _LEAST else 0.0, high=high)
-    return ItemsFit(ball, level, best, 2 - 2 * best, deviance, p_value, n, expected, right / trials)
+    return ItemsFit(ball, level, best, 2 - 2 * best, deviance, p_value, n, right, trials, expected)
 
 
 def _require_counts(n: np.ndarray, right: np.ndarray, trials: np.ndarray) -> None:
