@@ -1,8 +1,11 @@
 """Fits to choices, against sums written out, other programs, and simulated truth."""
 
+import dataclasses
 import itertools
+from typing import Any, ClassVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import optimize, stats
@@ -259,6 +262,82 @@ def test_intervals_of_likelihoods_that_jump_cover(family, floor):
     found = measure.choice_coverage(fit, count=count, level=0.9)
     # Five standard errors below the nominal share: a cut of another kind holds half as often.
     assert all(share > 0.9 - 5 * np.sqrt(0.9 * 0.1 / count) for share in found.values())
+
+
+@dataclasses.dataclass(frozen=True)
+class Cosine(similarity.Similarity):
+    """A user's own, which says nothing of itself: half a cosine wave that ends at twice its resolution."""
+
+    epsilon: Any
+    delta: Any = 0.0
+    name: ClassVar[str] = "cosine"
+
+    def __call__(self, d):
+        shape = (1 + jnp.cos(jnp.pi * jnp.minimum(jnp.asarray(d) / (2 * self.epsilon), 1.0))) / 2
+        return self.delta + (1 - self.delta) * shape
+
+
+@dataclasses.dataclass(frozen=True)
+class Dome(similarity.Similarity):
+    """Another, with a kink at its resolution, and a loop that has no reverse mode."""
+
+    epsilon: Any
+    delta: Any = 0.0
+    name: ClassVar[str] = "dome"
+    ends: ClassVar[bool] = True
+
+    def __call__(self, d):
+        ratio = jnp.asarray(d) / self.epsilon
+        square = jax.lax.while_loop(
+            lambda state: state[0] < 2, lambda state: (state[0] + 1, state[1] * ratio), (0, ratio**0)
+        )
+        return self.delta + (1 - self.delta) * jnp.maximum(0.0, 1 - square[1])
+
+
+SHAPES = {
+    "cosine": lambda d, epsilon: (1 + np.cos(np.pi * np.minimum(d / (2 * epsilon), 1.0))) / 2,
+    "dome": lambda d, epsilon: np.maximum(0.0, 1 - (d / epsilon) ** 2),
+    "powerlaw(3)": lambda d, epsilon: (1 + d / epsilon) ** -3.0,
+}
+
+
+@pytest.mark.parametrize("floor", [0.0, 0.1])
+@pytest.mark.parametrize("family", [Cosine, Dome, "powerlaw(3)"])
+def test_any_similarity_is_fitted(family, floor):
+    label = similarity.get(family).label
+    rng = np.random.default_rng(1)
+    d = rng.uniform(0, 1, (80, 3))
+    epsilons, floors = np.geomspace(0.01, 20, 3001), np.geomspace(1e-4, 0.9, 41) if floor else np.zeros(1)
+
+    def log_likelihood(epsilon, delta):
+        """(...) of (..., 1, 1) numbers, written out."""
+        g = delta + (1 - delta) * SHAPES[label](d, epsilon)
+        g = np.where(g.sum(-1, keepdims=True) == 0, 1.0, g)
+        with np.errstate(divide="ignore"):
+            return np.log((g / g.sum(-1, keepdims=True))[..., np.arange(len(d)), chosen]).sum(-1)
+
+    g = floor + (1 - floor) * SHAPES[label](d, 0.4)
+    chosen = drawn(np.where(g.sum(1, keepdims=True) == 0, 1 / 3, g / np.maximum(g.sum(1, keepdims=True), 1e-300)), rng)
+    fit = measure.fit_choices(d, chosen, family=family, delta="fit" if floor else 0.0)
+    assert fit.family == label
+    grid = max(log_likelihood(epsilons[:, None, None], delta).max() for delta in floors)
+    assert fit.log_likelihood >= grid - 1e-6
+    assert fit.log_likelihood == pytest.approx(log_likelihood(fit.epsilon.value, fit.delta.value), abs=1e-8)
+    assert all(x.low <= x.value <= x.high for x in fit.quantities().values())
+    # An end of an interval is where the profile has dropped, or jumps.
+    drop = measure.choice_profile(
+        fit, [fit.epsilon.low * 0.999, fit.epsilon.low, fit.epsilon.high, fit.epsilon.high * 1.001]
+    )
+    limit = stats.chi2.ppf(0.95, 1)
+    assert max(drop[1:3]) < limit + 1e-3 < 0.01 + min(drop[0], drop[3])
+
+
+def test_a_fixed_exponent_is_that_of_the_power_law(design):
+    d, chosen = design[0][:60], design[2][:60]
+    fixed = measure.fit_choices(d, chosen, family="powerlaw(2.5)", delta=0.0, intervals=False)
+    given = measure.fit_choices(d, chosen, family="powerlaw", exponent=2.5, delta=0.0, intervals=False)
+    assert fixed.epsilon.value == pytest.approx(given.epsilon.value, rel=CLOSE)
+    assert (fixed.exponent.value, given.exponent.value) == (1.0, 2.5)
 
 
 def test_strengths_of_zero(x64):

@@ -120,7 +120,7 @@ def _derivatives(theta: Any, counts: Any, table: Table, family: Family) -> tuple
     shape = table.distances.shape
 
     def slopes_of(numbers: Any, distance: Any) -> tuple[Array, Array]:
-        slope = jax.grad(lambda numbers: _log_strength(numbers, distance, family)[0])(numbers)
+        slope = jax.jacfwd(lambda numbers: _log_strength(numbers, distance, family)[0])(numbers)
         return slope, slope
 
     bend, slope = jax.vmap(jax.jacfwd(slopes_of, has_aux=True), (None, 0))(theta[:3], d)

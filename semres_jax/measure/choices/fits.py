@@ -40,8 +40,8 @@ class ChoiceFit:
         log_likelihood: Σ ln P(chosen).
         null_log_likelihood: that of choosing any item alike.
         parameters, choices: how many numbers were fitted, to how many choices.
-        slope: largest slope of the log likelihood that is left in what was fitted; in ε too unless the similarity is constant
-            or linear, and large where one of your own has a kink at the estimate.
+        slope: largest slope of the log likelihood left in what was fitted, but ε of a constant or linear similarity;
+            large where one of your own has a kink at the estimate.
         starts, agreeing: how many starts, and how many of them ended at the best, to 1e-4 in log likelihood.
         probabilities: (T, n) P(choose i) of every item, 0 where there is none.
         notes: what to know about these numbers, a line each.

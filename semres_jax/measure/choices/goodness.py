@@ -143,8 +143,8 @@ def ratio_test(small: ChoiceFit, large: ChoiceFit) -> RatioTest:
         >>> from semres_jax import measure
         >>> d = np.random.default_rng(0).uniform(0, 1, (200, 2))
         >>> chosen = (d[:, 1] < d[:, 0] + 0.3).astype(int)
-        >>> fits = [measure.fit_choices(d, chosen, bias=bias, delta=0.1, intervals=False) for bias in ("none", "position")]
-        >>> test = measure.ratio_test(*fits)
+        >>> none, position = (measure.fit_choices(d, chosen, bias=bias, delta=0.1) for bias in ("none", "position"))
+        >>> test = measure.ratio_test(none, position)
         >>> test.freedom, test.p_value < 1e-6
         (1, True)
     """
