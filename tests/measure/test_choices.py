@@ -56,9 +56,9 @@ def test_derivatives_are_those_of_the_likelihood(x64, design):
     theta = np.array([-1.5, -2.0, 0.3, 0.5, -0.1, -0.4])
 
     def likelihood(theta):
-        return model.log_likelihood(theta, setup.counts, setup.table, setup.family)
+        return (setup.counts * model.log_choices(theta[None], setup.table, family=setup.family)[0]).sum()
 
-    value, slope, bend = model.derivatives(theta[None], setup.counts[None], setup.table, setup.family)
+    value, slope, bend = model.derivatives(setup, theta[None])
     score = (
         1.0 * np.exp(0.3) * np.log(0.5 + 0.5 * np.tanh(-1.0) + (0.5 - 0.5 * np.tanh(-1.0)) * np.exp(-d / np.exp(-1.5)))
     )
@@ -68,7 +68,7 @@ def test_derivatives_are_those_of_the_likelihood(x64, design):
     # The Hessian from differences of slopes, whose own error is a third derivative times the square of the step.
     step = 1e-4
     moved = theta + step * np.concatenate([np.eye(6), -np.eye(6)])
-    slopes = model.derivatives(moved, setup.counts[None], setup.table, setup.family)[1]
+    slopes = model.derivatives(setup, moved)[1]
     np.testing.assert_allclose(bend[0], (slopes[:6] - slopes[6:]) / (2 * step), atol=1e-5)
 
 

@@ -1,5 +1,6 @@
 """Where to cut profiles of likelihoods that jump: twice the drop that tables simulated from the fit show."""
 
+import dataclasses
 import math
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ from scipy import special
 
 from semres_jax._random import generator
 from semres_jax.measure.choices import _model as model, _slopes
-from semres_jax.measure.choices._setup import Setup
+from semres_jax.measure.choices._model import Setup
 from semres_jax.measure.choices._windows import BESIDE, Path, inner, windows
 
 # Tables simulated for a cut; resolutions at which they are compared; how far below the best these reach; how many
@@ -110,16 +111,15 @@ def _information(setup: Setup, theta: np.ndarray, which: np.ndarray) -> np.ndarr
         return np.zeros((len(theta), theta.shape[1], theta.shape[1]))
     p = np.moveaxis(_slopes.log_shares(theta, table, setup.family)[1], 0, 2)
     counts = p * setup.counts[which].sum(1)[None, :, None]
-    return -np.array(model.derivatives(theta, counts, table, setup.family)[2])
+    return -np.array(model.derivatives(dataclasses.replace(setup, table=table), theta, counts)[2])
 
 
 class _Comparison:
     """Choices at K resolutions with all else the same: what is needed to compare them in simulated tables."""
 
     def __init__(self, setup: Setup, theta: np.ndarray):
-        self.free = setup.free.copy()
-        self.free[0] = False
-        self.free[1] &= theta[0, 1] > model.FLOOR + 1
+        fixed = (0,) if theta[0, 1] > model.FLOOR + 1 else (0, 1)
+        free = [int(j) for j in np.flatnonzero(setup.free) if j not in fixed]
         size = theta.shape[1]
         # Trials in which no resolution makes a difference are a normal sum of slopes in all tables.
         d, low, high = setup.table.distances, np.exp(theta[0, 0]), np.exp(theta[-1, 0])
@@ -142,15 +142,14 @@ class _Comparison:
         self.log_p = np.maximum(np.swapaxes(log_p, 0, 1).reshape(flat), _NEVER)
         expected = np.swapaxes(self.p * self.totals, 0, 1).reshape(flat)
         self.design = np.moveaxis(table.design, 1, 0).reshape(table.distances.size, size - 3)
-        self.moves = {k: np.swapaxes(slopes[k], 0, 1).reshape(flat) for k in (1, 2) if self.free[k]}
+        self.moves = {k: np.swapaxes(slopes[k], 0, 1).reshape(flat) for k in (1, 2) if k in free}
         self.mean = np.zeros((len(theta), size))
         for k, move in self.moves.items():
             self.mean[:, k] = (move * expected).sum(1)
         self.mean[:, 3:] = expected @ self.design
-        whole = {-1: None} | {int(j): int(j) for j in np.flatnonzero(self.free)}
         self.bases = {}
-        for j, held in whole.items():
-            basis = model.basis(self.free, setup.groups, held)
+        for j in (-1, *free):
+            basis = setup.basis(*fixed, j)
             basis = basis[:, abs(basis).sum(0) > 0]
             inverse = np.linalg.pinv(basis.T @ self.information @ basis, hermitian=True)
             self.bases[j] = basis, inverse

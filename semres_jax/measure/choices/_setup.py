@@ -1,6 +1,5 @@
 """From what users hand in to the arrays of the choice model: checks, and what can be told from such choices at all."""
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -8,54 +7,11 @@ import numpy as np
 from semres_jax import similarity
 from semres_jax._types import ArrayLike
 from semres_jax.measure.choices import _model as model
-from semres_jax.similarity import Constant, Family, Linear
+from semres_jax.similarity import Family
 
 BIASES = ("none", "label", "position", "both")
 # As many biases of one kind as a fit takes.
 _MOST = 64
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Setup:
-    """One model of one table of choices: what is fitted, what is fixed, and the arrays.
-
-    Attributes:
-        family: of the similarity.
-        table: distances, items, design.
-        counts: (T, n) how often each item was chosen.
-        start: (P,) θ of a start; entries that are not free stay.
-        free: (P,) what is fitted.
-        groups: entries whose sum is 0: biases of labels, of positions.
-        names: (P,) of the entries: "epsilon", "delta", "exponent", ("label", name), ("position", name).
-    """
-
-    family: Family
-    table: model.Table
-    counts: np.ndarray
-    start: np.ndarray
-    free: np.ndarray
-    groups: list[slice]
-    names: list[Any]
-
-    @property
-    def steps(self) -> bool:
-        """Whether the likelihood has steps in ε at the distances."""
-        return self.family.kind is Constant
-
-    @property
-    def straight(self) -> bool:
-        """Whether the likelihood has kinks in ε at the distances."""
-        return self.family.kind is Linear
-
-    @property
-    def windowed(self) -> bool:
-        """Whether the likelihood has steps or kinks in ε at the distances, and is smooth between them."""
-        return self.family.kind in model.WINDOWED
-
-    @property
-    def parameters(self) -> int:
-        """How many numbers are fitted."""
-        return int(self.free.sum()) - len(self.groups)
 
 
 def counted(distances: ArrayLike, chosen: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -109,7 +65,7 @@ def set_up(
     delta: float | int | str,
     exponent: float | int | str,
     bias: str,
-) -> Setup:
+) -> model.Setup:
     """The model that `fit_choices` fits; its errors are those of `fit_choices`."""
     family = similarity.get(family)
     if bias not in BIASES:
@@ -143,7 +99,7 @@ def set_up(
     free[:3] = True, floor is None, power is None
     for group in groups:
         free[group] = True
-    return Setup(family, model.Table(d, there, design), counts, start, free, groups, names)
+    return model.Setup(family, model.Table(d, there, design), counts, start, free, groups, names)
 
 
 def hidden_exponent(family: Family, delta: float | int | str) -> str:

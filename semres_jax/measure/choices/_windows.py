@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from semres_jax.measure.choices import _model as model
-from semres_jax.measure.choices._setup import Setup
+from semres_jax.measure.choices._model import Setup
 
 # Distances that differ by less, relatively, are one; an edge of a window is approached to this.
 _SAME, BESIDE = 1e-11, 1e-12
@@ -146,11 +146,9 @@ def around(setup: Setup, log_epsilon: float, count: int) -> np.ndarray:
     return np.append(np.log(inside), log_epsilon)
 
 
-def climbed(setup: Setup, theta: np.ndarray, counts: np.ndarray | None = None) -> model.Climbed:
+def climbed(setup: Setup, theta: np.ndarray) -> model.Climbed:
     """The best of all but ε, from (B, P)."""
-    basis = model.basis(setup.free, setup.groups, 0)[None]
-    counts = setup.counts[None] if counts is None else counts
-    return model.climb(theta, basis, counts, setup.table, setup.family)
+    return model.climb(setup, theta, setup.basis(0)[None])
 
 
 def _ordered(theta: np.ndarray, value: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -216,8 +214,8 @@ def _searched(setup: Setup, log_epsilon: np.ndarray, floors: list[float]) -> tup
 
 def _ahead(setup: Setup, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(B,) log likelihoods, and what they would be after Newton's step in all but ε."""
-    value, gradient, hessian = model.derivatives(theta, setup.counts[None], setup.table, setup.family)
-    basis = model.basis(setup.free, setup.groups, 0)
+    value, gradient, hessian = model.derivatives(setup, theta)
+    basis = setup.basis(0)
     stiff, axis = np.linalg.eigh(basis.T @ hessian @ basis)
     along = np.einsum("bpk,bp->bk", axis, gradient @ basis)
     stiff = abs(stiff)

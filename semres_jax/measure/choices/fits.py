@@ -10,7 +10,8 @@ from scipy import special
 
 from semres_jax._types import ArrayLike, Quantity
 from semres_jax.measure.choices import _cuts as cuts, _model as model, _windows as windows
-from semres_jax.measure.choices._setup import Setup, set_up
+from semres_jax.measure.choices._model import Setup
+from semres_jax.measure.choices._setup import set_up
 
 # Resolutions tried at first, from a share of the least distance to a multiple of the largest.
 _FROM, _TO = 0.25, 8.0
@@ -204,8 +205,7 @@ def starts(setup: Setup) -> np.ndarray:
 
 def _best(setup: Setup) -> _Best:
     """The maximum for a family that is smooth in ε."""
-    basis = model.basis(setup.free, setup.groups)[None]
-    got = model.climb(starts(setup), basis, setup.counts[None], setup.table, setup.family)
+    got = model.climb(setup, starts(setup), setup.basis()[None])
     k = int(np.argmax(got.value))
     agreeing = int((got.value > got.value[k] - _AGREE).sum())
     best = _Best(got.theta[k], float(got.value[k]), float(got.slope[k]), len(got.value), agreeing)
@@ -218,8 +218,7 @@ def _best(setup: Setup) -> _Best:
 
 def _gone_on(setup: Setup, best: _Best, theta: np.ndarray) -> _Best:
     """Where a climb in all numbers ends that begins at theta."""
-    basis = model.basis(setup.free, setup.groups)[None]
-    got = model.climb(theta[None], basis, setup.counts[None], setup.table, setup.family)
+    got = model.climb(setup, theta[None], setup.basis()[None])
     return best._replace(theta=got.theta[0], value=float(got.value[0]), slope=float(got.slope[0]))
 
 
@@ -277,8 +276,7 @@ def _outermost(
     """Ends of entries `which` at the resolutions where they are farthest, by the curvature there."""
     inside = np.flatnonzero(path.value >= target[which].min()) if len(which) else which
     theta, value = path.theta[inside], path.value[inside]
-    hessian = model.derivatives(theta, setup.counts[None], setup.table, setup.family)[2]
-    basis = model.basis(setup.free & (np.arange(len(setup.free)) > 0), setup.groups)
+    hessian, basis = model.derivatives(setup, theta)[2], setup.basis(0)
     variance = np.diagonal(basis @ np.linalg.pinv(-basis.T @ hessian @ basis, hermitian=True) @ basis.T, 0, 1, 2)
     reach = np.sqrt(2 * np.maximum(value[:, None] - target, 0.0) * np.maximum(variance, 0.0))
     rows = []
@@ -299,27 +297,13 @@ def _ends(setup: Setup, theta: np.ndarray, rows: list, target: np.ndarray, low: 
     """Set low and high (P,) to the outermost ends of profiles: rows are a point of (S, P), an entry, and -1 or 1."""
     if not rows:
         return
-    free = setup.free.copy()
-    free[0] &= not setup.windowed
-    entries = {j for _, j, _ in rows}
-    bases = {j: model.basis(free, setup.groups, int(j)) for j in entries}
-    pushes = {j: model.push(free, setup.groups, int(j)) for j in entries}
-    at, closed = model.ends(
-        np.array([theta[s] for s, _, _ in rows]),
-        np.array([j for _, j, _ in rows]),
-        np.array([sign for _, _, sign in rows]),
-        np.stack([bases[j] for _, j, _ in rows]),
-        np.stack([pushes[j] for _, j, _ in rows]),
-        np.array([target[j] for _, j, _ in rows]),
-        setup.counts[None],
-        setup.table,
-        setup.family,
-    )
-    for j in entries:
-        for sign, ends in ((-1.0, low), (1.0, high)):
-            mine = [k for k, (_, i, s) in enumerate(rows) if i == j and s == sign]
-            if closed[mine].all():
-                ends[j] = (at[mine].min if sign < 0 else at[mine].max)()
+    points, entries, signs = map(np.array, zip(*rows, strict=True))
+    at, closed = model.ends(setup, theta[points], entries, signs, target[entries])
+    for ends, sign in ((low, -1.0), (high, 1.0)):
+        for j in set(entries.tolist()):
+            same = (entries == j) & (signs == sign)
+            if closed[same].all():
+                ends[j] = sign * (sign * at[same]).max()
 
 
 def _report(setup: Setup, best: _Best, low: np.ndarray, high: np.ndarray, level: float, intervals: bool) -> ChoiceFit:

@@ -12,7 +12,7 @@ from semres_jax._checks import require_count
 from semres_jax._random import generator
 from semres_jax._types import ArrayLike
 from semres_jax.measure.choices import _model as model, _windows as windows, fits
-from semres_jax.measure.choices._setup import Setup
+from semres_jax.measure.choices._model import Setup
 from semres_jax.measure.choices.fits import ChoiceFit
 
 # Bins of predicted probabilities and of gaps in distance.
@@ -211,23 +211,19 @@ def choice_coverage(
 
 
 def _refitted(
-    setup: Setup, tables: np.ndarray, theta: np.ndarray, *, held: int | None = None, thorough: bool = False
+    setup: Setup, tables: np.ndarray, theta: np.ndarray, *, held: int = -1, thorough: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """(D, P) and (D,) maxima of D tables, from where they were simulated (thorough: from other starts too)."""
     points = [theta]
-    free = setup.free & ((not setup.windowed) | (np.arange(len(theta)) > 0))
     if setup.windowed:
-        points = [np.concatenate([[x], theta[1:]]) for x in windows.around(setup, theta[0], _RESOLUTIONS)]
+        points = [np.append(x, theta[1:]) for x in windows.around(setup, theta[0], _RESOLUTIONS)]
     elif thorough or setup.family.kind not in model.SMOOTH:
-        for k, to in ((0, 0.5), (1, -1.5)):
-            if free[k] and held != k:
-                other = theta.copy()
-                other[k] = to if k == 1 else other[k] + to
-                points.append(other)
-    basis = model.basis(free, setup.groups, held)[None]
+        moved = np.array([theta[0] + 0.5, -1.5])
+        points += [np.where(np.arange(len(theta)) == k, moved[k], theta) for k in (0, 1) if setup.free[k] and k != held]
+    basis = setup.basis(held, *((0,) if setup.windowed else ()))[None]
     best_theta, best = np.tile(theta, (len(tables), 1)), np.full(len(tables), -np.inf)
     for point in points:
-        got = model.climb(np.tile(point, (len(tables), 1)), basis, tables, setup.table, setup.family)
+        got = model.climb(setup, np.tile(point, (len(tables), 1)), basis, tables)
         better = got.value > best
         best_theta[better], best[better] = got.theta[better], got.value[better]
     return best_theta, best
