@@ -123,14 +123,14 @@ def _require_counts(n: np.ndarray, right: np.ndarray, trials: np.ndarray) -> Non
         raise ValueError(f"right must be at most trials; got {right[k]:g} of {trials[k]:g} at n = {n[k]:g}")
 
 
-def _log_likelihood(a: ArrayLike, n: np.ndarray, right: np.ndarray, trials: np.ndarray) -> np.ndarray:
+def _log_likelihood(a: ArrayLike, n: np.ndarray, right: np.ndarray, trials: np.ndarray) -> Any:
     """(...) log likelihoods, without what doesn't depend on a, of (...) ball measures and (..., k) counts."""
     p = identification(np.asarray(a)[..., None], n)
     # p is at most 1, and 1 only for a = 0.
     return (right * np.log(p) + (trials - right) * np.log(np.where(p < 1, 1 - p, 1e-300))).sum(-1)
 
 
-def _score(a: np.ndarray, n: np.ndarray, right: np.ndarray, trials: np.ndarray) -> np.ndarray:
+def _score(a: np.ndarray, n: np.ndarray, right: np.ndarray, trials: np.ndarray) -> Any:
     """(B,) slopes of log likelihoods by ln a, of (B,) ball measures and (B, k) counts."""
     a = a[..., None]
     p = identification(a, n)
@@ -138,7 +138,7 @@ def _score(a: np.ndarray, n: np.ndarray, right: np.ndarray, trials: np.ndarray) 
     return (right * slope / p - (trials - right) * slope / np.where(p < 1, 1 - p, 1e-300)).sum(-1)
 
 
-def _best(n: np.ndarray, right: np.ndarray, trials: np.ndarray) -> np.ndarray:
+def _best(n: np.ndarray, right: np.ndarray, trials: np.ndarray) -> Any:
     """(...) best ball measures of (..., k) counts: where the slope changes its sign next to the best of a grid."""
     place = _log_likelihood(_GRID, n, right[..., None, :], trials).argmax(-1)
     bracket = _GRID[np.maximum(place - 1, 0)], _GRID[np.minimum(place + 1, len(_GRID) - 1)]
@@ -158,7 +158,7 @@ def _end(a: float, edge: float, target: float, n: np.ndarray, right: np.ndarray,
     return edge if height(edge) >= 0 else float(brentq(height, a, edge, xtol=1e-300, rtol=1e-14))
 
 
-def _deviance(a: ArrayLike, n: np.ndarray, right: np.ndarray, trials: np.ndarray) -> np.ndarray:
+def _deviance(a: ArrayLike, n: np.ndarray, right: np.ndarray, trials: np.ndarray) -> Any:
     """(...) twice what free shares have more."""
     share, wrong = right / trials, trials - right
     free = (special.xlogy(right, share) + special.xlogy(wrong, 1 - share)).sum(-1)
