@@ -64,6 +64,24 @@ def constant(b: ArrayLike, *, n: int = 2, delta: ArrayLike = 0.0) -> Accuracy:
     return _outcomes.binomial(*_floats(b, delta), n=n)
 
 
+def identification(b: ArrayLike, n: ArrayLike) -> np.ndarray:
+    """p_I of `constant` at Δ = 0, (1 - (1-b)^n) / (n b), in NumPy: for fits, which want it for many b and n at once.
+
+    Args:
+        b: ball measures in [0, 1]; small ones keep all digits.
+        n: numbers of items, broadcasting against b.
+
+    Example:
+        >>> from semres_jax import laws
+        >>> laws.identification(0.5, [2, 4]).tolist()
+        [0.75, 0.46875]
+    """
+    b, n = np.asarray(b, np.float64), np.asarray(n, np.float64)
+    some = np.where(b > 0, b, 1.0)
+    with np.errstate(divide="ignore"):
+        return np.where(b > 0, -np.expm1(n * np.log1p(-some)) / (n * some), 1.0)
+
+
 @host_in_float64
 def constant_moments(mean_b: ArrayLike, var_b: ArrayLike, *, delta: ArrayLike = 0.0) -> Accuracy:
     """Theorems 1 and 2: the constant similarity and n = 2 items need only mean and variance of the ball measure.

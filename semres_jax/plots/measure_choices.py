@@ -92,16 +92,15 @@ def items_curve(content: dict[str, Any], ax: "Axes | None" = None) -> "Axes":
         content: n, right, trials (lists), a, low, high.
         ax: where to draw.
     """
-    from semres_jax.measure.choices.items import law
+    from semres_jax.laws import identification
 
     ax = style.axes(ax, (5.2, 3.5))
     n, right, trials = (np.asarray(content[name], float) for name in ("n", "right", "trials"))
     _shares(ax, n, right / trials, trials, "data")
     x = np.geomspace(n.min(), max(n.max(), n.min() * 1.01), 200)
-    ax.plot(x, law(x, max(content["a"], 1e-9)), color=COLOURS[0], lw=1.6, label=f"law, $a$ = {content['a']:.3g}")
-    ax.fill_between(
-        x, law(x, max(content["low"], 1e-9)), law(x, content["high"]), color=COLOURS[0], alpha=0.15, lw=0, zorder=0
-    )
+    ax.plot(x, identification(content["a"], x), color=COLOURS[0], lw=1.6, label=f"law, $a$ = {content['a']:.3g}")
+    edges = (identification(content[end], x) for end in ("low", "high"))
+    ax.fill_between(x, *edges, color=COLOURS[0], alpha=0.15, lw=0, zorder=0)
     ax.plot(x, 1 / x, color=GREY, lw=0.8, ls=":", label="chance")
     ax.set(ylim=(0, 1.03), xlabel="number of items, $n$", ylabel=f"{IDENTIFICATION} (share right)")
     ax.legend(loc="best")
