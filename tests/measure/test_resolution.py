@@ -29,24 +29,24 @@ SEGMENT = spaces.grid(spaces.get("interval"), 40)
 def test_a_similarity_is_found_again(x64, space, family, kind, delta):
     for epsilon in (0.08, 0.3, 0.45):
         found = measure.profile(space, kind(epsilon, delta=delta)(space.distances))
-        best = measure.fit(found, family)
-        assert best.epsilon == pytest.approx(epsilon, rel=FOUND)
-        assert best.delta == pytest.approx(delta, abs=FOUND)
-        others = [measure.fit(found, name).aic for name in NAMES if name != family]
+        best = measure.fit_profile(found, family)
+        assert best.epsilon.value == pytest.approx(epsilon, rel=FOUND)
+        assert best.delta.value == pytest.approx(delta, abs=FOUND)
+        others = [measure.fit_profile(found, name).aic for name in NAMES if name != family]
         assert best.aic < min(others)
 
 
 def test_a_linear_similarity_past_the_diameter_is_given_without_a_floor(x64):
-    best = measure.fit(measure.profile(RING, Linear(0.9, 0.1)(RING.distances)), "linear")
-    assert best.epsilon == pytest.approx(1.0, rel=FOUND)
-    assert best.delta == pytest.approx(0.0, abs=FOUND)
+    best = measure.fit_profile(measure.profile(RING, Linear(0.9, 0.1)(RING.distances)), "linear")
+    assert best.epsilon.value == pytest.approx(1.0, rel=FOUND)
+    assert best.delta.value == pytest.approx(0.0, abs=FOUND)
 
 
 def test_a_constant_similarity_ends_between_two_distances(x64):
-    best = measure.fit(measure.profile(RING, Constant(0.21, 0.1)(RING.distances)), "constant")
-    assert 0.2 < best.epsilon < 0.225
-    assert best.delta == pytest.approx(0.1, abs=FOUND)
-    assert best.epsilon_stderr == pytest.approx(0.025 / np.sqrt(12))
+    best = measure.fit_profile(measure.profile(RING, Constant(0.21, 0.1)(RING.distances)), "constant")
+    assert 0.2 < best.epsilon.value < 0.225
+    assert best.delta.value == pytest.approx(0.1, abs=FOUND)
+    assert best.epsilon.stderr == pytest.approx(0.025 / np.sqrt(12))
 
 
 def test_standard_errors_are_those_of_repeated_noise(x64):
@@ -54,11 +54,11 @@ def test_standard_errors_are_those_of_repeated_noise(x64):
     table = np.asarray(Linear(0.3, 0.1)(RING.distances))
     upper = np.triu(rng.normal(size=(repeats, 40, 40)) * noise, 1)
     noisy = table + upper + np.swapaxes(upper, 1, 2)  # a pair has one error, seen from both ends
-    best = measure.fit(measure.profile(RING, noisy), "linear")
-    for value, stderr in ((best.epsilon, best.epsilon_stderr), (best.delta, best.delta_stderr)):
+    best = measure.fit_profile(measure.profile(RING, noisy), "linear")
+    for value, stderr, *_ in (best.epsilon, best.delta):
         # The spread of 400 has a relative standard error of 1/sqrt(800).
         assert np.std(value) == pytest.approx(np.mean(stderr), rel=5 / np.sqrt(2 * repeats))
-    assert best.epsilon.mean() == pytest.approx(0.3, abs=5 * best.epsilon_stderr.mean() / np.sqrt(repeats))
+    assert best.epsilon.value.mean() == pytest.approx(0.3, abs=5 * best.epsilon.stderr.mean() / np.sqrt(repeats))
 
 
 def test_profiles_are_means_over_pairs_relative_to_the_probe():
@@ -106,9 +106,9 @@ def test_a_similarity_of_ones_own_is_fitted_and_has_a_front(x64, named, monkeypa
     if named:
         monkeypatch.setitem(similarity.KINDS, "cosine", Cosine)
         family = "cosine"
-    best = measure.fit(measure.profile(RING, Cosine(0.13, 0.05)(RING.distances)), family)
-    assert best.epsilon == pytest.approx(0.13, rel=FOUND)
-    assert best.delta == pytest.approx(0.05, abs=FOUND)
+    best = measure.fit_profile(measure.profile(RING, Cosine(0.13, 0.05)(RING.distances)), family)
+    assert best.epsilon.value == pytest.approx(0.13, rel=FOUND)
+    assert best.delta.value == pytest.approx(0.05, abs=FOUND)
     front = frontier.family_front(RING, family, points=20)
     want = tables.accuracy(RING, Cosine(front.epsilon[7])(RING.distances))
     np.testing.assert_allclose([front.p_s[7], front.p_i[7]], want, rtol=0, atol=1e-12)
@@ -140,7 +140,7 @@ def test_slopes_of_families_are_derivatives(family):
 @pytest.mark.parametrize(
     "use",
     [
-        lambda family: measure.fit(measure.profile(RING, np.eye(40)), family),
+        lambda family: measure.fit_profile(measure.profile(RING, np.eye(40)), family),
         lambda family: measure.fronts(RING, families=[family]),
         lambda family: measure.embeddings(np.eye(40), RING, families=[family]),
     ],
@@ -161,7 +161,7 @@ def test_embeddings_take_other_families():
     fronts = measure.fronts(ring, families=families)
     found = measure.embeddings(points, ring, families=families, fronts=fronts, optimal="none", bootstrap=20)
     assert list(found.fits) == list(found.fronts) == families
-    best = measure.fit(found.profile, "gaussian")
-    assert found.fits["gaussian"].epsilon == best.epsilon
-    want = tables.accuracy(ring, Gaussian(float(best.epsilon), float(best.delta))(ring.distances))
+    best = measure.fit_profile(found.profile, "gaussian")
+    assert found.fits["gaussian"].epsilon.value == best.epsilon.value
+    want = tables.accuracy(ring, Gaussian(float(best.epsilon.value), float(best.delta.value))(ring.distances))
     assert found.fits["gaussian"].p_s == pytest.approx(float(want.p_s), abs=1e-6)  # the similarity in float32

@@ -32,7 +32,7 @@ def circle():
     weights = rng.normal(size=(RUNS, steps.size, STIMULI, 3)) + np.linspace(3.0, 0.3, steps.size)[:, None, None]
     tables = np.maximum(weights @ np.swapaxes(weights, -1, -2), 0.0)
     profile, reach = measure.profile(ring, tables), measure.reach(tables)
-    fits = [measure.fit(profile, family) for family in toy.FAMILIES]
+    fits = [measure.fit_profile(profile, family) for family in toy.FAMILIES]
     path, by_family, front = ("run", "step"), ("run", "step", "family"), ("family", "point")
     padding = np.ones((3, 9))
     padding[0, 5:] = np.nan  # a constant similarity has fewer points than others

@@ -29,26 +29,26 @@ class Off(NamedTuple):
     pairs: np.ndarray | None = None
 
 
-def off(space: MetricSpace | None, family: str, found: Front, scored: stimulus_sums.Scored, n: int = 2) -> Off:
+def off(space: MetricSpace | None, family: str, front: Front, scored: stimulus_sums.Scored) -> Off:
     """Signed distance from a front of accuracies, whose stimuli may be the front's own.
 
     To first order a distance changes by what both points move along the normal between them. The nearest point of the
     front lies between two resolutions, and its own change is that of these two, in shares.
 
     Args:
-        space: whose front it is; None: the front doesn't depend on which stimuli were drawn.
+        space: whose front it is, n = 2; None: the front doesn't depend on which stimuli were drawn.
     """
     p_s, p_i = np.clip((scored.p_s, scored.p_i), 0.0, 1.0)
-    got = distance(p_s, p_i, found)
-    gap = np.array([p_i - got.p_i, p_s - got.p_s])
+    near = distance(p_s, p_i, front)
+    gap = np.array([p_i - near.p_i, p_s - near.p_s])
     slope, pairs = np.full_like(scored.slope_s, np.nan), None
     if np.isfinite(scored.slope_s).all():
-        ends, shares = _foot(found, float(got.p_i), float(got.p_s))
+        ends, shares = _foot(front, float(near.p_i), float(near.p_s))
         size = float(np.hypot(*gap))
         if size > 1e-12:
-            normal = gap / size * (1.0 if got.distance > 0 else -1.0)
+            normal = gap / size * (1.0 if near.distance > 0 else -1.0)
         else:  # on the front: across it
-            step = np.array([found.p_i[ends[-1]] - found.p_i[ends[0]], found.p_s[ends[-1]] - found.p_s[ends[0]]])
+            step = np.array([front.p_i[ends[-1]] - front.p_i[ends[0]], front.p_s[ends[-1]] - front.p_s[ends[0]]])
             normal = np.abs(step[::-1]) / max(float(np.hypot(*step)), 1e-300)
         slope = normal[0] * scored.slope_i + normal[1] * scored.slope_s
         if scored.pairs_s is not None:
@@ -56,18 +56,18 @@ def off(space: MetricSpace | None, family: str, found: Front, scored: stimulus_s
         if space is not None:
             table, ranks = np.asarray(getattr(space, "distances"), np.float64), tables.ranking(space)  # noqa: B009
             for end, share in zip(ends, shares, strict=True):
-                there = stimulus_sums.graded(space, ranks, families.table(family, table, found.epsilon[end]), n)
+                there = stimulus_sums.graded(space, ranks, families.table(family, table, front.epsilon[end]), 2)
                 slope = slope - share * (normal[0] * there.slope_i + normal[1] * there.slope_s)
                 if pairs is not None:
                     pairs = pairs - share * (normal[0] * there.pairs_i + normal[1] * there.pairs_s)
-    return Off(float(got.distance), float(got.p_s), float(got.p_i), slope, pairs)
+    return Off(float(near.distance), float(near.p_s), float(near.p_i), slope, pairs)
 
 
-def _foot(found: Front, p_i: float, p_s: float) -> tuple[list[int], list[float]]:
+def _foot(front: Front, p_i: float, p_s: float) -> tuple[list[int], list[float]]:
     """The corners of the front that a point of it lies between, and its share of each."""
-    best = np.flatnonzero(pareto(found.p_s, found.p_i))
-    best = best[np.argsort(found.p_i[best], kind="stable")]
-    x, y = found.p_i[best], found.p_s[best]
+    best = np.flatnonzero(pareto(front.p_s, front.p_i))
+    best = best[np.argsort(front.p_i[best], kind="stable")]
+    x, y = front.p_i[best], front.p_s[best]
     if len(best) == 1:
         return [int(best[0])], [1.0]
     start, step = np.stack([x[:-1], y[:-1]], -1), np.stack([np.diff(x), np.diff(y)], -1)

@@ -14,7 +14,7 @@ _EPSILON, _DELTA = 0.2, 1e-3
 def log_resolution(
     distances: np.ndarray, relative: np.ndarray, family: Family, epsilon: float, delta: float
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Slopes (N,) and pairs (N, N), as those of `stimulus_sums.Scored`, of ln ε as `measure.fit` finds it.
+    """Slopes (N,) and pairs (N, N), as those of `stimulus_sums.Scored`, of ln ε as `measure.fit_profile` finds it.
 
     The fit makes sums over pairs of ∇m (y - m) zero, with m = Δ + (1 - Δ) g0(d; ε) and y the similarity relative to the
     probe's own. To first order in the stimuli it moves by -A⁻¹ times the mean of ∇m (y - m), an average over pairs of
