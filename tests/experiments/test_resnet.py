@@ -1,5 +1,6 @@
 """The image experiment on made-up images: what is in the table is what was measured."""
 
+import jax
 import numpy as np
 import pytest
 

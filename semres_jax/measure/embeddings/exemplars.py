@@ -123,7 +123,7 @@ def levels(
         np.maximum(square - mean**2, 0.0),
         np.maximum(spread, 0.0),
         *slopes,
-        drawn.tie_rate,
+        tie_rate=drawn.tie_rate,
     )
 
 

@@ -1,5 +1,6 @@
 """Where embeddings stand: accuracies of their own similarity, the similarity function it is most like, the fronts."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,16 +14,8 @@ from semres_jax.frontier.optimal import optimal_front
 from semres_jax.laws import enumeration, tables
 from semres_jax.laws.exemplars import Draws
 from semres_jax.measure import intervals
-from semres_jax.measure.embeddings import (
-    exemplar_sums,
-    exemplars,
-    fit_errors,
-    off_front,
-    request as requests,
-    similarities,
-    stimulus_sums,
-)
-from semres_jax.measure.embeddings.request import Request
+from semres_jax.measure.embeddings import exemplar_sums, exemplars, fit_errors, off_front, similarities, stimulus_sums
+from semres_jax.measure.embeddings.request import Request, labels_of, matched, of_the_classes, table_of
 from semres_jax.measure.embeddings.result import Embedded, Fitted, Placed, Thresholds
 from semres_jax.measure.resolution import FITTED, Profile, fit_profile, profile, reach
 from semres_jax.similarity import Family, Similarity, get as family_of
@@ -122,17 +115,16 @@ def embeddings(
         >>> round(float(model.p_s.value), 4), round(float(model.p_i.value), 4), model.best
         (0.7643, 0.855, 'linear')
     """
-    fitted = [family_of(family) for family in families]
-    request = Request(similarity, floor, shares, n, optimal, delta, bootstrap, key, limit)
+    request = Request(similarity, floor, shares, n, optimal, delta, bootstrap, key, limit, families, fronts)
     model = similarities.own(points, similarity)
     count = len(model.points)
-    names = requests.labels_of(labels, count)
-    table, known_names = requests.table_of(distances)
+    names = labels_of(labels, count)
+    table, known_names = table_of(distances)
     if names is not None and len(set(names)) < count:
-        space = Finite(requests.of_the_classes(table, known_names, names))
-        return of_classes(model, space, names, fronts, fitted, request)
-    space, places = requests.matched(table, known_names, names, count)
-    return of_stimuli(model, space, places, fronts, fitted, request)
+        space = Finite(of_the_classes(table, known_names, names))
+        return of_classes(model, space, names, request)
+    space, places = matched(table, known_names, names, count)
+    return of_stimuli(model, space, places, request)
 
 
 def fronts(
@@ -158,21 +150,14 @@ def fronts(
     return {family.label: family_front(finite, family, n=n) for family in map(family_of, families)}
 
 
-def of_stimuli(
-    model: similarities.Own,
-    space: Finite,
-    places: np.ndarray,
-    known: Mapping[str, Front] | None,
-    families: Sequence[Family],
-    request: Request,
-) -> Embedded:
+def of_stimuli(model: similarities.Own, space: Finite, places: np.ndarray, request: Request) -> Embedded:
     """One embedding of each stimulus: the probe is the item."""
     sampled: tuple[str, ...] = ()
     count = len(places)
     if count > request.limit:
         few = np.sort(generator(request.key, 2).choice(count, request.limit, replace=False))
         space, places = Finite(np.asarray(space.distances)[np.ix_(few, few)]), places[few]
-        sampled, known = (f"{request.limit} of {count} stimuli",), None
+        sampled, request = (f"{request.limit} of {count} stimuli",), dataclasses.replace(request, fronts=None)
     products = similarities.raw(model, places, places)
     products = (products + products.T) / 2
     if request.similarity == "euclidean":
@@ -186,7 +171,7 @@ def of_stimuli(
     relative = strengths / diagonal[:, None]
     mean_b, var_b = reach(strengths, request.floor)
     return _embedded(
-        request, model, space, stimulus_sums.graded(space, ranks, strengths, request.n), strengths, known, families,
+        request, model, space, stimulus_sums.graded(space, ranks, strengths, request.n), strengths,
         lowest=float(relative[~np.eye(len(relative), dtype=bool)].min()),
         labels=None,
         design="stimuli",
@@ -199,14 +184,7 @@ def of_stimuli(
     )  # fmt: skip
 
 
-def of_classes(
-    model: similarities.Own,
-    space: Finite,
-    labels: Sequence[Any],
-    known: Mapping[str, Front] | None,
-    families: Sequence[Family],
-    request: Request,
-) -> Embedded:
+def of_classes(model: similarities.Own, space: Finite, labels: Sequence[Any], request: Request) -> Embedded:
     """Several embeddings a class: the probe is another exemplar."""
     if request.n > 2:
         raise ValueError(f"classes with several exemplars are measured with n = 2 items; got n = {request.n}")
@@ -224,7 +202,7 @@ def of_classes(
                          "give a floor above 0")  # fmt: skip
     sampled = (f"{len(chosen.rows)} of {len(labels)} exemplars probe",) if chosen.sampled else ()
     return _embedded(
-        request, model, space, own, sums.between, known, families,
+        request, model, space, own, sums.between,
         lowest=float(min(sums.lowest / inner.mean(), 1.0)),
         labels=drawn.own,
         design="classes",
@@ -243,8 +221,6 @@ def _embedded(
     space: Finite,
     own: stimulus_sums.Scored,
     strengths: np.ndarray,
-    known: Mapping[str, Front] | None,
-    families: Sequence[Family],
     *,
     lowest: float,
     labels: np.ndarray | None,
@@ -254,8 +230,8 @@ def _embedded(
     ranks, shape = tables.ranking(space), profile(space, strengths)
     relative = strengths / np.diagonal(strengths)[:, None] if labels is None else None
     delta = lowest if request.delta is None else request.delta
-    known = fronts(space, n=request.n) if known is None else dict(known)
-    known |= optimal_fronts(space, delta, request)
+    known = fronts(space, n=request.n) if request.fronts is None else request.fronts
+    known = {**known, **optimal_fronts(space, delta, request)}
     # The front of all similarities is taken as it is, also that of these stimuli.
     off = [
         off_front.off(space if labels is None and name != "optimal" else None, name, front, own)
@@ -280,7 +256,7 @@ def _embedded(
         p_s=p_s,
         p_i=p_i,
         profile=shape,
-        fits={family.label: _fitted(space, ranks, shape, family, request, relative) for family in families},
+        fits={family.label: _fitted(space, ranks, shape, family, request, relative) for family in request.families},
         delta=delta,
         fronts={name: Placed(front, gap, there.p_s, there.p_i)
                 for (name, front), gap, there in zip(known.items(), gaps, off, strict=True)},
@@ -312,7 +288,7 @@ def _thresholds(request: Request, sums: stimulus_sums.Sums, which: np.ndarray, l
     estimates = intervals.over_exemplars(values, slopes, labels, **request.replicates)
     p_s, p_i = (Quantity(*(part[k][which] for part in estimates)) for k in range(2))
     moments = (x[which] for x in (sums.epsilon, sums.mean_b, sums.var_b, sums.hit_rate))
-    return Thresholds(request.shares, *moments, p_s, p_i)
+    return Thresholds(request.shares, *moments, p_s=p_s, p_i=p_i)
 
 
 def _fitted(

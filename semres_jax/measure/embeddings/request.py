@@ -1,12 +1,15 @@
 """What `measure.embeddings` is asked for, checked: settings, and which distances belong to which embeddings."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from semres_jax import similarity
 from semres_jax._checks import require, require_count
 from semres_jax._random import key_or_default
+from semres_jax.frontier.families import Front
 from semres_jax.laws import enumeration
 from semres_jax.measure.embeddings.exemplars import ascending
 from semres_jax.spaces.base import MetricSpace
@@ -15,7 +18,7 @@ from semres_jax.spaces.finite import Finite
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """Settings of `measure.embeddings` that both designs share; those that can't be are refused."""
+    """Settings of `measure.embeddings`, checked."""
 
     similarity: str
     floor: float
@@ -26,6 +29,8 @@ class Request:
     bootstrap: int
     key: Any
     limit: int
+    families: Sequence[Any]
+    fronts: Mapping[str, Front] | None
 
     def __post_init__(self):
         require("floor", self.floor, 0.0, 1e300, "at least 0, in the unit of the similarity")
@@ -40,6 +45,7 @@ class Request:
             "bootstrap": require_count("bootstrap", self.bootstrap, 0),
             "limit": require_count("limit", self.limit, 16),
             "key": key_or_default(self.key),
+            "families": [similarity.get(family) for family in self.families],
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
