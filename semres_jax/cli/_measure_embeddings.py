@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from semres_jax.measure import Embedded
 
 _WIDE = 200
+_SETTINGS = ("similarity", "floor", "n", "optimal", "delta", "bootstrap", "limit")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +73,6 @@ class MeasureEmbeddings:
 
             from semres_jax import data, measure, plots
             from semres_jax.data.embeddings import read_distances
-            from semres_jax.measure.embeddings.position import SHARES
             from semres_jax.spaces import Tree
             from semres_jax.storage import results
 
@@ -84,40 +84,25 @@ class MeasureEmbeddings:
                 points, names = data.read_embeddings(self.file, self.key)
             except ImportError as error:
                 raise ValueError(str(error)) from error
-            labels: Any = names or None
-            if self.labels is not None:
-                labels = data.read_labels(self.labels, len(points), names)
-            if self.tree is not None:
-                if labels is None:
-                    raise ValueError("--tree needs --labels: which leaf each embedding is of")
-                between: Any = Tree.from_newick(self.tree)
-            elif labels is None and self.distances is not None and self.distances.suffix.lower() == ".csv":
+            labels: Any = data.read_labels(self.labels, len(points), names) if self.labels else names or None
+            if labels is None and self.tree is not None:
+                raise ValueError("--tree needs --labels: which leaf each embedding is of")
+            if labels is None and self.distances is not None and self.distances.suffix.lower() == ".csv":
                 raise ValueError("distances with names, as in .csv files, need --labels: the name of each embedding")
-            else:
+            between: Any = Tree.from_newick(self.tree) if self.tree else None
+            if between is None:
                 between = read_distances(self.distances, [] if labels is None else sorted(set(labels)))
             folder = output_folder(self.out)
             attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
             attributes |= {"title": "measured embeddings", "file": self.file.name}
             started = time.perf_counter()
-            model = measure.embeddings(
-                points,
-                between,
-                labels=labels,
-                shares=SHARES if self.shares is None else self.shares,
-                similarity=self.similarity,
-                floor=self.floor,
-                n=self.n,
-                optimal=self.optimal,
-                delta=self.delta,
-                bootstrap=self.bootstrap,
-                key=jax.random.key(self.seed),
-                limit=self.limit,
-            )
+            settings: dict[str, Any] = {name: getattr(self, name) for name in _SETTINGS}
+            settings |= {} if self.shares is None else {"shares": self.shares}
+            model = measure.embeddings(points, between, labels=labels, key=jax.random.key(self.seed), **settings)
         attributes |= {"seconds": round(time.perf_counter() - started, 3)}
-        table = model.dataset()
+        table, content = model.dataset(), attributes | model.summary()
         table = table.assign_attrs(attributes | table.attrs)
         results.write(table, folder / "measure.nc")
-        content = attributes | model.summary()
         results.write_json(content, folder / "measure.json")
         print_table(model)
         pictures = plots.save_embeddings(table, folder)

@@ -28,11 +28,11 @@ SEGMENT = spaces.grid(spaces.get("interval"), 40)
 @pytest.mark.parametrize("delta", [0.0, 0.07])
 def test_a_similarity_is_found_again(x64, space, family, kind, delta):
     for epsilon in (0.08, 0.3, 0.45):
-        found = measure.profile(space, kind(epsilon, delta=delta)(space.distances))
-        best = measure.fit_profile(found, family)
+        profile = measure.profile(space, kind(epsilon, delta=delta)(space.distances))
+        best = measure.fit_profile(profile, family)
         assert best.epsilon.value == pytest.approx(epsilon, rel=FOUND)
         assert best.delta.value == pytest.approx(delta, abs=FOUND)
-        others = [measure.fit_profile(found, name).aic for name in NAMES if name != family]
+        others = [measure.fit_profile(profile, name).aic for name in NAMES if name != family]
         assert best.aic < min(others)
 
 
@@ -63,11 +63,11 @@ def test_standard_errors_are_those_of_repeated_noise(x64):
 
 def test_profiles_are_means_over_pairs_relative_to_the_probe():
     line = spaces.Finite([[0, 1, 2], [1, 0, 1], [2, 1, 0]])
-    found = measure.profile(line, [[4.0, 2.0, 1.0], [2.0, 2.0, 0.0], [1.0, 0.0, 1.0]])
-    np.testing.assert_array_equal(found.distance, [1, 2])
-    np.testing.assert_array_equal(found.pairs, [4, 2])
-    np.testing.assert_allclose(found.mean, [(0.5 + 1 + 0 + 0) / 4, (0.25 + 1) / 2])
-    np.testing.assert_allclose(found.variance, [np.var([0.5, 1, 0, 0]), np.var([0.25, 1])])
+    profile = measure.profile(line, [[4.0, 2.0, 1.0], [2.0, 2.0, 0.0], [1.0, 0.0, 1.0]])
+    np.testing.assert_array_equal(profile.distance, [1, 2])
+    np.testing.assert_array_equal(profile.pairs, [4, 2])
+    np.testing.assert_allclose(profile.mean, [(0.5 + 1 + 0 + 0) / 4, (0.25 + 1) / 2])
+    np.testing.assert_allclose(profile.variance, [np.var([0.5, 1, 0, 0]), np.var([0.25, 1])])
 
 
 def test_reach_of_a_similarity_that_ends_is_its_ball_measure(x64):
@@ -159,9 +159,9 @@ def test_embeddings_take_other_families():
     points, ring = np.stack([np.cos(angle), np.sin(angle)], 1), spaces.grid(spaces.get("circle"), 12)
     families = ["gaussian", "linear"]
     fronts = measure.fronts(ring, families=families)
-    found = measure.embeddings(points, ring, families=families, fronts=fronts, optimal="none", bootstrap=20)
-    assert list(found.fits) == list(found.fronts) == families
-    best = measure.fit_profile(found.profile, "gaussian")
-    assert found.fits["gaussian"].epsilon.value == best.epsilon.value
+    model = measure.embeddings(points, ring, families=families, fronts=fronts, optimal="none", bootstrap=20)
+    assert list(model.fits) == list(model.fronts) == families
+    best = measure.fit_profile(model.profile, "gaussian")
+    assert model.fits["gaussian"].epsilon.value == best.epsilon.value
     want = tables.accuracy(ring, Gaussian(float(best.epsilon.value), float(best.delta.value))(ring.distances))
-    assert found.fits["gaussian"].p_s == pytest.approx(float(want.p_s), abs=1e-6)  # the similarity in float32
+    assert model.fits["gaussian"].p_s == pytest.approx(float(want.p_s), abs=1e-6)  # the similarity in float32

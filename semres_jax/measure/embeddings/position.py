@@ -14,11 +14,11 @@ from semres_jax.frontier.optimal import optimal_front
 from semres_jax.laws import enumeration, tables
 from semres_jax.laws.exemplars import Draws
 from semres_jax.measure import intervals
-from semres_jax.measure.embeddings import exemplar_sums, exemplars, fit_errors, off_front, similarities, stimulus_sums
+from semres_jax.measure.embeddings import exemplar_sums, exemplars, influence, similarities, stimulus_sums
 from semres_jax.measure.embeddings.request import Request, labels_of, matched, of_the_classes, table_of
 from semres_jax.measure.embeddings.result import Embedded, Fitted, Placed, Thresholds
 from semres_jax.measure.resolution import FITTED, Profile, fit_profile, profile, reach
-from semres_jax.similarity import Family, Similarity, get as family_of
+from semres_jax.similarity import Family, get as family_of
 from semres_jax.spaces.base import MetricSpace
 from semres_jax.spaces.finite import Finite
 
@@ -45,7 +45,7 @@ def embeddings(
     bootstrap: int = 1000,
     key: Any = None,
     limit: int = LIMIT,
-    families: Sequence[str | type[Similarity]] = FITTED,
+    families: Sequence[Any] = FITTED,
 ) -> Embedded:
     """Where embeddings stand: accuracies of their own similarity, what similarity function it is, how far from fronts.
 
@@ -127,9 +127,7 @@ def embeddings(
     return of_stimuli(model, space, places, request)
 
 
-def fronts(
-    space: ArrayLike | MetricSpace, *, n: int = 2, families: Sequence[str | type[Similarity]] = FRONTS
-) -> dict[str, Front]:
+def fronts(space: ArrayLike | MetricSpace, *, n: int = 2, families: Sequence[Any] = FRONTS) -> dict[str, Front]:
     """Exact fronts of families of similarities on given stimuli, to hand to many `embeddings`.
 
     Args:
@@ -234,7 +232,7 @@ def _embedded(
     known = {**known, **optimal_fronts(space, delta, request)}
     # The front of all similarities is taken as it is, also that of these stimuli.
     off = [
-        off_front.off(space if labels is None and name != "optimal" else None, name, front, own)
+        influence.off(space if labels is None and name != "optimal" else None, name, front, own)
         for name, front in known.items()
     ]
     values = np.array([own.p_s, own.p_i, *(gap.distance for gap in off)])
@@ -301,7 +299,7 @@ def _fitted(
     table = family_table(family, distances, epsilon.value, delta.value)
     moved = None
     if relative is not None and request.bootstrap:
-        moved = fit_errors.log_resolution(distances, relative, family, epsilon.value, delta.value)
+        moved = influence.log_resolution(distances, relative, family, epsilon.value, delta.value)
     if moved is not None:
         log = intervals.over_stimuli(np.log([epsilon.value]), moved[0][None], [moved[1]], **request.replicates)
         resolution = Quantity(epsilon.value, epsilon.value * log.stderr[0], *np.exp([log.low[0], log.high[0]]))
