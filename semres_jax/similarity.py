@@ -306,7 +306,7 @@ def get(similarity: Any) -> Family:
         )
     name = getattr(kind, "name", kind.__name__)
     if _others(kind) is None:
-        raise ValueError(f"unknown similarity {name!r}; there are {_names()}: kinds with an epsilon and a delta")
+        raise ValueError(f"unknown similarity {name!r}; a similarity with a resolution is one of {_names()}")
     if kind is similarity:
         return Family(name, kind)
     return _family(name, kind, [(field, getattr(similarity, field)) for field in _others(kind) or ()])

@@ -1,6 +1,6 @@
 """Optimal fronts of several floors beside those of the usual similarities, as one table for files and figures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -9,6 +9,7 @@ import xarray
 
 from semres_jax import similarity
 from semres_jax._types import ArrayLike
+from semres_jax.execution import Execution
 from semres_jax.frontier.families import on_circle
 from semres_jax.frontier.optimal import WEIGHTS, Optimum, asked, optimal
 from semres_jax.laws import closed_form
@@ -55,7 +56,7 @@ def optimal_table(
     n: int = 2,
     levels: int | None = None,
     families: Sequence[Any] = FAMILIES,
-    progress: Callable[[str, int, int], None] | None = None,
+    execution: Execution | None = None,
 ) -> xarray.Dataset:
     """Optimal fronts for several floors, and those of usual families of similarities on the circle.
 
@@ -64,7 +65,7 @@ def optimal_table(
         weights: of p_S, in [0, 1]; 1, the best p_S, is added where it is missing.
         n, levels: as in `optimal`.
         families: whose fronts are laid beside, each as in `similarity.get`.
-        progress: called with (what is being done, done, planned).
+        execution: how to run; `progress` counts weights and families of each floor.
 
     Returns:
         Dataset with dimensions delta and weight (both increasing), level (padded with NaN), end ("one", "floor"), u,
@@ -90,18 +91,16 @@ def optimal_table(
         for weight in parts:
             asked(delta, weight, n, levels)
     found, planned = [], floors.size * (parts.size + len(kinds))
-    fronts, done = [], 0
+    fronts, done, how = [], 0, execution or Execution()
     for delta in floors:
         for weight in parts:
             found.append(optimal(delta, weight=weight, n=n, levels=levels))
             done += 1
-            if progress is not None:
-                progress(f"floor {delta:g}, weight {weight:g}", done, planned)
+            how.tell(f"floor {delta:g}, weight {weight:g}", done, planned)
         for family in kinds:
             fronts.append(on_circle(family, float(delta), n=int(n)))
             done += 1
-            if progress is not None:
-                progress(f"floor {delta:g}, {family.label}", done, planned)
+            how.tell(f"floor {delta:g}, {family.label}", done, planned)
     # (accuracy, family, delta, reach) from a list by delta, then family
     along = np.array(fronts).reshape(floors.size, len(kinds), 2, -1).transpose(2, 1, 0, 3)
     return _dataset(found, floors, parts, along, [family.label for family in kinds], int(n))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from semres_jax import frontier, laws, spaces
+from semres_jax import Execution, frontier, laws, spaces
 from semres_jax.frontier import _climb, _measures, _simplex
 from semres_jax.frontier._measures import Program
 
@@ -283,7 +283,7 @@ def test_splitting_keeps_atoms_and_density():
 def test_table_holds_all_of_it():
     ticks = []
     table = frontier.optimal_table(
-        [0.5, 0.1], weights=[0.0, 0.4], n=3, levels=17, progress=lambda *tick: ticks.append(tick)
+        [0.5, 0.1], weights=[0.0, 0.4], n=3, levels=17, execution=Execution(progress=lambda *tick: ticks.append(tick))
     )
     assert table.weight.values.tolist() == [0.0, 0.4, 1.0]
     assert table.delta.values.tolist() == [0.1, 0.5]

@@ -14,9 +14,9 @@ from semres_jax._checks import require_count
 from semres_jax.experiments.toy.summaries import summary as summary
 from semres_jax.experiments.toy.table import joined, stacked
 from semres_jax.laws import tables
-from semres_jax.montecarlo.sharding import on_first
 from semres_jax.spaces import Finite
 from semres_jax.storage.locks import Lock
+from semres_jax.storage.processes import on_first
 from semres_jax.training import toy
 
 if TYPE_CHECKING:
