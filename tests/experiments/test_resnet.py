@@ -1,5 +1,6 @@
 """The image experiment on made-up images: what is in the table is what was measured."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -110,10 +111,10 @@ def test_the_bootstrap_over_runs_and_exemplars():
         each = between * rng.normal(size=(1, runs, 1)) + within * rng.normal(size=images)
         values = each.mean(-1)
         slopes = (each - each.mean(-1, keepdims=True)) / images
-        many = intervals.replicates(values, slopes, labels, count=250, seed=trial)
-        value, low, high = intervals.interval(many, values.mean(1))
-        covered.append(bool(low[0] <= 0 <= high[0]))
-        assert low[0] < value[0] < high[0]
+        many = intervals.replicates(values, slopes, labels, count=250, key=jax.random.key(trial))
+        mean = intervals.interval(many, values.mean(1))
+        covered.append(bool(mean.low[0] <= 0 <= mean.high[0]))
+        assert mean.low[0] < mean.value[0] < mean.high[0]
     # Few runs make percentile intervals a little too narrow; 200 trials tell 0.95 to 0.015.
     assert 0.95 - 5 * 0.015 < np.mean(covered) <= 1
 

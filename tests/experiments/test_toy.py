@@ -62,9 +62,9 @@ def test_fits_and_predictions_are_of_the_recorded_profile(x64, data):
     g = np.asarray(similarity_tables(one.weights.values[:, 0])) + 1e-10
     profile = measure.profile(RING, g)
     np.testing.assert_allclose(one.profile.values[:, -1, : profile.mean.shape[-1]], profile.mean, rtol=1e-9)
-    fit = measure.fit(profile, "linear")
-    np.testing.assert_allclose(one.epsilon.sel(family="linear").values[:, -1], fit.epsilon, rtol=1e-6)
-    linear = Linear(fit.epsilon, fit.delta)
+    fit = measure.fit_profile(profile, "linear")
+    np.testing.assert_allclose(one.epsilon.sel(family="linear").values[:, -1], fit.epsilon.value, rtol=1e-6)
+    linear = Linear(fit.epsilon.value, fit.delta.value)
     found = enumeration.accuracy(RING, linear)
     np.testing.assert_allclose(one.predicted_p_s.sel(family="linear").values[:, -1], found.p_s, atol=1e-6)
     mean, variance = measure.reach(np.maximum(g - 1e-10, 0) * (g > 2e-10))
@@ -128,7 +128,7 @@ def test_twins_do_no_harm(x64, family):
     epsilon, p_s, p_i = frontier.family_front(twins, family, points=5)
     assert np.isfinite(np.stack([epsilon, p_s, p_i])).all()
     table = similarity.get(family)(1.3, 0.1)(twins.distances)
-    assert measure.fit(measure.profile(twins, table), family).delta == pytest.approx(0.1, abs=1e-6)
+    assert measure.fit_profile(measure.profile(twins, table), family).delta.value == pytest.approx(0.1, abs=1e-6)
 
 
 def test_conditions_must_have_different_names():

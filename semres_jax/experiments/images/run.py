@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 
 from semres_jax import data as images_data, measure
@@ -160,7 +161,7 @@ def _scored(
         at = measure.levels(few, mine, within, graded_shares)
         out["graded_epsilon"] = at.epsilon
         for family in GRADED:
-            p_s, p_i, slope_s, slope_i = measure.graded(few, mine, within, family, at.epsilon)
+            p_s, p_i, slope_s, slope_i = measure.graded(few, mine, within, family, at.epsilon)[:4]
             out |= {f"{family}_p_s": p_s, f"{family}_p_i": p_i}
             for p, value, slope in (("s", p_s, slope_s), ("i", p_i, slope_i)):
                 out[f"{family}_slope_{p}"] = measure.at_equal_shares(slope, value, graded_shares, at.slope_b)
@@ -238,27 +239,28 @@ def _chi_square(off: np.ndarray, covariance: np.ndarray) -> float:
 def _intervals(each: dict[str, Any], labels: np.ndarray, tested: int, seed: int) -> dict[str, Any]:
     """Bounds over runs and images of the means over runs; slopes are used up."""
     out: dict[str, Any] = {}
-    own = labels[:tested]
+    own, key = labels[:tested], jax.random.key(seed)
     many: dict[str, np.ndarray] = {}
     for name in ("p_s", "p_i"):
-        many[name] = intervals.replicates(each[name], each.pop("slope_" + name[-1]), own, seed=seed)
-        _, out[f"{name}_low"], out[f"{name}_high"] = intervals.interval(many[name], each[name].mean(1))
+        many[name] = intervals.replicates(each[name], each.pop("slope_" + name[-1]), own, key=key)
+        out[f"{name}_low"], out[f"{name}_high"] = intervals.interval(many[name], each[name].mean(1))[2:]
         # Against the first alpha, with the same runs and images in both.
         base = many[name][:, :1]
         change = many[name] / base - 1
         value = each[name].mean(1) / each[name].mean(1)[:1] - 1
-        out[f"{name}_change"], out[f"{name}_change_low"], out[f"{name}_change_high"] = intervals.interval(change, value)
+        out[f"{name}_change"] = value
+        out[f"{name}_change_low"], out[f"{name}_change_high"] = intervals.interval(change, value)[2:]
         if f"held_{name}" in each:
-            held = intervals.replicates(each[f"held_{name}"], each.pop("held_slope_" + name[-1]), labels, seed=seed)
-            _, out[f"held_{name}_low"], out[f"held_{name}_high"] = intervals.interval(
-                held, each[f"held_{name}"].mean(1)
-            )
+            held = intervals.replicates(each[f"held_{name}"], each.pop("held_slope_" + name[-1]), labels, key=key)
+            out[f"held_{name}_low"], out[f"held_{name}_high"] = intervals.interval(held, each[f"held_{name}"].mean(1))[
+                2:
+            ]
     if "graded_images" in each:
         some = each.pop("graded_images")[0, 0]
         for family in GRADED:
             for name in ("p_s", "p_i"):
                 values, slopes = each[f"{family}_{name}"], each.pop(f"{family}_slope_{name[-1]}")
-                graded = intervals.replicates(values, slopes, own[some], seed=seed)
-                _, low, high = intervals.interval(graded, values.mean(1))
+                graded = intervals.replicates(values, slopes, own[some], key=key)
+                low, high = intervals.interval(graded, values.mean(1))[2:]
                 out |= {f"{family}_{name}_low": low, f"{family}_{name}_high": high}
     return out

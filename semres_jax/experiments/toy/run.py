@@ -209,15 +209,16 @@ def _measured(
     out["profile_sd"] = (("run", "step", "level"), np.sqrt(np.maximum(profile.variance, 0.0)))
     out["distance"] = (("level",), profile.distance)
     out["pairs"] = (("level",), profile.pairs)
-    fits = {family: measure.fit(profile, family) for family in FAMILIES}
-    for field in ("epsilon", "delta", "epsilon_stderr", "delta_stderr", "aic"):
-        values = np.stack([getattr(fits[family], field) for family in FAMILIES], axis=-1)
-        out["fit_delta" if field == "delta" else field] = (("run", "step", "family"), values)
+    fits = {family: measure.fit_profile(profile, family) for family in FAMILIES}
+    rows = [(*fit.epsilon[:2], *fit.delta[:2], fit.aic) for fit in fits.values()]
+    names = ("epsilon", "epsilon_stderr", "fit_delta", "delta_stderr", "aic")
+    for name, column in zip(names, zip(*rows, strict=True), strict=True):
+        out[name] = (("run", "step", "family"), np.stack(column, axis=-1))
     predicted = np.full((2, *profile.mean.shape[:2], len(FAMILIES)), np.nan)
     # Of many items only the last step: a table takes some ten milliseconds.
     rows = slice(None) if n == 2 else slice(-1, None)
     for column, family in enumerate(FAMILIES):
-        epsilon, delta = (x[:, rows] for x in (fits[family].epsilon, fits[family].delta))
+        epsilon, delta = (x.value[:, rows] for x in (fits[family].epsilon, fits[family].delta))
         predicted[:, :, rows, column] = _predicted(space, family, epsilon, delta, n)
     out["predicted_p_s"], out["predicted_p_i"] = ((("run", "step", "family"), x) for x in predicted)
     shown = [int(np.flatnonzero(history.steps == step)[0]) for step in shown_steps(int(history.steps[-1]))
