@@ -118,7 +118,7 @@ def test_dotted_names_of_the_documents_resolve():
 
 
 def test_what_is_imported_is_declared_and_the_other_way_round():
-    """Packages imported by `semres_jax/`, lazily too, are dependencies or in an extra for users, not in `test` alone."""
+    """Packages imported by `semres_jax/`, lazily too, are dependencies or in an extra for users, not `test` alone."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     required = _declared(project["dependencies"])
     extras = [needs for name, needs in project["optional-dependencies"].items() if name not in ("test", "peers")]
@@ -134,7 +134,7 @@ def test_what_is_imported_is_declared_and_the_other_way_round():
 
 
 def test_private_modules_are_imported_in_their_own_package_only():
-    """What begins with `_`, a module or a name of one, is for the package that it is in; what is at the top, for all."""
+    """What begins with `_`, a module or a name of one, is for the package that it is in; at the top, for all."""
     packages = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "semres_jax").rglob("__init__.py")}
     breaches = []
     for module, tree in _modules():
