@@ -41,6 +41,10 @@ _QUICKLY_COMPILED = {"cli", "data", "experiments", "measure", "networks", "plots
 _LARGE = {"test_any_similarity.py", "test_edges.py", "test_exemplars.py", "test_tables.py"}
 
 
+# Files that take longest: first, so that no process is left alone with one.
+_FIRST = ("independent/test_cells.py", "laws/test_edges.py")
+
+
 def pytest_addoption(parser):
     parser.addoption("--all", action="store_true", help="also the cases that are left out to be quick")
 
@@ -57,6 +61,7 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(config, items):
     """Leave out the thorough cases. Which ones stay depends on the test's parameters alone."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(_FIRST))
     if config.getoption("--all"):
         return
     cases = collections.defaultdict(list)
