@@ -7,13 +7,12 @@ import numpy as np
 
 
 def key_or_default(key: Any) -> Any:
-    """A JAX key as it is, `jax.random.key(0)` for None.
+    """A JAX key as it is, `jax.random.key(0)` for None; `ValueError` for anything else."""
+    return jax.random.key(0) if key is None else checked_key(key)
 
-    Raises:
-        ValueError: `key` is no JAX key.
-    """
-    if key is None:
-        return jax.random.key(0)
+
+def checked_key(key: Any) -> Any:
+    """A JAX key as it is; `ValueError` for anything else."""
     if isinstance(key, jax.Array) and (jax.numpy.issubdtype(key.dtype, jax.dtypes.prng_key) or key.shape == (2,)):
         return key
     raise ValueError(f"key must be a JAX random key; got {key!r} (try jax.random.key(0))")
@@ -25,6 +24,12 @@ def words(key: Any) -> list[int]:
     data = jax.random.key_data(data) if jax.numpy.issubdtype(data.dtype, jax.dtypes.prng_key) else data
     low, *high = (int(word) for word in np.asarray(data)[::-1])
     return [low, *high] if any(high) else [low]
+
+
+def setting(key: Any) -> dict[str, Any]:
+    """A key as what a run is told by: {"seed": s} for `jax.random.key(s)`, the words of others."""
+    seed, *more = words(key)
+    return {"key": [seed, *more]} if more else {"seed": seed}
 
 
 def generator(key: Any, *more: int) -> np.random.Generator:

@@ -4,11 +4,11 @@ A similarity is a frozen pytree that is called on distances. Its numbers are arr
 one similarity whose leaves have a leading axis (`stack`), swept by one `vmap` and one compilation.
 """
 
-import abc
 import dataclasses
 import math
+import re
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,111 +16,12 @@ import numpy as np
 
 from semres_jax._checks import concrete, number_leaf, require
 from semres_jax._pytrees import pytree
+from semres_jax._resolved import Resolved, Similarity as Similarity
 from semres_jax._types import Array, ArrayLike
-
-# ln(Δ + (1 - Δ) g0) is written as a correction of ln g0 where g0 is above this power of the smallest normal number.
-_SHARE = 0.85
-
-
-class Similarity(abc.ABC):
-    """g(d) in [0, 1], non-increasing in the distance d >= 0, g(0) = 1.
-
-    `epsilon` has the unit of the space's distances; `delta` in [0, 1] is the floor: g = delta + (1 - delta) g0 with
-    g0 falling to 0.
-    """
-
-    name: ClassVar[str]
-
-    @abc.abstractmethod
-    def __call__(self, d: ArrayLike) -> Array:
-        """g(d), elementwise; leaves of the similarity broadcast against `d`."""
-
-    def log(self, d: ArrayLike) -> Array:
-        """ln g(d), -inf where g = 0; its gradients are finite. Good where g itself underflows, if the kind can."""
-        g = self(d)
-        return jnp.where(g > 0, jnp.log(jnp.where(g > 0, g, 1.0)), -jnp.inf)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the grid that a stacked similarity holds; () for a single one."""
-        return np.broadcast_shapes(*(np.shape(leaf) for leaf in jax.tree.leaves(self)))
-
-    def order(self, d: ArrayLike) -> Array:
-        """Which of two distances is the more similar: a non-increasing function of `d`, equal just where g is equal.
-
-        An infinite Luce exponent (argmax) compares by it. g itself serves unless rounding hides how it falls: beside a
-        floor, or where g underflows.
-        """
-        return self(d)
-
-    def kinks(self) -> tuple[Any, ...]:
-        """Distances at which g or its slope jumps; quadratures split there."""
-        return ()
-
-
-class _Resolved(Similarity):
-    """What similarities with a resolution and a floor share: the checks, and g = delta + (1 - delta) g0."""
-
-    epsilon: Any
-    delta: Any
-
-    def __post_init__(self):
-        for field in dataclasses.fields(self):  # pyright: ignore[reportArgumentType]
-            object.__setattr__(self, field.name, number_leaf(getattr(self, field.name)))
-        require("epsilon", self.epsilon, 0.0, np.inf, "a distance, at least 0")
-        require("delta", self.delta, 0.0, 1.0, "a floor between 0 and 1")
-
-    @abc.abstractmethod
-    def _unfloored(self, d: Array) -> Array:
-        """g0(d)."""
-
-    def __call__(self, d: ArrayLike) -> Array:
-        return self.delta + (1.0 - self.delta) * self._unfloored(jnp.asarray(d))
-
-    def _log_unfloored(self, d: Array) -> Array:
-        """ln g0(d), -inf where g0 = 0."""
-        g = self._unfloored(d)
-        return jnp.where(g > 0, jnp.log(jnp.where(g > 0, g, 1.0)), -jnp.inf)
-
-    def log(self, d: ArrayLike) -> Array:
-        below = self._log_unfloored(jnp.asarray(d))
-        # Near the top as ln(1 - (1 - Δ)(1 - g0)), which is 0 without rounding at Δ = 1; further down as
-        # ln g0 + ln(1 + Δ (1/g0 - 1)), whose slope in Δ is right at Δ = 0 too; elsewhere as it stands.
-        # Each branch sees only what it can bear.
-        high = below > _SHARE * math.log(jnp.finfo(below.dtype).tiny)
-        top = jnp.where(high, below, 0.0)
-        above = (top > -1.0) | (jnp.asarray(self.delta) > 0.5)
-        near = jnp.where(
-            above,
-            jnp.log1p(jnp.where(above, (1.0 - self.delta) * jnp.expm1(top), 0.0)),
-            top + jnp.log1p(jnp.where(above, 0.0, self.delta * jnp.expm1(-top))),
-        )
-        floored = jnp.asarray(self.delta) > 0
-        g = jnp.where(floored & ~high, self.delta + (1.0 - self.delta) * jnp.exp(jnp.where(high, -1.0, below)), 1.0)
-        return jnp.where(high, near, jnp.where(floored, jnp.log(g), below))
-
-    def order(self, d: ArrayLike) -> Array:
-        return jnp.where(jnp.asarray(self.delta) < 1, self._order_unfloored(jnp.asarray(d)), 0.0)
-
-    def _order_unfloored(self, d: Array) -> Array:
-        """`order` of g0."""
-        return self._unfloored(d)
-
-    def _scaled(self, d: Array) -> Array:
-        """d / epsilon; at epsilon = 0 that of a resolution so small that whatever is drawn is far beyond it.
-
-        So g there is the limit epsilon -> 0 in its logarithm too: the nearest of several items is still told from the
-        others. The least resolution is such that the square of d / epsilon is finite for all d up to 1e10.
-        """
-        d = jnp.asarray(d)
-        dtype = jnp.result_type(d, self.epsilon, jnp.float32)
-        least = float(jnp.finfo(dtype).tiny) ** 0.45 * (1.0 if dtype == jnp.float64 else 1e3)
-        positive = jnp.asarray(self.epsilon) > 0
-        return d / jnp.where(positive, self.epsilon, least)
 
 
 @pytree
-class Constant(_Resolved):
+class Constant(Resolved):
     """Definition 1 of Nurisso et al.: g = 1 for d <= epsilon, delta beyond.
 
     Args:
@@ -139,6 +40,8 @@ class Constant(_Resolved):
     epsilon: Any
     delta: Any = 0.0
     name: ClassVar[str] = "constant"
+    ends: ClassVar[bool] = True
+    steps: ClassVar[bool] = True
 
     def _unfloored(self, d: Array) -> Array:
         return jnp.where(d <= self.epsilon, 1.0, 0.0)
@@ -148,7 +51,7 @@ class Constant(_Resolved):
 
 
 @pytree
-class Linear(_Resolved):
+class Linear(Resolved):
     """g0(d) = max(0, 1 - d / epsilon): the similarity of proposition 1.
 
     Args and errors as `Constant`.
@@ -162,6 +65,8 @@ class Linear(_Resolved):
     epsilon: Any
     delta: Any = 0.0
     name: ClassVar[str] = "linear"
+    ends: ClassVar[bool] = True
+    straight: ClassVar[bool] = True
 
     def _unfloored(self, d: Array) -> Array:
         # Exactly 0 from ε on and exactly 1 at 0, however d / ε is compiled: where g is 0 Luce shares the choice.
@@ -179,7 +84,7 @@ class Linear(_Resolved):
 
 
 @pytree
-class Exponential(_Resolved):
+class Exponential(Resolved):
     """g0(d) = exp(-d / epsilon): Shepard's law of generalization. Args and errors as `Constant`.
 
     Example:
@@ -203,7 +108,7 @@ class Exponential(_Resolved):
 
 
 @pytree
-class Gaussian(_Resolved):
+class Gaussian(Resolved):
     """g0(d) = exp(-(d / epsilon)² / 2). Args and errors as `Constant`.
 
     Example:
@@ -227,7 +132,7 @@ class Gaussian(_Resolved):
 
 
 @pytree
-class PowerLaw(_Resolved):
+class PowerLaw(Resolved):
     """g0(d) = (1 + d / epsilon)^(-exponent): heavy-tailed similarity, finite at d = 0.
 
     Args:
@@ -346,55 +251,100 @@ def stack(similarities: Sequence[Similarity]) -> Similarity:
     return jax.tree.map(lambda *leaves: np.stack(np.broadcast_arrays(*leaves)), *similarities)
 
 
-def coarse_resolutions(similarity: Similarity, space: Any) -> tuple[str, ...]:
-    """The fields of `similarity` that `on_shells` has to move: distances known to float32 only, or compared with such.
-
-    Args:
-        similarity: any, before its leaves are widened; traced or not.
-        space: any; only where it is `discrete` are there distances that have mass. Where g has no kinks nothing is
-            compared.
-    """
-    if not space.discrete or not similarity.kinks():
-        return ()
-
-    def coarse(leaf: Any) -> bool:
-        dtype = np.dtype(float) if isinstance(leaf, (bool, int, float, list, tuple)) else jnp.result_type(leaf)
-        return jnp.issubdtype(dtype, jnp.floating) and jnp.finfo(dtype).bits < 64
-
-    names = [name for name in ("epsilon", "distances") if hasattr(similarity, name)]
-    table = any(coarse(leaf) for leaf in jax.tree.leaves(space))
-    return tuple(name for name in names if table or coarse(getattr(similarity, name)))
-
-
-def on_shells(similarity: Similarity, space: Any, fields: Sequence[str]) -> Similarity:
-    """`similarity` with resolutions that are a shell's distance but for the rounding of float32 put on that shell.
-
-    A resolution of 0.7 in float32 is less than 0.7 by 1e-8: compared in float64 with a distance of 0.7 it would not
-    hold it. Where one of the two is known to float32 only, what rounds to the same float32 is the same distance.
-
-    Args:
-        similarity: any, in float64.
-        space: nothing moves where its `shells` are not known.
-        fields: of `similarity`, as `coarse_resolutions` tells.
-    """
-    if not fields or space.shells is None:
-        return similarity
-    known = np.sort(np.asarray(space.shells, np.float64).ravel())
-
-    def moved(value: Any) -> Any:
-        xp: Any = np if concrete(value) is not None else jnp
-        value = xp.asarray(value)
-        rounded = value.astype(np.float32)
-        place = xp.maximum(xp.searchsorted(xp.asarray(known.astype(np.float32)), rounded, side="right") - 1, 0)
-        shell = xp.asarray(known)[place]
-        gap = xp.where(shell.astype(np.float32) == rounded, shell - value, 0.0)
-        return value + (gap if xp is np else jax.lax.stop_gradient(gap))
-
-    values = {name: moved(getattr(similarity, name)) for name in fields}
-    leaves, structure = jax.tree_util.tree_flatten_with_path(similarity)
-    return jax.tree.unflatten(structure, [values.get(path[0].name, leaf) for path, leaf in leaves])
-
-
+# The families there are, by name. A class that is entered here, under its name, works wherever a name does.
 KINDS: dict[str, type[Similarity]] = {
     kind.name: kind for kind in (Constant, Linear, Exponential, Gaussian, PowerLaw, Tabulated)
 }
+
+
+class Family(NamedTuple):
+    """Similarities of one kind whose resolution and floor are free: called with these it gives a similarity.
+
+    Attributes:
+        label: to show, such as "linear" or "powerlaw(3)".
+        kind: the class of its similarities.
+        fixed: other fields and their values; those that aren't named have the default of the class.
+    """
+
+    label: str
+    kind: Any
+    fixed: tuple[tuple[str, Any], ...] = ()
+
+    def __call__(self, epsilon: Any, delta: Any = 0.0) -> Similarity:
+        numbers = {name: np.full(np.shape(epsilon), x) if np.ndim(x) == 0 else x for name, x in self.fixed}
+        return self.kind(epsilon=epsilon, delta=delta, **numbers)
+
+
+def get(similarity: Any) -> Family:
+    """A family by name, by class, or by one of its similarities, whose resolution and floor are then left out.
+
+    Args:
+        similarity: a name in `KINDS`, with values of further fields in brackets where it has them, such as
+            "powerlaw(3)"; a subclass of `Similarity` with fields epsilon and delta, a user's own too; one of its
+            similarities; or a `Family`, which comes back as it is.
+
+    Raises:
+        ValueError: an unknown name, a kind without a resolution and a floor, numbers that the kind doesn't take.
+
+    Example:
+        >>> from semres_jax import PowerLaw, similarity
+        >>> similarity.get("linear").kind.name, similarity.get(PowerLaw(0.1, 3.0)).label
+        ('linear', 'powerlaw(3)')
+        >>> float(similarity.get("powerlaw(3)")(0.5)(0.5))
+        0.125
+    """
+    if isinstance(similarity, Family):
+        return similarity
+    if isinstance(similarity, str):
+        return _by_name(similarity)
+    kind = similarity if isinstance(similarity, type) else type(similarity)
+    if not issubclass(kind, Similarity):
+        shown = " ".join(repr(similarity).split())
+        shown = shown if len(shown) <= 80 else shown[:77] + "..."
+        raise ValueError(
+            f"similarity must be a name, a class or a similarity with a resolution; got {shown} (there are {_names()})"
+        )
+    name = getattr(kind, "name", kind.__name__)
+    if _others(kind) is None:
+        raise ValueError(f"unknown similarity {name!r}; a similarity with a resolution is one of {_names()}")
+    if kind is similarity:
+        return Family(name, kind)
+    return _family(name, kind, [(field, getattr(similarity, field)) for field in _others(kind) or ()])
+
+
+def _by_name(text: str) -> Family:
+    match = re.fullmatch(r"\s*([^()\s]+)\s*(?:\(([^()]*)\))?\s*", text)
+    name, inside = (match[1], match[2]) if match else (text, None)
+    kind = KINDS.get(name)
+    others = None if kind is None else _others(kind)
+    words = [word.strip() for word in (inside or "").split(",") if word.strip()]
+    if kind is None or others is None or len(words) > len(others):
+        raise ValueError(f"unknown similarity {text!r}; there are {_names()}")
+    try:
+        values = [float(word) for word in words]
+    except ValueError:
+        field = others[0]
+        raise ValueError(f"the {field} of {text!r} is not a number, as in {name}(3)") from None
+    return _family(name, kind, list(zip(others, values, strict=False)))
+
+
+def _family(name: str, kind: type[Similarity], fixed: list[tuple[str, Any]]) -> Family:
+    numbers = [(field, float(x) if np.ndim(x) == 0 and concrete(x) is not None else x) for field, x in fixed]
+    label = ", ".join(f"{x:g}" for _, x in numbers if isinstance(x, float))
+    family = Family(f"{name}({label})" if label else name, kind, tuple(numbers))
+    family(1.0)  # refuses what can't be
+    return family
+
+
+def _others(kind: Any) -> tuple[str, ...] | None:
+    """Fields beside epsilon and delta, None where these two are missing."""
+    fields = [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
+    if not {"epsilon", "delta"} <= set(fields):
+        return None
+    return tuple(field for field in fields if field not in ("epsilon", "delta"))
+
+
+def _names() -> str:
+    """The names that `get` takes, for messages."""
+    fields = {name: others for name, kind in KINDS.items() if (others := _others(kind)) is not None}
+    return ", ".join([*fields, *(f"{name}({', '.join(others).upper()})" for name, others in fields.items() if others)])

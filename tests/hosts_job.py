@@ -10,7 +10,7 @@ import numpy as np
 
 from semres_jax import Constant, Exponential, cli, estimate, plots, spaces
 from semres_jax.cli import _hosts
-from semres_jax.montecarlo import sharding
+from semres_jax.storage import processes
 from semres_jax.training import toy
 from semres_jax.training.toy import spread
 
@@ -54,7 +54,7 @@ def main(folder: Path) -> int:
             trained(seed=4, checkpoint=folder / "toy", resume=True)
         except ValueError as error:
             found["refused"] = np.array(str(error))
-        index, _ = sharding.hosts()
+        index, _ = processes.hosts()
         np.savez(folder / f"found{index}.npz", **found)
     _hosts._join = lambda: None  # once is enough
     plots.save_sweep = lambda table, folder: []

@@ -105,16 +105,16 @@ import dataclasses, os, pathlib, signal, sys, threading
 import numpy as np
 from semres_jax import cli
 from semres_jax.cli import _hosts
-from semres_jax.montecarlo import sharding
+from semres_jax.storage import processes
 
 @dataclasses.dataclass(frozen=True)
 class Command:
     out: pathlib.Path = pathlib.Path(".")
     def run(self):
-        sharding.gather(np.zeros(1))
-        if sharding.hosts()[0] == 1:
+        processes.gather(np.zeros(1))
+        if processes.hosts()[0] == 1:
             os.kill(os.getpid(), signal.SIGKILL)
-        sharding.gather(np.zeros(1))
+        processes.gather(np.zeros(1))
         return 0
 
 _hosts.LEAVE_SECONDS = 0.5

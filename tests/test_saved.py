@@ -184,7 +184,7 @@ def test_other_processes_know_what_the_first_one_read(path, monkeypatch):
         there = sent.pop(0)
         return [there, np.resize(array, there.shape)]
 
-    hosts = resume.sharding
+    hosts = resume.processes
     monkeypatch.setattr(hosts, "hosts", lambda: (0, 2))
     monkeypatch.setattr(hosts, "gather", first)
     Saved(path, resume=True)

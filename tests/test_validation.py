@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from semres_jax import spaces
+from semres_jax import Execution, spaces
 from semres_jax.experiments import validation
 from semres_jax.experiments.validation import run as validation_run
 from semres_jax.storage.resume import Saved
@@ -69,7 +69,7 @@ def test_killed_at_every_write_it_goes_on_to_the_same_bits(tmp_path, monkeypatch
     run = validation.cases({"circle": spaces.Circle()}, ns=[2], deltas=[0.0], quantiles=(0.1, 0.5))
 
     def validate(saved):
-        return validation.validate(run, trials=4096, devices=1, saved=saved)
+        return validation.validate(run, trials=4096, execution=Execution(devices=1, saved=saved))
 
     # Two cases, each of them four chunks and the law.
     assert goes_on_from_everywhere(validate, tmp_path / "state", monkeypatch) == 10
@@ -80,17 +80,16 @@ def test_killed_at_every_write_it_goes_on_to_the_same_bits(tmp_path, monkeypatch
 def test_what_was_saved_of_another_run_is_refused(tmp_path):
     run = validation.cases({"circle": spaces.Circle()}, ns=[2], deltas=[0.0], quantiles=(0.1, 0.5))
     with Saved(tmp_path / "state") as saved:
-        validation.validate(run[:1], trials=4096, saved=saved)
+        validation.validate(run[:1], trials=4096, execution=Execution(saved=saved))
     content = (tmp_path / "state").read_bytes()
     other = validation.cases({"circle": spaces.Circle()}, ns=[2], deltas=[0.1], quantiles=(0.1, 0.5))
     for changed, told in (
         ({"trials": 4097}, r"trials = 4097: .* made with 4096"),
-        ({"seed": 1}, "seed = 1: .* made with 0"),
+        ({"key": jax.random.key(1)}, "seed = 1: .* made with 0"),
         ({"run": run}, "cases = "),
         ({"run": other}, r"circle, n = 2: delta\[0\] = 0\.1: .* made with 0\.0"),
     ):
+        how = Execution(saved=Saved(tmp_path / "state", resume=True))
         with pytest.raises(ValueError, match=told):
-            validation.validate(
-                **{"run": run[:1], "trials": 4096} | changed, saved=Saved(tmp_path / "state", resume=True)
-            )
+            validation.validate(**{"run": run[:1], "trials": 4096} | changed, execution=how)
     assert (tmp_path / "state").read_bytes() == content

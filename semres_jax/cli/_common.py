@@ -57,9 +57,9 @@ def output_folder(path: Path) -> Path:
 
 def is_first_host() -> bool:
     """Whether this process is the one, of all that `jax.distributed` joined, that writes files and prints."""
-    from semres_jax.montecarlo import sharding
+    from semres_jax.storage import processes
 
-    return sharding.hosts()[0] == 0
+    return processes.hosts()[0] == 0
 
 
 def going_on(path: Path, *, resume: bool, results: Callable[[Any], Any]) -> "Saved":

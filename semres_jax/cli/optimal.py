@@ -65,7 +65,7 @@ class Optimal:
     def run(self) -> int:
         """Find, print, write; 0 where every optimum is certain to 1e-6, 1 where one isn't."""
         with checking_input():
-            from semres_jax import frontier, plots
+            from semres_jax import Execution, frontier, plots
             from semres_jax.frontier.optimal import asked
             from semres_jax.storage import results
 
@@ -79,7 +79,8 @@ class Optimal:
         attributes = results.provenance(command=COMMAND_LINE.get()) | {"title": "optimal similarity functions"}
         started = time.perf_counter()
         with progress_bar() as progress:
-            table = frontier.optimal_table(self.delta, weights=weights, n=self.n, levels=self.levels, progress=progress)
+            how = Execution(progress=progress)
+            table = frontier.optimal_table(self.delta, weights=weights, n=self.n, levels=self.levels, execution=how)
         attributes |= {"seconds": round(time.perf_counter() - started, 3)}
         table = table.assign_attrs(attributes | table.attrs)
         results.write(table, folder / "optimal.nc")

@@ -53,7 +53,7 @@ class Sweep:
     """Numbers of items."""
     exponent: Numbers = (1.0,)
     """Luce exponents, increasing; inf is argmax."""
-    engine: Literal["exact", "lattice", "prng"] = "exact"
+    method: Literal["exact", "lattice", "prng"] = "exact"
     """exact: closed forms, quadrature, enumeration. lattice, prng: simulation."""
     trials: Annotated[Count, tyro.conf.arg(help_behavior_hint="(default: 1048576)")] = None
     """Trials of a simulation for each space, similarity, n and exponent, as in 1e6."""
@@ -74,13 +74,13 @@ class Sweep:
         with checking_input():
             import jax
 
-            from semres_jax import frontier, plots
+            from semres_jax import Execution, frontier, plots
             from semres_jax.experiments import validation
             from semres_jax.storage import results
 
             require_seed(self.seed)
-            if self.trials is not None and self.engine == "exact":
-                raise ValueError("--trials is for --engine lattice or prng; the exact engine makes none")
+            if self.trials is not None and self.method == "exact":
+                raise ValueError("--trials is for --method lattice or prng; the exact method makes none")
             if self.trials is not None and self.trials < 1:
                 raise ValueError(f"--trials must be at least 1; got {self.trials}")
             found = validation.spaces_by_name(self.space or ("circle",))
@@ -106,12 +106,11 @@ class Sweep:
                     epsilon=list(self.epsilon),
                     delta=list(self.delta),
                     exponent=list(self.exponent),
-                    engine=self.engine,
+                    method=self.method,
                     trials=self.trials,
                     key=jax.random.key(self.seed),
                     replace=self.replace,
-                    progress=progress,
-                    saved=saved,
+                    execution=Execution(progress=progress, saved=saved),
                 )
         except ValueError as error:
             if saved.opened:  # everything is checked before

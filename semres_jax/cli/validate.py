@@ -74,7 +74,9 @@ class Validate:
     def run(self) -> int:
         """Validate, print, write; 0 where every law holds, 1 where one doesn't."""
         with checking_input():
-            from semres_jax import plots
+            import jax
+
+            from semres_jax import Execution, plots
             from semres_jax.experiments import validation
             from semres_jax.storage import results
 
@@ -93,7 +95,9 @@ class Validate:
             if self.plan:
                 with progress_bar() as progress:
                     todo = [case for case in cases if not case.note]
-                    expected = validation.plan(todo, trials=trials, method=self.method, progress=progress)
+                    expected = validation.plan(
+                        todo, trials=trials, method=self.method, execution=Execution(progress=progress)
+                    )
                 print(expected)
                 if self.json:
                     say_json({"command": "validate", "exit": 0, "plan": expected._asdict()})
@@ -117,10 +121,9 @@ class Validate:
                 table = validation.validate(
                     cases,
                     trials=trials,
-                    seed=self.seed,
+                    key=jax.random.key(self.seed),
                     method=self.method,
-                    progress=progress,
-                    saved=saved,
+                    execution=Execution(progress=progress, saved=saved),
                     expected=(lambda told: print(told) if is_first_host() else None) if long else None,
                 )
         except ValueError as error:

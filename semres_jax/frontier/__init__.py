@@ -1,6 +1,7 @@
 """Fronts of the tradeoff: grids in one call, non-dominated sets and distances to them, the best similarity there is."""
 
 from semres_jax._lazy import submodules
+from semres_jax.frontier.families import Front as Front, family_front as family_front
 from semres_jax.frontier.finite import FiniteOptimum as FiniteOptimum, optimal_finite as optimal_finite
 from semres_jax.frontier.optimal import (
     WEIGHTS as WEIGHTS,

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from semres_jax.execution import Execution
 from semres_jax.laws import engines, quadrature
-from semres_jax.montecarlo import sharding
 from semres_jax.montecarlo.estimate import estimate
 from semres_jax.similarity import Constant, Similarity
 from semres_jax.spaces.base import MetricSpace
-from semres_jax.storage.resume import Saved
+from semres_jax.storage import processes
 
 # Members of a grid in one call of a program: whatever the size of the grid, the program is the same.
 _CHUNK = 32
@@ -49,7 +49,7 @@ class Part(NamedTuple):
         """Of its numbers: what they are, members, numbers of items."""
         return 6, len(self.epsilon), len(self.ns)
 
-    def simulate(self, key: Any, method: str, trials: int | None, devices: Any, saved: Saved) -> np.ndarray:
+    def simulate(self, key: Any, method: str, trials: int | None, execution: Execution) -> np.ndarray:
         """(6, members, 1) numbers: the first six of `Estimate`."""
         own = jax.random.fold_in(key, zlib.crc32(f"{self.what}|{self.ns}|{self.exponent}".encode()))
         run = estimate(
@@ -62,9 +62,7 @@ class Part(NamedTuple):
             method=method,
             replace=self.replace,
             chunk=_TRIALS_AT_ONCE,
-            devices=devices,
-            state=saved.running(self.name),
-            keep=lambda snapshot: saved.keep(self.name, snapshot),
+            execution=execution.within(self.name),
         )
         return np.stack(run[:6])[..., None]
 
@@ -72,16 +70,16 @@ class Part(NamedTuple):
 Found = Callable[[Part, np.ndarray], None]
 
 
-def cut(places, families, counts, powers, members, engine: str, replace: bool) -> list[Part]:
+def cut(places, families, counts, powers, members, method: str, replace: bool) -> list[Part]:
     """The work, cut so that it can be spread and kept; refused before anything is computed."""
     parts = []
     for i, (label, space) in enumerate(places.items()):
         for j, (name, make) in enumerate(families.items()):
             for k, power in enumerate(powers):
-                if engine == "exact":
+                if method == "exact":
                     for n in counts:
                         engines.engine_for(space, make(0.1, 0.0), n=n, exponent=power, replace=replace)
-                exact = engine == "exact"
+                exact = method == "exact"
                 # A finite space is counted, and a simulation run, for the whole grid at once; a simulation by its n.
                 size = _CHUNK if exact and space.size is None else len(members[0])
                 columns = [slice(0, len(counts))] if exact else [slice(c, c + 1) for c in range(len(counts))]
@@ -104,7 +102,7 @@ def compute(parts: Sequence[Part], devices: tuple[Any, ...], found: Found) -> No
     several, each computes every so-maniest batch, and all are told what all have found.
     """
     batches = _batches(parts, len(devices))
-    index, hosts = sharding.hosts()
+    index, hosts = processes.hosts()
     pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1)
     try:
         if hosts == 1:
@@ -119,7 +117,7 @@ def compute(parts: Sequence[Part], devices: tuple[Any, ...], found: Found) -> No
             sizes = [sum(int(np.prod(part.shape)) for batch in share for part in batch) for share in shares]
             flat = np.concatenate([np.zeros(0), *(numbers.ravel() for some in own for numbers in some)])
             flat = np.pad(flat, (0, max(sizes) - len(flat)))
-            for share, numbers in zip(shares, sharding.gather(flat), strict=True):
+            for share, numbers in zip(shares, processes.gather(flat), strict=True):
                 for batch in share:
                     ends = np.cumsum([int(np.prod(part.shape)) for part in batch])
                     each = np.split(np.asarray(numbers)[: ends[-1]], ends[:-1])

@@ -8,7 +8,6 @@ optimising over similarities is optimising over probability measures on an inter
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -17,6 +16,7 @@ import numpy as np
 
 from semres_jax._checks import require_count
 from semres_jax._types import Accuracy, ArrayLike
+from semres_jax.execution import Execution
 from semres_jax.frontier import _climb, _measures
 from semres_jax.frontier._climb import GAP as GAP
 from semres_jax.frontier._measures import Program
@@ -166,7 +166,7 @@ def optimal_front(
     weights: ArrayLike = WEIGHTS,
     n: int = 2,
     levels: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    execution: Execution | None = None,
 ) -> list[Optimum]:
     """The front of all similarity functions of a floor: `optimal` for every weight.
 
@@ -176,7 +176,7 @@ def optimal_front(
     Args:
         delta, n, levels: as in `optimal`.
         weights: in [0, 1]; by default 21, closer together at both ends.
-        progress: called with (weights done, weights in all).
+        execution: how to run; `progress` counts weights.
 
     Returns:
         One `Optimum` for each weight.
@@ -193,12 +193,11 @@ def optimal_front(
     weights = np.asarray(weights).ravel()
     if not weights.size:
         raise ValueError("weights must hold at least one number from 0 to 1; got none")
-    found = []
+    optima, how = [], execution or Execution()
     for weight in weights:
-        found.append(optimal(delta, weight=weight, n=n, levels=levels))
-        if progress is not None:
-            progress(len(found), weights.size)
-    return found
+        optima.append(optimal(delta, weight=weight, n=n, levels=levels))
+        how.tell(f"weight {weight:g}", len(optima), weights.size)
+    return optima
 
 
 def asked(delta: Any, weight: Any, n: Any, levels: Any) -> Program:

@@ -1,6 +1,6 @@
 """Accuracies over grids of resolutions, floors, numbers of items, similarities and spaces, in few compiled calls."""
 
-from collections.abc import Callable
+import dataclasses
 from typing import Any
 
 import jax
@@ -10,16 +10,19 @@ import xarray
 
 from semres_jax import choice
 from semres_jax._checks import require_count
+from semres_jax._random import key_or_default
 from semres_jax._types import ArrayLike
+from semres_jax.execution import Execution
 from semres_jax.frontier import _grids, _parts
 from semres_jax.laws import closed_form, enumeration, quadrature
 from semres_jax.montecarlo import sharding
 from semres_jax.montecarlo.estimate import DEFAULT_TRIALS
+from semres_jax.similarity import get as family_of
 from semres_jax.spaces.base import MetricSpace
 from semres_jax.storage.results import provenance
 from semres_jax.storage.resume import Saved, fingerprint
 
-ENGINES = ("exact", "lattice", "prng")
+METHODS = ("exact", "lattice", "prng")
 _MOMENTS = ("mean_b", "var_b")
 _NUMBERS = ("p_s", "p_i", "p_s_stderr", "p_i_stderr", *_MOMENTS)
 
@@ -32,14 +35,11 @@ def sweep(
     epsilon: ArrayLike,
     delta: ArrayLike = 0.0,
     exponent: ArrayLike = 1.0,
-    engine: str = "exact",
+    method: str = "exact",
     trials: int | None = None,
     key: Any = None,
     replace: bool = False,
-    devices: Any = None,
-    progress: Callable[[str, int, int], None] | None = None,
-    finished: Callable[[xarray.Dataset], None] | None = None,
-    saved: Saved | None = None,
+    execution: Execution | None = None,
 ) -> xarray.Dataset:
     """p_S and p_I on a grid of spaces, similarities, resolutions, floors and numbers of items.
 
@@ -55,26 +55,24 @@ def sweep(
         epsilon: resolutions, increasing, at least 0, in the unit of each space's distances.
         delta: floors, increasing, in [0, 1].
         exponent: Luce exponents, at least 0, infinity included; several of them, increasing, make one more dimension.
-        engine: "exact" (`laws.accuracy`), or Monte Carlo by "lattice" or "prng" (`estimate`).
+        method: "exact" (`laws.accuracy`), or Monte Carlo by "lattice" or "prng" (`estimate`).
         trials: of Monte Carlo, for each space, similarity, n and exponent; default 2^20.
         key: JAX random key of Monte Carlo; default that of seed 0. Cells draw from keys of their own, so that p_s and
             p_i of a cell are the same whatever else is swept.
         replace: on finite spaces, whether stimuli may repeat.
-        devices: devices of this host, or how many; default all. Closed forms and counts run on one.
-        progress: called with (what is being done, members done, members planned).
-        finished: called with the dataset so far (NaN where not done yet) after each part.
-        saved: where the sweep keeps what it has done, and goes on from: finished parts aren't computed again, a
-            simulation in the making goes on, and the result is that of a sweep that was never stopped, bit for bit.
+        execution: how to run. Closed forms and counts use one device; `progress` counts members of the grid;
+            `finished` is called with the dataset so far (NaN where not done yet) after each part; with `saved` finished
+            parts aren't computed again, a simulation in the making goes on, to the bits of a sweep never stopped.
 
     Returns:
         Dataset with dimensions (space, similarity, epsilon, delta, n), and exponent where there are several. Variables
         p_s, p_i; p_s_stderr, p_i_stderr, standard errors, 0 where exact; mean_b, var_b, over the probes the moments of
         b_p(epsilon), exact where there is a formula (on finite spaces with distinct items of the share of the others);
-        tie_rate over (space, n), NaN where it is not known. Attributes: versions, commit, device, key, engine, seconds.
+        tie_rate over (space, n), NaN where it is not known. Attributes: versions, commit, device, key, method, seconds.
 
     Raises:
-        ValueError: a grid that is empty, not increasing or out of range; an unknown similarity or engine; a space on
-            which the engine doesn't apply; what was saved is of another run.
+        ValueError: a grid that is empty, not increasing or out of range; an unknown similarity or method; a space on
+            which no exact engine applies; what was saved is of another run.
 
     Example:
         >>> import numpy as np
@@ -84,29 +82,29 @@ def sweep(
         [0.5, 0.6875, 0.75, 0.6875, 0.5]
     """
     places = _grids.by_label(spaces)
-    named = [_grids.family(one) for one in _grids.several(similarities)]
-    families = dict(named)
+    named = [family_of(similarity) for similarity in _grids.several(similarities)]
+    families = {family.label: family for family in named}
     counts = [require_count("n", n, 2, " (the probe needs items to choose from)") for n in np.ravel(ns).tolist()]
     if not (places and families and counts):
         raise ValueError("a sweep needs at least one space, one similarity and one n")
-    for what, labels in (("similarities", [label for label, _ in named]), ("ns", counts)):
+    for what, labels in (("similarities", [family.label for family in named]), ("ns", counts)):
         if len(set(labels)) < len(labels):
             raise ValueError(f"{what} must differ; got {labels}")
     epsilons = _grids.grid("epsilon", epsilon, np.inf, "a distance, at least 0")
     deltas = _grids.grid("delta", delta, 1.0, "a floor between 0 and 1")
     powers = _grids.exponents(exponent)
-    if engine not in ENGINES:
-        raise ValueError(f"engine must be one of {', '.join(ENGINES)}; got {engine!r}")
-    key = jax.random.key(0) if key is None else key
-    among = sharding.resolve(devices)
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
+    key, how = key_or_default(key), execution or Execution()
+    devices = sharding.resolve(how.devices)
     members = tuple(x.ravel() for x in np.meshgrid(epsilons, deltas, indexing="ij"))
-    parts = _parts.cut(places, families, counts, powers, members, engine, replace)
+    parts = _parts.cut(places, families, counts, powers, members, method, replace)
     table = _empty(places, families, epsilons, deltas, counts, powers)
-    told: dict[str, Any] = {"engine": engine, "key": str(jax.random.key_data(key).tolist()), "replace": int(replace)}
-    if engine != "exact":
+    told: dict[str, Any] = {"method": method, "key": str(jax.random.key_data(key).tolist()), "replace": int(replace)}
+    if method != "exact":
         told["trials"] = int(trials if trials is not None else DEFAULT_TRIALS)
-    table.attrs |= provenance() | {"device": among[0].device_kind} | told
-    saved = Saved(None) if saved is None else saved
+    table.attrs |= provenance() | {"device": devices[0].device_kind} | told
+    saved = how.saved or Saved(None)
     saved.open(
         {"run": "sweep"} | told | {
             "n": counts,
@@ -123,20 +121,19 @@ def sweep(
     def enter(part: _parts.Part, found: np.ndarray) -> None:
         nonlocal done
         for name, values in zip(_NUMBERS, found, strict=True):
-            if name in _MOMENTS and (engine == "exact" or known[part.at[0]]):
+            if name in _MOMENTS and (method == "exact" or known[part.at[0]]):
                 continue
             target = table[name].values.reshape(*table[name].shape[:2], len(members[0]), len(counts), -1)
             target[part.at[0], part.at[1], part.members, part.columns, part.at[2]] = values
         done += len(found[0]) * len(range(*part.columns.indices(len(counts)))) / len(counts)
         table.attrs["seconds"] = round(saved.seconds, 3)
-        if progress is not None:
-            progress(part.what, round(done), planned)
+        how.tell(part.what, round(done), planned)
 
     def keep(part: _parts.Part, found: np.ndarray) -> None:
         enter(part, found)
         saved.finish(part.name, {"numbers": found}, table)
-        if finished is not None:
-            finished(table)
+        if how.finished is not None:
+            how.finished(table)
 
     waiting = []
     for part in parts:
@@ -145,11 +142,11 @@ def sweep(
             waiting.append(part)
         else:
             enter(part, there["numbers"])
-    if engine == "exact":
-        _parts.compute(waiting, among, keep)
+    if method == "exact":
+        _parts.compute(waiting, devices, keep)
     else:
         for part in waiting:
-            keep(part, part.simulate(key, engine, trials, devices, saved))
+            keep(part, part.simulate(key, method, trials, dataclasses.replace(how, saved=saved)))
     table.attrs["seconds"] = round(saved.seconds, 3)
     return table
 

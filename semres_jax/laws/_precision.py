@@ -18,8 +18,9 @@ import numpy as np
 from jax.core import Tracer
 
 from semres_jax._checks import concrete
+from semres_jax._shells import coarse_resolutions, on_shells
 from semres_jax._types import Array
-from semres_jax.similarity import Similarity, coarse_resolutions, flatten, on_shells
+from semres_jax.similarity import Similarity, flatten
 from semres_jax.spaces.base import MetricSpace
 
 # Directions of a gradient computed at once.

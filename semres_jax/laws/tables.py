@@ -117,6 +117,47 @@ def _one(table: Array, ranks: Ranking, n: int) -> Accuracy:
     return Accuracy(*(jnp.mean(p) for p in by_probe(table, ranks, (n,))))
 
 
+def of_ranking(space: MetricSpace, ranks: Ranking, strengths: np.ndarray, n: int) -> Accuracy:
+    """`accuracy` of one table, on the host, of stimuli that are ranked already; for n = 2 it needs little memory."""
+    strengths = np.asarray(strengths, np.float64)
+    if n > 2:
+        with jax.enable_x64(True):
+            return Accuracy(*(float(p) for p in accuracy(space, strengths, n=n)))
+    size = len(strengths)
+    own = np.diagonal(strengths)[:, None]
+    both = own + strengths
+    hit = np.where(both > 0, own / np.where(both > 0, both, 1.0), 0.5) * ~np.eye(size, dtype=bool)
+    credits = shared(np.take_along_axis(strengths, np.asarray(ranks.order), axis=1), np.asarray(ranks.group))
+    return Accuracy(float(credits.sum() / (size * (size - 1) * (size - 2))), float(hit.sum() / (size * (size - 1))))
+
+
+def shared(h: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """(P, m) of every probe and item the sum of the credits of trials with the item, over other items, in float64.
+
+    Args:
+        h: (P, m) strengths, farthest first.
+        group: (P, m) of equally far items, as in `laws.tables.Ranking`.
+    """
+    with jax.enable_x64(True):
+        return np.asarray(_shared(jnp.asarray(h), jnp.asarray(group)))
+
+
+@jax.jit
+def _shared(h: Array, group: Array) -> Array:
+    position = np.arange(h.shape[1])
+    nearer = position[None] > position[:, None]
+
+    def probe(row: tuple[Array, Array]) -> Array:
+        strength, equal = row
+        one, other = strength[:, None], strength[None, :]
+        total = one + other
+        right = jnp.where(nearer, other, one) / jnp.where(total > 0, total, 1.0)
+        right = jnp.where((total > 0) & (equal[:, None] != equal[None, :]), right, 0.5)
+        return jnp.sum(right, axis=1) - 0.5  # without the item itself
+
+    return jax.lax.map(probe, (h, group))
+
+
 def by_probe(strengths: Array, ranks: Ranking, ns: tuple[int, ...]) -> Accuracy:
     """`accuracy` of one table for several n at once, before the average over probes.
 

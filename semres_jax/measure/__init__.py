@@ -29,7 +29,6 @@ from semres_jax.measure.embeddings import (
 )
 from semres_jax.measure.language import Language as Language, years as years
 from semres_jax.measure.resolution import (
-    FAMILIES as FAMILIES,
     FITTED as FITTED,
     Fit as Fit,
     Profile as Profile,

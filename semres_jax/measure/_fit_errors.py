@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from semres_jax.measure._families import Family
+from semres_jax.frontier import families
 from semres_jax.measure.embeddings import stimulus_sums
+from semres_jax.similarity import Family
 
 # Steps in ln ε and Δ over which the slopes of the sums that the fit makes 0 are taken. The one in ln ε is wide: where a
 # similarity has a kink, its distance from the profile there counts, averaged over what lies near.
@@ -26,7 +27,7 @@ def log_resolution(
     Returns:
         None where there are none: a family of steps, whose fit jumps from distance to distance.
     """
-    if family.steps:
+    if family.kind.steps:
         return None
     size = len(distances)
     upper = np.triu_indices(size, 1)
@@ -35,7 +36,7 @@ def log_resolution(
     def gradients(log: float, floor: float) -> np.ndarray:
         """(2, pairs) ∇m (y - m)."""
         resolution = np.exp(log)
-        g, slope = (x[0] for x in family.slopes(np.array([resolution]), d))
+        g, slope = (x[0] for x in families.slopes(family, np.array([resolution]), d))
         return np.stack([(1 - floor) * slope * resolution, 1 - g]) * (y - floor - (1 - floor) * g)
 
     log = float(np.log(epsilon))

@@ -1,16 +1,18 @@
 """Resolution of a model's own similarity: its profile over distance, and the similarity functions that fit it."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from semres_jax import similarity
 from semres_jax._checks import concrete
 from semres_jax._types import ArrayLike
-from semres_jax.measure import _families
-from semres_jax.measure._families import FAMILIES as FAMILIES, FITTED as FITTED, Family
-from semres_jax.similarity import Similarity
+from semres_jax.frontier import families
+from semres_jax.similarity import Family
 from semres_jax.spaces.base import MetricSpace
 
+# Families that are fitted where none are named.
+FITTED = ("constant", "linear", "exponential")
 # Resolutions tried at first, from a share of the smallest distance to a multiple of the largest; then around the best.
 _COARSE, _FROM, _TO = 241, 0.125, 16.0
 _ZOOM, _ZOOMS = 17, 7
@@ -90,7 +92,7 @@ def profile(space: MetricSpace, strengths: ArrayLike) -> Profile:
     return Profile(distance, pairs, mean, np.maximum(variance, 0.0))
 
 
-def fit(found: Profile, family: str | type[Similarity]) -> Fit:
+def fit(found: Profile, family: Any) -> Fit:
     """Least squares over all pairs: which resolution and floor make a family's g(d) closest to a profile.
 
     Minimises Σ (g(p, x)/g(p, p) - Δ - (1 - Δ) g0(d(p, x); ε))² over ε >= 0 and Δ in [0, 1]. For given ε the best Δ is a
@@ -101,9 +103,8 @@ def fit(found: Profile, family: str | type[Similarity]) -> Fit:
 
     Args:
         found: profiles of shape (..., L).
-        family: "constant", "linear", "exponential", "gaussian", "powerlaw", or any other name in
-            `semres_jax.similarity.KINDS` of a kind with fields epsilon and delta; or such a class. Other fields stay at
-            their defaults (a power law's exponent at 1).
+        family: as in `similarity.get`: a name such as "linear" or "powerlaw(3)", or a class of similarities. Fields
+            that it doesn't give stay at their defaults (a power law's exponent at 1).
 
     Returns:
         `Fit` of shape (...).
@@ -120,7 +121,7 @@ def fit(found: Profile, family: str | type[Similarity]) -> Fit:
         >>> round(float(best.epsilon), 6), round(float(best.delta), 6)
         (0.4, 0.1)
     """
-    kind = _families.get(family)
+    kind = similarity.get(family)
     shape, levels = found.mean.shape[:-1], found.distance.size
     mean, variance = found.mean.reshape(-1, levels), found.variance.reshape(-1, levels)
     rows = max(1, _BLOCK // (_COARSE * levels))
@@ -177,7 +178,7 @@ def _best_floor(g: np.ndarray, mean: np.ndarray, weight: np.ndarray) -> tuple[np
 def _fitted(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, variance: np.ndarray, family: Family) -> Fit:
     """(B,) fits to (B, L) profiles; weight: unordered pairs at each distance."""
     rows, inside = np.arange(len(mean)), np.zeros(len(mean), int)
-    if family.steps:
+    if family.kind.steps:
         # k distances inside: epsilon is halfway to the next.
         edges = np.concatenate([[0.0], d])
         middles = np.append((edges[1:] + edges[:-1]) / 2, d[-1])
@@ -193,19 +194,19 @@ def _fitted(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, variance: np.nd
         spread = None
     else:
         grid = np.geomspace(_FROM * d[d > 0][0], _TO * d[-1], _COARSE)
-        left = _best_floor(family.values(grid, d)[None], mean[:, None], weight)[1]
+        left = _best_floor(families.values(family, grid, d)[None], mean[:, None], weight)[1]
         epsilon, ratio = grid[left.argmin(axis=1)], grid[1] / grid[0]
         for _ in range(_ZOOMS):
             tried = epsilon[:, None] * ratio ** np.linspace(-1, 1, _ZOOM)
-            left = _best_floor(family.values(tried, d), mean[:, None], weight)[1]
+            left = _best_floor(families.values(family, tried, d), mean[:, None], weight)[1]
             epsilon = tried[rows, left.argmin(axis=1)]
             ratio = ratio ** (2 / (_ZOOM - 1))
         spread = None
-    if family.tied:
-        floor = _best_floor(family.values(epsilon, d), mean, weight)[0]
+    if family.kind.straight:
+        floor = _best_floor(families.values(family, epsilon, d), mean, weight)[0]
         epsilon = np.where((epsilon >= d[-1]) & (floor < 1), epsilon / np.where(floor < 1, 1 - floor, 1.0), epsilon)
     if spread is None:
-        g, slope = family.slopes(epsilon, d)
+        g, slope = families.slopes(family, epsilon, d)
     else:
         g, slope = (np.arange(d.size)[None] < inside[:, None]).astype(float), np.zeros((len(mean), d.size))
     delta, rest = _best_floor(g, mean, weight)
@@ -248,7 +249,7 @@ def _searched(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, family: Famil
 
     def left(log: float) -> float:
         epsilon = np.array([np.exp(log)])
-        return float(_best_floor(family.values(epsilon, d), mean[None], weight)[1][0])
+        return float(_best_floor(families.values(family, epsilon, d), mean[None], weight)[1][0])
 
     bounds = (np.log(start / _NEAR), np.log(start * _NEAR))
     found = minimize_scalar(left, bounds=bounds, method="bounded", options={"xatol": _CLOSE})

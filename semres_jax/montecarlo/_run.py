@@ -13,15 +13,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from semres_jax import choice
+from semres_jax._shells import coarse_resolutions, on_shells
 from semres_jax._types import Array
 from semres_jax.laws import enumeration
 from semres_jax.montecarlo import _rows, sharding, tally
 from semres_jax.montecarlo.exact_sum import ExactSum
 from semres_jax.montecarlo.uniforms import WordSource, joined, lattice_rows, lattice_words, padded, prng_words, streams
-from semres_jax.similarity import Constant, Similarity, coarse_resolutions, flatten, on_shells
+from semres_jax.similarity import Constant, Similarity, flatten
 from semres_jax.spaces.base import MetricSpace
 from semres_jax.spaces.hamming import Hamming
 from semres_jax.spaces.product import Product
+from semres_jax.storage import processes
 
 # A lattice run has between SHIFTS and 2 SHIFTS - 1 independent shifts, whose scatter gives the standard error.
 SHIFTS = 16
@@ -259,7 +261,7 @@ class Run:
                     keep(self.state)
 
             size = max(1, min(most, self.chunk // lanes)) if self.chunk else most
-            index, hosts = sharding.hosts()
+            index, hosts = processes.hosts()
             if hosts == 1:
                 for first, values in self._calls(call, self.tiles, tiles, size):
                     add(self.sums, first, values)
@@ -273,7 +275,7 @@ class Run:
                 own = ExactSum(self.sums.whole.shape)
                 for first, values in self._calls(call, low, high, size):
                     add(own, first, values)
-                shares = sharding.gather((*own.arrays(), self.reach, np.float64(time.perf_counter() - began)))
+                shares = processes.gather((*own.arrays(), self.reach, np.float64(time.perf_counter() - began)))
                 for *share, reach, _ in shares:
                     self.sums.merge(*share)
                     self.reach = np.maximum(self.reach, reach)

@@ -1,16 +1,16 @@
 """The Monte Carlo estimator: any space with a distance and a sampler, any similarity, any number of items."""
 
+import dataclasses
 import time
 import warnings
-from collections.abc import Callable, Mapping
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from semres_jax._checks import concrete, require_count
-from semres_jax._types import Estimate
+from semres_jax._random import checked_key, setting
+from semres_jax._types import Estimate, Progress
+from semres_jax.execution import Execution
 from semres_jax.laws import enumeration
 from semres_jax.montecarlo import sharding
 from semres_jax.montecarlo._errors import RESOLUTION as RESOLUTION
@@ -40,9 +40,8 @@ def estimate(
     replace: bool = False,
     chunk: int | None = None,
     devices: Any = None,
-    progress: Callable[[int, int], None] | None = None,
-    state: Mapping[str, np.ndarray] | None = None,
-    keep: Callable[[Callable[[], dict[str, np.ndarray]]], None] | None = None,
+    progress: Progress | None = None,
+    execution: Execution | None = None,
 ) -> Estimate:
     """Monte Carlo estimate of p_S and p_I, both from the same trials, with standard errors.
 
@@ -68,12 +67,10 @@ def estimate(
             independent shifts; a lattice is full at 2^31 points, beyond 16 to 31 times as many trials several are
             averaged) or "prng" (plain Monte Carlo).
         replace: on finite spaces, whether stimuli may repeat; elsewhere it makes no difference.
-        chunk: trials per call of the devices; default as many as take about a twentieth of a second.
-        devices: devices, or how many; default all local ones.
-        progress: called with (trials done, trials planned) after each call.
-        state: what `snapshot` gave in an earlier call with the same arguments: goes on from there.
-        keep: called with `snapshot` after each call of the devices; `snapshot()` gives all sums so far, as a dict of
-            NumPy arrays.
+        chunk, devices, progress: those of `execution`, where they are given; progress is told after each call of the
+            devices.
+        execution: how to run. With `saved` the estimate goes on from what is kept under `cell`, and keeps its sums
+            there; a `Saved` that isn't open yet is opened for this estimate alone, and completed with it.
 
     Returns:
         `Estimate`, arrays of the similarity's shape in float64. On finite spaces without replacement mean_b and var_b
@@ -83,7 +80,7 @@ def estimate(
 
     Raises:
         ValueError: n < 2, trials < 1 or above 2^60, target_stderr <= 0, unknown method, more distinct stimuli than
-            there are, a state of another estimate.
+            there are; what was saved is of another estimate.
 
     Warns:
         UserWarning: `target_stderr` is out of reach and no number of trials was given.
@@ -104,21 +101,47 @@ def estimate(
         raise ValueError(f"target_stderr must be positive; got {target_stderr}")
     if method not in ("lattice", "prng"):
         raise ValueError(f"method must be 'lattice' or 'prng'; got {method!r}")
-    if chunk is not None:
-        require_count("chunk", chunk, 1)
-    if not (isinstance(key, jax.Array) and (jnp.issubdtype(key.dtype, jax.dtypes.prng_key) or key.shape == (2,))):
-        raise ValueError(f"key must be a JAX random key; got {key!r} (try jax.random.key(0))")
+    given = {"chunk": chunk, "devices": devices, "progress": progress}
+    how = dataclasses.replace(execution or Execution(), **{name: x for name, x in given.items() if x is not None})
+    if how.chunk is not None:
+        require_count("chunk", how.chunk, 1)
+    key = checked_key(key)
     power = concrete(exponent)
     if power is None or power.ndim or not power >= 0:
         raise ValueError(f"exponent must be one number, at least 0; got {exponent!r}")
     if not replace:
         enumeration.require_distinct(space, n)
-    run = Run(space, similarity, key, n, float(power), method, replace, chunk, sharding.resolve(devices))
+    run = Run(space, similarity, key, n, float(power), method, replace, how.chunk, sharding.resolve(how.devices))
     cap = limit if limit is not None else (MOST_TRIALS if target_stderr is not None else DEFAULT_TRIALS)
     plan = cap if target_stderr is None else min(cap, DEFAULT_TRIALS)
-    if state is not None:
+    saved = how.saved
+    if saved is not None and not saved.opened:
+        from semres_jax.storage.resume import fingerprint
+
+        saved.open({
+            "run": "estimate", "trials": limit, "target_stderr": target_stderr, "n": n, "exponent": repr(float(power)),
+            "method": method, "replace": replace, "space": fingerprint(space), "similarity": fingerprint(similarity),
+        } | setting(key))  # fmt: skip
+        if (numbers := saved.finished(how.cell)) is None:
+            result = _extended(run, plan, cap, target_stderr, limit, how, started)
+            numbers = {name: np.asarray(value) for name, value in result._asdict().items()}
+            saved.finish(how.cell, numbers)
+        saved.complete()
+        scalars: Any = {"trials": int(numbers["trials"]), "seconds": float(numbers["seconds"])}
+        return Estimate(**numbers | scalars)
+    return _extended(run, plan, cap, target_stderr, limit, how, started)
+
+
+def _extended(
+    run: Run, plan: int, cap: int, target_stderr: float | None, limit: int | None, how: Execution, started: float
+) -> Estimate:
+    """The run, gone on with until its trials are made or its standard errors are small enough."""
+    saved, cell, told = how.saved, how.cell, how.progress
+    if saved is not None and (state := saved.running(cell)) is not None:
         run.restore(state)
         plan = run.plan or plan
+    progress = None if told is None else (lambda done, planned: told(cell, done, planned))
+    keep = None if saved is None else (lambda snapshot: saved.keep(cell, snapshot))
     while True:
         run.extend(plan, progress, keep)
         result = read(run, started)
@@ -133,7 +156,7 @@ def estimate(
             _warn(target_stderr, worst, run.trials)
             return result
         # plain Monte Carlo knows what it still needs; a lattice can only be doubled
-        needed = 2.0 if method == "lattice" else min(1.1 * (worst / target_stderr) ** 2, 64.0)
+        needed = 2.0 if run.method == "lattice" else min(1.1 * (worst / target_stderr) ** 2, 64.0)
         plan = min(cap, int(np.ceil(run.trials * max(needed, 1.1))))
 
 
@@ -142,5 +165,5 @@ def _warn(target: float, worst: float, trials: int) -> None:
     warnings.warn(
         f"target_stderr = {target:g} was not reached: the largest standard error is {worst:.2g} after {trials:,} "
         f"trials{floor}",
-        stacklevel=3,
+        stacklevel=4,
     )

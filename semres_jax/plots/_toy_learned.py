@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from semres_jax import measure
+from semres_jax import similarity
 from semres_jax.plots._style import COLOURS, GREY, STYLE, marks
 from semres_jax.plots._toy_shared import (
     FAMILY_MARKS,
@@ -134,7 +134,7 @@ def _profile(ax: "Axes", one: "xarray.Dataset", first: bool, top: float) -> None
     best = one.isel(condition=0, step=0).sel(family=family)
     epsilon, floor = (float(best[name].mean("run")) for name in ("epsilon", "fit_delta"))
     d = np.linspace(0, distance[-1], 801)
-    kind: Any = measure.FAMILIES[family]
+    kind = similarity.get(family)
     ax.plot(d, kind(epsilon, floor)(d), color="black", lw=1.1, zorder=4)
     told = f"$\\epsilon$ < {distance[0]:.3g}" if epsilon < distance[0] else f"$\\epsilon$ = {epsilon:.3g}"
     title(ax, f"{family if clear else 'families alike'}\n{told}, $\\Delta$ = {floor:.2g}")

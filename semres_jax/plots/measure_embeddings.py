@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from semres_jax import measure
+from semres_jax import similarity
 from semres_jax.frontier.pareto import pareto
 from semres_jax.plots._style import COLOURS, GREY, STYLE, axes, marks, save
 from semres_jax.plots._toy_shared import FAMILY_DASHES, FAMILY_MARKS, RIGHT, title
@@ -87,7 +87,7 @@ def embeddings_profile(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axe
     for family in data.family.values:
         row = data.sel(family=family)
         epsilon, delta = float(row.fit_epsilon), float(row.fit_delta)
-        kind: Any = measure.FAMILIES[str(family)]
+        kind = similarity.get(str(family))
         best = " (best)" if family == data.attrs["best_family"] else ""
         told = f"{family}{best}\n$\\epsilon$ = {epsilon:.3g}, $\\Delta$ = {delta:.3g}"
         colour, _, dash = looks[str(family)]

@@ -236,7 +236,7 @@ def _exponent(part: "xarray.Dataset") -> float | None:
 
 def _curve(ax: "Axes", x: Any, y: Any, row: "xarray.Dataset", colour: str, dash: Any, width: float = 1.3) -> None:
     """A line where the numbers are exact, marks with bars where they are simulated."""
-    if row.attrs.get("engine", "exact") == "exact":
+    if row.attrs.get("method", "exact") == "exact":
         ax.plot(x, y, color=colour, ls=dash, lw=width)
     else:
         across = None if x.name == "mean_b" else row.p_i_stderr

@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 from semres_jax._version import __version__
-from semres_jax.montecarlo import sharding
+from semres_jax.storage import processes
 from semres_jax.storage.locks import Lock
 from semres_jax.storage.results import Unwritable, plain, write_bytes
 
@@ -40,7 +40,7 @@ class Saved:
     `keep` while it computes a cell and `finish` when it has. As a context manager it writes what is unwritten when the
     block ends, however it ends. Whoever holds the results calls `complete` when they are written.
 
-    Of several processes (`sharding.hosts`) the first reads and writes, and all go on from what it read: each of them
+    Of several processes (`processes.hosts`) the first reads and writes, and all go on from what it read: each of them
     has to make this object and to open it. Another run on the same file is refused, until the block ends or the run is
     complete, and at the latest until this object or its process is gone.
 
@@ -79,7 +79,7 @@ class Saved:
         self.path = None if path is None else Path(path)
         self.opened, self._there = False, "nothing"
         self._resume, self._results, self._begins, self._table = resume, results, begins, None
-        self._writes = sharding.hosts()[0] == 0 and path is not None
+        self._writes = processes.hosts()[0] == 0 and path is not None
         self._finished: dict[str, Numbers] = {}
         self._running: dict[str, Numbers] = {}
         self._settings: Any = None
@@ -299,11 +299,11 @@ def _parsed(content: bytes) -> tuple[dict[str, Any], dict[str, Numbers], dict[st
 
 def _of_the_first(content: bytes) -> bytes:
     """What the first process has; all call this together."""
-    if sharding.hosts()[1] == 1:
+    if processes.hosts()[1] == 1:
         return content
-    size = max(int(length[0]) for length in sharding.gather(np.array([len(content)])))
+    size = max(int(length[0]) for length in processes.gather(np.array([len(content)])))
     padded = np.frombuffer(content.ljust(size, b"\0"), np.uint8)
-    return sharding.gather(padded)[0].tobytes() if size else b""
+    return processes.gather(padded)[0].tobytes() if size else b""
 
 
 def fingerprint(tree: Any) -> str:

@@ -24,7 +24,7 @@ _LATER, _SOON = 0.12, 0.5
 _TRIALS = 2**21
 COMMANDS = {
     "validation": ("validate", "--delta", "0,0.05", "--quick"),
-    "sweep": ("sweep", "--engine", "lattice", "--epsilon", "0.01:0.4:6"),
+    "sweep": ("sweep", "--method", "lattice", "--epsilon", "0.01:0.4:6"),
 }
 STATES = {"validation": "validate.state", "sweep": "sweep.state"}
 

@@ -14,7 +14,7 @@ def test_a_second_process_finds_the_programs_of_the_first(tmp_path):
     environment |= {"XDG_CACHE_HOME": str(tmp_path / "cache"), "JAX_PLATFORMS": "cpu"}
     script = (
         "import sys; from semres_jax import cli; "
-        "code = cli.main(['sweep', '--n', '2', '--engine', 'lattice', '--trials', '4096', '--epsilon', '0.1,0.2', "
+        "code = cli.main(['sweep', '--n', '2', '--method', 'lattice', '--trials', '4096', '--epsilon', '0.1,0.2', "
         f"'--similarity', 'exponential', '--out', {str(tmp_path / 'out')!r}]); sys.exit(code)"
     )
     kept = []

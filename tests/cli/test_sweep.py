@@ -35,7 +35,7 @@ def test_files_figures_and_last_line(tmp_path, capsys):
 
 
 def test_simulation(tmp_path):
-    words = ["sweep", "--epsilon", "0:0.5:11", "--n", "8", "--engine", "prng", "--trials", "4096", "--seed", "3"]
+    words = ["sweep", "--epsilon", "0:0.5:11", "--n", "8", "--method", "prng", "--trials", "4096", "--seed", "3"]
     words += ["--out", str(tmp_path)]
     assert cli.main(words) == 0
     table = xarray.load_dataset(tmp_path / "sweep.nc")
@@ -61,8 +61,8 @@ def test_simulation(tmp_path):
         (["--similarity", "tabulated"], "unknown similarity 'tabulated'"),
         (["--space", "circel"], "did you mean 'circle'?"),
         (["--space", "torus(3, l2)"], "no exact engine"),
-        (["--trials", "100"], "--trials is for --engine lattice or prng"),
-        (["--engine", "magic"], "'magic'"),
+        (["--trials", "100"], "--trials is for --method lattice or prng"),
+        (["--method", "magic"], "'magic'"),
     ],
 )
 def test_bad_input_is_refused(words, told, tmp_path, refusal):

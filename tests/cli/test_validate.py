@@ -1,5 +1,6 @@
 """`semres validate`, from the words typed to the files written."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -68,14 +69,14 @@ def test_last_line_is_json_and_a_wrong_law_fails(tmp_path, capsys, monkeypatch):
 def test_interrupt_leaves_whole_files(tmp_path, monkeypatch, capsys):
     estimate, calls = validation_run.estimate, []
 
-    def second_is_interrupted(*arguments, progress, **options):
-        def tick(done, planned):
-            progress(done, planned)
+    def second_is_interrupted(*arguments, execution, **options):
+        def tick(what, done, planned):
+            execution.tell(what, done, planned)
             if len(calls) == 2:
                 raise KeyboardInterrupt
 
         calls.append(1)
-        return estimate(*arguments, progress=tick, **options)
+        return estimate(*arguments, execution=dataclasses.replace(execution, progress=tick), **options)
 
     monkeypatch.setattr(validation_run, "estimate", second_is_interrupted)
     assert _run(tmp_path) == 130

@@ -54,7 +54,7 @@ def test_measure(words, told, model, tmp_path, refusal):
         (["resnet", "--epochs", "0"], "--epochs must be at least 1; got 0"),
         (["resnet", "--size", "0"], "--size must be at least 8; got 0"),
         (["sweep", "--n", "0"], "n must be at least 2"),
-        (["sweep", "--engine", "prng", "--trials", "0"], "--trials must be at least 1; got 0"),
+        (["sweep", "--method", "prng", "--trials", "0"], "--trials must be at least 1; got 0"),
         (["validate", "--n", "", "--space", "circle"], "n must name at least one value"),
         (["validate", "--trials", "0"], "--trials must be at least 1; got 0"),
         (["optimal", "--n", "0"], "n must be at least 2"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from semres_jax import Linear, frontier, measure, spaces
+from semres_jax import Linear, frontier, measure, similarity, spaces
 from semres_jax.experiments import toy
 from semres_jax.experiments.toy import presets
 from semres_jax.laws import enumeration, tables
@@ -78,7 +78,7 @@ def test_fronts_are_exact(x64, data, family, place, space, n):
     one = data.isel(condition=place).sel(family=family)
     known = np.isfinite(one.front_epsilon.values)
     epsilon = one.front_epsilon.values[known]
-    found = enumeration.accuracy(space, measure.FAMILIES[family](epsilon), n=n)
+    found = enumeration.accuracy(space, similarity.get(family)(epsilon), n=n)
     np.testing.assert_allclose(one.front_p_s.values[known], found.p_s, rtol=1e-10)
     np.testing.assert_allclose(one.front_p_i.values[known], found.p_i, rtol=1e-10)
 
@@ -125,9 +125,9 @@ def test_a_study_that_was_stopped_goes_on(tmp_path, data):
 @pytest.mark.parametrize("family", toy.FAMILIES)
 def test_twins_do_no_harm(x64, family):
     twins = spaces.Finite([[0, 0, 1, 2], [0, 0, 1, 2], [1, 1, 0, 1], [2, 2, 1, 0]])
-    epsilon, p_s, p_i = toy.exact_front(twins, family, 2, points=5)
+    epsilon, p_s, p_i = frontier.family_front(twins, family, points=5)
     assert np.isfinite(np.stack([epsilon, p_s, p_i])).all()
-    table = measure.FAMILIES[family](1.3, 0.1)(twins.distances)
+    table = similarity.get(family)(1.3, 0.1)(twins.distances)
     assert measure.fit(measure.profile(twins, table), family).delta == pytest.approx(0.1, abs=1e-6)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from semres_jax import frontier, measure, spaces
+from semres_jax import frontier, similarity, spaces
 from semres_jax.laws import enumeration, tables
 
 ROUNDING = 1e-10
@@ -116,7 +116,7 @@ def test_all_at_one_place():
 def test_no_usual_family_is_better(x64, best):
     ring, found = best
     for family in ("constant", "linear", "exponential"):
-        kind = measure.FAMILIES[family](np.linspace(0.02, 1, 50)[:, None, None], 0.05)
+        kind = similarity.get(family)(np.linspace(0.02, 1, 50)[:, None, None], 0.05)
         assert tables.accuracy(ring, kind(np.asarray(ring.distances)[None])).p_s.max() < found.accuracy.p_s
 
 

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 
 from semres_jax import frontier, spaces
-from semres_jax.experiments.toy.run import exact_front
-from semres_jax.measure import _fronts
 
 ROUNDING = 1e-12
 RING = spaces.grid(spaces.get("circle"), 30)
@@ -15,16 +13,15 @@ def falls(p):
     return (np.diff(p) <= ROUNDING).all()
 
 
-@pytest.mark.parametrize("front", [_fronts.front, exact_front])
-def test_fronts_on_given_stimuli(front):
+def test_fronts_on_given_stimuli():
     """The exponential one falls in both; the others do where they are not dominated."""
-    epsilon, p_s, p_i = front(RING, "exponential", n=2, points=40)
+    epsilon, p_s, p_i = frontier.family_front(RING, "exponential", n=2, points=40)
     assert epsilon[0] > 0
     assert falls(p_s)
     assert falls(p_i)
     assert p_s[0] > 0.9 < p_i[0]
     for family in ("constant", "linear"):
-        _, p_s, p_i = front(RING, family, n=2, points=40)
+        _, p_s, p_i = frontier.family_front(RING, family, n=2, points=40)
         assert falls(p_i)
         assert frontier.pareto(p_s, p_i)[: int(np.argmax(p_s)) + 1].sum() > 5
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from semres_jax import frontier, laws, spaces
+from semres_jax import Execution, frontier, laws, spaces
 from semres_jax.frontier import _climb, _measures, _simplex
 from semres_jax.frontier._measures import Program
 
@@ -283,7 +283,7 @@ def test_splitting_keeps_atoms_and_density():
 def test_table_holds_all_of_it():
     ticks = []
     table = frontier.optimal_table(
-        [0.5, 0.1], weights=[0.0, 0.4], n=3, levels=17, progress=lambda *tick: ticks.append(tick)
+        [0.5, 0.1], weights=[0.0, 0.4], n=3, levels=17, execution=Execution(progress=lambda *tick: ticks.append(tick))
     )
     assert table.weight.values.tolist() == [0.0, 0.4, 1.0]
     assert table.delta.values.tolist() == [0.1, 0.5]
@@ -301,7 +301,7 @@ def test_table_holds_all_of_it():
 
 
 def test_linear_family_is_the_law_without_much_of_a_floor():
-    found = frontier.optimal_fronts.family_front("linear", 1e-9)
+    found = frontier.families.on_circle("linear", 1e-9)
     share = np.linspace(0, 1, found.p_s.size)[1:-1]
     law = laws.linear((share / (1 - share)) ** 2)
     np.testing.assert_allclose(found.p_s[1:-1], law.p_s, atol=1e-5)
@@ -334,8 +334,8 @@ def test_more_bad_input():
         frontier.optimal_front(0.1, weights=[])
     with pytest.raises(ValueError, match="at least one floor"):
         frontier.optimal_table([])
-    with pytest.raises(ValueError, match="family must be one of"):
-        frontier.optimal_fronts.family_front("gaussian", 0.1)
+    with pytest.raises(ValueError, match="unknown similarity 'tabulated'"):
+        frontier.families.on_circle("tabulated", 0.1)
 
 
 def test_spaces_without_one_ball_measure_are_refused():

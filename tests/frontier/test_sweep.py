@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from semres_jax import frontier, laws, spaces
+from semres_jax import Execution, frontier, laws, spaces
 from semres_jax.frontier import _parts
 from semres_jax.laws import _integrals, closed_form, enumeration
 from semres_jax.similarity import Constant, Exponential, Linear, PowerLaw, Tabulated
@@ -44,7 +44,7 @@ def test_dimensions_and_variables():
     assert not table.isnull().any().to_dataarray().any()
     assert (table.p_s_stderr == 0).all()
     assert (table.p_i_stderr == 0).all()
-    assert {"semres_jax", "commit", "jax", "device", "engine", "key", "seconds", "exponent"} <= table.attrs.keys()
+    assert {"semres_jax", "commit", "jax", "device", "method", "key", "seconds", "exponent"} <= table.attrs.keys()
     for space in (spaces.Circle(), CLOUD):
         _cells_are_those_of_the_laws(table, space, [Constant], (2, 5))
 
@@ -135,10 +135,10 @@ def test_powers_by_label(given):
 
 
 @pytest.mark.thorough(keep=1)
-@pytest.mark.parametrize("engine", ["lattice", "prng"])
-def test_monte_carlo_agrees(engine):
+@pytest.mark.parametrize("method", ["lattice", "prng"])
+def test_monte_carlo_agrees(method):
     grid = {"epsilon": EPSILON, "delta": DELTA}
-    run = frontier.sweep([spaces.Circle(), CLOUD], Constant, 3, **grid, engine=engine, trials=2**14)
+    run = frontier.sweep([spaces.Circle(), CLOUD], Constant, 3, **grid, method=method, trials=2**14)
     exact = frontier.sweep([spaces.Circle(), CLOUD], Constant, 3, **grid)
     assert run.attrs["trials"] == 2**14
     for name in ("p_s", "p_i"):
@@ -149,7 +149,7 @@ def test_monte_carlo_agrees(engine):
 
 
 def test_a_cell_is_the_same_whatever_else_is_swept():
-    options = {"engine": "lattice", "trials": 2**12, "key": jax.random.key(7)}
+    options = {"method": "lattice", "trials": 2**12, "key": jax.random.key(7)}
     alone = frontier.sweep(spaces.Circle(), Constant, 3, epsilon=[0.2], **options)
     places = {"cloud": CLOUD, "circle": spaces.Circle()}
     among = frontier.sweep(places, Constant, [2, 3], epsilon=EPSILON, delta=DELTA, **options)
@@ -187,8 +187,9 @@ def test_finished_sees_the_table_grow():
         Constant,
         [2, 3],
         epsilon=np.linspace(0, 0.5, 40),
-        finished=lambda partial: seen.append(partial.copy(deep=True)),
-        progress=lambda *what: told.append(what),
+        execution=Execution(
+            finished=lambda partial: seen.append(partial.copy(deep=True)), progress=lambda *what: told.append(what)
+        ),
     )
     unknown = [int(np.isnan(partial.p_s).sum()) for partial in seen]
     assert len(seen) == len(told) == 3  # two chunks of the circle, the finite space at once
@@ -204,8 +205,8 @@ def test_finished_sees_the_table_grow():
 
 
 @pytest.mark.thorough(keep=1)
-@pytest.mark.parametrize("engine", ["exact", "lattice"])
-def test_interrupted_between_parts(engine):
+@pytest.mark.parametrize("method", ["exact", "lattice"])
+def test_interrupted_between_parts(method):
     """What is waiting is not started any more."""
     calls = []
 
@@ -214,9 +215,9 @@ def test_interrupted_between_parts(engine):
         raise KeyboardInterrupt
 
     many = {str(i): spaces.Circle() for i in range(2000)}
-    started = time.perf_counter()
+    started, how = time.perf_counter(), Execution(finished=stop)
     with pytest.raises(KeyboardInterrupt):
-        frontier.sweep(many, Constant, 2, epsilon=EPSILON, engine=engine, trials=2**10, finished=stop)
+        frontier.sweep(many, Constant, 2, epsilon=EPSILON, method=method, trials=2**10, execution=how)
     assert time.perf_counter() - started < 10
     assert len(calls) == 1
 
@@ -246,7 +247,7 @@ def test_interrupted_between_parts(engine):
         ({"ns": [3, 3]}, r"ns must differ; got \[3, 3\]"),
         ({"ns": 1}, "n must be at least 2"),
         ({"ns": 2.5}, "n must be a whole number"),
-        ({"engine": "exakt"}, "engine must be one of exact, lattice, prng; got 'exakt'"),
+        ({"method": "exakt"}, "method must be one of exact, lattice, prng; got 'exakt'"),
         ({"spaces": spaces.Torus(3, "l2")}, r"no exact engine .* torus\(3, l2\) .*; use semres_jax\.estimate"),
         ({"spaces": [CLOUD, CLOUD]}, "spaces must have different labels"),
         ({"spaces": CLOUD, "ns": [2, 12]}, "12 distinct items and a probe need 13 stimuli"),
@@ -255,8 +256,9 @@ def test_interrupted_between_parts(engine):
 def test_refuses(changed, told):
     """In one line, before anything is computed."""
     asked = {"spaces": spaces.Circle(), "similarities": Constant, "ns": 2, "epsilon": [0.1]} | changed
+    never = Execution(finished=lambda _: pytest.fail("something was computed"))
     with pytest.raises(ValueError, match=told) as refused:
-        frontier.sweep(**asked, finished=lambda _: pytest.fail("something was computed"))
+        frontier.sweep(**asked, execution=never)
     assert "\n" not in str(refused.value)
     assert len(str(refused.value)) < 250
 
@@ -318,22 +320,22 @@ def test_optima_of_a_table_with_gaps():
 
 
 @pytest.mark.thorough(keep=1)
-@pytest.mark.parametrize("engine", ["exact", "lattice"])
-def test_killed_at_every_write_it_goes_on_to_the_same_bits(engine, tmp_path, monkeypatch):
+@pytest.mark.parametrize("method", ["exact", "lattice"])
+def test_killed_at_every_write_it_goes_on_to_the_same_bits(method, tmp_path, monkeypatch):
     monkeypatch.setattr(_parts, "_TRIALS_AT_ONCE", 1024)
-    grid = {"epsilon": np.linspace(0.0, 0.5, 40), "key": jax.random.key(3), "engine": engine}
-    if engine != "exact":
+    grid = {"epsilon": np.linspace(0.0, 0.5, 40), "key": jax.random.key(3), "method": method}
+    if method != "exact":
         grid["trials"] = 4096
     asked = ([spaces.Circle(), CLOUD], Constant, 2)
 
     def sweep(saved):
-        return frontier.sweep(*asked, **grid, devices=1, saved=saved)
+        return frontier.sweep(*asked, **grid, execution=Execution(devices=1, saved=saved))
 
     # Two parts of the circle and one of the other space; or of each four chunks and the part.
-    assert goes_on_from_everywhere(sweep, tmp_path / "state", monkeypatch) == (3 if engine == "exact" else 10)
+    assert goes_on_from_everywhere(sweep, tmp_path / "state", monkeypatch) == (3 if method == "exact" else 10)
     other = grid | {"epsilon": np.append(grid["epsilon"][:-1], 0.6)}
     with pytest.raises(ValueError, match=r"can't resume with epsilon\[39\] = 0\.6"):
-        frontier.sweep(*asked, **other, saved=Saved(tmp_path / "state", resume=True))
+        frontier.sweep(*asked, **other, execution=Execution(saved=Saved(tmp_path / "state", resume=True)))
 
 
 def test_numbers_do_not_depend_on_devices():
@@ -341,10 +343,10 @@ def test_numbers_do_not_depend_on_devices():
     assert len(jax.devices()) == 4
     for powers in (1.0, np.inf):
         grid = {"epsilon": np.linspace(0.01, 0.5, 5 * _parts._CHUNK + 3), "exponent": powers}
-        one, all_four = (frontier.sweep(spaces.Circle(), Exponential, 3, **grid, devices=k) for k in (1, 4))
-        same_bits(one, all_four)
+        runs = [Execution(devices=k) for k in (1, 4)]
+        same_bits(*(frontier.sweep(spaces.Circle(), Exponential, 3, **grid, execution=how) for how in runs))
     with pytest.raises(ValueError, match="devices must be between 1 and 4"):
-        frontier.sweep(spaces.Circle(), Constant, 2, epsilon=0.1, devices=5)
+        frontier.sweep(spaces.Circle(), Constant, 2, epsilon=0.1, execution=Execution(devices=5))
 
 
 def test_numbers_do_not_depend_on_hosts(monkeypatch):
@@ -361,8 +363,8 @@ def test_numbers_do_not_depend_on_hosts(monkeypatch):
         meeting.wait()
         return every
 
-    monkeypatch.setattr(_parts.sharding, "hosts", lambda: (own.index, 2))
-    monkeypatch.setattr(_parts.sharding, "gather", gather)
+    monkeypatch.setattr(_parts.processes, "hosts", lambda: (own.index, 2))
+    monkeypatch.setattr(_parts.processes, "gather", gather)
     monkeypatch.setattr(_parts, "_ROUND", 3)
     computed = []
     exact = _parts._exact

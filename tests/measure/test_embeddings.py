@@ -12,7 +12,6 @@ from semres_jax.experiments import toy
 from semres_jax.experiments.toy.run import _measured
 from semres_jax.laws import enumeration, tables
 from semres_jax.laws.exemplars import Draws
-from semres_jax.measure import _fronts
 from semres_jax.measure.embeddings import exemplar_sums, position, similarities, stimulus_sums
 from semres_jax.networks import ToyAutoencoder
 from semres_jax.training.toy.loop import Design, History, Hyper
@@ -72,7 +71,7 @@ def test_a_toy_network_handed_in_as_embeddings(network, tmp_path):
     assert found.mean_b == pytest.approx(last("mean_b"), abs=EXACT)
     assert found.var_b == pytest.approx(last("var_b"), abs=EXACT)
     for family in ("constant", "linear"):
-        got, want = found.fronts[family].front, toy.exact_front(RING, family, 2)
+        got, want = found.fronts[family].front, frontier.family_front(RING, family)
         for k in range(3):
             np.testing.assert_allclose(got[k], want[k][: len(got[k])], rtol=0, atol=EXACT)
         # What is left out of the front is worse in both.
@@ -152,7 +151,7 @@ def test_standard_errors_are_those_of_fresh_stimuli():
     for seed in range(repeats):
         x = np.random.default_rng([7, seed]).random(size)
         space = spaces.Finite(around(x))
-        fronts = {"constant": _fronts.front(space, "constant")}
+        fronts = {"constant": frontier.family_front(space, "constant")}
         got = measure.embeddings(waves(x), space, fronts=fronts, optimal="none", shares=[0.3], bootstrap=300, seed=seed)
         each = [got.p_s, got.p_i, got.fronts["constant"].distance, got.levels.p_s]
         values.append([np.ravel(one.value)[0] for one in each])

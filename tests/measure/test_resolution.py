@@ -7,10 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from semres_jax import Constant, Exponential, Gaussian, Linear, PowerLaw, measure, similarity, spaces
+from semres_jax import Constant, Exponential, Gaussian, Linear, PowerLaw, frontier, measure, similarity, spaces
+from semres_jax.frontier import families
 from semres_jax.laws import tables
-from semres_jax.measure import _families, _fronts
 from semres_jax.similarity import Similarity
+
+NAMES = [name for name in similarity.KINDS if name != "tabulated"]
 
 # The search narrows ε to a relative 1e-8; the floor follows it.
 FOUND = 1e-6
@@ -30,7 +32,7 @@ def test_a_similarity_is_found_again(x64, space, family, kind, delta):
         best = measure.fit(found, family)
         assert best.epsilon == pytest.approx(epsilon, rel=FOUND)
         assert best.delta == pytest.approx(delta, abs=FOUND)
-        others = [measure.fit(found, name).aic for name in measure.FAMILIES if name != family]
+        others = [measure.fit(found, name).aic for name in NAMES if name != family]
         assert best.aic < min(others)
 
 
@@ -107,12 +109,12 @@ def test_a_similarity_of_ones_own_is_fitted_and_has_a_front(x64, named, monkeypa
     best = measure.fit(measure.profile(RING, Cosine(0.13, 0.05)(RING.distances)), family)
     assert best.epsilon == pytest.approx(0.13, rel=FOUND)
     assert best.delta == pytest.approx(0.05, abs=FOUND)
-    front = _fronts.front(RING, family, points=20)
+    front = frontier.family_front(RING, family, points=20)
     want = tables.accuracy(RING, Cosine(front.epsilon[7])(RING.distances))
     np.testing.assert_allclose([front.p_s[7], front.p_i[7]], want, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("family", list(measure.FAMILIES))
+@pytest.mark.parametrize("family", NAMES)
 def test_fronts_are_those_of_their_own_similarity(x64, family):
     front = measure.fronts(SEGMENT, families=[family])[family]
     kind = similarity.KINDS[family]
@@ -124,13 +126,13 @@ def test_fronts_are_those_of_their_own_similarity(x64, family):
     assert front.p_i[-1] < 0.7
 
 
-@pytest.mark.parametrize("family", [name for name in measure.FAMILIES if name != "constant"])
+@pytest.mark.parametrize("family", NAMES[1:])
 def test_slopes_of_families_are_derivatives(family):
-    kind, epsilon, d, step = _families.get(family), np.array([0.3, 0.71]), np.linspace(0.013, 1.2, 9), 1e-6
-    g, slope = kind.slopes(epsilon, d)
-    ends = [kind.values(epsilon + sign * step, d) for sign in (-1, 1)]
+    epsilon, d, step = np.array([0.3, 0.71]), np.linspace(0.013, 1.2, 9), 1e-6
+    g, slope = families.slopes(family, epsilon, d)
+    ends = [families.values(family, epsilon + sign * step, d) for sign in (-1, 1)]
     np.testing.assert_allclose(slope, (ends[1] - ends[0]) / (2 * step), rtol=0, atol=1e-8)
-    np.testing.assert_allclose(g, kind.table(d, 0.3)[None] * [[1], [0]] + kind.table(d, 0.71)[None] * [[0], [1]])
+    np.testing.assert_allclose(g, [families.table(family, d, x) for x in epsilon])
 
 
 @pytest.mark.parametrize(
@@ -144,9 +146,11 @@ def test_slopes_of_families_are_derivatives(family):
 )
 @pytest.mark.parametrize("family", ["quadratic", "Linear", "tabulated", "", similarity.Tabulated])
 def test_an_unknown_family_is_refused_in_one_line_with_the_names_that_would_do(use, family):
-    with pytest.raises(ValueError, match="one of constant, linear, exponential, gaussian, powerlaw; got") as caught:
+    with pytest.raises(
+        ValueError, match=r"unknown similarity .*; .* constant, linear, exponential, gaussian, powerlaw"
+    ) as caught:
         use(family)
-    assert repr(family) in str(caught.value)
+    assert repr(family if isinstance(family, str) else family.name) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

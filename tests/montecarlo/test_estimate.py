@@ -251,7 +251,7 @@ def test_progress_tells_how_far():
     seen = []
     e = estimate(
         spaces.get("circle"), Constant(0.1), key=KEY, trials=10 * 2**18, chunk=2**18, devices=1, method="prng",
-        progress=lambda done, planned: seen.append((done, planned)),
+        progress=lambda what, done, planned: seen.append((done, planned)),
     )  # fmt: skip
     assert len(seen) == 10
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 import semres_jax
-from semres_jax import Constant, Exponential, estimate, spaces
+from semres_jax import Constant, Execution, Exponential, estimate, spaces
 from semres_jax.montecarlo import _errors, _run, sharding
 from semres_jax.montecarlo.exact_sum import ExactSum
+from semres_jax.storage import processes
+from semres_jax.storage.resume import Saved
 
 KEY = jax.random.key(11)
 _estimate = importlib.import_module("semres_jax.montecarlo.estimate")  # the package has a function of that name
@@ -18,6 +20,26 @@ CIRCLE = spaces.get("circle")
 
 class Stop(Exception):
     pass
+
+
+class States:
+    """What a run keeps, as the sums of one moment and what is called with those of others."""
+
+    opened = True
+
+    def __init__(self, state=None, keep=None):
+        self.state, self._keep = state, keep
+
+    def running(self, cell):
+        return self.state
+
+    def keep(self, cell, snapshot):
+        if self._keep is not None:
+            self._keep(snapshot)
+
+
+def goes_on(state, **how):
+    return estimate(CIRCLE, key=how.pop("key", KEY), execution=Execution(saved=States(state)), **how)
 
 
 def _stopped(at, **how):
@@ -31,7 +53,7 @@ def _stopped(at, **how):
             raise Stop
 
     try:
-        estimate(CIRCLE, key=KEY, keep=keep, **how)
+        estimate(CIRCLE, key=KEY, execution=Execution(saved=States(keep=keep)), **how)
     except Stop:
         return {name: np.array(array) for name, array in kept[0].items()}
     return None
@@ -56,7 +78,7 @@ def test_a_run_stopped_after_any_call_ends_with_the_same_bits(case):
         if state is None:
             break
         stops += 1
-        again = estimate(CIRCLE, key=KEY, state=state, **(how | ({"chunk": None, "devices": 3} if at % 2 else {})))
+        again = goes_on(state, **(how | ({"chunk": None, "devices": 3} if at % 2 else {})))
         np.testing.assert_array_equal(np.stack([*again[:6]]), np.stack([*whole[:6]]))
         assert again.trials == whole.trials
     assert stops >= 3
@@ -65,9 +87,10 @@ def test_a_run_stopped_after_any_call_ends_with_the_same_bits(case):
 def test_a_state_of_the_end_is_the_end():
     how = {"similarity": Constant(0.1), "trials": 2**12, "method": "prng"}
     states = []
-    whole = estimate(CIRCLE, key=KEY, keep=lambda snapshot: states.append(snapshot()), **how)
+    keeping = States(keep=lambda snapshot: states.append(snapshot()))
+    whole = estimate(CIRCLE, key=KEY, execution=Execution(saved=keeping), **how)
     calls = []
-    again = estimate(CIRCLE, key=KEY, state=states[-1], progress=lambda *_: calls.append(1), **how)
+    again = goes_on(states[-1], progress=lambda *_: calls.append(1), **how)
     assert not calls
     assert again[:7] == whole[:7]
 
@@ -76,11 +99,11 @@ def test_states_of_other_runs_are_refused():
     how = {"similarity": Constant([0.1, 0.2]), "trials": 2**12}
     state = _stopped(1, **how)
     with pytest.raises(ValueError, match="state is that of another estimate"):
-        estimate(CIRCLE, key=jax.random.key(12), state=state, **how)
+        goes_on(state, key=jax.random.key(12), **how)
     with pytest.raises(ValueError, match="state is that of another estimate"):
-        estimate(CIRCLE, key=KEY, state=state, **(how | {"similarity": Constant([0.1, 0.3])}))
+        goes_on(state, **(how | {"similarity": Constant([0.1, 0.3])}))
     with pytest.raises(ValueError, match="it lacks level, shifts"):
-        estimate(CIRCLE, key=KEY, state={k: v for k, v in state.items() if k not in ("shifts", "level")}, **how)
+        goes_on({k: v for k, v in state.items() if k not in ("shifts", "level")}, **how)
 
 
 def test_sums_of_a_trillion_trials_keep_every_digit():
@@ -104,7 +127,7 @@ def test_what_hosts_gather_comes_back_bit_for_bit():
     tree = {"a": np.array([np.nan, -0.0, 1e-300]), "b": np.array([[True], [False]]), "c": np.array(2**63, np.uint64)}
     leaves, structure = jax.tree.flatten(tree)
     packed = np.frombuffer(b"".join(leaf.tobytes() for leaf in leaves), np.uint8)
-    back = jax.tree.unflatten(structure, sharding._unpacked(packed, leaves))
+    back = jax.tree.unflatten(structure, processes._unpacked(packed, leaves))
     for name, array in tree.items():
         assert back[name].dtype == array.dtype
         assert back[name].tobytes() == array.tobytes()
@@ -134,7 +157,7 @@ def test_a_full_lattice_goes_on_with_others(small_lattice):
         state = _stopped(at, **how)
         assert state is not None
         with pytest.warns(UserWarning, match="was not reached"):
-            again = estimate(CIRCLE, key=KEY, state=state, **how)
+            again = goes_on(state, **how)
         np.testing.assert_array_equal(np.stack([*again[:6]]), np.stack([*whole[:6]]))
         stops += 1
     assert stops == 3
@@ -170,3 +193,27 @@ def test_plain_trials_go_on_in_streams_and_passes(monkeypatch):
     in_passes = estimate(CIRCLE, key=KEY, **how)
     np.testing.assert_array_equal(np.stack([*in_passes[:6]]), np.stack([*at_once[:6]]))
     sharding.over_tiles.cache_clear()
+
+
+def test_an_estimate_goes_on_from_a_file_of_its_own(tmp_path):
+    """Without a word about states: the file is opened, kept and completed by `estimate`."""
+    how = {"key": KEY, "trials": 2**14, "chunk": 2**10}
+    whole, calls = estimate(CIRCLE, Constant([0.1, 0.2]), **how), []
+
+    def stop(what, done, planned):
+        calls.append(done)
+        if len(calls) == 5:
+            raise Stop
+
+    path = tmp_path / "estimate.state"
+    saved = Saved(path)
+    saved._pause = 0.0  # every call is kept
+    with pytest.raises(Stop), saved:
+        estimate(CIRCLE, Constant([0.1, 0.2]), **how, execution=Execution(saved=saved, progress=stop))
+    with Saved(path, resume=True) as saved:
+        again = estimate(CIRCLE, Constant([0.1, 0.2]), **how, execution=Execution(saved=saved))
+    np.testing.assert_array_equal(np.stack([*again[:6]]), np.stack([*whole[:6]]))
+    nothing = Execution(saved=Saved(path, resume=True), progress=lambda *_: pytest.fail("computed again"))
+    assert estimate(CIRCLE, Constant([0.1, 0.2]), **how, execution=nothing).trials == whole.trials
+    with pytest.raises(ValueError, match=r"can't resume with n = 3: .* was made with 2"):
+        estimate(CIRCLE, Constant([0.1, 0.2]), n=3, **how, execution=Execution(saved=Saved(path, resume=True)))

@@ -128,7 +128,7 @@ def test_more_stimuli_than_a_table_takes():
     run = estimate(product, Constant(10.5), key=jax.random.key(3), trials=2**14)
     # Distinct items differ from repeated ones by the order of 1/N.
     assert abs(run.p_i - repeated.p_i) < STANDARD_ERRORS * run.p_i_stderr + 2 / product.size
-    swept = frontier.sweep(product, Constant, 2, epsilon=[10.5], engine="lattice", trials=2**10)
+    swept = frontier.sweep(product, Constant, 2, epsilon=[10.5], method="lattice", trials=2**10)
     assert np.isnan(swept.tie_rate).all()
     heavy = spaces.Finite(side.distances, weights=np.arange(1.0, 151.0) / 11325)
     with pytest.raises(ValueError, match=r"unequal weights .* at most 10,000; .* has 22,500"):

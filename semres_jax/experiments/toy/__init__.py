@@ -4,7 +4,6 @@ from semres_jax.experiments.toy.presets import PRESETS as PRESETS, Preset as Pre
 from semres_jax.experiments.toy.run import (
     FAMILIES as FAMILIES,
     Condition as Condition,
-    exact_front as exact_front,
     folder_name as folder_name,
     shown_steps as shown_steps,
     study as study,

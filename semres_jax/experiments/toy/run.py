@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from semres_jax import frontier, measure
+from semres_jax import frontier, measure, similarity
 from semres_jax._checks import require_count
 from semres_jax.experiments.toy.summaries import summary as summary
 from semres_jax.experiments.toy.table import joined, stacked
 from semres_jax.laws import tables
-from semres_jax.montecarlo.sharding import on_first
 from semres_jax.spaces import Finite
 from semres_jax.storage.locks import Lock
+from semres_jax.storage.processes import on_first
 from semres_jax.training import toy
 
 if TYPE_CHECKING:
@@ -165,30 +165,6 @@ def folder_name(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-.=" else "_" for c in name)
 
 
-def exact_front(space: Finite, family: str, n: int, points: int = _FRONT) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Resolutions, p_S and p_I of a family without a floor on the stimuli of a space, exactly.
-
-    Resolutions run from where nothing but the probe is similar to where everything is; a constant similarity has one
-    between any two distances.
-
-    Raises:
-        ValueError: a family that isn't one of `FAMILIES`.
-    """
-    if family not in FAMILIES:
-        raise ValueError(f"family must be one of {', '.join(FAMILIES)}; got {family!r}")
-    d = np.asarray(space.distances, np.float64)
-    levels = np.unique(d[~np.eye(len(d), dtype=bool)])
-    if family == "constant":
-        edges = np.concatenate([[0.0], levels])
-        epsilon = np.append((edges[1:] + edges[:-1]) / 2, levels[-1])
-        epsilon = epsilon[np.unique(np.linspace(0, epsilon.size - 1, points).astype(int))]
-    else:
-        # A linear similarity ends at ε; an exponential one is as wide at a third of that.
-        scale = 1.0 if family == "linear" else 1 / 3
-        epsilon = np.geomspace(levels[levels > 0][0], 30 * levels[-1], points) * scale
-    return epsilon, *_predicted(space, family, epsilon, np.zeros_like(epsilon), n)
-
-
 def _measured(
     name: str, condition: Condition, hyper: toy.Hyper, history: toy.History, test_items: Sequence[int]
 ) -> dict[str, Any]:
@@ -248,9 +224,11 @@ def _measured(
              if step in history.steps]  # fmt: skip
     out["similarity"] = (("shown", "probe", "stimulus"), each[0][shown, 0].astype(np.float32))
     out["shown_step"] = (("shown",), history.steps[shown])
-    fronts = [exact_front(space, family, n, _FRONT if n == 2 else _FRONT_MANY) for family in FAMILIES]
-    for place, field in enumerate(("front_epsilon", "front_p_s", "front_p_i")):
-        out[field] = (("family", "point"), stacked([front[place] for front in fronts]))
+    fronts = [
+        frontier.family_front(space, family, n=n, points=_FRONT if n == 2 else _FRONT_MANY) for family in FAMILIES
+    ]
+    for field in ("epsilon", "p_s", "p_i"):
+        out[f"front_{field}"] = (("family", "point"), stacked([getattr(front, field) for front in fronts]))
     tested = tuple(sorted({k for k in test_items if k < size}))
     if tested and design.slots == 1:
         out["test_n"] = tested
@@ -273,7 +251,7 @@ def _optimal_front(space: Finite, floor: float) -> dict[str, Any]:
 
 def _predicted(space: Finite, family: str, epsilon: np.ndarray, delta: np.ndarray, n: int) -> np.ndarray:
     """(2, ...) accuracies on the same stimuli of a family with numbers of shape (...)."""
-    kind: Any = measure.FAMILIES[family]
+    kind = similarity.get(family)
     d = np.asarray(space.distances, np.float64)[None]
     rows = max(1, _TABLES // d.size)
     found = []

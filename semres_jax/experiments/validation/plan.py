@@ -3,14 +3,15 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 
+from semres_jax.execution import Execution
 from semres_jax.experiments.validation.cases import Case
-from semres_jax.montecarlo import sharding
 from semres_jax.montecarlo.estimate import estimate
+from semres_jax.storage import processes
 
 # Of each case, once it is compiled.
 _SECONDS, _CALLS = 0.3, 4
@@ -49,15 +50,14 @@ def plan(
     *,
     trials: int,
     method: str = "prng",
-    devices: Any = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    execution: Execution | None = None,
 ) -> Plan:
     """Run the beginning of every case, and expect the rest to go on so.
 
     Args:
         cases: without those that are left out.
-        trials, method, devices: as of `validate`.
-        progress: called with (what is being done, cases done, cases planned).
+        trials, method: as of `validate`.
+        execution: how to run; `progress` counts cases.
 
     Returns:
         The plan.
@@ -70,11 +70,10 @@ def plan(
         >>> expected.names, bool(sum(expected.seconds) > 0)
         (('circle, n = 2', 'circle, linear, n = 2'), True)
     """
-    seconds = []
+    seconds, how = [], execution or Execution()
     for i, case in enumerate(cases):
-        if progress is not None:
-            progress(f"planning: {case.name}", i, len(cases))
-        seconds.append(trials / _speed(case, trials, method, devices))
+        how.tell(f"planning: {case.name}", i, len(cases))
+        seconds.append(trials / _speed(case, trials, method, how.devices))
     return Plan(tuple(case.name for case in cases), trials, tuple(seconds), peak_memory())
 
 
@@ -83,10 +82,10 @@ def _speed(case: Case, trials: int, method: str, devices: Any) -> float:
     began = time.perf_counter()
     ticks: list[tuple[float, int]] = []
 
-    def tick(done: int, _: int) -> None:
+    def tick(what: str, done: int, planned: int) -> None:
         ticks.append((time.perf_counter(), done))
         # The first calls, which are short, tell less than the last. Several hosts have to stop at the same one.
-        enough = ticks[-1][0] - ticks[0][0] > _SECONDS if sharding.hosts()[1] == 1 else len(ticks) > _CALLS
+        enough = ticks[-1][0] - ticks[0][0] > _SECONDS if processes.hosts()[1] == 1 else len(ticks) > _CALLS
         if len(ticks) > 2 and enough:
             raise _Enough
 

@@ -16,6 +16,8 @@ import numpy as np
 import xarray
 
 from semres_jax._checks import require_count
+from semres_jax._random import key_or_default, setting
+from semres_jax.execution import Execution
 from semres_jax.experiments.validation.cases import (
     DELTAS as DELTAS,
     NS as NS,
@@ -75,28 +77,24 @@ def validate(
     run: Sequence[Case],
     *,
     trials: int,
-    seed: int = 0,
+    key: Any = None,
     method: str = "prng",
-    devices: Any = None,
-    progress: Callable[[str, int, int], None] | None = None,
-    finished: Callable[[xarray.Dataset], None] | None = None,
     expected: Callable[[Plan], None] | None = None,
-    saved: Saved | None = None,
+    execution: Execution | None = None,
 ) -> xarray.Dataset:
     """Simulate every case, evaluate its law, and compare.
 
-    The key of a case is made of seed, label and n alone: its numbers don't depend on what else runs.
+    The key of a case is made of key, label and n alone: its numbers don't depend on what else runs.
 
     Args:
         run: what `cases` makes.
         trials: per case.
-        seed: of all random numbers.
-        method, devices: as `estimate`. "prng" has independent trials and so the cleanest standard errors.
-        progress: called with (label of the case, trials done, trials planned), over all cases.
-        finished: called with the results so far, NaN where there are none yet, after every case.
-        saved: where the run keeps what it has done, and goes on from: finished cases aren't computed again, one in the
-            making goes on, and the result is that of a run that was never stopped, bit for bit (but for its speed).
+        key: JAX key of all random numbers; None: `jax.random.key(0)`.
+        method: as `estimate`. "prng" has independent trials and so the cleanest standard errors.
         expected: called with the `plan` of what is left, before the first case; without it nothing is planned.
+        execution: how to run. `progress` is told the case and counts trials of all cases; `finished` is called with the
+            results so far, NaN where there are none yet, after every case; with `saved` finished cases aren't computed
+            again, one in the making goes on, and the result is that of a run never stopped (but for its speed).
 
     Returns:
         Dataset with dims (space, n, delta, resolution). p_s, p_i, p_s_stderr, p_i_stderr, exact_p_s, exact_p_i, z_s
@@ -118,14 +116,15 @@ def validate(
     trials = require_count("trials", trials, 1)
     if method not in ("prng", "lattice"):
         raise ValueError(f"method must be 'prng' or 'lattice'; got {method!r}")
-    table = _empty(run)
-    saved = Saved(None) if saved is None else saved
-    saved.open({"run": "validate", "trials": trials, "seed": int(seed), "method": method} | _settings(run))
+    table, key, how = _empty(run), key_or_default(key), execution or Execution()
+    saved = how.saved or Saved(None)
+    saved.open({"run": "validate", "trials": trials, "method": method} | setting(key) | _settings(run))
+    how = dataclasses.replace(how, saved=saved)
     todo = [case for case in run if not case.note]
     if expected is not None:
         left = [case for at, case in enumerate(todo) if saved.finished(f"{at}: {case.name}") is None]
         if left:
-            expected(plan(left, trials=trials, method=method, devices=devices, progress=progress))
+            expected(plan(left, trials=trials, method=method, execution=how))
     planned, before = trials * len(todo), 0
     for case in run:
         table.note.values[_place(table, case)] = case.note
@@ -133,24 +132,23 @@ def validate(
     for at, case in enumerate(todo):
         name, cell = case.name, f"{at}: {case.name}"
 
-        def tick(done: int, _: int, name=name, before=before) -> None:
-            if progress is not None:
-                progress(name, before + min(done, trials), planned)
+        def tick(what: str, done: int, _: int, name=name, before=before) -> None:
+            how.tell(name, before + min(done, trials), planned)
 
         numbers = saved.finished(cell)
         known = numbers is not None
         if numbers is None:
-            numbers = _simulate(case, trials, seed, method, devices, tick, saved, cell)
+            numbers = _simulate(case, trials, key, method, how.within(cell, tick))
             numbers |= _laws(case, _curve(case) if case.label not in curves else None)
         curves.add(case.label)
         _fill(table, case, numbers, method)
         before += trials
         if known:
-            tick(0, 0, before=before)
+            tick(name, 0, 0, before=before)
             continue
         saved.finish(cell, numbers, table)
-        if finished is not None:
-            finished(table)
+        if how.finished is not None:
+            how.finished(table)
     return table
 
 
@@ -168,32 +166,29 @@ def _settings(run: Sequence[Case]) -> dict[str, Any]:
     return told
 
 
-def _simulate(case: Case, trials: int, seed: int, method: str, devices, tick, saved: Saved, cell: str) -> Numbers:
+def _simulate(case: Case, trials: int, key: Any, method: str, execution: Execution) -> Numbers:
     """The estimate of a case, by the names of its fields, and its speed."""
     ticks: list[tuple[float, int]] = []
 
-    def progress(done: int, planned: int) -> None:
+    def tick(what: str, done: int, planned: int) -> None:
         ticks.append((time.perf_counter(), done))
-        tick(done, planned)
+        execution.tell(what, done, planned)
 
-    found = estimate(
+    numbers = estimate(
         case.space,
         case.similarity,
-        key=jax.random.fold_in(jax.random.key(seed), zlib.crc32(case.name.encode())),
+        key=jax.random.fold_in(key, zlib.crc32(case.name.encode())),
         trials=trials,
         n=case.n,
         method=method,
         chunk=_TRIALS_AT_ONCE,
-        devices=devices,
-        progress=progress,
-        state=saved.running(cell),
-        keep=lambda snapshot: saved.keep(cell, snapshot),
+        execution=dataclasses.replace(execution, progress=tick),
     )
     speed = np.nan
     if len(ticks) >= _ENOUGH_CHUNKS:
         (start, done), (end, all_done) = ticks[0], ticks[-1]
         speed = (all_done - done) / (end - start)
-    return {name: np.asarray(value) for name, value in found._asdict().items()} | {"speed": np.asarray(speed)}
+    return {name: np.asarray(value) for name, value in numbers._asdict().items()} | {"speed": np.asarray(speed)}
 
 
 def worst(table: xarray.Dataset) -> xarray.Dataset:

@@ -273,7 +273,7 @@ def _drawn(model: Any, space: Finite, drawn: Draws, chosen: Probes, floor: float
             pick[here, c] = members[start[c] + other + (other >= position[rows])]
             strength = similarities.strengths(model, similarities.paired(model, rows, pick), floor)
             h, which = (np.take_along_axis(x, ranks.order[c], axis=1) for x in (strength, pick))
-            each = stimulus_sums.shared(h, ranks.group[c]) / ((count - 1) * (count - 2) / 2)
+            each = tables.shared(h, ranks.group[c]) / ((count - 1) * (count - 2) / 2)
             mine = strength[here, c][:, None]
             both = mine + h
             hit = np.where(both > 0, mine / np.where(both > 0, both, 1.0), 0.5) / (count - 1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from semres_jax._types import ArrayLike
 from semres_jax.laws import enumeration, exemplars
-from semres_jax.similarity import KINDS
+from semres_jax.similarity import get as family_of
 from semres_jax.spaces.base import MetricSpace
 
 
@@ -184,9 +184,7 @@ def graded(
         >>> p_s.round(3).tolist(), p_i.round(3).tolist()
         ([0.867], [0.881])
     """
-    if family not in KINDS:
-        raise ValueError(f"family must be one of {', '.join(KINDS)}; got {family!r}")
-    kind: Any = KINDS[family]
+    kind = family_of(family)
     table, found = np.asarray(distances, np.float32), []
     for one in np.asarray(epsilon, np.float32).ravel():
         similarity = kind(one)

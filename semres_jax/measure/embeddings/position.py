@@ -6,15 +6,16 @@ from typing import Any
 import numpy as np
 
 from semres_jax._types import ArrayLike
+from semres_jax.frontier.families import Front, family_front, table as family_table
 from semres_jax.frontier.finite import optimal_finite
 from semres_jax.frontier.optimal import optimal_front
 from semres_jax.laws import enumeration, tables
 from semres_jax.laws.exemplars import Draws
-from semres_jax.measure import _families, _fit_errors, _fronts, intervals as resampling
-from semres_jax.measure.embeddings import exemplar_sums, exemplars, request, similarities, stimulus_sums
+from semres_jax.measure import _fit_errors, intervals as resampling
+from semres_jax.measure.embeddings import exemplar_sums, exemplars, off_front, request, similarities, stimulus_sums
 from semres_jax.measure.embeddings.result import Embedded, Fitted, Number, Placed, Thresholds
 from semres_jax.measure.resolution import FITTED, Profile, fit, profile, reach
-from semres_jax.similarity import Similarity
+from semres_jax.similarity import Family, Similarity, get as family_of
 from semres_jax.spaces.base import MetricSpace
 from semres_jax.spaces.finite import Finite
 
@@ -35,7 +36,7 @@ def embeddings(
     floor: float = similarities.FLOOR,
     shares: ArrayLike = SHARES,
     n: int = 2,
-    fronts: Mapping[str, _fronts.Front] | None = None,
+    fronts: Mapping[str, Front] | None = None,
     optimal: str = "homogeneous",
     delta: float | None = None,
     bootstrap: int = 1000,
@@ -93,7 +94,7 @@ def embeddings(
             of each class), and all are items. No table is larger than limit times N, or kept. Graded accuracies of more
             than 1024 exemplars are those of trials with one exemplar of each class drawn for each probe. `sampled` says
             so, and standard errors count it.
-        families: what is fitted to the profile, as in `measure.fit`.
+        families: what is fitted to the profile, as in `similarity.get`.
 
     Returns:
         `Embedded`.
@@ -111,7 +112,7 @@ def embeddings(
         >>> round(float(found.p_s.value), 4), round(float(found.p_i.value), 4), found.best
         (0.7643, 0.855, 'linear')
     """
-    kinds = [_families.get(family) for family in families]
+    kinds = [family_of(family) for family in families]
     asked = request.checked(similarity, floor, shares, n, optimal, delta, bootstrap, seed, limit)
     model = similarities.own(points, asked.similarity)
     count = len(model.points)
@@ -126,13 +127,13 @@ def embeddings(
 
 def fronts(
     space: ArrayLike | MetricSpace, *, n: int = 2, families: Sequence[str | type[Similarity]] = FRONTS
-) -> dict[str, _fronts.Front]:
+) -> dict[str, Front]:
     """Exact fronts of families of similarities on given stimuli, to hand to many `embeddings`.
 
     Args:
         space: a table of distances, or a finite space.
         n: items of a trial.
-        families: as in `measure.fit`.
+        families: as in `similarity.get`.
 
     Raises:
         ValueError: unknown family.
@@ -144,8 +145,8 @@ def fronts(
         ['constant', 'linear']
     """
     finite = space if isinstance(space, MetricSpace) else Finite(np.asarray(space, np.float64))
-    kinds = [_families.get(family) for family in families]
-    return {kind.name: _fronts.front(finite, kind.kind, n=n) for kind in kinds}
+    kinds = [family_of(family) for family in families]
+    return {kind.label: family_front(finite, kind, n=n) for kind in kinds}
 
 
 def of_stimuli(
@@ -153,7 +154,7 @@ def of_stimuli(
     space: Finite,
     places: np.ndarray,
     known: Any,
-    kinds: Sequence[_families.Family],
+    kinds: Sequence[Family],
     asked: request.Asked,
 ) -> Embedded:
     """One embedding of each stimulus: the probe is the item."""
@@ -177,14 +178,14 @@ def of_stimuli(
     own = stimulus_sums.graded(space, ranks, strengths, asked.n)
     levels = _levels(model, space, ranks, found, asked)
     seen = profile(space, strengths)
-    fits = {kind.name: _fitted(space, ranks, seen, kind, asked, strengths) for kind in kinds}
+    fits = {kind.label: _fitted(space, ranks, seen, kind, asked, strengths) for kind in kinds}
     relative = strengths / np.diagonal(strengths)[:, None]
     lowest = float(relative[~np.eye(len(relative), dtype=bool)].min())
     delta = lowest if asked.delta is None else asked.delta
     known = fronts(space, n=asked.n) if known is None else dict(known)
     known |= optimal_fronts(space, delta, asked)
     # The front of all similarities is taken as it is, also that of these stimuli.
-    off = {name: _fronts.off(None if name == "optimal" else space, name, one, own) for name, one in known.items()}
+    off = {name: off_front.off(None if name == "optimal" else space, name, one, own) for name, one in known.items()}
     columns = [own.slope_s, own.slope_i, *(one.slope for one in off.values())]
     values = [own.p_s, own.p_i, *(one.distance for one in off.values())]
     both = [own.pairs_s, own.pairs_i, *(one.pairs for one in off.values())]
@@ -219,7 +220,7 @@ def of_classes(
     distances: Any,
     labels: Any,
     known: Any,
-    kinds: Sequence[_families.Family],
+    kinds: Sequence[Family],
     asked: request.Asked,
 ) -> Embedded:
     """Several embeddings a class: the probe is another exemplar."""
@@ -242,11 +243,11 @@ def of_classes(
                          "give a floor above 0")  # fmt: skip
     ranks = tables.ranking(space)
     seen = profile(space, sums.between)
-    fits = {kind.name: _fitted(space, ranks, seen, kind, asked) for kind in kinds}
+    fits = {kind.label: _fitted(space, ranks, seen, kind, asked) for kind in kinds}
     delta = float(min(sums.lowest / inner.mean(), 1.0)) if asked.delta is None else asked.delta
     known = fronts(space) if known is None else dict(known)
     known |= optimal_fronts(space, delta, asked)
-    off = {name: _fronts.off(None, name, one, own) for name, one in known.items()}
+    off = {name: off_front.off(None, name, one, own) for name, one in known.items()}
     columns = np.stack([own.slope_s, own.slope_i, *(one.slope for one in off.values())])
     values = np.array([own.p_s, own.p_i, *(one.distance for one in off.values())])
     p_s, p_i, *gaps = numbers(values, columns, drawn.own, asked, 2)
@@ -337,15 +338,15 @@ def _levels(model: Any, space: Finite, ranks: Any, found: np.ndarray, asked: req
 
 
 def _fitted(
-    space: Finite, ranks: Any, seen: Profile, family: _families.Family, asked: request.Asked, strengths: Any = None
+    space: Finite, ranks: Any, seen: Profile, family: Family, asked: request.Asked, strengths: Any = None
 ) -> Fitted:
     """A family's fit; with the strengths of single stimuli also what its resolution is off by over them."""
-    best = fit(seen, family.kind)
+    best = fit(seen, family)
     epsilon, delta, spread, floor_spread, aic = (
         float(x) for x in (best.epsilon, best.delta, best.epsilon_stderr, best.delta_stderr, best.aic)
     )
     distances = np.asarray(space.distances, np.float64)
-    there = stimulus_sums.graded(space, ranks, family.table(distances, epsilon, delta), asked.n, slopes=False)
+    there = stimulus_sums.graded(space, ranks, family_table(family, distances, epsilon, delta), asked.n, slopes=False)
     resolution = Number(epsilon, np.nan, np.nan, np.nan)
     if strengths is not None and asked.bootstrap:
         relative = strengths / np.diagonal(strengths)[:, None]
@@ -356,7 +357,7 @@ def _fitted(
     return Fitted(epsilon, delta, spread, floor_spread, aic, there.p_s, there.p_i, resolution)
 
 
-def optimal_fronts(space: Finite, delta: float, asked: request.Asked) -> dict[str, _fronts.Front]:
+def optimal_fronts(space: Finite, delta: float, asked: request.Asked) -> dict[str, Front]:
     """The front of all similarities with values down to a floor, where it is asked for."""
     if asked.optimal == "none" or not 0 < delta < 1:
         return {}
@@ -367,4 +368,4 @@ def optimal_fronts(space: Finite, delta: float, asked: request.Asked) -> dict[st
         found = optimal_front(delta, n=asked.n, levels=_OPTIMAL_LEVELS)
         weights, each = [one.weight for one in found], [one.accuracy for one in found]
     points = (np.array([float(getattr(one, p)) for one in each]) for p in ("p_s", "p_i"))
-    return {"optimal": _fronts.Front(np.asarray(weights), *points)}
+    return {"optimal": Front(np.asarray(weights), *points)}

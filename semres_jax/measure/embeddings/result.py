@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from semres_jax.measure._fronts import Front
+from semres_jax.frontier.families import Front
 from semres_jax.measure.resolution import Profile
 
 if TYPE_CHECKING:

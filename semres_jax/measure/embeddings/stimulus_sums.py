@@ -65,17 +65,12 @@ def graded(space: MetricSpace, ranks: tables.Ranking, strengths: np.ndarray, n: 
     """Accuracies of a table of strengths, as `laws.tables.accuracy`; slopes for n = 2."""
     size = len(strengths)
     m, unknown = size - 1, np.full(size, np.nan)
-    if n > 2:
-        with jax.enable_x64(True):
-            found = tables.accuracy(space, np.asarray(strengths, np.float64), n=n)
-            return Scored(float(found.p_s), float(found.p_i), unknown, unknown)
+    if n > 2 or not slopes:
+        return Scored(*tables.of_ranking(space, ranks, strengths, n), unknown, unknown)
     own = np.diagonal(strengths)[:, None]
     both = own + strengths
     hit = np.where(both > 0, own / np.where(both > 0, both, 1.0), 0.5) * ~np.eye(size, dtype=bool)
     p_i = hit.sum() / (size * m)
-    if not slopes:
-        each = shared(np.take_along_axis(strengths, ranks.order, axis=1), ranks.group)
-        return Scored(float(each.sum() / (size * m * (m - 1))), float(p_i), unknown, unknown)
     table = np.asarray(getattr(space, "distances"), np.float64)  # noqa: B009 (a Finite's)
     with jax.enable_x64(True):
         each, of_items = (np.asarray(x) for x in _triples(jnp.asarray(table), jnp.asarray(strengths)))
@@ -141,33 +136,6 @@ def within(ranks: tables.Ranking, dissimilarities: np.ndarray, epsilon: np.ndarr
         slope_b = jackknife((count + item_b) / (2 * m), mean_b, 2)
     scored = Scored(p_s, 1 - mean_b / 2, slope_s, -slope_b / 2)
     return Sums(epsilon, mean_b, share.var(0), scored, slope_b)
-
-
-def shared(h: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """(P, m) of every probe and item the sum of the credits of trials with the item, over other items, in float64.
-
-    Args:
-        h: (P, m) strengths, farthest first.
-        group: (P, m) of equally far items, as in `laws.tables.Ranking`.
-    """
-    with jax.enable_x64(True):
-        return np.asarray(_shared(jnp.asarray(h), jnp.asarray(group)))
-
-
-@jax.jit
-def _shared(h: Array, group: Array) -> Array:
-    position = np.arange(h.shape[1])
-    nearer = position[None] > position[:, None]
-
-    def probe(row: tuple[Array, Array]) -> Array:
-        strength, equal = row
-        one, other = strength[:, None], strength[None, :]
-        total = one + other
-        right = jnp.where(nearer, other, one) / jnp.where(total > 0, total, 1.0)
-        right = jnp.where((total > 0) & (equal[:, None] != equal[None, :]), right, 0.5)
-        return jnp.sum(right, axis=1) - 0.5  # without the item itself
-
-    return jax.lax.map(probe, (h, group))
 
 
 @jax.jit

@@ -11,7 +11,7 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
 from semres_jax._types import Array
-from semres_jax.montecarlo import sharding
+from semres_jax.storage import processes
 
 # Runs of a part on a CPU, at most: those that share a core.
 _PART = 8
@@ -37,7 +37,7 @@ class Parts:
         self, advance: Callable[..., Any], runs: int, task: Any, design: Any, graph: Any, devices: tuple[Any, ...]
     ):
         self._advance, self._runs, self._task, self._rest = advance, runs, task, (design, graph)
-        self._host, self._hosts = sharding.hosts()
+        self._host, self._hosts = processes.hosts()
         on_cpu = devices[0].platform == "cpu"
         parts = max(2, -(-runs // _PART)) if on_cpu else len(devices) * self._hosts
         self._size = -(-runs // min(runs, parts))
@@ -50,7 +50,7 @@ class Parts:
         mine = [self._host + i * self._hosts for i in range(self._each)]
         threads = len(self._devices) == 1
         done = (self._in_threads if threads else self._on_devices)(whole, state.step, targets, mine)
-        every = sharding.gather(done)
+        every = processes.gather(done)
         # Part k was the k // P-th of host k % P.
         parts = [every[host][i] for i in range(self._each) for host in range(self._hosts)]
         states, scored = zip(*parts, strict=True)

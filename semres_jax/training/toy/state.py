@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from semres_jax.montecarlo.sharding import on_first
 from semres_jax.spaces.base import MetricSpace
+from semres_jax.storage.processes import on_first
 from semres_jax.storage.resume import fingerprint
 from semres_jax.training.toy.settings import Design, Hyper
 

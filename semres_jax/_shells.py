@@ -1,0 +1,60 @@
+"""Resolutions that are a distance of the space but for the rounding of float32, put on that distance."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from semres_jax._checks import concrete
+from semres_jax._resolved import Similarity
+
+
+def coarse_resolutions(similarity: Similarity, space: Any) -> tuple[str, ...]:
+    """The fields of `similarity` that `on_shells` has to move: distances known to float32 only, or compared with such.
+
+    Args:
+        similarity: any, before its leaves are widened; traced or not.
+        space: any; only where it is `discrete` are there distances that have mass. Where g has no kinks nothing is
+            compared.
+    """
+    if not space.discrete or not similarity.kinks():
+        return ()
+
+    def coarse(leaf: Any) -> bool:
+        dtype = np.dtype(float) if isinstance(leaf, (bool, int, float, list, tuple)) else jnp.result_type(leaf)
+        return jnp.issubdtype(dtype, jnp.floating) and jnp.finfo(dtype).bits < 64
+
+    names = [name for name in ("epsilon", "distances") if hasattr(similarity, name)]
+    table = any(coarse(leaf) for leaf in jax.tree.leaves(space))
+    return tuple(name for name in names if table or coarse(getattr(similarity, name)))
+
+
+def on_shells(similarity: Similarity, space: Any, fields: Sequence[str]) -> Similarity:
+    """`similarity` with resolutions that are a shell's distance but for the rounding of float32 put on that shell.
+
+    A resolution of 0.7 in float32 is less than 0.7 by 1e-8: compared in float64 with a distance of 0.7 it would not
+    hold it. Where one of the two is known to float32 only, what rounds to the same float32 is the same distance.
+
+    Args:
+        similarity: any, in float64.
+        space: nothing moves where its `shells` are not known.
+        fields: of `similarity`, as `coarse_resolutions` tells.
+    """
+    if not fields or space.shells is None:
+        return similarity
+    known = np.sort(np.asarray(space.shells, np.float64).ravel())
+
+    def moved(value: Any) -> Any:
+        xp: Any = np if concrete(value) is not None else jnp
+        value = xp.asarray(value)
+        rounded = value.astype(np.float32)
+        place = xp.maximum(xp.searchsorted(xp.asarray(known.astype(np.float32)), rounded, side="right") - 1, 0)
+        shell = xp.asarray(known)[place]
+        gap = xp.where(shell.astype(np.float32) == rounded, shell - value, 0.0)
+        return value + (gap if xp is np else jax.lax.stop_gradient(gap))
+
+    values = {name: moved(getattr(similarity, name)) for name in fields}
+    leaves, structure = jax.tree_util.tree_flatten_with_path(similarity)
+    return jax.tree.unflatten(structure, [values.get(path[0].name, leaf) for path, leaf in leaves])
