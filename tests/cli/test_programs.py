@@ -22,7 +22,7 @@ def test_a_second_process_finds_the_programs_of_the_first(tmp_path):
         done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")
         kept.append({path.name for path in (tmp_path / "cache").rglob("jit_*-cache")})
-    # What is compiled anew is kept under another name; small programs are kept where a busy machine takes long for them.
+    # What is compiled anew is kept under another name. Small programs are kept where a machine is busy.
     first, second = ({name for name in names if name.startswith("jit_run")} for names in kept)
     assert first
     assert second == first

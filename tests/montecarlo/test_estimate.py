@@ -42,7 +42,7 @@ CASES = [
 def test_answers_of_the_problems(problem, method):
     e = estimate(problem.space, problem.similarity, key=KEY, trials=2**16, method=method, **problem.options)
     assert e.p_s.shape == (3, 2)
-    _agrees(e, laws.Accuracy(*problem.exact))
+    _agrees(e, semres_jax.Accuracy(*problem.exact))
 
 
 @pytest.mark.parametrize("method", METHODS)
