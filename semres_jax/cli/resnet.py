@@ -69,7 +69,7 @@ class Resnet:
     """small is for pictures of about 28 x 28."""
     weights: Path | None = None
     """Weights of ImageNet to start from, torchvision's names, .safetensors or .pth (not for small)."""
-    each: Whole = 12
+    per_class: Whole = 12
     """Images of every class in a batch."""
     learning_rate: Annotated[float | None, _Default(help_behavior_hint="(default: 0.1; with --weights 0.01)")] = None
     """Largest learning rate of SGD."""
@@ -90,14 +90,16 @@ class Resnet:
         """Load, train, score, print, write."""
         started = time.perf_counter()
         with checking_input():
-            from semres_jax import plots
+            import jax
+
+            from semres_jax import Execution, plots
             from semres_jax.experiments import images as image_study
             from semres_jax.storage import results
             from semres_jax.training.images.loop import Diverged
 
-            recipe, more = self.asked()
+            recipe, more = self.settings()
             with progress_bar() as progress:
-                images = self.images(lambda done, planned: progress("reading images", done, planned))
+                images = self.images(progress)
             held = _ANIMALS_HELD_OUT if self.held_out is None and self.data == "animals" else self.held_out or ()
             held = () if held == ("none",) else held
             folder = output_folder(self.out)
@@ -110,12 +112,12 @@ class Resnet:
                 data = image_study.study(
                     images,
                     recipe,
-                    seed=self.seed,
+                    key=jax.random.key(self.seed),
                     held_out=held,
                     **more,
                     checkpoints=folder / "checkpoints",
                     resume=self.resume,
-                    progress=progress,
+                    execution=Execution(progress=progress),
                 )
         except (ValueError, OSError, Diverged) as error:  # input is checked before a network is trained
             raise BadInput(" ".join(str(error).split())) from error
@@ -129,7 +131,7 @@ class Resnet:
         pictures = plots.save_resnet(data, folder)
         return finish("resnet", folder, "resnet", content, pictures, as_json=self.json)
 
-    def asked(self) -> tuple[Any, dict[str, Any]]:
+    def settings(self) -> tuple[Any, dict[str, Any]]:
         """The recipe of training, and what else `study` is to do.
 
         Raises:
@@ -138,11 +140,11 @@ class Resnet:
         from semres_jax.training.images.loop import Recipe
 
         require_seed(self.seed)
-        for name in ("runs", "epochs", "each", "size"):
-            least = {"each": 2, "size": 8}.get(name, 1)
+        for name in ("runs", "epochs", "per_class", "size"):
+            least = {"per_class": 2, "size": 8}.get(name, 1)
             value = getattr(self, name)
             if value is not None and value < least:
-                raise ValueError(f"--{name} must be at least {least}; got {value}")
+                raise ValueError(f"--{name.replace('_', '-')} must be at least {least}; got {value}")
         alphas = self.alpha
         if alphas is None:
             alphas = _QUICK_ALPHAS if self.quick else _ALPHAS
@@ -161,7 +163,7 @@ class Resnet:
         recipe = Recipe(
             network=self.network,
             epochs=self.epochs if self.epochs is not None else (_QUICK_EPOCHS if self.quick else _EPOCHS),
-            each=self.each,
+            per_class=self.per_class,
             learning_rate=rate,
             dtype=self.dtype,
             weights=str(self.weights or ""),
@@ -206,6 +208,12 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from semres_jax import Quantity
+
+    def bounded(row: dict[str, Any], name: str) -> str:
+        low, high = row[f"{name}_interval"]
+        return f"{Quantity(row[name], low=low, high=high):.3f}"
+
     share = _SHOWN_SHARE
     held = "held_best_p_s" in rows[0]
     tested = [p for p in ("p_s", "p_i") if f"chi2_{p}" in rows[0]]
@@ -214,16 +222,11 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     for head in [*heads, *(["held out p_S"] if held else []), *(f"chi2 {p}" for p in tested)]:
         shown.add_column(head, justify="right", no_wrap=True)
     for row in rows:
-        cells = [f"{row['alpha']:g}", f"{row['accuracy']:.3f}", _within(row, "best_p_s"), f"{row['best_share']:.2f}"]
-        cells += [_within(row["at"][share], p) for p in ("p_s", "p_i")]
-        cells += [_within(row, "held_best_p_s")] if held else []
+        cells = [f"{row['alpha']:g}", f"{row['accuracy']:.3f}", bounded(row, "best_p_s"), f"{row['best_share']:.2f}"]
+        cells += [bounded(row["at"][share], p) for p in ("p_s", "p_i")]
+        cells += [bounded(row, "held_best_p_s")] if held else []
         shown.add_row(*cells, *(f"{row[f'chi2_{p}']:.2f}" for p in tested))
     console = Console() if Console().is_terminal else Console(width=_WIDE)
     console.print(shown, highlight=False)
     most = f"ties allow p_S up to {rows[0]['most_p_s']:.3f}"
     print(f"means over runs, 95 % intervals over runs and images; b: other classes' images within epsilon; {most}")
-
-
-def _within(row: dict[str, Any], name: str) -> str:
-    low, high = row[f"{name}_interval"]
-    return f"{row[name]:.3f} [{low:.3f}, {high:.3f}]"

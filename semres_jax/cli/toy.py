@@ -93,12 +93,14 @@ class Toy:
     def run(self) -> int:
         """Train, measure, print, write."""
         with checking_input():
-            from semres_jax import plots
+            import jax
+
+            from semres_jax import Execution, plots
             from semres_jax.experiments import toy
             from semres_jax.storage import results
             from semres_jax.training.toy.loop import Diverged
 
-            conditions, steps, more = self.asked()
+            conditions, steps, more = self.settings()
             folder = output_folder(self.out)
         attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
         attributes |= {"title": "toy ReLU networks over the laws", "preset": self.preset or ""}
@@ -108,9 +110,9 @@ class Toy:
 
         def write(data: "xarray.Dataset", complete: bool = False) -> dict[str, Any]:
             """The results so far, each file whole."""
-            told = attributes | {"seconds": round(time.perf_counter() - started, 3), "complete": int(complete)}
-            results.write(data.assign_attrs(data.attrs | told), folder / "toy.nc")
-            content = told | data.attrs | {"rows": toy.summary(data)}
+            about = attributes | {"seconds": round(time.perf_counter() - started, 3), "complete": int(complete)}
+            results.write(data.assign_attrs(data.attrs | about), folder / "toy.nc")
+            content = about | data.attrs | {"rows": toy.summary(data)}
             results.write_json(content, folder / "toy.json")
             return content
 
@@ -121,12 +123,11 @@ class Toy:
                     runs=self.runs,
                     steps=steps,
                     records=self.records,
-                    seed=self.seed,
+                    key=jax.random.key(self.seed),
                     **more,
                     checkpoints=folder / "checkpoints",
                     resume=self.resume,
-                    progress=progress,
-                    finished=write,
+                    execution=Execution(progress=progress, finished=write),
                 )
         except (ValueError, OSError, Diverged) as error:  # input is checked before a condition is trained
             raise BadInput(" ".join(str(error).split())) from error
@@ -135,7 +136,7 @@ class Toy:
         pictures = plots.save_toy(data, folder)
         return finish("toy", folder, "toy", content, pictures, as_json=self.json)
 
-    def asked(self) -> "tuple[list[Condition], int, dict[str, Any]]":
+    def settings(self) -> "tuple[list[Condition], int, dict[str, Any]]":
         """Conditions, steps, and what else `study` is to do.
 
         Raises:
@@ -150,15 +151,16 @@ class Toy:
         numbers = {name: getattr(self, name) for name in ("lambda_sim", "lambda_rec", "learning_rate", "floor")}
         words = ("hidden", "items", "batch", "slots", "decision", "label", "loss")
         shapes = {name: getattr(self, name) for name in words}
-        for name, least in (("runs", 1), ("records", 2)):
-            if getattr(self, name) < least:
-                raise ValueError(f"--{name} must be at least {least}; got {getattr(self, name)}")
         require_seed(self.seed)
-        for tested in self.test_items or ():
-            if tested < 2:
-                raise ValueError(f"--test-items must be at least 2; got {tested}")
-        if self.steps is not None and self.steps < 1:
-            raise ValueError(f"--steps must be at least 1; got {self.steps}")
+        tested = [("test-items", n, 2) for n in self.test_items or ()]
+        for name, value, least in [
+            ("runs", self.runs, 1),
+            ("records", self.records, 2),
+            ("steps", self.steps, 1),
+            *tested,
+        ]:
+            if value is not None and value < least:
+                raise ValueError(f"--{name} must be at least {least}; got {value}")
         if self.preset is not None:
             given = {"space": self.space or None, "stimuli": self.stimuli} | numbers | shapes
             given = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
@@ -173,7 +175,7 @@ class Toy:
             )
         design = Design(**{name: value for name, value in shapes.items() if value is not None})
         grid = _grid({name: value for name, value in numbers.items() if value is not None})
-        found = []
+        conditions = []
         for label, space in validation.spaces_by_name(self.space or ("circle",)).items():
             own = isinstance(space, spaces.Finite)
             stimuli = self.stimuli if self.stimuli is not None else (space.size if own else _STIMULI)
@@ -184,8 +186,8 @@ class Toy:
                     f"{most} different items and a probe need {most + 1} stimuli; {label} has {spread.size} "
                     "(fewer --items, or more --stimuli)"
                 )
-            found.append(Condition(label, spread, design, Hyper(**grid)))
-        return found, _STEPS if self.steps is None else self.steps, {"test_items": self.test_items or ()}
+            conditions.append(Condition(label, spread, design, Hyper(**grid)))
+        return conditions, _STEPS if self.steps is None else self.steps, {"test_items": self.test_items or ()}
 
 
 def _grid(numbers: dict[str, tuple[float, ...]]) -> dict[str, Any]:
@@ -196,16 +198,21 @@ def _grid(numbers: dict[str, tuple[float, ...]]) -> dict[str, Any]:
         if not values:
             raise ValueError(f"--{name.replace('_', '-')} needs at least one number")
     several = [name for name, values in numbers.items() if len(values) > 1]
-    found: dict[str, Any] = {name: values[0] for name, values in numbers.items() if len(values) == 1}
+    grid: dict[str, Any] = {name: values[0] for name, values in numbers.items() if len(values) == 1}
     for axis, name in enumerate(several):
-        found[name] = np.array(numbers[name]).reshape([-1 if k == axis else 1 for k in range(len(several))])
-    return found
+        grid[name] = np.array(numbers[name]).reshape([-1 if k == axis else 1 for k in range(len(several))])
+    return grid
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:
     """One row for each condition on standard output: means over runs, with standard errors."""
     from rich.console import Console
     from rich.table import Table
+
+    from semres_jax import Quantity
+
+    def over_runs(name: str) -> str:
+        return f"{Quantity(row[name], row[f'{name}_stderr']):.4f}"
 
     shown = Table(box=None, pad_edge=False, header_style="bold")
     heads = ("condition", "n", "best p_S", "at step", "p_S", "p_I", "fits best", "epsilon", "mean b", "Var b", "off")
@@ -217,10 +224,10 @@ def print_table(rows: list[dict[str, Any]]) -> None:
             str(row["items"]),
             f"{row['best_p_s']:.4f}",
             str(row["best_step"]),
-            _told(row["p_s"], row["p_s_stderr"]),
-            _told(row["p_i"], row["p_i_stderr"]),
+            over_runs("p_s"),
+            over_runs("p_i"),
             row["family"],
-            _told(row["epsilon"], row["epsilon_stderr"]),
+            over_runs("epsilon"),
             f"{row['mean_b']:.3f}",
             f"{row['var_b']:.5f}",
             f"{row['off_front']:+.4f}",
@@ -228,7 +235,3 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     console = Console() if Console().is_terminal else Console(width=_WIDE)
     console.print(shown, highlight=False)
     print("after the last step, mean and standard error over runs; off: distance from the exact front of that family")
-
-
-def _told(value: float, stderr: float) -> str:
-    return f"{value:.4f} ± {stderr:.4f}" if stderr == stderr else f"{value:.4f}"

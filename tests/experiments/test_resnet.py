@@ -1,9 +1,10 @@
 """The image experiment on made-up images: what is in the table is what was measured."""
 
+import jax
 import numpy as np
 import pytest
 
-from semres_jax import data, measure
+from semres_jax import Execution, data, measure
 from semres_jax.experiments import images as image_study
 from semres_jax.experiments.images.run import _chi_square, _predicted
 from semres_jax.laws import enumeration
@@ -28,7 +29,7 @@ def found(images):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(resnet.ARCHITECTURES, "tiny", ((1,), (4,), False, "small"))
         said = []
-        recipe = Recipe(network="tiny", epochs=EPOCHS, each=6, learning_rate=0.05)
+        recipe = Recipe(network="tiny", epochs=EPOCHS, per_class=6, learning_rate=0.05)
         out = image_study.study(
             images,
             recipe,
@@ -36,7 +37,7 @@ def found(images):
             runs=RUNS,
             held_out=["bat", "elk"],
             graded_shares=SHARES,
-            progress=lambda *x: said.append(x),
+            execution=Execution(progress=lambda *x: said.append(x)),
         )
         assert said[-1] == ("scoring", 4 * EPOCHS + 4, 4 * EPOCHS + 4)
         return out
@@ -72,7 +73,7 @@ def test_laws_hold_and_alternatives_do_not():
     own = np.repeat(np.arange(6), 40)
     tree = np.abs(np.arange(6.0)[:, None] - np.arange(6.0))
     table = image_study.distances(np.arange(6.0)[own][:, None] + rng.normal(size=(240, 2)))
-    each = [_predicted(table, own, tree, seed) for seed in range(12)]
+    each = [_predicted(table, own, tree, jax.random.key(seed)) for seed in range(12)]
     median = {name: np.median([one[name] for one in each]) for name in each[0] if name.startswith("chi2")}
     # χ² over 5 degrees of freedom, of two halves of one sample, which differ less than two samples.
     assert 0.2 < median["chi2_p_s"] < 2

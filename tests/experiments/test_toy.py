@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from semres_jax import Linear, frontier, measure, similarity, spaces
+from semres_jax import Execution, Linear, frontier, measure, similarity, spaces
 from semres_jax.experiments import toy
 from semres_jax.experiments.toy import presets
 from semres_jax.laws import enumeration, tables
@@ -116,7 +116,7 @@ def test_a_study_that_was_stopped_goes_on(tmp_path, data):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        toy.study(CONDITIONS, **RUN, checkpoints=tmp_path, progress=stop)
+        toy.study(CONDITIONS, **RUN, checkpoints=tmp_path, execution=Execution(progress=stop))
     resumed = toy.study(CONDITIONS, **RUN, test_items=(2, 8), checkpoints=tmp_path, resume=True)
     for name in ("p_s", "p_i", "weights", "epsilon"):
         np.testing.assert_array_equal(resumed[name].values, data[name].values)

@@ -80,7 +80,7 @@ def test_arrays_that_are_not_those_written_are_damage(made):
     shutil.rmtree(made / "12" / "default")
     shutil.copytree(made / "9" / "default", made / "12" / "default")
     with Checkpoints(made, SETTINGS, resume=True) as kept:
-        with pytest.warns(UserWarning, match=r"12 in .*their sha256 differs\); going on from 9"):
+        with pytest.warns(UserWarning, match=r"12 in .*their fingerprint differs\); going on from 9"):
             assert same(kept.restore(), tree(9))
         kept.save(10, tree(10))  # the damaged one makes way
         assert kept.latest() == 10

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from semres_jax import data
+from semres_jax import Execution, data
 from semres_jax.networks import resnet as networks
 from semres_jax.training import images as image_training
 from semres_jax.training.images import batches, epochs, loop
@@ -17,7 +17,9 @@ EACH, EPOCHS = 4, 6
 
 
 def recipe(network, **more):
-    return image_training.Recipe(**{"network": network, "epochs": EPOCHS, "each": EACH, "learning_rate": 0.05} | more)
+    return image_training.Recipe(
+        **{"network": network, "epochs": EPOCHS, "per_class": EACH, "learning_rate": 0.05} | more
+    )
 
 
 def test_batches_are_balanced_and_go_through_all_images():
@@ -98,7 +100,7 @@ def test_alpha_weighs_the_losses_and_runs_repeat(tiny):
     seen = []
     found = image_training.train(
         images, parts, recipe(tiny), alphas=[0.0, 0.9], runs=2, watch=lambda e: {"n": np.array(len(e))},
-        progress=lambda done, planned: seen.append((done, planned)),
+        execution=Execution(progress=lambda what, done, planned: seen.append((done, planned))),
     )  # fmt: skip
     assert found.accuracy.shape == found.loss_id.shape == found.watched["n"].shape == (2, 2, EPOCHS)
     assert found.embeddings.shape == (2, 2, len(parts.test), 4)
@@ -133,7 +135,7 @@ def test_resume_gives_the_same_bits(tiny, tmp_path):
     class Stop(Exception):
         pass
 
-    def stop(done, planned):
+    def stop(what, done, planned):
         if done >= 2:
             raise Stop
 
@@ -143,12 +145,12 @@ def test_resume_gives_the_same_bits(tiny, tmp_path):
         )  # fmt: skip
 
     with pytest.raises(Stop):
-        run(checkpoint=tmp_path, progress=stop)
+        run(checkpoint=tmp_path, execution=Execution(progress=stop))
     resumed = run(checkpoint=tmp_path, resume=True)
     whole = run()
     chex.assert_trees_all_equal(resumed, whole)
-    with pytest.raises(ValueError, match=r"can't resume with each = 2: .* was made with 4"):
-        image_training.train(images, parts, recipe(tiny, each=2), alphas=[0.5], checkpoint=tmp_path, resume=True)
+    with pytest.raises(ValueError, match=r"can't resume with per_class = 2: .* was made with 4"):
+        image_training.train(images, parts, recipe(tiny, per_class=2), alphas=[0.5], checkpoint=tmp_path, resume=True)
 
 
 def test_nothing_is_compiled_again(tiny):
@@ -156,7 +158,7 @@ def test_nothing_is_compiled_again(tiny):
     parts = data.split(images)
     image_training.train(images, parts, recipe(tiny))
     before = epochs.epoch._cache_size()
-    image_training.train(images, parts, recipe(tiny), alphas=[0.3], seed=5)
+    image_training.train(images, parts, recipe(tiny), alphas=[0.3], key=jax.random.key(5))
     assert epochs.epoch._cache_size() == before
 
 
@@ -182,7 +184,7 @@ def test_training_starts_from_weights(monkeypatch, tmp_path):
     job = loop._Job(
         recipe("large", weights=str(path)), resident, jnp.asarray(images.images[:3]), np.zeros(1, int), None
     )
-    state = job.start(0, 0)
+    state = job.start(jax.random.key(0), 0)
     kernel = np.asarray(jax.tree.leaves(state.params["stem"]["kernel"])[0])
     np.testing.assert_array_equal(kernel, entries["conv1.weight"].transpose(2, 3, 1, 0))
     assert jax.tree.leaves(state.params["classifier"]["kernel"])[0].shape == (8, 6)
@@ -202,7 +204,7 @@ def test_training_starts_from_weights(monkeypatch, tmp_path):
     [
         ({"network": "resnet19"}, "network must be one of"),
         ({"epochs": 0}, "epochs must be"),
-        ({"each": 1}, "each must be"),
+        ({"per_class": 1}, "per_class must be"),
         ({"learning_rate": 0.0}, "learning_rate must be"),
         ({"momentum": 1.0}, "momentum must be from 0 to below 1; got 1"),
         ({"dtype": "float16"}, "dtype must be one of float32, bfloat16; got 'float16'"),
