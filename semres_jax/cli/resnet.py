@@ -19,6 +19,7 @@ from semres_jax.cli._common import (
     finish,
     number,
     output_folder,
+    print_cells,
     progress_bar,
     require_seed,
     warnings_as_lines,
@@ -31,7 +32,6 @@ _ALPHAS, _RUNS, _EPOCHS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0), 3, 12
 _QUICK_ALPHAS, _QUICK_RUNS, _QUICK_EPOCHS, _QUICK_GRADED = (0.0, 0.9), 2, 3, (0.1, 0.5)
 # Each of them has a near relative among the other animals: dog, cow, horse.
 _ANIMALS_HELD_OUT = ("bear", "sheep", "zebra")
-_WIDE = 200
 # Of the shares of `experiments.images.summary` the one that the table shows.
 _SHOWN_SHARE = "0.25"
 _Names = Annotated[tuple[str, ...] | None, _option(_list_of(str.strip), "NAME,NAME,...|none")]
@@ -205,28 +205,21 @@ class Resnet:
 
 def print_table(rows: list[dict[str, Any]]) -> None:
     """One row for each alpha on standard output: means over runs, with 95 % intervals."""
-    from rich.console import Console
-    from rich.table import Table
-
     from semres_jax import Quantity
 
     def bounded(row: dict[str, Any], name: str) -> str:
         low, high = row[f"{name}_interval"]
         return f"{Quantity(row[name], low=low, high=high):.3f}"
 
-    share = _SHOWN_SHARE
-    held = "held_best_p_s" in rows[0]
+    held = ["held_best_p_s"] if "held_best_p_s" in rows[0] else []
     tested = [p for p in ("p_s", "p_i") if f"chi2_{p}" in rows[0]]
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    heads = ["alpha", "accuracy", "best p_S", "at b", *(f"{p} at b={share}" for p in ("p_S", "p_I"))]
-    for head in [*heads, *(["held out p_S"] if held else []), *(f"chi2 {p}" for p in tested)]:
-        shown.add_column(head, justify="right", no_wrap=True)
-    for row in rows:
-        cells = [f"{row['alpha']:g}", f"{row['accuracy']:.3f}", bounded(row, "best_p_s"), f"{row['best_share']:.2f}"]
-        cells += [bounded(row["at"][share], p) for p in ("p_s", "p_i")]
-        cells += [bounded(row, "held_best_p_s")] if held else []
-        shown.add_row(*cells, *(f"{row[f'chi2_{p}']:.2f}" for p in tested))
-    console = Console() if Console().is_terminal else Console(width=_WIDE)
-    console.print(shown, highlight=False)
+    heads = ["alpha", "accuracy", "best p_S", "at b", *(f"{p} at b={_SHOWN_SHARE}" for p in ("p_S", "p_I"))]
+    cells = [
+        (f"{row['alpha']:g}", f"{row['accuracy']:.3f}", bounded(row, "best_p_s"), f"{row['best_share']:.2f}",
+         *(bounded(row["at"][_SHOWN_SHARE], p) for p in ("p_s", "p_i")), *(bounded(row, name) for name in held),
+         *(f"{row[f'chi2_{p}']:.2f}" for p in tested))
+        for row in rows
+    ]  # fmt: skip
+    print_cells([*heads, *("held out p_S" for _ in held), *(f"chi2 {p}" for p in tested)], cells)
     most = f"ties allow p_S up to {rows[0]['most_p_s']:.3f}"
     print(f"means over runs, 95 % intervals over runs and images; b: other classes' images within epsilon; {most}")

@@ -21,6 +21,7 @@ from semres_jax.cli._common import (
     finish,
     number,
     output_folder,
+    print_cells,
     progress_bar,
     require_seed,
     warnings_as_lines,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from semres_jax.experiments.toy.run import Condition
 
-_STIMULI, _STEPS, _WIDE = 50, 7500, 200
+_STIMULI, _STEPS = 50, 7500
 _Grid = Annotated[tuple[float, ...] | None, _option(_list_of(number), "X,X,...")]
 _Default = tyro.conf.arg
 
@@ -206,32 +207,17 @@ def _grid(numbers: dict[str, tuple[float, ...]]) -> dict[str, Any]:
 
 def print_table(rows: list[dict[str, Any]]) -> None:
     """One row for each condition on standard output: means over runs, with standard errors."""
-    from rich.console import Console
-    from rich.table import Table
-
     from semres_jax import Quantity
 
-    def over_runs(name: str) -> str:
+    def over_runs(row: dict[str, Any], name: str) -> str:
         return f"{Quantity(row[name], row[f'{name}_stderr']):.4f}"
 
-    shown = Table(box=None, pad_edge=False, header_style="bold")
+    cells = [
+        (row["condition"], str(row["items"]), f"{row['best_p_s']:.4f}", str(row["best_step"]), over_runs(row, "p_s"),
+         over_runs(row, "p_i"), row["family"], over_runs(row, "epsilon"), f"{row['mean_b']:.3f}", f"{row['var_b']:.5f}",
+         f"{row['off_front']:+.4f}")
+        for row in rows
+    ]  # fmt: skip
     heads = ("condition", "n", "best p_S", "at step", "p_S", "p_I", "fits best", "epsilon", "mean b", "Var b", "off")
-    for head in heads:
-        shown.add_column(head, justify="left" if head in ("condition", "fits best") else "right", no_wrap=True)
-    for row in rows:
-        shown.add_row(
-            row["condition"],
-            str(row["items"]),
-            f"{row['best_p_s']:.4f}",
-            str(row["best_step"]),
-            over_runs("p_s"),
-            over_runs("p_i"),
-            row["family"],
-            over_runs("epsilon"),
-            f"{row['mean_b']:.3f}",
-            f"{row['var_b']:.5f}",
-            f"{row['off_front']:+.4f}",
-        )
-    console = Console() if Console().is_terminal else Console(width=_WIDE)
-    console.print(shown, highlight=False)
+    print_cells(heads, cells, left=("condition", "fits best"))
     print("after the last step, mean and standard error over runs; off: distance from the exact front of that family")

@@ -19,7 +19,7 @@ FIGURES = {"resnet_alpha", "resnet_plane", "resnet_paths", "resnet_distances"}
 def folder(tmp_path_factory):
     """Made-up images in a folder for each class, and a tree."""
     root = tmp_path_factory.mktemp("bars")
-    images = made_up(each=12)
+    images = made_up(per_class=12)
     for k, (pixels, label) in enumerate(zip(images.images, images.labels, strict=True)):
         place = root / "images" / CLASSES[label]
         place.mkdir(parents=True, exist_ok=True)

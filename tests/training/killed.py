@@ -42,19 +42,19 @@ def resnet_history(**checkpoints: Any) -> tuple:
     networks.ARCHITECTURES["tiny"] = ((1,), (4,), False, "small")
     bars = images.made_up()
     recipe = image_training.Recipe("tiny", epochs=5, per_class=2, learning_rate=0.05)
-    found = image_training.train(bars, data.split(bars), recipe, alphas=[0.5], **checkpoints)
-    return tuple(x for x in found if not isinstance(x, dict))
+    history = image_training.train(bars, data.split(bars), recipe, alphas=[0.5], **checkpoints)
+    return tuple(x for x in history if not isinstance(x, dict))
 
 
-def forked(train: Callable[..., tuple], file: Path, told: int, **checkpoints: Any) -> int:
-    """Process id of a child that trains, writes a byte to `told` after each checkpoint, and a file at its end."""
+def forked(train: Callable[..., tuple], file: Path, pipe: int, **checkpoints: Any) -> int:
+    """Process id of a child that trains, writes a byte to `pipe` after each checkpoint, and a file at its end."""
     pid = os.fork()
     if pid:
         return pid
     code = 1
     try:
-        found = train(execution=Execution(1, progress=lambda *_: os.write(told, b".") and None), **checkpoints)
-        np.savez(file, *found)
+        history = train(execution=Execution(1, progress=lambda *_: os.write(pipe, b".") and None), **checkpoints)
+        np.savez(file, *history)
         code = 0
     except BaseException:
         traceback.print_exc()
@@ -150,8 +150,8 @@ def main(job: str, kills: int, folder: Path) -> dict[str, Any]:
         os.close(writer)
         if counts["kills"] < kills:
             wait = int(rng.integers(0, 4))
-            told = all(os.read(reader, 1) for _ in range(wait))  # not where it ended before
-            if told:
+            trained = all(os.read(reader, 1) for _ in range(wait))  # not where it ended before
+            if trained:
                 time.sleep(rng.uniform(0, _LATER if wait else _AT_START))
                 os.kill(pid, signal.SIGKILL)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

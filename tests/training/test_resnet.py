@@ -23,7 +23,7 @@ def recipe(network, **more):
 
 
 def test_batches_are_balanced_and_go_through_all_images():
-    images = made_up(each=9)
+    images = made_up(per_class=9)
     keep = np.ones(54, bool)
     keep[:4] = False  # the first class has 5
     resident = batches.resident(images, np.flatnonzero(keep), EACH)
@@ -49,15 +49,15 @@ def test_losses_against_loops():
     tree = np.array([table[labels[i], labels[j]] for i, j in pairs])
     want_sim = ((far / far.mean() - tree / tree.mean()) ** 2).mean()
     want_id = np.mean([np.log(np.exp(s).sum()) - s[y] for s, y in zip(scores, labels, strict=True)])
-    one, two = (jnp.asarray(x, jnp.float32) for x in (embeddings, scores))
-    losses = jax.jit(lambda x: batches.losses(x, two, resident.distances, EACH))
-    cross, sim = losses(one)
+    points, logits = (jnp.asarray(x, jnp.float32) for x in (embeddings, scores))
+    losses = jax.jit(lambda x: batches.losses(x, logits, resident.distances, EACH))
+    cross, sim = losses(points)
     np.testing.assert_allclose([cross, sim], [want_id, want_sim], rtol=1e-5)
     # The scale of embeddings doesn't matter, and equal ones have a finite slope.
-    assert losses(100 * one)[1] == pytest.approx(float(sim), rel=1e-5)
+    assert losses(100 * points)[1] == pytest.approx(float(sim), rel=1e-5)
     slope = jax.jit(jax.grad(lambda x: losses(x)[1]))
-    assert jnp.isfinite(slope(one.at[3].set(one[2]))).all()
-    assert jnp.isfinite(slope(jnp.zeros_like(one))).all()
+    assert jnp.isfinite(slope(points.at[3].set(points[2]))).all()
+    assert jnp.isfinite(slope(jnp.zeros_like(points))).all()
 
 
 def test_rows_of_distances_computed_again_are_the_same(monkeypatch):
@@ -87,8 +87,8 @@ def test_augmentation_mirrors_and_moves():
                     columns if not mirrored else SIDE - 1 - np.clip(SIDE - 1 - np.arange(SIDE) + right, 0, SIDE - 1)
                 )
                 wanted[mirrored, down, right] = source[rows][:, columns].tobytes()
-    seen = [one.tobytes() for one in got]
-    counts = np.array([seen.count(one) for one in wanted.values()])
+    seen = [picture.tobytes() for picture in got]
+    counts = np.array([seen.count(picture) for picture in wanted.values()])
     assert counts.sum() == 400
     # 18 equally likely: five standard deviations.
     assert (np.abs(counts - 400 / 18) < 5 * np.sqrt(400 / 18)).all()
@@ -98,21 +98,21 @@ def test_alpha_weighs_the_losses_and_runs_repeat(tiny):
     images = made_up()
     parts = data.split(images)
     seen = []
-    found = image_training.train(
+    history = image_training.train(
         images, parts, recipe(tiny), alphas=[0.0, 0.9], runs=2, watch=lambda e: {"n": np.array(len(e))},
         execution=Execution(progress=lambda what, done, planned: seen.append((done, planned))),
     )  # fmt: skip
-    assert found.accuracy.shape == found.loss_id.shape == found.watched["n"].shape == (2, 2, EPOCHS)
-    assert found.embeddings.shape == (2, 2, len(parts.test), 4)
+    assert history.accuracy.shape == history.loss_id.shape == history.watched["n"].shape == (2, 2, EPOCHS)
+    assert history.embeddings.shape == (2, 2, len(parts.test), 4)
     assert seen[-1] == (4 * EPOCHS, 4 * EPOCHS)
-    assert (found.watched["n"] == len(parts.test)).all()
-    last = [x[..., -1].mean(1) for x in (found.loss_id, found.loss_sim)]
+    assert (history.watched["n"] == len(parts.test)).all()
+    last = [x[..., -1].mean(1) for x in (history.loss_id, history.loss_sim)]
     assert last[0][0] < last[0][1]
     assert last[1][0] > last[1][1]
     # The same again, one of them alone and without a watch.
     again = image_training.train(images, parts, recipe(tiny), alphas=[0.9], runs=1)
-    chex.assert_trees_all_equal(again.embeddings[0, 0], found.embeddings[1, 0])
-    chex.assert_trees_all_equal(again.loss_sim[0, 0], found.loss_sim[1, 0])
+    chex.assert_trees_all_equal(again.embeddings[0, 0], history.embeddings[1, 0])
+    chex.assert_trees_all_equal(again.loss_sim[0, 0], history.loss_sim[1, 0])
 
 
 @pytest.mark.thorough
