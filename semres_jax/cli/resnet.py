@@ -48,41 +48,41 @@ class Resnet:
     """
 
     data: Annotated[str, _Default(metavar="animals|FOLDER")] = "animals"
-    """animals (come with the package), a folder with a folder of images for each class, or one of CUB-200-2011."""
+    """The images are animals (of the package), a folder with a folder for each class, or CUB-200-2011."""
     tree: Path | None = None
-    """Newick file with the classes as leaves (own images)."""
+    """The classes of own images are leaves of the tree in this Newick file."""
     distances: Path | None = None
-    """Table of the distances of classes instead, .csv or .npy."""
+    """This table has the distances of classes instead, .csv or .npy."""
     leaves: Path | None = None
-    """Table class,leaf (CSV): which leaf each class is. CUB needs one."""
+    """This table (CSV with class,leaf) says which leaf each class is; CUB needs one."""
     size: Annotated[Count, _Default(help_behavior_hint="(default: 64; CUB: 224)")] = None
     """Own images are cut to squares of so many pixels."""
     held_out: Annotated[_Names, _Default(help_behavior_hint="(default: animals bear,sheep,zebra; else none)")] = None
-    """Classes that only the test sees."""
+    """Only the test sees these classes."""
     alpha: Annotated[_Alphas, _Default(help_behavior_hint="(default: 0,0.25,0.5,0.75,0.9,1)")] = None
-    """Weights of the loss of distances, from 0 to 1; changes are told against the first."""
+    """The loss of distances has these weights, from 0 to 1; changes are those from the first."""
     runs: Annotated[Count, _Default(help_behavior_hint="(default: 3)")] = None
-    """Trainings at each alpha, from different starts and in different orders."""
+    """Each alpha is trained so many times, from different starts and in different orders."""
     epochs: Annotated[Count, _Default(help_behavior_hint="(default: 12)")] = None
-    """Times that training sees the images."""
+    """The training sees the images so many times."""
     network: Literal["small", "resnet18", "resnet34", "resnet50"] = "small"
-    """small is for pictures of about 28 x 28."""
+    """The network has this architecture; small is for pictures of about 28 x 28."""
     weights: Path | None = None
-    """Weights of ImageNet to start from, torchvision's names, .safetensors or .pth (not for small)."""
+    """Training starts from these weights of ImageNet, torchvision's names, .safetensors or .pth (not for small)."""
     per_class: Whole = 12
-    """Images of every class in a batch."""
+    """A batch has so many images of every class."""
     learning_rate: Annotated[float | None, _Default(help_behavior_hint="(default: 0.1; with --weights 0.01)")] = None
-    """Largest learning rate of SGD."""
+    """The learning rate of SGD rises to this."""
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """Of what is computed."""
+    """Networks are computed in this type of numbers."""
     quick: bool = False
-    """Two alphas, two runs, three epochs, unless told otherwise: under three minutes on two cores."""
+    """Two alphas, two runs and three epochs are the defaults, which take under three minutes on two cores."""
     seed: int = 0
-    """Seed of all random numbers, the split into training and test images too."""
+    """All random numbers follow from this seed, the split into training and test images too."""
     resume: bool = False
     """Go on from the checkpoints in --out."""
     out: Path = Path("results/resnet")
-    """Folder for the results; made if missing."""
+    """Results go to this folder, which is made if it is missing."""
     json: bool = False
     """End with one line of JSON on standard output."""
 

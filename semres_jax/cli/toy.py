@@ -48,45 +48,45 @@ class Toy:
     preset: Literal["fig4", "items", "slots", "reconstruction", "heterogeneity", "floors"] | None = None
     """A named experiment instead of one space; the options from --space to --loss are then its own."""
     space: Annotated[tuple[str, ...], _Default(metavar="NAME|FILE.nwk", help_behavior_hint="(default: circle)")] = ()
-    """circle, interval, torus, another space by name, tree (bird families), or a Newick file; repeat for more."""
+    """The space is circle, interval, torus, another by name, tree (bird families) or a Newick file; repeat for more."""
     stimuli: Annotated[Count, _Default(help_behavior_hint="(default: 50; of a tree its leaves)")] = None
-    """Stimuli, spread evenly over the space."""
+    """So many stimuli are spread evenly over the space."""
     hidden: Annotated[Count, _Default(help_behavior_hint="(default: 10)")] = None
-    """Dimensions of the embedding."""
+    """The embedding has so many dimensions."""
     items: Annotated[Count, _Default(help_behavior_hint="(default: 2)")] = None
-    """Items of a training trial."""
+    """A trial of the training has so many items."""
     batch: Annotated[Count, _Default(help_behavior_hint="(default: 128)")] = None
-    """Trials of a step."""
+    """A step of the training has so many trials."""
     lambda_sim: Annotated[_Grid, _Default(help_behavior_hint="(default: 0.1)")] = None
-    """Weight of the similarity loss, one or several."""
+    """The similarity loss has this weight, or each of several."""
     lambda_rec: Annotated[_Grid, _Default(help_behavior_hint="(default: 0)")] = None
-    """Weight of the reconstruction loss, one or several."""
+    """The reconstruction loss has this weight, or each of several."""
     learning_rate: Annotated[_Grid, _Default(help_behavior_hint="(default: 0.007)")] = None
-    """Learning rate of Adam, one or several."""
+    """Adam has this learning rate, or each of several."""
     floor: Annotated[_Grid, _Default(help_behavior_hint="(default: 1e-10)")] = None
-    """Added to every similarity, one or several."""
+    """This is added to every similarity, or each of several."""
     slots: Annotated[Count, _Default(help_behavior_hint="(default: 1)")] = None
-    """Slots of a stimulus, each with a map of its own."""
+    """A stimulus has so many slots, each with a map of its own."""
     decision: Literal["max", "sum"] | None = None
-    """How similarities of slots make an item's strength (max)."""
+    """An item's strength is the largest similarity of its slots (max, the default) or their sum."""
     label: Literal["min", "max", "l1", "l2"] | None = None
-    """How distances of slots make the right item (min)."""
+    """The right item has the smallest of this function of the distances of its slots (default: min)."""
     loss: Literal["trials", "full"] | None = None
-    """trials: drawn for each step. full: the exact expectation over all trials."""
+    """The loss is that of trials drawn for each step (trials, the default) or the expectation over all (full)."""
     runs: Whole = 10
-    """Trainings of each condition, from different starts and on different trials."""
+    """Each condition is trained so many times, from different starts and on different trials."""
     steps: Annotated[Count, _Default(help_behavior_hint="(default: 7500; slots: 3000)")] = None
-    """Steps of training."""
+    """The training has so many steps."""
     records: Whole = 100
-    """About how many steps are recorded, dense at the start."""
+    """About so many steps are recorded, more densely at the start."""
     test_items: Annotated[Counts, _Default(help_behavior_hint="(default: none; items: 2 to 16)")] = None
-    """Numbers of items at which the trained network is tested."""
+    """The trained network is tested with these numbers of items."""
     seed: int = 0
-    """Seed of all random numbers."""
+    """All random numbers follow from this seed."""
     resume: bool = False
     """Go on from the checkpoints in --out."""
     out: Path = Path("results/toy")
-    """Folder for the results; made if missing."""
+    """Results go to this folder, which is made if it is missing."""
     distributed: Distributed = False
     json: bool = False
     """End with one line of JSON on standard output."""
