@@ -1,4 +1,4 @@
-"""How often 90 % intervals of `measure.choices` hold the truth: all families, with and without floor and biases.
+"""How often 90 % intervals of `measure.fit_choices` hold the truth: all families, with and without floor and biases.
 
     python scripts/study_choice_coverage.py [--tables 200] [--first 0] [FAMILY ...]
 
@@ -13,7 +13,6 @@ import time
 import numpy as np
 
 from semres_jax import measure
-from semres_jax.measure.choices.goodness import numbers_of
 
 LEVEL, FLOOR = 0.9, 0.05
 BIASES = {4: np.array([0.8, -0.3, -0.5, 0.0]), 2: np.array([0.8, -0.2, -0.6])}
@@ -51,11 +50,11 @@ def study(family: str, items: int, floor: float, biased: bool, tables: int, firs
     started = time.perf_counter()
     for k in range(first, first + tables):
         d, labels, chosen = draw(family, items, floor, bias, np.random.default_rng(k))
-        fit = measure.choices(
+        fit = measure.fit_choices(
             d, chosen, labels=labels, family=family, delta="fit" if floor else 0.0, level=LEVEL,
             bias="label" if biased else "none",
         )  # fmt: skip
-        for name, number in numbers_of(fit).items():
+        for name, number in fit.quantities().items():
             values.setdefault(name, []).append(number.value)
             inside[name] = inside.get(name, 0) + (number.low <= truth[name] <= number.high)
             within &= number.low <= number.value <= number.high

@@ -54,3 +54,16 @@ def require_count(name: str, value: Any, low: int, what: str = "") -> int:
     if value < low:
         raise ValueError(f"{name} must be at least {low}{what}; got {value}")
     return int(value)
+
+
+def require_items(n: Any) -> int:
+    """The number of items as an int, or a `ValueError`."""
+    return require_count("n", n, 2, " (the probe needs items to choose from)")
+
+
+def require_exponent(exponent: Any) -> np.ndarray | None:
+    """The Luce exponent where it is known, or a `ValueError`."""
+    known = concrete(exponent)
+    if known is not None and (known.ndim or not known >= 0):
+        raise ValueError(f"exponent must be one number, at least 0; got {exponent!r}")
+    return known

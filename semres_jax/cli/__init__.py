@@ -16,7 +16,7 @@ from typing import Annotated, Any, Union
 
 import tyro
 
-from semres_jax.cli import _programs
+from semres_jax.cli import _interrupts, _programs
 from semres_jax.cli._common import COMMAND_LINE, UNTIL_THE_END, BadInput
 from semres_jax.cli.bench import Bench
 from semres_jax.cli.laws import Laws
@@ -40,7 +40,7 @@ COMMANDS: dict[str, type] = {
     "bench": Bench,
 }
 
-DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, _interrupts.INTERRUPTED
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return _hosts.run(command, _told)
 
-    with contextlib.ExitStack() as until_the_end:
+    with _interrupts.never_lost(of_process=argv is None), contextlib.ExitStack() as until_the_end:
         UNTIL_THE_END.set(until_the_end)
         return _told(parsed_and_run)
 
@@ -84,7 +84,7 @@ def _told(run: Callable[[], int]) -> int:
         print(f"semres: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("semres: interrupted; files written so far are whole", file=sys.stderr)
+        _interrupts.tell()
         return INTERRUPTED
 
 

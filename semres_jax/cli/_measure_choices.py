@@ -4,7 +4,7 @@ import dataclasses
 import math
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import tyro
 
@@ -18,10 +18,8 @@ from semres_jax.cli._common import (
     number,
     output_folder,
     progress_bar,
+    require_seed,
 )
-
-if TYPE_CHECKING:
-    import xarray
 
 _WIDE = 200
 
@@ -52,141 +50,96 @@ class MeasureChoices:
     """
 
     file: tyro.conf.Positional[Path]
-    """Table of choices, CSV; "vlm" for the one that ships, of a vision-language model."""
+    """This CSV file holds the table of choices; "vlm" is the one that ships, of a vision-language model."""
     format: str = "auto"
-    """wide, long, vlm-spatial, items; auto goes by the columns."""
+    """The table is read as wide, long, vlm-spatial or items; auto goes by its columns."""
     family: Annotated[_Names, tyro.conf.arg(help_behavior_hint="(default: all; the best by AIC is told)")] = None
-    """constant, linear, exponential, gaussian, powerlaw."""
+    """These similarities are fitted: constant, linear, exponential, gaussian, powerlaw, powerlaw(EXPONENT)."""
     bias: Annotated[_Names, tyro.conf.arg(help_behavior_hint="(default: all that the table can tell)")] = None
-    """none, label, position, both: answer biases that are fitted."""
+    """These answer biases are fitted: none, label, position, both."""
     delta: _FitOr = "fit"
-    """Noise floor, 0 to 1."""
+    """The noise floor is fitted, or is this number from 0 to 1."""
     exponent: _FitOr = 1.0
-    """Luce's exponent (of the power law: its own); 1 where a family can't tell it."""
+    """Luce's exponent (of powerlaw: its own) is fitted, or is this number; it is 1 where a family can't tell it."""
     level: Annotated[float, _option(number, "X")] = 0.95
-    """Of the intervals."""
+    """The intervals hold with this probability."""
     bootstrap: Annotated[int, _option(count, "INT")] = 200
-    """Tables simulated for the tests of fit; 0: none."""
+    """So many tables are simulated for the tests of fit; 0 leaves these out."""
     unit: str = ""
-    """Unit of the distances, for the figures."""
+    """The figures name this unit of the distances."""
     seed: Annotated[int, _option(count, "INT")] = 0
-    """Of the simulated tables."""
+    """The random numbers of the simulated tables begin with this seed."""
     out: Path = Path("results/measure")
-    """Folder for the results; made if missing."""
+    """The results go to this folder, which is made if missing."""
     json: bool = False
-    """End with one line of JSON on standard output."""
+    """The run ends with one line of JSON on standard output."""
 
     def run(self) -> int:
         """Measure, print, write."""
         with checking_input():
-            from semres_jax.data import choices as reading
+            from semres_jax.data import choices as tables
 
-            if self.format not in ("auto", *reading.FORMATS):
-                raise ValueError(f"--format must be auto, {', '.join(reading.FORMATS)}; got {self.format!r}")
+            if self.format not in ("auto", *tables.FORMATS):
+                raise ValueError(f"--format must be auto, {', '.join(tables.FORMATS)}; got {self.format!r}")
             if not 0 < self.level < 1:
                 raise ValueError(f"--level must be above 0 and below 1; got {self.level:g}")
-            if self.bootstrap < 0 or self.seed < 0:
-                raise ValueError(f"--bootstrap and --seed must be at least 0; got {self.bootstrap} and {self.seed}")
+            if self.bootstrap < 0:
+                raise ValueError(f"--bootstrap must be at least 0; got {self.bootstrap}")
+            require_seed(self.seed)
             shipped = str(self.file) == "vlm" and not self.file.exists()
             kind = "vlm-spatial" if shipped else self.format
             if kind == "auto":
-                kind = reading.format_of(self.file)
+                kind = tables.format_of(self.file)
         return self._items() if kind == "items" else self._choices(kind, shipped)
 
     def _choices(self, kind: str, shipped: bool) -> int:
         with checking_input():
-            from semres_jax import data, measure, plots
-            from semres_jax.measure.choices.table import FAMILIES, choices_table
+            import jax
+
+            from semres_jax import Execution, data, measure, plots
             from semres_jax.storage import results
 
             table = data.vlm_spatial() if shipped else data.read_choices(self.file, kind)
-            families, biases = FAMILIES if self.family is None else self.family, self.bias
-            if not families or biases == ():
-                raise ValueError(f"--{'bias' if families else 'family'} needs at least one name")
+            settings: dict[str, Any] = {"families": self.family, "biases": self.bias, "delta": self.delta}
+            settings |= {"exponent": self.exponent}
             # What can't be fitted at all is refused before the folder is made.
-            for family in families:
-                for bias in biases or ("none",):
-                    measure.check_choices(table, family, bias, self.delta, self.exponent)
+            measure.check_choices(table, **settings)
             folder = output_folder(self.out)
         attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
         attributes |= {"title": "fits to choices", "unit": "pixel" if shipped else self.unit}
         started = time.perf_counter()
         with progress_bar() as progress, checking_input():
-            found = choices_table(
-                table, families=families, biases=biases, delta=self.delta, exponent=self.exponent, level=self.level,
-                bootstrap=self.bootstrap, seed=self.seed, progress=progress,
+            fits = measure.choices_table(
+                table, **settings, level=self.level, bootstrap=self.bootstrap, key=jax.random.key(self.seed),
+                execution=Execution(progress=progress),
             )  # fmt: skip
         attributes |= {"seconds": round(time.perf_counter() - started, 3), "source": str(self.file)}
-        found = found.assign_attrs(attributes | found.attrs)
-        results.write(found, folder / "measure.nc")
-        content = attributes | summary(found)
+        fits = fits.assign_attrs(attributes | fits.attrs)
+        content = attributes | measure.summarize_choices(fits)
+        results.write(fits, folder / "measure.nc")
         results.write_json(content, folder / "measure.json")
         print_table(content)
-        pictures = plots.save_choices(found, folder)
-        return finish("measure", folder, "measure", content, pictures, as_json=self.json)
+        return finish("measure", folder, "measure", content, plots.save_choices(fits, folder), as_json=self.json)
 
     def _items(self) -> int:
         with checking_input():
-            import numpy as np
-            import xarray
+            import jax
 
             from semres_jax import measure, plots
-            from semres_jax.data import choices as reading
+            from semres_jax.data import choices as tables
             from semres_jax.storage import results
 
-            n, right, trials = reading.read_items(self.file)
-            bootstrap = max(self.bootstrap, 1)
-            fit = measure.items_law(n, right, trials, level=self.level, bootstrap=bootstrap, seed=self.seed)
+            counts, key = tables.read_items(self.file), jax.random.key(self.seed)
+            fit = measure.fit_items_law(*counts, level=self.level, bootstrap=self.bootstrap, key=key)
             folder = output_folder(self.out)
         attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
         attributes |= {"title": "n-item law", "seconds": 0.0, "source": str(self.file)}
-        numbers = {
-            name: value for name, value in fit._asdict().items() if name not in ("n", "expected", "share", "p_value")
-        }
-        numbers |= {"p_value": fit.p_value if self.bootstrap else math.nan}
-        content = attributes | numbers | {"n": n, "right": right, "trials": trials, "expected": fit.expected}
-        table = xarray.Dataset(
-            {name: ("row", np.asarray(content[name])) for name in ("n", "right", "trials", "expected")},
-            attrs=attributes | numbers,
-        )
-        results.write(table, folder / "measure.nc")
+        content = attributes | fit.summary()
+        dataset = fit.dataset()
+        results.write(dataset.assign_attrs(attributes | dataset.attrs), folder / "measure.nc")
         results.write_json(content, folder / "measure.json")
-        print(
-            f"p_I(n) = (1 - (1 - a)^n) / (a n): a = {fit.a:.4g}, {self.level:.0%} interval {fit.low:.4g} to "
-            f"{fit.high:.4g}; deviance {fit.deviance:.3g} of {len(n)} rows, p = {numbers['p_value']:.2g}"
-        )
+        print(fit)
         return finish("measure", folder, "measure", content, plots.save_items(content, folder), as_json=self.json)
-
-
-def summary(table: "xarray.Dataset") -> dict[str, Any]:
-    """What measure.json and the last line say: a row for each fit, and what is best."""
-    rows = []
-    for family in table.family.values:
-        for bias in table.bias.values:
-            one = table.sel(family=family, bias=bias)
-            row: dict[str, Any] = {"family": str(family), "bias": str(bias)}
-            for name in ("epsilon", "delta", "exponent"):
-                row |= {name + end: float(one[name + end]) for end in ("", "_low", "_high")}
-            names = ("log_likelihood", "aic", "aicc", "bic", "mcfadden_r2", "parameters", "slope", "starts", "agreeing")
-            row |= {name: one[name].item() for name in names}
-            for kind in ("label", "position"):
-                key = f"{kind}_bias"
-                if key in table and bias in (kind, "both"):
-                    row[key] = {
-                        str(name): [float(one[key + end].sel({kind: name})) for end in ("", "_low", "_high")]
-                        for name in table[kind].values
-                    }
-            rows.append(row)
-    rows.sort(key=lambda row: row["aic"])
-    fits = {}
-    for fit in table.fit.values:
-        one = table.sel(fit=fit)
-        names = ("calibration_chi_square", "calibration_p", "gap_chi_square", "gap_p", "deviance_p")
-        fits[str(fit)] = {name: float(one[name]) for name in names if name in table}
-    attributes = {name: value for name, value in table.attrs.items() if name.startswith(("best_", "ratio_"))}
-    told = {name: table.attrs[name] for name in ("trials", "items", "left_out", "level")}
-    notes = [line for line in table.attrs["notes"].split("\n") if line]
-    return {"rows": rows, "fits": fits, "notes": notes} | attributes | told
 
 
 def print_table(content: dict[str, Any]) -> None:
@@ -213,8 +166,8 @@ def print_table(content: dict[str, Any]) -> None:
     console.print(shown)
     for kind in ("label", "position"):
         if f"{kind}_bias" in best:
-            told = (f"{name} {_ends(*found, signed=True)}" for name, found in best[f"{kind}_bias"].items())
-            print(f"{kind} biases of the best (log odds): {'; '.join(told)}")
+            biases = (f"{name} {_shown(*ends)}" for name, ends in best[f"{kind}_bias"].items())
+            print(f"{kind} biases of the best (log odds): {'; '.join(biases)}")
     if "ratio_p" in content:
         print(
             f"biases: likelihood ratio chi2 = {content['ratio_statistic']:.1f} with {content['ratio_freedom']} degrees "
@@ -231,13 +184,14 @@ def print_table(content: dict[str, Any]) -> None:
 
 
 def _cell(row: dict[str, Any], name: str) -> str:
-    return _ends(row[name], row[f"{name}_low"], row[f"{name}_high"], top=1.0 if name == "delta" else math.inf)
+    text = _shown(row[name], row[f"{name}_low"], row[f"{name}_high"])
+    return text if name == "delta" else text.replace("[0, ", "[no end, ")
 
 
-def _ends(value: float, low: float, high: float, *, signed: bool = False, top: float = math.inf) -> str:
-    """An estimate with its interval; what doesn't end says so."""
+def _shown(value: float, low: float, high: float) -> str:
+    """A number with its interval; what doesn't end says so."""
+    from semres_jax import Quantity
+
     if math.isnan(low):
         return f"{value:.4g} given"
-    first = "no end" if low == (-math.inf if signed else 0) and not (top == 1 and low == 0) else f"{low:.3g}"
-    last = "no end" if high == math.inf else f"{high:.3g}"
-    return f"{value:.3g} [{first}, {last}]"
+    return str(Quantity(value, low=low, high=high)).replace("[-inf, ", "[no end, ").replace(", inf]", ", no end]")

@@ -26,7 +26,7 @@ class Laws:
         errors = Console(stderr=True)
         with Progress(console=errors, transient=True, disable=not errors.is_terminal) as bar:
             task = bar.add_task("proving", total=len(symbolic.LAWS))
-            proofs = symbolic.prove_all(lambda proof: bar.update(task, advance=1, description=escape(proof.name)))
+            proofs = symbolic.prove_all(lambda law, done, _: bar.update(task, completed=done, description=escape(law)))
 
         table = Table("law", "source", "outcome", "seconds")
         for proof in proofs:

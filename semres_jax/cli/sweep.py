@@ -40,7 +40,7 @@ class Sweep:
     space: Annotated[
         tuple[str, ...], tyro.conf.arg(metavar="NAME|FILE.nwk", help_behavior_hint="(default: circle)")
     ] = ()
-    """A space by name, as in "sphere(9)", or a Newick file, or "animals"; repeat for more."""
+    """A name, as in "sphere(9)" or "animals", or a file of a tree or of distances (.csv, .npy); repeat for more."""
     similarity: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: constant)")] = ()
     """constant, linear, exponential, gaussian, powerlaw or powerlaw(EXPONENT); repeat for more."""
     epsilon: Annotated[tuple[float, ...], grid_option, tyro.conf.arg(help_behavior_hint="(default: 0:0.5:101)")] = (
@@ -74,8 +74,7 @@ class Sweep:
         with checking_input():
             import jax
 
-            from semres_jax import Execution, frontier, plots
-            from semres_jax.experiments import validation
+            from semres_jax import Execution, frontier, plots, spaces
             from semres_jax.storage import results
 
             require_seed(self.seed)
@@ -83,7 +82,7 @@ class Sweep:
                 raise ValueError("--trials is for --method lattice or prng; the exact method makes none")
             if self.trials is not None and self.trials < 1:
                 raise ValueError(f"--trials must be at least 1; got {self.trials}")
-            found = validation.spaces_by_name(self.space or ("circle",))
+            found = spaces.by_label(self.space or ("circle",))
             folder = output_folder(self.out) if is_first_host() else self.out
             attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
             attributes |= {"title": "generalization and identification over a grid"}

@@ -144,7 +144,6 @@ class Toy:
             ValueError: an option out of range, or one that the preset sets.
         """
         from semres_jax import spaces
-        from semres_jax.experiments import validation
         from semres_jax.experiments.toy.presets import PRESETS
         from semres_jax.experiments.toy.run import Condition
         from semres_jax.training.toy.loop import Design, Hyper
@@ -177,7 +176,7 @@ class Toy:
         design = Design(**{name: value for name, value in shapes.items() if value is not None})
         grid = _grid({name: value for name, value in numbers.items() if value is not None})
         conditions = []
-        for label, space in validation.spaces_by_name(self.space or ("circle",)).items():
+        for label, space in spaces.by_label(self.space or ("circle",)).items():
             own = isinstance(space, spaces.Finite)
             stimuli = self.stimuli if self.stimuli is not None else (space.size if own else _STIMULI)
             spread = spaces.grid(space, stimuli or 0)

@@ -46,7 +46,7 @@ class Validate:
     space: Annotated[
         tuple[str, ...], tyro.conf.arg(metavar="NAME|FILE.nwk", help_behavior_hint="(default: one of each kind)")
     ] = ()
-    """A space by name, as in "sphere(9)", or a Newick file, or "animals"; repeat for more."""
+    """A name, as in "sphere(9)" or "animals", or a file of a tree or of distances (.csv, .npy); repeat for more."""
     n: Annotated[Counts, tyro.conf.arg(help_behavior_hint="(default: 2,3,8,32; with --quick 2, and 8,32 on a few)")] = (
         None
     )
@@ -76,7 +76,7 @@ class Validate:
         with checking_input():
             import jax
 
-            from semres_jax import Execution, plots
+            from semres_jax import Execution, plots, spaces
             from semres_jax.experiments import validation
             from semres_jax.storage import results
 
@@ -85,7 +85,7 @@ class Validate:
             if trials < 1:
                 raise ValueError(f"--trials must be at least 1; got {trials}")
             quantiles = _QUICK_QUANTILES if self.quick else validation.QUANTILES
-            found = validation.spaces_by_name(self.space) if self.space else validation.default_spaces()
+            found = spaces.by_label(self.space) if self.space else validation.default_spaces()
             few = self.quick and self.n is None
             ns = self.n if self.n is not None else (_QUICK_NS if few else _NS)
             cases = validation.cases(found, ns=ns, deltas=self.delta, quantiles=quantiles)

@@ -34,8 +34,8 @@ def read_leaves(path: str | os.PathLike[str]) -> dict[str, str]:
     return leaves
 
 
-def read_distances(source: Any, names: Sequence[str]) -> Any:
-    """A table of distances in the order of `names`: from a CSV file with names, a .npy file, or an array as it is.
+def read_distances(source: Any, names: Sequence[str] | None = None) -> Any:
+    """A table of distances: from a CSV file with names, in the order of `names`, a .npy file, or an array as it is.
 
     Raises:
         ValueError: a file of another kind or broken, a CSV table that isn't square or has other classes than `names`.
@@ -56,7 +56,7 @@ def read_distances(source: Any, names: Sequence[str]) -> Any:
         raise ValueError(f"cannot read {str(path)!r} as a NumPy array: {reason[:200]}") from None
 
 
-def _named_distances(path: Path, names: Sequence[str]) -> np.ndarray:
+def _named_distances(path: Path, names: Sequence[str] | None) -> np.ndarray:
     rows = _rows(path, "distances")
     columns = rows[0][1][1:]
     table: dict[str, dict[str, float]] = {}
@@ -76,6 +76,7 @@ def _named_distances(path: Path, names: Sequence[str]) -> np.ndarray:
             f"{str(path)!r} must have the same classes in its first line and its first column, each once; "
             f"got {len(columns)} columns and {len(rows) - 1} rows"
         )
+    names = columns if names is None else names
     for name in columns:
         if name not in names:
             raise ValueError(f"{str(path)!r} has the unknown class {name!r}; the classes are {listed(names)}")

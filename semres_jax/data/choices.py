@@ -4,6 +4,7 @@ import dataclasses
 import os
 import re
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -62,8 +63,8 @@ def read_choices(path: str | os.PathLike[str], format: str = "auto") -> Choices:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     file = pathlib.Path(folder, "choices.csv")
         ...     _ = file.write_text("distance_1,distance_2,choice\\n0.1,0.5,1\\n0.4,0.2,2\\n0.3,0.2,1\\n")
-        ...     found = data.read_choices(file)
-        >>> found.chosen.tolist(), found.distances[0].tolist()
+        ...     table = data.read_choices(file)
+        >>> table.chosen.tolist(), table.distances[0].tolist()
         ([0, 1, 0], [0.1, 0.5])
     """
     rows = _Rows(path)
@@ -79,18 +80,26 @@ def format_of(path: str | os.PathLike[str]) -> str:
     return _Rows(path).format()
 
 
-def read_items(path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(n, right, trials) from a CSV file with these columns: of `trials` identifications among n items, how many were
-    right. For `measure.items_law`.
+class ItemCounts(NamedTuple):
+    """Of `trials` identifications among n items, how many were right; what `measure.fit_items_law` takes, (k,) each."""
+
+    n: np.ndarray
+    right: np.ndarray
+    trials: np.ndarray
+
+
+def read_items(path: str | os.PathLike[str]) -> ItemCounts:
+    """Counts of identifications from a CSV file with the columns n, right and trials.
 
     Raises:
         ValueError: a column is missing, an entry is no number.
         FileNotFoundError: no such file.
     """
     rows = _Rows(path)
-    rows.need("n", "right", "trials")
-    n, right, trials = (np.array([rows.number(k, name) for k in range(len(rows.cells))]) for name in rows.asked)
-    return n, right, trials
+    rows.need(*ItemCounts._fields)
+    return ItemCounts(
+        *(np.array([rows.number(k, name) for k in range(len(rows.cells))]) for name in ItemCounts._fields)
+    )
 
 
 def vlm_spatial() -> Choices:
@@ -101,9 +110,9 @@ def vlm_spatial() -> Choices:
 
     Example:
         >>> from semres_jax import data
-        >>> found = data.vlm_spatial()
-        >>> closest = found.distances.argmin(axis=1)
-        >>> found.distances.shape, float((closest == found.chosen).mean())
+        >>> table = data.vlm_spatial()
+        >>> closest = table.distances.argmin(axis=1)
+        >>> table.distances.shape, float((closest == table.chosen).mean())
         ((400, 4), 0.5425)
     """
     return read_choices(Path(__file__).parent / _SPATIAL)
@@ -121,7 +130,6 @@ class _Rows:
         self.columns = rows[0][1]
         self.lines = [line for line, _ in rows[1:]]
         self.cells = [row for _, row in rows[1:]]
-        self.asked: tuple[str, ...] = ()
         if len(set(self.columns)) < len(self.columns):
             twice = next(name for name in self.columns if self.columns.count(name) > 1)
             raise ValueError(f"{str(self.path)!r} has the column {twice!r} twice")
@@ -150,7 +158,6 @@ class _Rows:
         )
 
     def need(self, *names: str) -> None:
-        self.asked = names
         for name in names:
             if name not in self.columns:
                 raise ValueError(f"{str(self.path)!r} has no column {name!r}; its columns are {listed(self.columns)}")
@@ -170,12 +177,18 @@ class _Rows:
         if empty and not text:
             return np.nan
         try:
-            found = float(text)
+            number = float(text)
         except ValueError:
-            found = np.nan
-        if not np.isfinite(found):
+            number = np.nan
+        if not np.isfinite(number):
             raise ValueError(f"{self.where(k)}: {name} must be a number; got {text!r}")
-        return found
+        return number
+
+    def distance(self, k: int, name: str, *, empty: bool = False) -> float:
+        number = self.number(k, name, empty=empty)
+        if number < 0:
+            raise ValueError(f"{self.where(k)}: {name} must be at least 0; got {number:g}")
+        return number
 
     def score(self, k: int, name: str) -> float:
         """As `number`, but for -inf, which is a score."""
@@ -187,31 +200,22 @@ class _Rows:
 
 def _wide(rows: _Rows) -> Choices:
     rows.need("distance_1", "distance_2", "choice")
-    names = rows.numbered("distance_")
-    labels, scores = rows.numbered("label_"), rows.numbered("score_")
-    for kind, got in (("label", labels), ("score", scores)):
-        if got and len(got) != len(names):
-            raise ValueError(f"{str(rows.path)!r} has {len(names)} distances and {len(got)} {kind}s; give one for each")
-    distances, chosen, called, scored, left_out = [], [], [], [], 0
-    for k in range(len(rows.cells)):
-        answer = rows.text(k, "choice")
-        if not answer:
-            left_out += 1
-            continue
-        d = [_distance(rows, k, name, empty=True) for name in names]
+    names, labels, scores = (rows.numbered(f"{kind}_") for kind in ("distance", "label", "score"))
+    for kind, columns in (("label", labels), ("score", scores)):
+        if columns and len(columns) != len(names):
+            counts = f"{len(names)} distances and {len(columns)} {kind}s"
+            raise ValueError(f"{str(rows.path)!r} has {counts}; give one for each")
+
+    def trial(k: int) -> dict[str, Any] | None:
+        if not rows.text(k, "choice"):
+            return None
+        fields = {"distance": [rows.distance(k, name, empty=True) for name in names]}
         words = [rows.text(k, name) for name in labels]
-        chosen.append(_place(rows, k, answer, words, d))
-        distances.append(d)
-        called.append(words)
-        scored.append([rows.score(k, name) for name in scores])
-    return _made(rows, distances, chosen, called if labels else None, None, scored if scores else None, left_out)
+        fields |= {"label": words} if labels else {}
+        fields |= {"score": [rows.score(k, name) for name in scores]} if scores else {}
+        return fields | {"chosen": _place(rows, k, rows.text(k, "choice"), words, fields["distance"])}
 
-
-def _distance(rows: _Rows, k: int, name: str, *, empty: bool = False) -> float:
-    found = rows.number(k, name, empty=empty)
-    if found < 0:
-        raise ValueError(f"{rows.where(k)}: {name} must be at least 0; got {found:g}")
-    return found
+    return _made(rows, len(names), [trial(k) for k in range(len(rows.cells))])
 
 
 def _place(rows: _Rows, k: int, answer: str, labels: list[str], distances: list[float]) -> int:
@@ -233,63 +237,60 @@ def _long(rows: _Rows) -> Choices:
     trials: dict[str, list[int]] = {}
     for k in range(len(rows.cells)):
         trials.setdefault(rows.text(k, "trial"), []).append(k)
-    has = {name: name in rows.columns for name in ("position", "label", "score")}
-    most, left_out = max(map(len, trials.values())), 0
-    columns: dict[str, list[list]] = {name: [] for name in ("distance", *has)}
-    chosen = []
-    for trial, lines in trials.items():
+    readers = {"distance": rows.distance, "position": rows.text, "label": rows.text, "score": rows.score}
+
+    def trial(name: str, lines: list[int]) -> dict[str, Any] | None:
         marks = [rows.text(k, "chosen").lower() for k in lines]
         for k, mark in zip(lines, marks, strict=True):
             if mark not in _YES + _NO:
                 raise ValueError(f"{rows.where(k)}: chosen must be 1 or 0; got {mark!r}")
-        took = [i for i, mark in enumerate(marks) if mark in _YES]
-        if len(took) > 1:
-            raise ValueError(f"{rows.where(lines[took[1]])}: trial {trial!r} has a second chosen item; one a trial")
-        if not took:
-            left_out += 1
-            continue
-        none = [""] * (most - len(lines))
-        columns["distance"].append([_distance(rows, k, "distance") for k in lines] + [np.nan] * len(none))
-        for name in ("position", "label"):
-            columns[name].append([rows.text(k, name) for k in lines] + none if has[name] else [])
-        gone = [np.nan] * len(none)
-        columns["score"].append([rows.score(k, "score") for k in lines] + gone if has["score"] else [])
-        chosen.append(took[0])
-    labels, positions, scores = (columns[name] if has[name] else None for name in ("label", "position", "score"))
-    return _made(rows, columns["distance"], chosen, labels, positions, scores, left_out)
+        chosen = [i for i, mark in enumerate(marks) if mark in _YES]
+        if len(chosen) > 1:
+            raise ValueError(f"{rows.where(lines[chosen[1]])}: trial {name!r} has a second chosen item; one a trial")
+        if not chosen:
+            return None
+        columns = (column for column in readers if column in rows.columns)
+        return {"chosen": chosen[0]} | {column: [readers[column](k, column) for k in lines] for column in columns}
+
+    return _made(rows, max(map(len, trials.values())), [trial(name, lines) for name, lines in trials.items()])
 
 
 def _vlm_spatial(rows: _Rows) -> Choices:
     items = sorted(name[:3] for name in rows.columns if _VLM.fullmatch(name))
-    rows.need("answer", *(f"{item}_{what}" for item in items for what in ("SHAPE", "DIST", "X", "Y")))
-    distances, chosen, labels, positions, scores, left_out = [], [], [], [], [], 0
-    for k in range(len(rows.cells)):
+    rows.need("answer", *(f"{item}_{field}" for item in items for field in ("SHAPE", "DIST", "X", "Y")))
+
+    def trial(k: int) -> dict[str, Any] | None:
         shapes = [rows.text(k, f"{item}_SHAPE") for item in items]
-        answer = rows.text(k, "answer").lower()
-        if [shape.lower() for shape in shapes].count(answer) != 1:
-            left_out += 1
-            continue
-        chosen.append([shape.lower() for shape in shapes].index(answer))
-        distances.append([_distance(rows, k, f"{item}_DIST") for item in items])
-        labels.append(shapes)
+        matches = [shape.lower() == rows.text(k, "answer").lower() for shape in shapes]
+        if sum(matches) != 1:
+            return None
         corners = [[rows.number(k, f"{item}_{axis}") for axis in "XY"] for item in items]
-        positions.append([f"({x:g}, {y:g})" for x, y in corners])
-        scores.append([rows.score(k, shape) if shape in rows.columns else np.nan for shape in shapes])
-    return _made(rows, distances, chosen, labels, positions, scores, left_out)
+        return {
+            "chosen": matches.index(True),
+            "distance": [rows.distance(k, f"{item}_DIST") for item in items],
+            "label": shapes,
+            "position": [f"({x:g}, {y:g})" for x, y in corners],
+            "score": [rows.score(k, shape) if shape in rows.columns else np.nan for shape in shapes],
+        }
+
+    return _made(rows, len(items), [trial(k) for k in range(len(rows.cells))])
 
 
-def _made(
-    rows: _Rows,
-    distances: list,
-    chosen: list[int],
-    labels: list | None,
-    positions: list | None,
-    scores: list | None,
-    left_out: int,
-) -> Choices:
-    if not chosen:
-        raise ValueError(f"{str(rows.path)!r} has no usable answer in {left_out} trials")
-    d = np.array(distances)
-    places = np.tile([str(i + 1) for i in range(d.shape[1])], (len(d), 1)) if positions is None else np.array(positions)
-    number = None if scores is None or np.isnan(np.array(scores)).all() else np.array(scores)
-    return Choices(d, np.array(chosen), None if labels is None else np.array(labels), places, number, left_out)
+def _made(rows: _Rows, items: int, trials: list[dict[str, Any] | None]) -> Choices:
+    """Choices of trials that are None where there is no usable answer."""
+    kept = [trial for trial in trials if trial is not None]
+    if not kept:
+        raise ValueError(f"{str(rows.path)!r} has no usable answer in {len(trials)} trials")
+
+    def table(name: str, filler: Any) -> Any:
+        if name not in kept[0]:
+            return None
+        return np.array([trial[name] + [filler] * (items - len(trial[name])) for trial in kept])
+
+    labels, positions, scores = table("label", ""), table("position", ""), table("score", np.nan)
+    if positions is None:
+        positions = np.tile([str(i + 1) for i in range(items)], (len(kept), 1))
+    if scores is not None and np.isnan(scores).all():
+        scores = None
+    chosen = np.array([trial["chosen"] for trial in kept])
+    return Choices(table("distance", np.nan), chosen, labels, positions, scores, len(trials) - len(kept))

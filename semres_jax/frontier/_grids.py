@@ -5,18 +5,6 @@ from typing import Any
 import numpy as np
 
 from semres_jax._checks import concrete, require
-from semres_jax.spaces import get as registered
-from semres_jax.spaces.base import MetricSpace
-
-
-def by_label(spaces: Any) -> dict[str, MetricSpace]:
-    if isinstance(spaces, dict):
-        return spaces
-    spaces = [registered(space) if isinstance(space, str) else space for space in several(spaces)]
-    found = {space.label: space for space in several(spaces)}
-    if len(found) < len(several(spaces)):
-        raise ValueError(f"spaces must have different labels; got {[s.label for s in spaces]} (give a dict of them)")
-    return found
 
 
 def several(value: Any) -> list[Any]:

@@ -117,7 +117,7 @@ def family_front(space: MetricSpace, family: Any, *, n: int = 2, points: int | N
         (0.7727, 1.0)
     """
     family, ranks = similarity.get(family), tables.ranking(space)
-    distances = np.asarray(getattr(space, "distances"), np.float64)  # noqa: B009 (a Finite's)
+    distances = np.asarray(space.distances, np.float64)
     steps, size = family.kind.steps, len(distances)
     if points is None:
         points = _POINTS_MANY if n > 2 else int(np.clip(_POINTS * (_STIMULI / size) ** 2, _FEWEST, _POINTS))

@@ -10,7 +10,6 @@ from semres_jax._types import Accuracy, ArrayLike
 from semres_jax.frontier import _simplex
 from semres_jax.frontier._measures import similar, slope
 from semres_jax.laws import tables
-from semres_jax.laws.enumeration import require_distinct
 from semres_jax.similarity import Tabulated
 from semres_jax.spaces.base import MetricSpace
 
@@ -76,9 +75,9 @@ def optimal_finite(space: MetricSpace, delta: ArrayLike, *, weight: ArrayLike = 
     """
     require("delta", delta, 1e-300, 1 - 1e-12, "a floor above 0 and below 1")
     require("weight", weight, 0.0, 1.0, "between 0 (identification alone) and 1 (generalization alone)")
-    require_distinct(space, 2)
+    space.require_distinct(2)
     tables.ranking(space)  # refuses what has no table of distances, or unequal weights
-    d = np.asarray(getattr(space, "distances"), np.float64)  # noqa: B009 (a Finite's)
+    d = np.asarray(space.distances, np.float64)
     levels, which = np.unique(d, return_inverse=True)
     which, floor = which.reshape(d.shape), float(np.asarray(delta))
     reach = -np.log(floor)

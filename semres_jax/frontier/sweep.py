@@ -9,7 +9,7 @@ import numpy as np
 import xarray
 
 from semres_jax import choice
-from semres_jax._checks import require_count
+from semres_jax._checks import require_items
 from semres_jax._random import key_or_default
 from semres_jax._types import ArrayLike
 from semres_jax.execution import Execution
@@ -18,6 +18,7 @@ from semres_jax.laws import closed_form, enumeration, quadrature
 from semres_jax.montecarlo import sharding
 from semres_jax.montecarlo.estimate import DEFAULT_TRIALS
 from semres_jax.similarity import get as family_of
+from semres_jax.spaces import by_label, neighbours
 from semres_jax.spaces.base import MetricSpace
 from semres_jax.storage.results import provenance
 from semres_jax.storage.resume import Saved, fingerprint
@@ -81,10 +82,10 @@ def sweep(
         >>> table.p_s.sel(n=2).values.ravel().tolist()
         [0.5, 0.6875, 0.75, 0.6875, 0.5]
     """
-    places = _grids.by_label(spaces)
+    places = by_label(spaces)
     named = [family_of(similarity) for similarity in _grids.several(similarities)]
     families = {family.label: family for family in named}
-    counts = [require_count("n", n, 2, " (the probe needs items to choose from)") for n in np.ravel(ns).tolist()]
+    counts = [require_items(n) for n in np.ravel(ns).tolist()]
     if not (places and families and counts):
         raise ValueError("a sweep needs at least one space, one similarity and one n")
     for what, labels in (("similarities", [family.label for family in named]), ("ns", counts)):
@@ -181,15 +182,15 @@ def _describe(table: xarray.Dataset, i: int, space: MetricSpace, epsilons: np.nd
     for j, n in enumerate(counts):
         if not space.discrete:
             table.tie_rate.values[i, j] = 0.0
-        elif hasattr(space, "distances") and not (n > 2 and enumeration.unequal(space) and not replace):
+        elif space.distances is not None and not (n > 2 and space.weighted and not replace):
             table.tie_rate.values[i, j] = enumeration.tie_rate(space, n=n, replace=replace)
     return moments is not None
 
 
 def _moments(space: MetricSpace, epsilons: np.ndarray, replace: bool) -> tuple[np.ndarray, np.ndarray] | None:
     """Exact mean and variance of b_p(epsilon), where they are known."""
-    if hasattr(space, "distances"):
-        return (enumeration.ball_moments if replace else enumeration.share_moments)(space, epsilons)
+    if space.distances is not None:
+        return neighbours.moments(space, epsilons, replace=replace)
     if not quadrature.applies(space) or not (space.size is None or replace):
         return None
     with jax.enable_x64(True):

@@ -10,6 +10,7 @@ from semres_jax.laws.closed_form import (
     constant_average as constant_average,
     constant_moments as constant_moments,
     finite_constant as finite_constant,
+    identification as identification,
     large_n_limit as large_n_limit,
     linear as linear,
     optimal_ball_measure as optimal_ball_measure,

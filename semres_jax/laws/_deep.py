@@ -155,10 +155,10 @@ def _heights(rule: Rule, ns: tuple[int, ...]) -> Array:
 
 def _left(within: Array, lost: tuple[Any, Any], ns: tuple[int, ...], rule: Rule) -> list[Array]:
     """∫ e^y e^{-e^y} [1 - b - L(y)]^{n-1} dy for every n, (q, R) each."""
-    pair, each = lost
+    pair, taken = lost
     s = jnp.exp(_heights(rule, ns).astype(within.dtype))[None, None]
     weights = rule.step * s * jnp.exp(-s)
-    left: Any = None if each is None else jnp.maximum(1.0 - within[..., None] - each, 0.0)
+    left: Any = None if taken is None else jnp.maximum(1.0 - within[..., None] - taken, 0.0)
     return [1.0 - within - pair if n == 2 else jnp.sum(weights * left ** (n - 1), axis=-1) for n in ns]
 
 
@@ -174,14 +174,14 @@ def _at_atoms(given: Setting, law: _Law, cut: Array, ns: tuple[int, ...], rule: 
     """(q, ns): nearest items at distances that have mass; those at the same one tie."""
     here = (law.atoms > cut) & (given.log_g(law.atoms) > -jnp.inf)
     within, mass = law.ball(law.atoms), jnp.where(here, law.masses, 0.0)
-    pair, each = _competitors(given.log_g, law, law.atoms, ns, rule)
+    pair, taken = _competitors(given.log_g, law, law.atoms, ns, rule)
     s = jnp.exp(_heights(rule, ns).astype(within.dtype))[None, None]
     gained = []
     for n in ns:
         if n == 2:
             credit = mass * (0.5 * mass + 2.0 * (1.0 - within - pair))
         else:
-            left = jnp.maximum(1.0 - within[..., None] - each, 0.0)
+            left = jnp.maximum(1.0 - within[..., None] - taken, 0.0)
             credit = jnp.sum(rule.step * s * ((left + mass[..., None] * jnp.exp(-s)) ** n - left**n), axis=-1)
         gained.append(jnp.sum(credit, axis=-1))
     return jnp.stack(gained, axis=-1)

@@ -117,10 +117,7 @@ def one_maximum() -> Equations:
     def credit(inside):
         return 1 / (inside + (n - inside) * Delta)
 
-    equations = {
-        "c(1) - c(0)": credit(1) - 1 / n,
-        "c(k+1) - c(k)": credit(k + 1) - credit(k),
-    }
+    equations = {"c(1) - c(0)": credit(1) - 1 / n, "c(k+1) - c(k)": credit(k + 1) - credit(k)}
     for items in (2, 3, 4, 5):
         equations[f"dp_s/db, n = {items}"] = sp.diff(outcomes(items, Delta)[0], b)
     return equations

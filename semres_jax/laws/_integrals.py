@@ -66,103 +66,112 @@ def _member(
 ) -> tuple[Accuracy, Array]:
     """(ns,): the averages over probes of the integrals over distances and s; and whether g falls too deep for them."""
     given = setting(space, similarity, exponent, rule)
-    p_s, p_i = in_parts(lambda v: _probes(space, given, v, ns, rule), given.probes, given.weights)
+    p_s, p_i = in_parts(lambda v: _Sweep(space, given, v, ns, rule).accuracies(), given.probes, given.weights)
     return Accuracy(p_s, p_i), given.deep
 
 
-def _probes(space: MetricSpace, given: Setting, v: Array, ns: tuple[int, ...], rule: Rule) -> tuple[Array, Array]:
-    """(q, ns) accuracies around probes of uniforms v."""
-    log_g, dtype, most = given.log_g, v.dtype, max(ns)
-    ball, own, farthest = around(space, v)
-    levels = jnp.broadcast_to(given.levels[None], (len(own), given.levels.size))
-    fixed = jnp.concatenate([levels, mass_radii(ball, farthest, most)], axis=-1)
-    ends = panel_ends(fixed, given.kinks, own, farthest)
-    nodes, slopes, rule_weights, tail = (jnp.asarray(x, dtype) for x in _panels.running_rule(rule.nodes))
-    node = functools.partial(reciprocal.node, most=most, step=rule.step)
-    window = jnp.arange(_window(rule, ns))
+# First node of the window of s, (q,), and what is missing from A at its nodes, (q, window).
+_State = tuple[Array, Array]
 
-    def powers(kept: Array) -> list[Array]:
+
+class _Sweep:
+    """The distances around (q,) probes of uniforms v, from the farthest inward: panels, and how A falls in each."""
+
+    def __init__(self, space: MetricSpace, given: Setting, v: Array, ns: tuple[int, ...], rule: Rule):
+        self.given, self.ns, self.rule, self.most, self.dtype = given, ns, rule, max(ns), v.dtype
+        self.discrete = space.discrete
+        self.ball, own, self.farthest = around(space, v)
+        levels = jnp.broadcast_to(given.levels[None], (len(own), given.levels.size))
+        fixed = jnp.concatenate([levels, mass_radii(self.ball, self.farthest, self.most)], axis=-1)
+        self.ends = panel_ends(fixed, given.kinks, own, self.farthest)
+        self.panel_rule = tuple(jnp.asarray(x, v.dtype) for x in _panels.running_rule(rule.nodes))
+        self.node = functools.partial(reciprocal.node, most=self.most, step=rule.step)
+        self.window = jnp.arange(_window(rule, ns))
+
+    def accuracies(self) -> tuple[Array, Array]:
+        """(q, ns) each."""
+        probes = len(self.ends)
+        # The window begins where all strengths are 0.
+        deep = jnp.full(probes, math.ceil((self.rule.depth + NOTHING) / self.rule.step), jnp.int32)
+        state = deep, jnp.zeros((probes, self.window.size), self.dtype)
+        carry = state, jnp.zeros((probes, len(self.ns) + 1), self.dtype)
+        used = jnp.max(jnp.sum(self.ends < self.farthest, axis=-1))
+        state, sums = jax.lax.fori_loop(0, used, lambda j, c: self._panel(used - 1 - j, c), carry)
+        if self.discrete:
+            state, more = self._at_atom(state, self.ends[:, 0], jnp.ones(probes, bool))
+            sums = sums + more
+        none = sums[:, -1:]
+        p_s = sums[:, :-1] + jnp.concatenate([none**n / n for n in self.ns], axis=-1)
+        # The probe itself among the items has strength 1.
+        (_, missing), own_s, own_steps = self._move(state, jnp.zeros(probes, self.dtype))
+        s = jnp.exp(own_s)
+        credits = own_steps * s * jnp.exp(-s)
+        return p_s, jnp.stack([jnp.sum(credits * p, axis=-1) for p in self._powers(1.0 - missing)], axis=-1)
+
+    def _powers(self, kept: Array) -> list[Array]:
         """kept^(n-1) for every n."""
-        log = jnp.log(jnp.maximum(kept, _TINY)) if most > _BY_PRODUCTS else kept
-        return [jax.lax.integer_pow(kept, n - 1) if n <= _BY_PRODUCTS else jnp.exp((n - 1) * log) for n in ns]
+        log = jnp.log(jnp.maximum(kept, _TINY)) if self.most > _BY_PRODUCTS else kept
+        return [jax.lax.integer_pow(kept, n - 1) if n <= _BY_PRODUCTS else jnp.exp((n - 1) * log) for n in self.ns]
 
-    def move(state: tuple[Array, Array], highest: Array) -> tuple[tuple[Array, Array], Array, Array]:
+    def _move(self, state: _State, highest: Array) -> tuple[_State, Array, Array]:
         """The window of s that tells strengths around e^highest (q,) from 0 and from infinity, and its weights.
 
         It only ever moves towards small s, as strengths grow towards the probe. What leaves it is not needed again,
         what enters it has lost nothing yet.
         """
         first, missing = state
-        target = jnp.ceil((-highest - NOTHING - node(1)[0] + math.log(1.0 / most)) / rule.step)
+        target = jnp.ceil((-highest - NOTHING - self.node(1)[0] + math.log(1.0 / self.most)) / self.rule.step)
         target = jnp.where(jnp.isfinite(target), jnp.clip(target, 0, first), first).astype(first.dtype)
-        place = window[None] - (first - target)[:, None]
+        place = self.window[None] - (first - target)[:, None]
         moved = jnp.take_along_axis(missing, jnp.maximum(place, 0), axis=-1)
-        here = target[:, None] + window[None]
-        return (target, jnp.where(place >= 0, moved, 0.0)), *node(here)
+        return (target, jnp.where(place >= 0, moved, 0.0)), *self.node(target[:, None] + self.window[None])
 
-    def at_atom(state: tuple[Array, Array], r: Array, counts: Array) -> tuple[tuple[Array, Array], Array]:
+    def _at_atom(self, state: _State, r: Array, counts: Array) -> tuple[_State, Array]:
         """What the ball gains at radii r (q,), where `counts`, falls on one distance: those items tie."""
-        inside = ball(r[:, None])[:, 0]
-        before = ball(r[:, None] * (1.0 - 4.0 * float(jnp.finfo(dtype).eps)))[:, 0]
+        inside = self.ball(r[:, None])[:, 0]
+        before = self.ball(r[:, None] * (1.0 - 4.0 * float(jnp.finfo(self.dtype).eps)))[:, 0]
         gained = jnp.where(counts, inside - jnp.where(r > 0, before, 0.0), 0.0)[:, None]
-        strength = log_g(r)
-        (first, missing), own_s, own_steps = move(state, strength)
+        strength = self.given.log_g(r)
+        (first, missing), own_s, own_steps = self._move(state, strength)
         x = jnp.exp(jnp.minimum(own_s + strength[:, None], 2.0 * _END))
         kept = jnp.exp(-x)
         beyond = 1.0 - (inside[:, None] + missing)
         with_it = beyond + gained * kept
-        here = (r <= given.cut)[:, None]
-        more = [jnp.sum(own_steps * x * here * (with_it**n - beyond**n), axis=-1) for n in ns]
+        here = (r <= self.given.cut)[:, None]
+        more = [jnp.sum(own_steps * x * here * (with_it**n - beyond**n), axis=-1) for n in self.ns]
         none = jnp.where(jnp.isfinite(strength), 0.0, gained[:, 0])
         return (first, missing + gained * (1.0 - kept)), jnp.stack([*more, none], axis=-1)
 
-    def panel(i: Any, carry: tuple[tuple[Array, Array], Array]) -> tuple[tuple[Array, Array], Array]:
+    def _panel(self, i: Any, carry: tuple[_State, Array]) -> tuple[_State, Array]:
         """From the end of panel i to its start, for every probe."""
         state, sums = carry
-        start, end = ends[:, i], ends[:, i + 1]
+        nodes, slopes, weights, tail = self.panel_rule
+        start, end = self.ends[:, i], self.ends[:, i + 1]
         width = (end - start)[:, None]
-        if space.discrete:
-            state, more = at_atom(state, end, end > start)
+        if self.discrete:
+            state, more = self._at_atom(state, end, end > start)
             sums = sums + more
         # Where a panel has no width its nodes may be at a kink, where slopes of b are not finite. Its ends move as one.
-        r = jnp.where(width > 0, start[:, None] + width * nodes[None], farthest * 0.37)
-        within, density = jax.jvp(ball, (r,), (jnp.ones_like(r),))
+        r = jnp.where(width > 0, start[:, None] + width * nodes[None], self.farthest * 0.37)
+        within, density = jax.jvp(self.ball, (r,), (jnp.ones_like(r),))
         density = density * width * slopes[None]
-        mass = density * rule_weights[None]
-        strength = log_g(r)
+        mass = density * weights[None]
+        strength = self.given.log_g(r)
         # Where g falls to 0 at the end of a panel, its last nodes are taken for no deeper than the window of s reaches:
         # as good as no mass is there, but it decides how p_S changes as the end moves.
         highest = jnp.max(jnp.where(width > 0, strength, -jnp.inf), axis=-1)
         some = jnp.isfinite(highest)[:, None]
         level = jnp.where(some, highest[:, None], 0.0)
-        relative = jnp.exp(jnp.maximum(strength - level, -rule.nats - _SLACK)) * some
-        (first, missing), own_s, own_steps = move(state, highest)
+        relative = jnp.exp(jnp.maximum(strength - level, -self.rule.nats - _SLACK)) * some
+        (first, missing), own_s, own_steps = self._move(state, highest)
         # Node by node s g is a product, and 1 - e^{-sg} does without expm1: one exponential is most of the work.
         x = jnp.exp(jnp.minimum(own_s + level, 2.0 * _END))[:, :, None] * relative[:, None]
         kept = jnp.exp(-x)
         lost = 1.0 - kept
         inner = 1.0 - (within[:, None] + missing[:, :, None] + (lost * density[:, None]) @ tail.T)
         credit = x * kept * mass[:, None] * own_steps[:, :, None]
-        here = end <= given.cut
-        sets = zip(ns, powers(inner), strict=True)
+        here = end <= self.given.cut
+        sets = zip(self.ns, self._powers(inner), strict=True)
         more = [jnp.where(here, n * jnp.sum(credit * p, axis=(-2, -1)), 0.0) for n, p in sets]
         none = jnp.sum(jnp.where(some, 0.0, mass), axis=-1)
         return (first, missing + jnp.sum(lost * mass[:, None], axis=-1)), sums + jnp.stack([*more, none], axis=-1)
-
-    # The window begins where all strengths are 0.
-    deep = jnp.full(len(own), math.ceil((rule.depth + NOTHING) / rule.step), jnp.int32)
-    state = deep, jnp.zeros((len(own), window.size), dtype)
-    carry = state, jnp.zeros((len(own), len(ns) + 1), dtype)
-    used = jnp.max(jnp.sum(ends < farthest, axis=-1))
-    carry = jax.lax.fori_loop(0, used, lambda j, c: panel(used - 1 - j, c), carry)
-    state, sums = carry
-    if space.discrete:
-        state, more = at_atom(state, ends[:, 0], jnp.ones(len(own), bool))
-        sums = sums + more
-    none = sums[:, -1:]
-    p_s = sums[:, :-1] + jnp.concatenate([none**n / n for n in ns], axis=-1)
-    # The probe itself among the items has strength 1.
-    (_, missing), own_s, own_steps = move(state, jnp.zeros(len(own), dtype))
-    s = jnp.exp(own_s)
-    p_i = jnp.stack([jnp.sum(own_steps * s * jnp.exp(-s) * p, axis=-1) for p in powers(1.0 - missing)], axis=-1)
-    return p_s, p_i

@@ -41,12 +41,12 @@ def poisson(lam: Array) -> Accuracy:
     """`closed_form.large_n_limit`: the same sum over nodes with E e^{-sK} = exp(λ (e^{-s} - 1))."""
     s, weight = (_last_axis(x, lam) for x in nodes(2 * _MOST_LAMBDA))
     summed = lam <= _MOST_LAMBDA
-    few, many = jnp.where(summed, lam, 1.0)[..., None], jnp.where(summed, _MOST_LAMBDA, lam)
-    all_items = weight * jnp.exp(few * jnp.expm1(-s))
-    p_s = jnp.sum(all_items * -jnp.expm1(-few * jnp.exp(-s)), axis=-1)
+    small, large = jnp.where(summed, lam, 1.0)[..., None], jnp.where(summed, _MOST_LAMBDA, lam)
+    all_items = weight * jnp.exp(small * jnp.expm1(-s))
+    p_s = jnp.sum(all_items * -jnp.expm1(-small * jnp.exp(-s)), axis=-1)
     p_i = jnp.sum(all_items * jnp.exp(-s), axis=-1)
-    p_s_many = (1 + (1 + (2 + 6 / many) / many) / many) / many
-    return Accuracy(jnp.where(summed, p_s, p_s_many), jnp.where(summed, p_i, 1 / many))
+    p_s_large = (1 + (1 + (2 + 6 / large) / large) / large) / large
+    return Accuracy(jnp.where(summed, p_s, p_s_large), jnp.where(summed, p_i, 1 / large))
 
 
 @functools.partial(jax.jit, static_argnames="n")

@@ -87,9 +87,9 @@ def of_grid(
         space, exponent = shared
         return run(space, on_shells(members, space, coarse), exponent)
 
-    each = in_float64(members, (space, exponent), flatten(similarity))
-    each = jax.tree.map(lambda p: p.reshape(similarity.shape + p.shape[1:])[()], each)
-    return each if traced(each) else jax.tree.map(_at_most_one, each)
+    accuracies = in_float64(members, (space, exponent), flatten(similarity))
+    accuracies = jax.tree.map(lambda p: p.reshape(similarity.shape + p.shape[1:])[()], accuracies)
+    return accuracies if traced(accuracies) else jax.tree.map(_at_most_one, accuracies)
 
 
 def _at_most_one(p: Any) -> Any:
@@ -207,11 +207,11 @@ def _with_jacobians(run: Callable[..., Any], moving: list[int], own: tuple[bool,
         columns = jax.tree.map(lambda column: jnp.moveaxis(column, 0, -1), columns)
     split = [jnp.split(column, ends[:-1], axis=-1) for column in jax.tree.leaves(columns)]
     structure = jax.tree.structure(results)
-    each = [
+    derivatives = [
         jax.tree.unflatten(structure, [parts[i].reshape(*parts[i].shape[:-1], *shape) for parts in split])
         for i, shape in enumerate(shapes)
     ]
-    return [results, *each]
+    return [results, *derivatives]
 
 
 def _placed(values: Sequence[Any], places: Sequence[int], others: Sequence[Any]) -> list[Any]:

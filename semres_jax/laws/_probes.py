@@ -12,6 +12,7 @@ import numpy as np
 from semres_jax._types import Array
 from semres_jax.laws import _panels
 from semres_jax.spaces.base import MetricSpace, real
+from semres_jax.spaces.product import Product
 
 # Integrals over more uniforms than this are a matter for Monte Carlo.
 MOST_UNIFORMS = 2
@@ -26,13 +27,11 @@ def applies(space: MetricSpace) -> bool:
 
 def _probe_axes(space: MetricSpace) -> list[Any]:
     """For each of the `probe_uniforms`: its space's `probe_smooth`; nodes, weights where it picks from a table."""
-    factors = getattr(space, "factors", None)
-    if factors is not None:
-        return [axis for factor in factors for axis in _probe_axes(factor)]
+    if isinstance(space, Product):
+        return [axis for factor in space.factors for axis in _probe_axes(factor)]
     if space.size is None:
         return [space.probe_smooth] * space.probe_uniforms
-    weights: Any = getattr(space, "weights", None)
-    weights = np.full(space.size, 1.0 / space.size) if weights is None else weights
+    weights = np.full(space.size, 1.0 / space.size) if space.weights is None else space.weights
     return [(jnp.cumsum(jnp.asarray(weights)) - jnp.asarray(weights) / 2.0, weights)]
 
 
@@ -57,7 +56,7 @@ def probe_nodes(
         return jnp.zeros((1, 0), dtype), jnp.ones(1, dtype)
     kinks: Any = zip(*(space.probe_kinks(r) for r in radii), strict=True) if radii else [()] * space.probe_uniforms
     axes: list[Any] = [
-        _panels.composite([kink for each in own for kink in each], dtype, _panel_rule(rule, step, smooth))
+        _panels.composite([kink for of_radius in own for kink in of_radius], dtype, _panel_rule(rule, step, smooth))
         if isinstance(rule, bool)
         else tuple(jnp.asarray(x, dtype) for x in rule)
         for rule, own in zip(_probe_axes(space), kinks, strict=True)
@@ -100,5 +99,5 @@ def in_parts(f: Any, v: Array, weights: Array) -> Any:
 
     if parts == 1:
         return part(v, weights)
-    each = jax.lax.map(lambda x: part(*x), (v.reshape(parts, -1, v.shape[1]), weights.reshape(parts, -1)))
-    return jax.tree.map(lambda p: jnp.sum(p, axis=0), each)
+    averages = jax.lax.map(lambda x: part(*x), (v.reshape(parts, -1, v.shape[1]), weights.reshape(parts, -1)))
+    return jax.tree.map(lambda p: jnp.sum(p, axis=0), averages)

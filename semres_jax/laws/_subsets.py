@@ -95,12 +95,12 @@ def averages(
         probes = jnp.minimum(probes, size - 1)
         d, draws, pairs = _sorted_draws(distances, weights, probes, clock, n, replace)
 
-        def member(one: Similarity) -> Accuracy:
+        def member(single: Similarity) -> Accuracy:
             if sharp:
-                each = _argmax(one.order(d), one.order(jnp.zeros((), d.dtype)), draws, n)
+                accuracies = _argmax(single.order(d), single.order(jnp.zeros((), d.dtype)), draws, n)
             else:
-                each = _luce(strength_logs(one, d, exponent), draws, pairs, n)
-            return Accuracy(*(jnp.sum(chance.astype(dtype) * p) for p in each))
+                accuracies = _luce(strength_logs(single, d, exponent), draws, pairs, n)
+            return Accuracy(*(jnp.sum(chance.astype(dtype) * p) for p in accuracies))
 
         return jax.lax.map(member, similarity)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from semres_jax._checks import concrete, require_count
+from semres_jax._checks import concrete, require_exponent, require_items
 from semres_jax._types import Accuracy, ArrayLike
 from semres_jax.laws import closed_form, enumeration, quadrature
 from semres_jax.laws._precision import of_grid
@@ -98,12 +98,10 @@ def engine_for(
 
 
 def _engine(task: _Task) -> _Engine:
-    require_count("n", task.n, 2, " (the probe needs items to choose from)")
-    power = concrete(task.exponent)
-    if power is not None and (power.ndim or not power >= 0):
-        raise ValueError(f"exponent must be one number, at least 0; got {task.exponent!r}")
+    require_items(task.n)
+    power = require_exponent(task.exponent)
     if not task.replace:
-        enumeration.require_distinct(task.space, task.n)
+        task.space.require_distinct(task.n)
     for engine in _ENGINES:
         if engine.applies(task):
             return engine
@@ -135,28 +133,14 @@ def _linear(task: _Task) -> Accuracy:
     return closed_form.linear(epsilon / task.space.diameter + float(jnp.finfo(epsilon.dtype).tiny))
 
 
-def _counted(task: _Task) -> bool:
-    """Whether the space has a table of distances."""
-    return task.space.size is not None and hasattr(task.space, "distances")
-
-
-def _enumerated(task: _Task) -> Accuracy:
-    return enumeration.members_accuracy(task.space, task.similarity, task.exponent, n=task.n, replace=task.replace)
-
-
 def _averaged(task: _Task) -> bool:
     """Whether the constant similarity needs no more than an average over the probe."""
     return isinstance(task.similarity, Constant) and _integrable(task)
 
 
-def _average(task: _Task) -> Accuracy:
-    similarity: Any = task.similarity
-    return quadrature.members_constant(task.space, similarity, task.exponent, n=task.n)
-
-
 def _integrable(task: _Task) -> bool:
     # Repeated items of a product of too many stimuli for a table are those of a space that is not finite.
-    independent = task.space.size is None or (task.replace and not hasattr(task.space, "distances"))
+    independent = task.space.size is None or (task.replace and task.space.distances is None)
     return independent and quadrature.applies(task.space)
 
 
@@ -165,11 +149,19 @@ def _integrated(task: _Task) -> Accuracy:
     return Accuracy(p_s[:, 0], p_i[:, 0])
 
 
+def _average(task: _Task) -> Accuracy:
+    return quadrature.members_constant(task.space, task.similarity, task.exponent, n=task.n)
+
+
+def _enumerate(task: _Task) -> Accuracy:
+    return enumeration.members_accuracy(task.space, task.similarity, task.exponent, n=task.n, replace=task.replace)
+
+
 # The first that applies is taken.
 _ENGINES = (
     _Engine("closed_form", lambda task: _averaged(task) and task.space.probe_uniforms == 0, _average),
     _Engine("closed_form", _linear_applies, _linear),
-    _Engine("enumeration", _counted, _enumerated),
+    _Engine("enumeration", lambda task: task.space.distances is not None, _enumerate),
     _Engine("quadrature", _averaged, _average),
     _Engine("quadrature", _integrable, _integrated),
 )

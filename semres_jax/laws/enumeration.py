@@ -12,22 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from semres_jax import choice
-from semres_jax._checks import concrete, require_count
+from semres_jax._checks import concrete, require_exponent, require_items
 from semres_jax._types import Accuracy, ArrayLike
 from semres_jax.laws import _counting, _subsets
 from semres_jax.laws._precision import of_grid, slopes_told
 from semres_jax.laws.exemplars import Exemplars as Exemplars, exemplars as exemplars
 from semres_jax.similarity import Constant, Similarity
 from semres_jax.spaces.base import MetricSpace
-
-
-def unequal(space: MetricSpace) -> bool:
-    """Whether points are drawn with different probabilities (taken for so where weights are traced)."""
-    weights: Any = getattr(space, "weights", None)
-    if weights is None:
-        return False
-    known = concrete(weights)
-    return known is None or bool(np.ptp(known) > 0)
 
 
 def accuracy(
@@ -82,10 +73,8 @@ def accuracy(
         >>> [round(float(p), 4) for p in enumeration.accuracy(line, Exponential(1.0))]
         [0.654, 0.781]
     """
-    n, _ = _asked(space, n, replace)
-    power = concrete(exponent)
-    if power is not None and (power.ndim or not power >= 0):
-        raise ValueError(f"exponent must be one number, at least 0; got {exponent!r}")
+    n = _require(space, n, replace)
+    require_exponent(exponent)
     run = functools.partial(members_accuracy, n=n, replace=replace)
     return of_grid(run, space, similarity, exponent)
 
@@ -94,12 +83,11 @@ def members_accuracy(
     space: MetricSpace, members: Similarity, exponent: Any, *, n: int, replace: bool = False
 ) -> Accuracy:
     """`accuracy` of the members of a grid along one axis, in the precision around."""
-    weighted = unequal(space)
+    weighted = space.weighted
     sequential = weighted and n > 2 and not replace
     if isinstance(members, Constant) and not sequential:
         return members_constant(space, members, exponent, n=n, replace=replace)
-    distances: Any = getattr(space, "distances", None)
-    weights: Any = getattr(space, "weights", None) if weighted else None
+    distances, weights = space.distances, space.weights if weighted else None
     clock = None
     if sequential:
         known = concrete(weights)
@@ -112,17 +100,9 @@ def members_accuracy(
         weights = weights / jnp.sum(weights)
     power = concrete(exponent)
     sharp = power is not None and bool(np.isinf(power))
-    each = _subsets.averages(
-        distances,
-        weights,
-        members,
-        jnp.asarray(1.0 if sharp else exponent, dtype),
-        clock,
-        n=n,
-        replace=replace,
-        sharp=sharp,
-    )
-    return slopes_told(each, space, members)
+    power = jnp.asarray(1.0 if sharp else exponent, dtype)
+    accuracies = _subsets.averages(distances, weights, members, power, clock, n=n, replace=replace, sharp=sharp)
+    return slopes_told(accuracies, space, members)
 
 
 def constant(
@@ -166,8 +146,8 @@ def constant(
         >>> [round(float(p), 4) for p in enumeration.constant(line, Constant(1.0))]
         [0.8333, 0.6667]
     """
-    n, _ = _asked(space, n, replace)
-    weighted = unequal(space)
+    n = _require(space, n, replace)
+    weighted = space.weighted
     if weighted and n > 2 and not replace:
         raise ValueError(
             f"distinct items of unequal weights are enumerated for n = 2 only; got n = {n} (use semres_jax.estimate, "
@@ -181,7 +161,7 @@ def members_constant(
     space: MetricSpace, members: Constant, exponent: Any, *, n: int, replace: bool = False
 ) -> Accuracy:
     """`constant` of the members of a grid along one axis, in the precision around."""
-    weighted = unequal(space)
+    weighted = space.weighted
     epsilon, delta = members.epsilon, members.delta
     # The same resolution, or the same floor, in many members of a grid is dealt with once.
     epsilons, at_epsilon = _counting.distinct_values(epsilon)
@@ -190,13 +170,13 @@ def members_constant(
     if n == 2:
         share, split = (x[at_epsilon] for x in _counting.two_items(space, weighted, epsilons, replace))
         gain = 1.0 / (1.0 + floors[at_delta]) - 0.5  # of a far item over one that ties
-        each = Accuracy(0.5 + gain * split, 0.5 + gain * (1.0 - share))
+        accuracies = Accuracy(0.5 + gain * split, 0.5 + gain * (1.0 - share))
     elif weighted:
         weights, (ball, *_) = _counting.balls(space, epsilons)
-        each = _counting.independent(weights, ball, at_epsilon, floors, at_delta, n=n)
+        accuracies = _counting.independent(weights, ball, at_epsilon, floors, at_delta, n=n)
     else:
-        each = _counting.equal_weights(space, epsilons, at_epsilon, floors, at_delta, n, replace)
-    return Accuracy(*each)
+        accuracies = _counting.equal_weights(space, epsilons, at_epsilon, floors, at_delta, n, replace)
+    return Accuracy(*accuracies)
 
 
 def tie_rate(space: MetricSpace, *, n: int = 2, replace: bool = False) -> float:
@@ -226,90 +206,25 @@ def tie_rate(space: MetricSpace, *, n: int = 2, replace: bool = False) -> float:
         >>> round(enumeration.tie_rate(tree), 4)
         0.3333
     """
-    n = require_count("n", n, 2, " (the probe needs items to choose from)")
-    table, weights = concrete(getattr(space, "distances", None)), concrete(getattr(space, "weights", None))
+    n = require_items(n)
+    table, weights = concrete(space.distances), concrete(space.weights)
     if table is None:
         raise ValueError(f"{space.label} has no known table of distances to enumerate")
     if not replace:
-        require_distinct(space, n)
-    weighted = unequal(space)
+        space.require_distinct(n)
+    weighted = space.weighted
     if weighted and not replace and n > 2:
         raise ValueError(f"ties among distinct items of unequal weights are enumerated for n = 2 only; got n = {n}")
     weights = np.full(len(table), 1.0 / len(table)) if weights is None else weights / weights.sum(dtype=np.float64)
-    each = [_counting.ties(row, weights, p, n, replace, weighted) for p, row in enumerate(table)]
-    return float(weights @ np.array(each))
+    rates = [_counting.ties(row, weights, p, n, replace, weighted) for p, row in enumerate(table)]
+    return float(weights @ np.array(rates))
 
 
-def share_moments(space: MetricSpace, epsilons: ArrayLike) -> tuple[Any, Any]:
-    """Mean and variance over probes of the share of the *other* stimuli within epsilon.
-
-        b_p = Σ_{x≠p, d(x,p) <= ε} w_x / (1 - w_p),   probes weighted by w
-
-    Args:
-        space: finite, as in `constant`.
-        epsilons: resolutions, of any shape.
-
-    Returns:
-        (mean, variance), float64 of that shape.
-
-    Example:
-        >>> from semres_jax import spaces
-        >>> from semres_jax.laws import enumeration
-        >>> line = spaces.Finite([[0, 1, 2], [1, 0, 1], [2, 1, 0]])
-        >>> [round(float(x), 4) for x in enumeration.share_moments(line, 1.0)]
-        [0.6667, 0.0556]
-    """
-    return _moments(space, epsilons, among_others=True)
-
-
-def ball_moments(space: MetricSpace, epsilons: ArrayLike) -> tuple[Any, Any]:
-    """Mean and variance over probes of the ball measure b_p(ε), the probe included. Arguments as `share_moments`.
-
-    Example:
-        >>> from semres_jax import spaces
-        >>> from semres_jax.laws import enumeration
-        >>> line = spaces.Finite([[0, 1, 2], [1, 0, 1], [2, 1, 0]])
-        >>> [round(float(x), 4) for x in enumeration.ball_moments(line, 1.0)]
-        [0.7778, 0.0247]
-    """
-    return _moments(space, epsilons, among_others=False)
-
-
-def require_distinct(space: MetricSpace, n: int) -> None:
-    """Raise `ValueError` unless a probe and n distinct items can be drawn."""
-    weights: Any = getattr(space, "weights", None)
-    positive = concrete(weights)
-    size = space.size if positive is None else int((positive > 0).sum())
-    if size is not None and n + 1 > size:
-        weighed = "" if size == space.size else " of positive weight"
-        raise ValueError(
-            f"{n} distinct items and a probe need {n + 1} stimuli; {space.label} has {size}{weighed} (use fewer items, "
-            "or replace=True)"
-        )
-
-
-def _asked(space: MetricSpace, n: int, replace: bool) -> tuple[int, Any]:
-    """The number of items and the table of distances, or a `ValueError` where there is nothing to enumerate."""
-    n = require_count("n", n, 2, " (the probe needs items to choose from)")
-    distances: Any = getattr(space, "distances", None)
-    if distances is None:
+def _require(space: MetricSpace, n: int, replace: bool) -> int:
+    """The number of items, or a `ValueError` where there is nothing to enumerate."""
+    n = require_items(n)
+    if space.distances is None:
         raise ValueError(f"{space.label} has no table of distances to enumerate; use semres_jax.estimate")
     if not replace:
-        require_distinct(space, n)
-    return n, distances
-
-
-def _moments(space: MetricSpace, epsilons: ArrayLike, *, among_others: bool) -> tuple[Any, Any]:
-    shape = np.shape(epsilons)
-    values, member = np.unique(np.asarray(epsilons, np.float64), return_inverse=True)
-    if unequal(space):
-        weights, tables = _counting.balls(space, values)
-        share = tables[1] if among_others else tables[0]
-    else:
-        count = _counting.counts(np.asarray(getattr(space, "distances", None)), values)
-        size = len(count)
-        weights = np.full(size, 1.0 / size)
-        share = (count - 1) / max(size - 1, 1) if among_others else count / size
-    mean = weights @ share
-    variance = weights @ (share - mean) ** 2
-    return mean[member].reshape(shape)[()], variance[member].reshape(shape)[()]
+        space.require_distinct(n)
+    return n

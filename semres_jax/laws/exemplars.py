@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from semres_jax import choice
-from semres_jax._checks import concrete
+from semres_jax._checks import concrete, require_exponent
 from semres_jax._types import Accuracy, Array, ArrayLike
 from semres_jax.laws._counting import distinct_values
 from semres_jax.laws._precision import host_in_float64
@@ -105,26 +105,23 @@ def exemplars(
     table = square("distances", distances)
     names, own = _classes(labels, len(table))
     between = _class_table(class_distances, names)
-    power = concrete(exponent)
-    if power is not None and (power.ndim or not power >= 0):
-        raise ValueError(f"exponent must be one number, at least 0; got {exponent!r}")
+    power = require_exponent(exponent)
     drawn = Draws(between, own, _shares(weights, own), _probing(probes, names))
     shape = similarity.shape
     if isinstance(similarity, Constant):
-        each = _constant(table, drawn, similarity, exponent)
+        numbers = _constant(table, drawn, similarity, exponent)
     else:
         if power is not None and np.isinf(power):
             raise ValueError("exponent must be finite for exemplars, but for the constant similarity; got inf")
         dtype = jnp.result_type(0.0, *jax.tree.leaves(similarity))
         arrays = (table, drawn.own, drawn.order, drawn.farther, drawn.share, drawn.weight)
-        each = _averages(
+        p_s, p_i = _averages(
             *(jnp.asarray(x, dtype if np.issubdtype(x.dtype, np.floating) else None) for x in arrays),
             flatten(similarity),
             jnp.asarray(exponent, dtype),
         )
-        each = Accuracy(each.p_s + drawn.tie_rate / 2, each.p_i)
-        each = (*each, *(np.full(each.p_s.shape, np.nan),) * 4)
-    p_s, p_i, *moments = (x.reshape(shape)[()] for x in each)
+        numbers = (p_s + drawn.tie_rate / 2, p_i, *(np.full(p_i.shape, np.nan),) * 4)
+    p_s, p_i, *moments = (x.reshape(shape)[()] for x in numbers)
     return Exemplars(p_s, p_i, drawn.tie_rate, *moments)
 
 
@@ -175,11 +172,11 @@ def shares_within(table: np.ndarray, rows: np.ndarray, drawn: Draws, epsilons: n
 
 def shares_reached(place: np.ndarray, rows: np.ndarray, drawn: Draws, levels: int) -> np.ndarray:
     """`shares_within` for (rows, N) numbers of the first resolution that reaches each exemplar."""
-    count, many = len(drawn.near), levels + 1
-    place = place + many * (np.arange(len(rows))[:, None] * count + drawn.own[None])
+    count, width = len(drawn.near), levels + 1
+    place = place + width * (np.arange(len(rows))[:, None] * count + drawn.own[None])
     share = np.broadcast_to(drawn.share, place.shape).copy()
     share[np.arange(len(rows)), rows] = 0.0
-    within = np.bincount(place.ravel(), share.ravel(), len(rows) * count * many).reshape(len(rows), count, many)
+    within = np.bincount(place.ravel(), share.ravel(), len(rows) * count * width).reshape(len(rows), count, width)
     within = np.cumsum(within, axis=2)[..., :-1]
     within[np.arange(len(rows)), drawn.own[rows]] /= (1.0 - drawn.share[rows])[:, None]
     return within
@@ -207,9 +204,8 @@ def blocks(drawn: Draws, levels: int) -> list[np.ndarray]:
 
 def _constant(table: np.ndarray, drawn: Draws, similarity: Constant, exponent: Any) -> tuple[Any, ...]:
     """p_s, p_i, hit_rate, mean_b, near, far of all members: four sums of weights over the pairs within epsilon."""
-    shape = similarity.shape
-    epsilon, delta = (_spread(leaf, shape) for leaf in (similarity.epsilon, similarity.delta))
-    epsilons, member = distinct_values(epsilon)
+    members: Any = flatten(similarity)
+    epsilons, member = distinct_values(members.epsilon)
     count, size = len(drawn.near), len(table)
     if isinstance(epsilons, np.ndarray):
         within = np.zeros((4, epsilons.size))
@@ -231,13 +227,8 @@ def _constant(table: np.ndarray, drawn: Draws, similarity: Constant, exponent: A
         reached = lambda e: jnp.sum(jnp.where((jnp.asarray(table) <= e)[None], weights, 0.0), axis=(1, 2))  # noqa: E731
         within = jax.lax.map(reached, epsilons).T
     hit, mean_b, near, far = (x[member] for x in within)
-    gain = 1.0 / (1.0 + choice.power(jnp.asarray(delta), exponent)) - 0.5
+    gain = 1.0 / (1.0 + choice.power(jnp.asarray(members.delta), exponent)) - 0.5
     return 0.5 + gain * (near - far), 0.5 + gain * (hit - mean_b), hit, mean_b, near, far
-
-
-def _spread(value: Any, shape: tuple[int, ...]) -> Any:
-    xp: Any = jnp if concrete(value) is None else np
-    return xp.broadcast_to(xp.asarray(value), shape).ravel()
 
 
 @jax.jit
@@ -247,11 +238,11 @@ def _averages(table, own, order, farther, share, weight, similarity: Similarity,
     member_of = (own[None] == jnp.arange(count)[:, None]).astype(table.dtype)  # (C, N)
     mean = member_of * share[None]
 
-    def accuracies(one: Similarity) -> Accuracy:
+    def accuracies(member: Similarity) -> Accuracy:
         def probe(p: Array) -> Array:
             c = own[p]
             far_first = jnp.argsort(-table[p])
-            sorted_logs = shortened(strength_logs(one, table[p][far_first], exponent))
+            sorted_logs = shortened(strength_logs(member, table[p][far_first], exponent))
             log_h = jnp.zeros_like(table[p]).at[far_first].set(sorted_logs)
             nothing = jnp.where(log_h == ZERO, 1.0, 0.0).astype(table.dtype)
             itself = jnp.arange(size) == p
@@ -276,8 +267,8 @@ def _averages(table, own, order, farther, share, weight, similarity: Similarity,
             neither = credits(nothing[:, None], nothing[:, None] / 2.0)[:, 0]
             return sum_over_nodes(chunk, 2, lowest) + neither
 
-        each = jax.lax.map(probe, jnp.arange(size))
-        return Accuracy(*(jnp.sum(weight * p) for p in each.T))
+        by_probe = jax.lax.map(probe, jnp.arange(size))
+        return Accuracy(*(jnp.sum(weight * p) for p in by_probe.T))
 
     return jax.lax.map(accuracies, similarity)
 
@@ -347,9 +338,8 @@ def _probing(probes: Sequence[Any] | None, names: list[Any]) -> np.ndarray:
 
 
 def _class_table(given: Any, names: list[Any]) -> np.ndarray:
-    leaves = getattr(given, "labels", ())
-    table = square("class_distances", getattr(given, "distances", given))
-    if leaves:
+    table = square("class_distances", given.distances if isinstance(given, MetricSpace) else given)
+    if isinstance(given, MetricSpace) and (leaves := given.labels):
         missing = [name for name in names if name not in leaves]
         if missing:
             raise ValueError(f"class_distances must name every class; {missing[0]!r} is no leaf of {given.label}")

@@ -21,7 +21,7 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
 from semres_jax import choice
-from semres_jax._checks import concrete, require_count
+from semres_jax._checks import concrete, require_count, require_items
 from semres_jax._types import Accuracy, Array, ArrayLike
 from semres_jax.laws import _argmax, _deep, _integrals, _panels, closed_form
 from semres_jax.laws._precision import of_grid, slopes_told, traced
@@ -191,12 +191,12 @@ def integrate(space: MetricSpace, similarity: Similarity, *, n: int = 2, exponen
     Example:
         >>> from semres_jax import Exponential, spaces
         >>> from semres_jax.laws import quadrature
-        >>> found = quadrature.integrate(spaces.Interval(), Exponential(0.1), n=32)
-        >>> round(float(found.p_s), 4), bool(found.p_s_error < 1e-4)
+        >>> integral = quadrature.integrate(spaces.Interval(), Exponential(0.1), n=32)
+        >>> round(float(integral.p_s), 4), bool(integral.p_s_error < 1e-4)
         (0.1616, True)
     """
-    (found,) = several(space, similarity, ns=(n,), exponent=exponent)
-    return found
+    (integral,) = several(space, similarity, ns=(n,), exponent=exponent)
+    return integral
 
 
 def several(
@@ -210,7 +210,7 @@ def several(
         >>> [round(float(f.p_i), 4) for f in quadrature.several(spaces.Circle(), Linear(0.25), ns=(2, 3))]
         [0.8466, 0.7274]
     """
-    fine, coarse = (_accuracies(space, similarity, exponent, ns, rule) for rule in (FINE, COARSE))
+    fine, coarse = (accuracies(space, similarity, ns=ns, exponent=exponent, rule=rule) for rule in (FINE, COARSE))
     rounding = 100 * float(np.finfo(np.float64).eps)
     trust = 1.0 if space.probe_uniforms == 0 else _PROBED
     return [
@@ -226,6 +226,7 @@ def accuracies(
     ns: Sequence[int],
     exponent: ArrayLike = 1.0,
     devices: Sequence[Any] = (),
+    rule: Rule = FINE,
 ) -> list[Accuracy]:
     """`accuracy` for several numbers of items, which share most of the work and one program. Errors as there.
 
@@ -234,6 +235,7 @@ def accuracies(
         ns: numbers of items.
         devices: where to run; of several each takes an equal share of the members, in the program that a single one
             would run for as many. Default: where JAX runs anyway.
+        rule: what decides the size of the program.
 
     Example:
         >>> from semres_jax import Linear, spaces
@@ -241,7 +243,11 @@ def accuracies(
         >>> [round(float(p.p_i), 4) for p in quadrature.accuracies(spaces.Circle(), Linear(0.25), ns=(2, 3))]
         [0.8466, 0.7274]
     """
-    return _accuracies(space, similarity, exponent, ns, FINE, tuple(devices))
+    _require(space)
+    ns = tuple(require_items(n) for n in ns)
+    run = functools.partial(members_accuracies, ns=ns, rule=rule, devices=tuple(devices))
+    by_items = of_grid(run, space, similarity, exponent)
+    return [Accuracy(*(p[..., i] for p in by_items)) for i in range(len(ns))]
 
 
 def accuracy(space: MetricSpace, similarity: Similarity, *, n: int = 2, exponent: ArrayLike = 1.0) -> Accuracy:
@@ -253,24 +259,8 @@ def accuracy(space: MetricSpace, similarity: Similarity, *, n: int = 2, exponent
         >>> [round(float(p), 4) for p in quadrature.accuracy(spaces.Circle(), Linear(0.25), n=3)]
         [0.742, 0.7274]
     """
-    (exact,) = _accuracies(space, similarity, exponent, (n,), FINE)
+    (exact,) = accuracies(space, similarity, ns=(n,), exponent=exponent)
     return exact
-
-
-def _accuracies(
-    space: MetricSpace,
-    similarity: Similarity,
-    exponent: Any,
-    ns: Sequence[int],
-    rule: Rule,
-    devices: tuple[Any, ...] = (),
-) -> list[Accuracy]:
-    _require(space)
-    ns = tuple(require_count("n", n, 2, " (the probe needs items to choose from)") for n in ns)
-
-    run = functools.partial(members_accuracies, ns=ns, rule=rule, devices=devices)
-    each = of_grid(run, space, similarity, exponent)
-    return [Accuracy(*(p[..., i] for p in each)) for i in range(len(ns))]
 
 
 def members_accuracies(
@@ -286,24 +276,20 @@ def members_accuracies(
     if known is not None and np.isinf(known):
         return _spread("argmax", ns, rule, devices)(space, members)
     exponent = jnp.asarray(exponent, jnp.result_type(*jax.tree.leaves(members), 0.0))
-    found, deep = _spread("luce", ns, rule, devices)(space, members, exponent)
+    exact, deep = _spread("luce", ns, rule, devices)(space, members, exponent)
     if traced(deep):
-        nothing = jnp.zeros_like(found.p_s)
+        nothing = jnp.zeros_like(exact.p_s)
         more = jax.lax.cond(
             jnp.any(deep), lambda: _spread("deep", ns, rule, ())(space, members, exponent), lambda: nothing
         )
-        return slopes_told(Accuracy(found.p_s + more, found.p_i), space, members)
+        return slopes_told(Accuracy(exact.p_s + more, exact.p_i), space, members)
     # The program for what is deep is compiled only where something is.
     if np.any(deep):
-        found = Accuracy(found.p_s + _spread("deep", ns, rule, devices)(space, members, exponent), found.p_i)
-    return slopes_told(found, space, members)
+        exact = Accuracy(exact.p_s + _spread("deep", ns, rule, devices)(space, members, exponent), exact.p_i)
+    return slopes_told(exact, space, members)
 
 
-_PROGRAMS: dict[str, Callable[..., Any]] = {
-    "luce": _integrals.luce,
-    "argmax": _argmax.argmax,
-    "deep": _deep.beyond_cut,
-}
+_PROGRAMS: dict[str, Callable[..., Any]] = {"luce": _integrals.luce, "argmax": _argmax.argmax, "deep": _deep.beyond_cut}
 
 
 @functools.lru_cache(maxsize=64)

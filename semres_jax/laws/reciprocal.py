@@ -95,10 +95,7 @@ def node(k: Any, most: float | int, step: float) -> tuple[Any, Any]:
     mass, moment = step / math.expm1(step), step / math.expm1(2 * step)
     lump = moment / mass
     lumped = k == 0
-    return (
-        first + step * (k - 1.0) + lumped * (step + math.log(lump)),
-        step + lumped * (mass / lump - step),
-    )
+    return (first + step * (k - 1.0) + lumped * (step + math.log(lump)), step + lumped * (mass / lump - step))
 
 
 @functools.lru_cache

@@ -15,7 +15,7 @@ from typing import Any
 
 import sympy as sp
 
-from semres_jax._types import Array, ArrayLike
+from semres_jax._types import Array, ArrayLike, Progress
 from semres_jax.laws import _derivations as d, _transcriptions as c, closed_form
 from semres_jax.laws._derivations import Delta, Equations, b, lam, mean_b, var_b
 from semres_jax.laws._sympy_to_jax import to_jax
@@ -109,13 +109,13 @@ def prove(name: str) -> Proof:
     return Proof(law.name, law.statement, law.source, proved, time.perf_counter() - start, detail)
 
 
-def prove_all(progress: Callable[[Proof], None] | None = None) -> list[Proof]:
-    """Prove every law of `LAWS` in order; `progress` is called with each proof as it is done."""
+def prove_all(progress: Progress | None = None) -> list[Proof]:
+    """Prove every law of `LAWS` in order; `progress` is told the name of each law that is done, and how many are."""
     proofs = []
     for name in LAWS:
         proofs.append(prove(name))
         if progress is not None:
-            progress(proofs[-1])
+            progress(name, len(proofs), len(LAWS))
     return proofs
 
 
@@ -156,7 +156,7 @@ def jax_function(name: str) -> Callable[..., dict[str, Array]]:
     def function(*values: ArrayLike) -> dict[str, Array]:
         if len(values) != len(law.symbols):
             raise TypeError(f"{name} takes {', '.join(map(str, law.symbols))}; got {len(values)} arguments")
-        return {side: one(*values) for side, one in functions.items()}
+        return {side: evaluate(*values) for side, evaluate in functions.items()}
 
     return function
 
@@ -204,169 +204,54 @@ _MOMENTS = ("mean_b", "var_b")
 LAWS: dict[str, Law] = {
     law.name: law
     for law in (
-        Law(
-            "theorem_1",
-            "constant similarity, n = 2, no floor: mean and variance of the ball measure decide",
-            _NURISSO + "theorem 1",
-            lambda: d.two_items(sp.S.Zero),
-            lambda: c.two_items(sp.S.Zero),
-            (mean_b, var_b),
-            _BOTH,
-        ),
-        Law(
-            "theorem_2",
-            "constant similarity, n = 2, floor Δ",
-            _NURISSO + "theorem 2",
-            lambda: d.two_items(Delta),
-            lambda: c.two_items(Delta),
-            (mean_b, var_b, Delta),
-            _BOTH,
-        ),
-        Law(
-            "theorem_3",
-            "constant similarity, n items, floor Δ: binomial sums",
-            _NURISSO + "theorem 3",
-            d.many_items,
-            c.many_items,
-            (b, Delta),
-            tuple(f"{name}, n = {n}" for n in range(2, 9) for name in _BOTH),
-            remark="All 2^n ways in which n = 2 to 8 items fall inside or outside.",
-        ),
-        Law(
-            "no_floor",
-            "any n, no floor: p_I = (1 - (1-b)^n) / (n b)",
-            _NURISSO + "theorem 3",
-            d.no_floor,
-            lambda: {"p_i": (1 - (1 - b) ** d.n) / (d.n * b)},
-            (d.n, b),
-            ("p_i",),
-            where={b: 1 - sp.Symbol("q", positive=True)},
-        ),
-        Law(
-            "heterogeneous",
-            "heterogeneous spaces: averages over probes, by moments of the ball measure",
-            _NURISSO + "theorem 3",
-            d.heterogeneous,
-            c.heterogeneous,
-        ),
-        Law(
-            "collapse",
-            "n p_I -> 1/b: identification collapses like 1/n",
-            _NURISSO + "theorem 3",
-            d.collapse,
-            lambda: {"lim n p_i": 1 / b},
-            (b,),
-            ("lim n p_i",),
-        ),
-        Law(
-            "crossing",
-            "dp_S/db = n (p_I - p_S) / (1 - b), any n and floor: generalization is best where the curves cross",
-            _NEW,
-            d.derivative,
-            c.crossing,
-            (b, Delta),
-            tuple(f"dp_s/db, n = {n}" for n in range(2, 9)),
-            remark="The coefficients hold for symbolic n and any credit c(k), so for every floor.",
-        ),
-        Law(
-            "one_maximum",
-            "p_S has exactly one maximum in b, for every n and every floor below 1",
-            _NEW,
-            d.one_maximum,
+        Law("theorem_1", "constant similarity, n = 2, no floor: mean and variance of the ball measure decide",
+            _NURISSO + "theorem 1", lambda: d.two_items(sp.S.Zero), lambda: c.two_items(sp.S.Zero), (mean_b, var_b),
+            _BOTH),
+        Law("theorem_2", "constant similarity, n = 2, floor Δ", _NURISSO + "theorem 2", lambda: d.two_items(Delta),
+            lambda: c.two_items(Delta), (mean_b, var_b, Delta), _BOTH),
+        Law("theorem_3", "constant similarity, n items, floor Δ: binomial sums", _NURISSO + "theorem 3", d.many_items,
+            c.many_items, (b, Delta), tuple(f"{name}, n = {n}" for n in range(2, 9) for name in _BOTH),
+            remark="All 2^n ways in which n = 2 to 8 items fall inside or outside."),
+        Law("no_floor", "any n, no floor: p_I = (1 - (1-b)^n) / (n b)", _NURISSO + "theorem 3", d.no_floor,
+            lambda: {"p_i": (1 - (1 - b) ** d.n) / (d.n * b)}, (d.n, b), ("p_i",),
+            where={b: 1 - sp.Symbol("q", positive=True)}),
+        Law("heterogeneous", "heterogeneous spaces: averages over probes, by moments of the ball measure",
+            _NURISSO + "theorem 3", d.heterogeneous, c.heterogeneous),
+        Law("collapse", "n p_I -> 1/b: identification collapses like 1/n", _NURISSO + "theorem 3", d.collapse,
+            lambda: {"lim n p_i": 1 / b}, (b,), ("lim n p_i",)),
+        Law("crossing",
+            "dp_S/db = n (p_I - p_S) / (1 - b), any n and floor: generalization is best where the curves cross", _NEW,
+            d.derivative, c.crossing, (b, Delta), tuple(f"dp_s/db, n = {n}" for n in range(2, 9)),
+            remark="The coefficients hold for symbolic n and any credit c(k), so for every floor."),
+        Law("one_maximum", "p_S has exactly one maximum in b, for every n and every floor below 1", _NEW, d.one_maximum,
             c.one_maximum,
-            remark="dp_S/db over n (1-Δ) (1-b)^{n-1} is a constant less a polynomial in b/(1-b) of positive terms.",
-        ),
-        Law(
-            "constant_optimum",
-            "constant similarity, n = 2: p_S is largest at b = 1/2 at every floor, 3/4 without one",
-            _NURISSO + "theorem 1; with a floor, " + _NEW,
-            d.constant_optimum,
-            c.constant_optimum,
-        ),
-        Law(
-            "large_n_limit",
-            "b = λ/n, n -> infinity: p_S -> e^{-λ} (Ei(λ) - ln λ - γ), p_I -> (1 - e^{-λ}) / λ",
-            _NEW,
-            d.large_n,
-            c.large_n,
-            (lam,),
-            _BOTH,
-            remark="K's law converges at every k, so in total variation (Scheffé), and credits are at most 1.",
-        ),
-        Law(
-            "universal_constant",
+            remark="dp_S/db over n (1-Δ) (1-b)^{n-1} is a constant less a polynomial in b/(1-b) of positive terms."),
+        Law("constant_optimum", "constant similarity, n = 2: p_S is largest at b = 1/2 at every floor, 3/4 without one",
+            _NURISSO + "theorem 1; with a floor, " + _NEW, d.constant_optimum, c.constant_optimum),
+        Law("large_n_limit", "b = λ/n, n -> infinity: p_S -> e^{-λ} (Ei(λ) - ln λ - γ), p_I -> (1 - e^{-λ}) / λ", _NEW,
+            d.large_n, c.large_n, (lam,), _BOTH,
+            remark="K's law converges at every k, so in total variation (Scheffé), and credits are at most 1."),
+        Law("universal_constant",
             f"the best λ of infinitely many items, {closed_form.LAMBDA_STAR}, where p_S = p_I = "
-            f"{closed_form.LAMBDA_STAR_ACCURACY}, and the next term of n b*(n)",
-            _NEW,
-            lambda: d.universal_constant(c.poisson()["p_s"], c.poisson()["p_i"]),
-            c.universal_constant,
-            remark="The stored constants are the float64 nearest to 40-digit ones.",
-        ),
-        Law(
-            "proposition_1",
-            "linear similarity on the circle, n = 2, b <= 1",
-            _NURISSO + "proposition 1",
-            d.linear_within,
-            c.linear_within,
-            (b,),
-            _BOTH,
-        ),
-        Law(
-            "past_the_diameter",
-            "linear similarity on the circle, n = 2, b > 1, joining proposition 1 with its slope at b = 1",
-            _NEW,
-            d.linear_beyond,
-            c.linear_beyond,
-            (b,),
-            _BOTH,
-            where={b: 1 + sp.Symbol("excess", positive=True)},
-        ),
-        Law(
-            "linear_optimum",
-            "linear similarity: p_S is largest, 1/2 + 1/(6 - 4 ln 2), at b = 1/(3 - 2 ln 2)",
-            _NURISSO + "proposition 1",
-            d.linear_optimum,
-            c.linear_optimum,
-        ),
-        Law(
-            "segment",
-            "ball measure on [0, 1]: <b> = ε(2-ε), Var b = η³(2/3 - η) with η = min(ε, 1-ε)",
-            _NEW,
-            lambda: d.box(1),
-            lambda: c.box(1),
-            (d.epsilon,),
-            _MOMENTS,
-            d.joined,
-        ),
-        Law(
-            "box",
-            "ball measure on [0, 1]^2 by largest coordinate distance: <b> = m1², <b²> = m2²",
-            _NEW,
-            lambda: d.box(2),
-            lambda: c.box(2),
-            (d.epsilon,),
-            _MOMENTS,
-            d.joined,
-            remark="Coordinates are independent: any dimension is the same product.",
-        ),
-        Law(
-            "finite_space",
-            "finite spaces, distinct items, n = 2: k of m other stimuli inside the ball",
-            _NEW,
-            d.finite_space,
-            c.finite_space,
-            (d.k, d.m, Delta),
-            _BOTH,
-        ),
-        Law(
-            "two_exemplars",
-            "two images of one thing, n = 2, no floor: p_I = 1/2 + (h - <b>)/2",
-            _NEW,
-            d.two_exemplars,
-            c.two_exemplars,
-            (d.near, d.far, d.hit_rate, mean_b),
-            _BOTH,
-            remark="Whatever the joint probabilities of the two items.",
-        ),
+            f"{closed_form.LAMBDA_STAR_ACCURACY}, and the next term of n b*(n)", _NEW,
+            lambda: d.universal_constant(c.poisson()["p_s"], c.poisson()["p_i"]), c.universal_constant,
+            remark="The stored constants are the float64 nearest to 40-digit ones."),
+        Law("proposition_1", "linear similarity on the circle, n = 2, b <= 1", _NURISSO + "proposition 1",
+            d.linear_within, c.linear_within, (b,), _BOTH),
+        Law("past_the_diameter",
+            "linear similarity on the circle, n = 2, b > 1, joining proposition 1 with its slope at b = 1", _NEW,
+            d.linear_beyond, c.linear_beyond, (b,), _BOTH, where={b: 1 + sp.Symbol("excess", positive=True)}),
+        Law("linear_optimum", "linear similarity: p_S is largest, 1/2 + 1/(6 - 4 ln 2), at b = 1/(3 - 2 ln 2)",
+            _NURISSO + "proposition 1", d.linear_optimum, c.linear_optimum),
+        Law("segment", "ball measure on [0, 1]: <b> = ε(2-ε), Var b = η³(2/3 - η) with η = min(ε, 1-ε)", _NEW,
+            lambda: d.box(1), lambda: c.box(1), (d.epsilon,), _MOMENTS, d.joined),
+        Law("box", "ball measure on [0, 1]^2 by largest coordinate distance: <b> = m1², <b²> = m2²", _NEW,
+            lambda: d.box(2), lambda: c.box(2), (d.epsilon,), _MOMENTS, d.joined,
+            remark="Coordinates are independent: any dimension is the same product."),
+        Law("finite_space", "finite spaces, distinct items, n = 2: k of m other stimuli inside the ball", _NEW,
+            d.finite_space, c.finite_space, (d.k, d.m, Delta), _BOTH),
+        Law("two_exemplars", "two images of one thing, n = 2, no floor: p_I = 1/2 + (h - <b>)/2", _NEW, d.two_exemplars,
+            c.two_exemplars, (d.near, d.far, d.hit_rate, mean_b), _BOTH,
+            remark="Whatever the joint probabilities of the two items."),
     )
-}
+}  # fmt: skip

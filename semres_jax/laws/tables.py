@@ -6,17 +6,16 @@ between. Everything is a pure function of the table of strengths, so it runs ins
 
 import functools
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from semres_jax._checks import concrete, require_count
+from semres_jax._checks import concrete, require_items
 from semres_jax._pytrees import pytree, static
 from semres_jax._types import Accuracy, Array, ArrayLike
 from semres_jax.laws._precision import host_in_float64
-from semres_jax.laws.enumeration import require_distinct, unequal
 from semres_jax.laws.reciprocal import ZERO, decays, sum_over_nodes
 from semres_jax.spaces.base import MetricSpace
 
@@ -49,10 +48,10 @@ def ranking(space: MetricSpace) -> Ranking:
         >>> ranks.order[1].tolist(), ranks.group[0].tolist(), ranks.ties
         ([2, 0], [0, 0], 2)
     """
-    table = concrete(getattr(space, "distances", None))
+    table = concrete(space.distances)
     if table is None:
         raise ValueError(f"{space.label} has no known table of distances to rank")
-    if unequal(space):
+    if space.weighted:
         raise ValueError(f"stimuli must be equally likely; {space.label} has unequal weights")
     size = len(table)
     far = np.where(np.eye(size, dtype=bool), -np.inf, table)  # the probe itself comes last
@@ -93,8 +92,8 @@ def accuracy(space: MetricSpace, strengths: ArrayLike, *, n: int = 2) -> Accurac
         >>> [round(float(p), 4) for p in tables.accuracy(line, np.exp(-np.asarray(line.distances)))]
         [0.654, 0.781]
     """
-    n = require_count("n", n, 2, " (the probe needs items to choose from)")
-    require_distinct(space, n)
+    n = require_items(n)
+    space.require_distinct(n)
     ranks = ranking(space)
     known = concrete(strengths)
     shape = np.shape(strengths)
@@ -105,15 +104,15 @@ def accuracy(space: MetricSpace, strengths: ArrayLike, *, n: int = 2) -> Accurac
         raise ValueError(f"strengths must be finite and at least 0; got {bad:g}")
     tables = jnp.asarray(strengths, jnp.result_type(0.0, strengths)).reshape(-1, *shape[-2:])
     if known is None:
-        p_s, p_i = jax.lax.map(lambda table: _one(table, ranks, n), tables)
+        p_s, p_i = jax.lax.map(lambda table: _of_table(table, ranks, n), tables)
     else:  # one program for any number of tables
-        each = [_one(table, ranks, n) for table in tables]
-        p_s, p_i = (jnp.stack(column) for column in zip(*each, strict=True))
+        accuracies = [_of_table(table, ranks, n) for table in tables]
+        p_s, p_i = (jnp.stack(column) for column in zip(*accuracies, strict=True))
     return Accuracy(p_s.reshape(shape[:-2]), p_i.reshape(shape[:-2]))
 
 
 @functools.partial(jax.jit, static_argnames="n")
-def _one(table: Array, ranks: Ranking, n: int) -> Accuracy:
+def _of_table(table: Array, ranks: Ranking, n: int) -> Accuracy:
     return Accuracy(*(jnp.mean(p) for p in by_probe(table, ranks, (n,))))
 
 
@@ -149,9 +148,9 @@ def _shared(h: Array, group: Array) -> Array:
 
     def probe(row: tuple[Array, Array]) -> Array:
         strength, equal = row
-        one, other = strength[:, None], strength[None, :]
-        total = one + other
-        right = jnp.where(nearer, other, one) / jnp.where(total > 0, total, 1.0)
+        item, other = strength[:, None], strength[None, :]
+        total = item + other
+        right = jnp.where(nearer, other, item) / jnp.where(total > 0, total, 1.0)
         right = jnp.where((total > 0) & (equal[:, None] != equal[None, :]), right, 0.5)
         return jnp.sum(right, axis=1) - 0.5  # without the item itself
 
@@ -177,10 +176,10 @@ def by_probe(strengths: Array, ranks: Ranking, ns: tuple[int, ...]) -> Accuracy:
     h = jnp.take_along_axis(strengths, jnp.asarray(ranks.order), axis=1)
     own = jnp.diagonal(strengths)
     more = [n for n in ns if n > 2]
-    found = {2: _pairs(h, own, jnp.asarray(ranks.group))} if 2 in ns else {}
+    of_n = {2: _pairs(h, own, jnp.asarray(ranks.group))} if 2 in ns else {}
     if more:
-        found |= dict(zip(more, _sets(h, own, jnp.asarray(ranks.group), ranks.ties, tuple(more)), strict=True))
-    return Accuracy(*(jnp.stack([found[n][part] for n in ns]) for part in range(2)))
+        of_n |= dict(zip(more, _sets(h, own, jnp.asarray(ranks.group), ranks.ties, tuple(more)), strict=True))
+    return Accuracy(*(jnp.stack([of_n[n][part] for n in ns]) for part in range(2)))
 
 
 def _pairs(h: Array, own: Array, group: Array) -> tuple[Array, Array]:
@@ -196,13 +195,22 @@ def _pairs(h: Array, own: Array, group: Array) -> tuple[Array, Array]:
     return p_s, jnp.mean(p_i, axis=1)
 
 
+class _Items(NamedTuple):
+    """The others of each of N probes, farthest first, as a scan takes them: (items, N) arrays.
+
+    Attributes:
+        logs: of strengths, relative to the strongest of the probe's row.
+        opens, closes: 1 for the first and the last of a group of equally far ones.
+    """
+
+    logs: Array
+    opens: Array
+    closes: Array
+
+
 def _sets(h: Array, own: Array, group: Array, ties: int, ns: tuple[int, ...]) -> list[tuple[Array, Array]]:
     """(N,) accuracies of each probe for each n."""
     others, most = h.shape[1], max(ns)
-    # Marks v of the right one among equals, and their weights; degree of the polynomial: equals that may come along.
-    degree = min(ties, most) - 1
-    x, w = np.polynomial.legendre.leggauss(degree // 2 + 1)
-    keep, weight = (jnp.asarray(y, h.dtype)[:, None, None, None] for y in ((1 - x) / 2, w / 2))
     # Strengths relative to the strongest of the probe's row, itself included, in logarithms.
     top = jnp.maximum(jnp.max(h, axis=1), own)
     top = jnp.where(top > 0, top, 1.0)
@@ -210,34 +218,9 @@ def _sets(h: Array, own: Array, group: Array, ties: int, ns: tuple[int, ...]) ->
     lowest = jnp.minimum(jnp.min(jnp.where(logs == ZERO, 0.0, logs)), jnp.min(jnp.where(own_log == ZERO, 0.0, own_log)))
     opens = jnp.concatenate([jnp.ones_like(group[:, :1]), jnp.diff(group, axis=1)], axis=1)
     closes = jnp.concatenate([opens[:, 1:], jnp.ones_like(group[:, :1])], axis=1)
+    walk = functools.partial(_walk, _Items(logs.T, opens.T, closes.T), ties, most)
     # e^{-sh} carries a factor c, so that the polynomials neither overflow nor vanish.
     c = most / others
-
-    def walk(factors: Any, count: int) -> tuple[Array, Array]:
-        """(N, most, count) sums over sets of the right one's credit times the factors of all, and of factors alone."""
-        shape = (h.shape[0], most, count)
-
-        def add(a: Array, e: Array) -> Array:
-            return a.at[..., 1:, :].add(e * a[..., :-1, :])
-
-        def step(state: Any, item: Any) -> tuple[Any, None]:
-            a, with_equals, right, credit = state
-            log, first, last = item
-            e, mine = (y[:, None, :] for y in factors(log))
-            first, last = (y[:, None, None] > 0 for y in (first, last))
-            # A group starts from all that is farther; `right` has the sets in which one of the group is the right one.
-            with_equals = jnp.where(first[None], a[None], with_equals)
-            right = jnp.where(first[None], 0.0, right)
-            right = add(right, keep * e[None]) + mine[None] * with_equals
-            with_equals = add(with_equals, keep * e[None])
-            credit = credit + jnp.where(last, jnp.sum(weight * right, axis=0), 0.0)
-            return (add(a, e), with_equals, right, credit), None
-
-        one = jnp.zeros(shape, h.dtype).at[:, 0].set(1.0)
-        many = jnp.broadcast_to(one, (keep.shape[0], *shape))
-        items = (logs.T, opens.T, closes.T)
-        (a, _, _, credit), _ = jax.lax.scan(step, (one, many, jnp.zeros_like(many), jnp.zeros_like(one)), items)
-        return credit, a
 
     def chunk(log_s: Array, ratio: Array) -> tuple[Array, Array]:
         def factors(log: Array) -> tuple[Array, Array]:
@@ -257,14 +240,42 @@ def _sets(h: Array, own: Array, group: Array, ties: int, ns: tuple[int, ...]) ->
 
     credit, a = (y[..., 0] for y in walk(silent, 1))
     mute = jnp.where(own_log == ZERO, 1.0, 0.0).astype(h.dtype)
-    found = []
+    accuracies = []
     for n in ns:
         sets, fewer = math.comb(others, n) * c ** (n - 1), math.comb(others, n - 1) * c ** (n - 1)
-        found.append((
+        accuracies.append((
             (p_s[:, n - 1] + credit[:, n - 1] / n) / sets,
             (p_i[:, n - 1] + mute * a[:, n - 1] / n) / fewer,
         ))  # fmt: skip
-    return found
+    return accuracies
+
+
+def _walk(items: _Items, ties: int, most: int, factors: Any, count: int) -> tuple[Array, Array]:
+    """(N, most, count) sums over sets of the right one's credit times the factors of all, and of factors alone."""
+    dtype, shape = items.logs.dtype, (items.logs.shape[1], most, count)
+    # Marks v of the right one among equals, and their weights; degree of the polynomial: equals that may come along.
+    x, w = np.polynomial.legendre.leggauss((min(ties, most) - 1) // 2 + 1)
+    keep, weight = (jnp.asarray(y, dtype)[:, None, None, None] for y in ((1 - x) / 2, w / 2))
+
+    def add(a: Array, e: Array) -> Array:
+        return a.at[..., 1:, :].add(e * a[..., :-1, :])
+
+    def step(state: Any, item: _Items) -> tuple[Any, None]:
+        a, with_equals, right, credit = state
+        e, mine = (y[:, None, :] for y in factors(item.logs))
+        first, last = (y[:, None, None] > 0 for y in (item.opens, item.closes))
+        # A group starts from all that is farther; `right` has the sets in which one of the group is the right one.
+        with_equals = jnp.where(first[None], a[None], with_equals)
+        right = jnp.where(first[None], 0.0, right)
+        right = add(right, keep * e[None]) + mine[None] * with_equals
+        with_equals = add(with_equals, keep * e[None])
+        credit = credit + jnp.where(last, jnp.sum(weight * right, axis=0), 0.0)
+        return (add(a, e), with_equals, right, credit), None
+
+    empty = jnp.zeros(shape, dtype).at[:, 0].set(1.0)
+    marked = jnp.broadcast_to(empty, (keep.shape[0], *shape))
+    (a, _, _, credit), _ = jax.lax.scan(step, (empty, marked, jnp.zeros_like(marked), jnp.zeros_like(empty)), items)
+    return credit, a
 
 
 def _logs(value: Array, top: Array) -> Array:

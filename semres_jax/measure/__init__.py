@@ -6,17 +6,17 @@ from semres_jax.measure.choices import (
     ChoiceFit as ChoiceFit,
     GoodnessOfFit as GoodnessOfFit,
     ItemsFit as ItemsFit,
-    Parameter as Parameter,
     RatioTest as RatioTest,
     check_choices as check_choices,
     choice_coverage as choice_coverage,
     choice_profile as choice_profile,
-    choices as choices,
     choices_table as choices_table,
+    fit_choices as fit_choices,
+    fit_items_law as fit_items_law,
     goodness_of_fit as goodness_of_fit,
-    items_law as items_law,
     ratio_test as ratio_test,
     simulated_choices as simulated_choices,
+    summarize_choices as summarize_choices,
 )
 from semres_jax.measure.embeddings import (
     Embedded as Embedded,
@@ -38,3 +38,5 @@ from semres_jax.measure.resolution import (
 )
 
 __getattr__, __dir__ = submodules(__name__)
+
+choices = fit_choices  # scripts call it so

@@ -158,7 +158,7 @@ def reach(strengths: ArrayLike, above: float = 0.0) -> tuple[np.ndarray, np.ndar
 
 
 def _tables(space: MetricSpace, strengths: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    table = concrete(getattr(space, "distances", None))
+    table = concrete(space.distances)
     if table is None:
         raise ValueError(f"{space.label} has no known table of distances")
     strengths = np.asarray(strengths, np.float64)

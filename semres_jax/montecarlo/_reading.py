@@ -5,9 +5,9 @@ import time
 import numpy as np
 
 from semres_jax._types import Estimate
-from semres_jax.laws import enumeration
 from semres_jax.montecarlo import _errors
 from semres_jax.montecarlo._run import Run
+from semres_jax.spaces import neighbours
 
 
 def read(run: Run, started: float) -> Estimate:
@@ -57,7 +57,7 @@ def _from_moments(run: Run, moments: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 def _among_the_others(run: Run, mean_b, square_b, variance):
     """Moments of the share of the other stimuli within epsilon, from distinct draws."""
-    if not enumeration.unequal(run.space):
+    if not run.space.weighted:
         others = run.space.size - 1
         # E over distinct pairs is k(k - 1) / (m(m - 1)) for a probe with k of the m others in its ball.
         square_b = square_b * (others - 1) / others + mean_b / others
@@ -65,4 +65,4 @@ def _among_the_others(run: Run, mean_b, square_b, variance):
     epsilon = getattr(run.similarity, "epsilon", None)
     if epsilon is None:
         return mean_b, square_b * np.nan
-    return enumeration.share_moments(run.space, np.broadcast_to(epsilon, run.shape).ravel())
+    return neighbours.moments(run.space, np.broadcast_to(epsilon, run.shape).ravel())

@@ -15,7 +15,6 @@ import numpy as np
 from semres_jax import choice
 from semres_jax._shells import coarse_resolutions, on_shells
 from semres_jax._types import Array
-from semres_jax.laws import enumeration
 from semres_jax.montecarlo import _rows, sharding, tally
 from semres_jax.montecarlo.exact_sum import ExactSum
 from semres_jax.montecarlo.uniforms import WordSource, joined, lattice_rows, lattice_words, padded, prng_words, streams
@@ -135,7 +134,7 @@ class Run:
         self.chunk, self.devices = chunk, sharding.separate(devices)
         self.shape = similarity.shape
         # Equal weights make items exchangeable, which the counts of K take for granted.
-        self.counting = isinstance(similarity, Constant) and not (enumeration.unequal(space) and not replace)
+        self.counting = isinstance(similarity, Constant) and not (space.weighted and not replace)
         if coarse := coarse_resolutions(similarity, space):
             similarity = on_shells(jax.tree.map(_float64, similarity), space, coarse)
         self.similarity = similarity

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from semres_jax._checks import concrete, require_count
+from semres_jax._checks import concrete, require_count, require_items
 from semres_jax._random import checked_key, setting
 from semres_jax._types import Estimate, Progress
 from semres_jax.execution import Execution
-from semres_jax.laws import enumeration
 from semres_jax.montecarlo import sharding
 from semres_jax.montecarlo._errors import RESOLUTION as RESOLUTION
 from semres_jax.montecarlo._reading import read
@@ -93,7 +92,7 @@ def estimate(
         True
     """
     started = time.perf_counter()
-    n = require_count("n", n, 2, " (the probe needs items to choose from)")
+    n = require_items(n)
     limit = require_count("trials", trials, 1) if trials is not None else None
     if limit is not None and limit > _COUNTABLE:
         raise ValueError(f"trials must be at most 2^60, to be counted in 64 bits; got {trials}")
@@ -110,7 +109,7 @@ def estimate(
     if power is None or power.ndim or not power >= 0:
         raise ValueError(f"exponent must be one number, at least 0; got {exponent!r}")
     if not replace:
-        enumeration.require_distinct(space, n)
+        space.require_distinct(n)
     run = Run(space, similarity, key, n, float(power), method, replace, how.chunk, sharding.resolve(how.devices))
     cap = limit if limit is not None else (MOST_TRIALS if target_stderr is not None else DEFAULT_TRIALS)
     plan = cap if target_stderr is None else min(cap, DEFAULT_TRIALS)

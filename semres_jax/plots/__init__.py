@@ -1,6 +1,15 @@
 """Pictures of results: a dataset in, matplotlib Axes out; one module for each command."""
 
 from semres_jax.plots._style import save as save
+from semres_jax.plots.images import (
+    resnet_alpha as resnet_alpha,
+    resnet_distances as resnet_distances,
+    resnet_held_out as resnet_held_out,
+    resnet_law as resnet_law,
+    resnet_paths as resnet_paths,
+    resnet_plane as resnet_plane,
+    save_resnet as save_resnet,
+)
 from semres_jax.plots.measure_choices import (
     choices_calibration as choices_calibration,
     choices_closest as choices_closest,
@@ -25,15 +34,6 @@ from semres_jax.plots.optimal import (
     optimal_fronts as optimal_fronts,
     optimal_similarities as optimal_similarities,
     save_optimal as save_optimal,
-)
-from semres_jax.plots.resnet import (
-    resnet_alpha as resnet_alpha,
-    resnet_distances as resnet_distances,
-    resnet_held_out as resnet_held_out,
-    resnet_law as resnet_law,
-    resnet_paths as resnet_paths,
-    resnet_plane as resnet_plane,
-    save_resnet as save_resnet,
 )
 from semres_jax.plots.sweep import (
     best_ball_measure as best_ball_measure,

@@ -1,22 +1,31 @@
-"""What all pictures share: the look, where axes come from, marks with error bars, files.
+"""What all pictures share: the look, axes and panels, marks with error bars, legends, files.
 
 Colours are those of Okabe and Ito; nothing is told by colour alone. No function touches matplotlib's global state.
 """
 
 import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from semres_jax.storage.results import replacing
 
 if TYPE_CHECKING:
+    import xarray
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 # Okabe and Ito's palette but for black, which is the law's, and yellow, which paper swallows.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "d", "*", "8", "H")
-GREY = "#7a7a7a"
+DASHES: Any = ("-", (0, (5, 2)), (0, (1, 1.3)), (0, (4, 1.5, 1, 1.5)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
+GREY, PALE = "#7a7a7a", "#c8c8c8"
+FAMILY_MARKS = {"constant": "s", "linear": "o", "exponential": "^"}
+FAMILY_DASHES: Any = {"linear": DASHES[0], "constant": DASHES[1], "exponential": DASHES[3]}
 STYLE: Any = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -27,39 +36,130 @@ STYLE: Any = {
     "svg.hashsalt": "semres",
     "svg.fonttype": "none",
 }
+IDENTIFICATION, GENERALIZATION = "identification, $p_I$", "generalization, $p_S$"
+PLANE: Any = {
+    "xlabel": f"{IDENTIFICATION} (probability of a right answer)",
+    "ylabel": f"{GENERALIZATION} (probability of a right answer)",
+}
+# A legend right of its axes, and its title and lines.
+BESIDE: Any = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
+RIGHT: Any = BESIDE | {"handlelength": 2.8, "title_fontsize": 8, "alignment": "left"}
+OUTSIDE: Any = {"loc": "outside right upper", "bbox_to_anchor": None, "borderaxespad": None}
+
+
+@contextmanager
+def applied() -> Iterator[None]:
+    """In here, or in a function that it decorates, matplotlib has the look of all pictures."""
+    from matplotlib import rc_context
+
+    with rc_context(STYLE):
+        yield
+
+
+def new_figure(width: float, height: float, layout: Any = "constrained") -> "Figure":
+    """An empty figure of that size in inches."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout=layout)
 
 
 def axes(ax: "Axes | None", size: tuple[float, float]) -> "Axes":
     """The axes given, or those of a new figure of that size in inches."""
     if ax is not None:
         return ax
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    with rc_context(STYLE):
-        return Figure(figsize=size, layout="constrained").subplots()
+    with applied():
+        return new_figure(*size).subplots()
 
 
-def marks(ax: "Axes", x: Any, y: Any, x_error: Any, y_error: Any, colour: str, mark: str) -> Any:
+def panels(
+    count: int, most: int, size: tuple[float, float], rest: tuple[float, float], figure: Any = None, **shared: Any
+) -> "list[Axes]":
+    """Axes of that number in rows of at most `most`, in a figure that has their size and the rest in inches."""
+    columns = min(count, most)
+    rows = -(-count // columns)
+    figure = figure or new_figure(size[0] * columns + rest[0], size[1] * rows + rest[1])
+    every = figure.subplots(rows, columns, squeeze=False, **shared).ravel()
+    for ax in every[count:]:
+        ax.set_axis_off()
+    return list(every[:count])
+
+
+def title(ax: "Axes", text: str) -> None:
+    ax.set_title(text, fontsize=9, loc="left")
+
+
+def ticks(ax: "Axes", axis: str, values: Any, texts: Any = None) -> None:
+    """Ticks at these values and nowhere else, written as plain numbers unless texts are given."""
+    place = getattr(ax, f"set_{axis}ticks")
+    place(values, [f"{value:.10g}" for value in values] if texts is None else texts)
+    place([], minor=True)
+
+
+def plain_log(ax: "Axes", axis: str) -> None:
+    """A logarithmic axis with plain numbers: 1, 2, 5 of each decade."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    getattr(ax, f"set_{axis}scale")("log")
+    scale: Any = getattr(ax, f"{axis}axis")
+    scale.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    scale.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    scale.set_minor_locator(NullLocator())
+
+
+def look(place: int) -> tuple[str, str, Any]:
+    """Colour, mark and dash of a condition by its place among those drawn."""
+    return COLOURS[place % len(COLOURS)], MARKS[place % len(MARKS)], DASHES[place % len(DASHES)]
+
+
+def marks(
+    ax: "Axes", x: Any, y: Any, colour: str, mark: str, x_error: Any = None, y_error: Any = None, **settings: Any
+) -> Any:
     """Data: open marks with error bars of one standard error."""
-    return ax.errorbar(
-        x, y, xerr=x_error, yerr=y_error, ls="none", marker=mark, ms=5, color=colour, mfc="white", mew=1.1,
-        elinewidth=0.9, zorder=3, clip_on=False,
-    )  # fmt: skip
+    usual = {"ms": 5, "mfc": "white", "mew": 1.1, "elinewidth": 0.9, "zorder": 3, "clip_on": False}
+    return ax.errorbar(x, y, xerr=x_error, yerr=y_error, ls="none", marker=mark, color=colour, **(usual | settings))
 
 
-def save(figure: "Figure", folder: str | os.PathLike[str], name: str) -> list[str]:
-    """Write a figure as PNG (200 dpi) and SVG, each file whole.
+def sample(**settings: Any) -> "Line2D":
+    """A line or a mark for a legend."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], **({"ms": 5, "mfc": "white"} | settings))
+
+
+def legend(parent: "Axes | Figure", entries: Iterable[tuple[Any, str]], **settings: Any) -> Any:
+    """A legend of (handle, text), right of axes unless settings put it elsewhere."""
+    return parent.legend(*zip(*entries, strict=True), **(RIGHT | settings))
+
+
+def over_runs(values: "xarray.DataArray") -> tuple[np.ndarray, np.ndarray]:
+    """Mean over runs and its standard error, which a single run has none of (NaN)."""
+    error = values.std("run", ddof=1) / np.sqrt(values.sizes["run"]) if values.sizes["run"] > 1 else np.nan
+    mean = values.mean("run")
+    return mean.values, np.broadcast_to(error, mean.shape).copy()
+
+
+def bars(data: "xarray.Dataset") -> str:
+    """What error bars are; marks hide small ones."""
+    runs = data.sizes["run"]
+    return f"bars: ± standard error over {runs} runs\n(where larger than the mark)" if runs > 1 else "one run, no bars"
+
+
+def save(picture: "Figure | Axes", folder: str | os.PathLike[str], name: str) -> list[str]:
+    """Write a figure, or that of axes, as PNG (200 dpi) and SVG, each file whole.
 
     Returns:
         The names of both files.
     """
-    from matplotlib import rc_context
-
+    figure: Any = picture.figure
     names = [f"{name}.png", f"{name}.svg"]
-    with rc_context(STYLE):
+    with applied():
         for file in names:
             metadata = {"Date": None} if file.endswith("svg") else None  # the same data, the same file
             with replacing(Path(folder) / file) as temporary:
                 figure.savefig(temporary, dpi=200, metadata=metadata)
     return names
+
+
+def save_pictures(pictures: Mapping[str, Any], folder: str | os.PathLike[str]) -> list[str]:
+    """Figures, or axes, by name as files in a folder; their names."""
+    return [file for name, picture in pictures.items() for file in save(picture, folder, name)]

@@ -7,15 +7,15 @@ import numpy as np
 
 from semres_jax import similarity
 from semres_jax.frontier.pareto import pareto
-from semres_jax.plots._style import COLOURS, GREY, STYLE, axes, marks, save
-from semres_jax.plots._toy_shared import FAMILY_DASHES, FAMILY_MARKS, RIGHT, title
+from semres_jax.plots import _style as style
+from semres_jax.plots._style import COLOURS, DASHES, FAMILY_DASHES, FAMILY_MARKS, GENERALIZATION, GREY, PALE, RIGHT
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
 
 _SHADES = {"constant": COLOURS[1], "linear": COLOURS[0], "exponential": COLOURS[2], "optimal": "black"}
-_DASHES: Any = FAMILY_DASHES | {"optimal": (0, (1, 1.3))}
+_DASHES: Any = FAMILY_DASHES | {"optimal": DASHES[2]}
 # Of families that have no look of their own, in the order in which they come.
 _OTHERS: Any = tuple(zip(COLOURS[3:], ("D", "v", "P"), ((0, (8, 2)), (0, (3, 1, 1, 1)), (0, (2, 2))), strict=True))
 # Points of a profile that are drawn; more are means over neighbouring distances.
@@ -34,43 +34,35 @@ def embeddings_plane(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes"
     Returns:
         The axes, p_I to the right and p_S upward.
     """
-    from matplotlib.lines import Line2D
-
-    ax, looks = axes(ax, (7.0, 4.4)), _looks(data)
-    handles, texts = [], []
+    ax, looks = style.axes(ax, (7.0, 4.4)), _looks(data)
+    entries: list[tuple[Any, str]] = []
     for name in data.front.values if "front" in data.coords else ():
         row = data.sel(front=name)
         p_s, p_i = row.front_p_s.values, row.front_p_i.values
         shown = pareto(p_s, p_i)
         shown = np.flatnonzero(shown)[np.argsort(p_i[shown], kind="stable")]
         colour, _, dash = looks[str(name)]
-        ax.plot(p_i[shown], p_s[shown], color=colour, lw=1.4, ls=dash, zorder=1)
-        handles.append(Line2D([], [], color=colour, lw=1.4, ls=dash))
+        (line,) = ax.plot(p_i[shown], p_s[shown], color=colour, lw=1.4, ls=dash, zorder=1)
         floor = f", floor {float(data.attrs['optimal_delta']):.1e}" if name == "optimal" else ""
-        texts.append(f"{name} front{floor}")
-    ax.plot(data.level_p_i, data.level_p_s, color=GREY, lw=0.8, marker=".", ms=3, zorder=2)
-    handles.append(Line2D([], [], color=GREY, lw=0.8, marker=".", ms=3))
-    texts.append("thresholds of its dissimilarity")
+        entries.append((line, f"{name} front{floor}"))
+    (line,) = ax.plot(data.level_p_i, data.level_p_s, color=GREY, lw=0.8, marker=".", ms=3, zorder=2)
+    entries.append((line, "thresholds of its dissimilarity"))
     for family in data.family.values:
         row, (colour, mark, _) = data.sel(family=family), looks[str(family)]
-        style: Any = {"ls": "none", "marker": mark, "ms": 6, "color": colour, "mfc": "none", "mew": 1.1}
-        ax.plot([row.predicted_p_i], [row.predicted_p_s], zorder=3, **style)
-        handles.append(Line2D([], [], **style))
-        texts.append(f"{family} fit predicts")
-    errors = [_bars(data, name) for name in ("p_i", "p_s")]
-    ax.errorbar(
-        [float(data.p_i)], [float(data.p_s)], xerr=errors[0], yerr=errors[1], ls="none", marker="*", ms=11,
-        color="black", mfc="white", mew=1.1, elinewidth=1.0, zorder=5,
-    )  # fmt: skip
-    handles.insert(0, Line2D([], [], ls="none", marker="*", ms=11, color="black", mfc="white", mew=1.1))
-    texts.insert(0, "the model (95 %)" if np.isfinite(float(data.p_s_low)) else "the model")
+        at = [row.predicted_p_i], [row.predicted_p_s]
+        (point,) = ax.plot(*at, ls="none", marker=mark, ms=6, color=colour, mfc="none", mew=1.1, zorder=3)
+        entries.append((point, f"{family} fit predicts"))
+    star: Any = {"ms": 11, "mew": 1.1}
+    errors = _bars(data, "p_i"), _bars(data, "p_s")
+    at = [float(data.p_i)], [float(data.p_s)]
+    style.marks(ax, *at, "black", "*", *errors, **star, elinewidth=1.0, zorder=5, clip_on=True)
+    text = "the model (95 %)" if np.isfinite(float(data.p_s_low)) else "the model"
+    entries.insert(0, (style.sample(ls="none", marker="*", color="black", **star), text))
     chance = 1 / int(data.attrs["n"])
-    ax.set_xlim(min(chance, float(data.level_p_i.min())) - _ROOM / 4, 1 + _ROOM / 4)
-    ax.axhline(chance, color="#c8c8c8", lw=0.8, zorder=0)
-    ax.legend(handles, texts, **RIGHT)
-    ax.set_xlabel("identification, $p_I$ (probability of a right answer)")
-    ax.set_ylabel("generalization, $p_S$ (probability of a right answer)")
-    title(ax, _named(data))
+    ax.axhline(chance, color=PALE, lw=0.8, zorder=0)
+    style.legend(ax, entries)
+    ax.set(xlim=(min(chance, float(data.level_p_i.min())) - _ROOM / 4, 1 + _ROOM / 4), **style.PLANE)
+    style.title(ax, _named(data))
     return ax
 
 
@@ -79,58 +71,50 @@ def embeddings_profile(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axe
 
     Marks are means over pairs, bars their standard deviation; of many distances, neighbours are joined.
     """
-    ax, looks = axes(ax, (7.0, 4.2)), _looks(data)
+    ax, looks = style.axes(ax, (7.0, 4.2)), _looks(data)
     distance, mean, spread = _joined(data)
-    label = "the model, mean ± s.d. over pairs"
-    marks(ax, distance, mean, None, spread, "black", "o").set_label(label)
+    style.marks(ax, distance, mean, "black", "o", None, spread, label="the model, mean ± s.d. over pairs")
     along = np.linspace(0.0, float(data.distance.max()), 400)
     for family in data.family.values:
         row = data.sel(family=family)
         epsilon, delta = float(row.fit_epsilon), float(row.fit_delta)
         kind = similarity.get(str(family))
         best = " (best)" if family == data.attrs["best_family"] else ""
-        told = f"{family}{best}\n$\\epsilon$ = {epsilon:.3g}, $\\Delta$ = {delta:.3g}"
+        label = f"{family}{best}\n$\\epsilon$ = {epsilon:.3g}, $\\Delta$ = {delta:.3g}"
         colour, _, dash = looks[str(family)]
-        style: Any = {"color": colour, "ls": dash, "lw": 2.0 if best else 1.2}
-        ax.plot(along, kind(epsilon, delta)(along), label=told, zorder=4, **style)
-    ax.set_xlim(left=0.0)
-    ax.set_xlabel("given distance between stimuli, $d$ (its own unit)")
+        width = 2.0 if best else 1.2
+        ax.plot(along, kind(epsilon, delta)(along), label=label, zorder=4, color=colour, ls=dash, lw=width)
+    ax.set(xlim=(0.0, None), xlabel="given distance between stimuli, $d$ (its own unit)")
     ax.set_ylabel("similarity, relative to the probe's own")
     ax.legend(**RIGHT)
-    title(ax, _named(data))
+    style.title(ax, _named(data))
     return ax
 
 
 def embeddings_levels(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """Both accuracies of thresholds on the model's dissimilarity, against the share within. Arguments as above."""
-    ax = axes(ax, (7.0, 4.0))
+    ax = style.axes(ax, (7.0, 4.0))
     share = data.level_mean_b.values
-    for name, told, colour, mark in (
-        ("level_p_s", "generalization, $p_S$", COLOURS[0], "o"),
-        ("level_p_i", "identification, $p_I$", COLOURS[1], "s"),
+    for name, label, colour, mark in (
+        ("level_p_s", GENERALIZATION, COLOURS[0], "o"),
+        ("level_p_i", style.IDENTIFICATION, COLOURS[1], "s"),
     ):
-        y = data[name].values
-        marks(ax, share, y, None, _bars(data, name), colour, mark).set_label(told)
+        style.marks(ax, share, data[name].values, colour, mark, None, _bars(data, name), label=label)
     if str(data.attrs["design"]) == "classes":
         ax.plot(share, data.level_hit_rate, color=GREY, lw=1.2, ls=(0, (4, 1.5)), label="hit rate (own class within)")
-    ax.axhline(1 / int(data.attrs["n"]), color="#c8c8c8", lw=0.8, zorder=0)
-    ax.set_xlim(-0.02, 1.02)
-    ax.set_xlabel("share of other stimuli within the threshold, $\\langle b \\rangle$")
+    ax.axhline(1 / int(data.attrs["n"]), color=PALE, lw=0.8, zorder=0)
+    ax.set(xlim=(-0.02, 1.02), xlabel="share of other stimuli within the threshold, $\\langle b \\rangle$")
     ax.set_ylabel("probability of a right answer")
     ax.legend(**RIGHT)
-    title(ax, _named(data))
+    style.title(ax, _named(data))
     return ax
 
 
+@style.applied()
 def save_embeddings(data: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[str]:
     """All pictures as files in a folder, embeddings_plane, embeddings_profile, embeddings_levels; their names."""
-    from matplotlib import rc_context
-
-    written = []
-    with rc_context(STYLE):
-        for draw in (embeddings_plane, embeddings_profile, embeddings_levels):
-            written += save(draw(data).figure, folder, draw.__name__)  # pyright: ignore[reportArgumentType]
-    return written
+    drawn = (embeddings_plane, embeddings_profile, embeddings_levels)
+    return style.save_pictures({draw.__name__: draw(data) for draw in drawn}, folder)
 
 
 def _looks(data: "xarray.Dataset") -> dict[str, tuple[Any, Any, Any]]:
@@ -165,5 +149,5 @@ def _joined(data: "xarray.Dataset") -> tuple[np.ndarray, np.ndarray, np.ndarray]
 def _named(data: "xarray.Dataset") -> str:
     what = "stimuli" if data.attrs["design"] == "stimuli" else "classes"
     sampled = f"; sampled: {data.attrs['sampled']}" if data.attrs["sampled"] else ""
-    told = f"{data.attrs['rows']} embeddings of {data.attrs['stimuli']} {what}, {data.attrs['similarity']} similarity"
-    return told + (sampled if len(sampled) < 60 else "; sampled")
+    text = f"{data.attrs['rows']} embeddings of {data.attrs['stimuli']} {what}, {data.attrs['similarity']} similarity"
+    return text + (sampled if len(sampled) < 60 else "; sampled")

@@ -3,18 +3,14 @@
 import os
 from typing import TYPE_CHECKING, Any
 
-from semres_jax.plots._style import COLOURS, STYLE, axes, save
+from semres_jax.plots import _style as style
+from semres_jax.plots._style import COLOURS, DASHES, FAMILY_DASHES, PLANE
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
 
-_DASHES: dict[str, Any] = {
-    "optimal": "-",
-    "constant": (0, (5, 2)),
-    "linear": (0, (1, 1.3)),
-    "exponential": (0, (4, 1.5, 1, 1.5)),
-}
+_DASHES: Any = FAMILY_DASHES | {"optimal": "-", "linear": DASHES[2]}
 _MOST_FLOORS = len(COLOURS)
 # Around the fronts, as a share of what is between chance and certainty.
 _ROOM = 0.04
@@ -33,9 +29,7 @@ def optimal_fronts(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     Returns:
         The axes, p_I to the right and p_S upward.
     """
-    from matplotlib.lines import Line2D
-
-    ax = axes(ax, (6.8, 4.4))
+    ax = style.axes(ax, (6.8, 4.4))
     chance = 1 / int(table.attrs["n"])
     ax.plot([chance, 1], [chance, 1], color="#b8b8b8", lw=0.8, zorder=0)
     names = [str(name) for name in table.family.values]
@@ -55,20 +49,16 @@ def optimal_fronts(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
         ax.annotate(
             f"$\\Delta$ = {delta:g}", place, (-7, 3), textcoords="offset points", ha="right", color=colour, fontsize=8
         )
-    handles = [
-        Line2D([], [], color="black", lw=1.9),
-        Line2D([], [], color="black", marker="o", mfc="white", mew=1.3, ms=5.5, ls="none"),
-        *(Line2D([], [], color="black", lw=0.9, ls=_DASHES[name]) for name in names),
-        Line2D([], [], color="#b8b8b8", lw=0.8),
+    entries = [
+        (style.sample(color="black", lw=1.9), "best of all"),
+        (style.sample(color="black", marker="o", mew=1.3, ms=5.5, ls="none"), "best $p_S$"),
+        *((style.sample(color="black", lw=0.9, ls=_DASHES[name]), name) for name in names),
+        (style.sample(color="#b8b8b8", lw=0.8), "$p_S = p_I$"),
     ]
-    texts = ["best of all", "best $p_S$", *names, "$p_S = p_I$"]
-    ax.legend(handles, texts, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, handlelength=2.8)
+    style.legend(ax, entries)
     top = float(max(table.p_s.max(), table.front_p_s.max()))
     margin = _ROOM * (1 - chance)
-    ax.set_xlim(chance - margin / 2, 1 + margin / 2)
-    ax.set_ylim(chance - margin / 2, top + margin)
-    ax.set_xlabel("identification, $p_I$ (probability of a right answer)")
-    ax.set_ylabel("generalization, $p_S$ (probability of a right answer)")
+    ax.set(xlim=(chance - margin / 2, 1 + margin / 2), ylim=(chance - margin / 2, top + margin), **PLANE)
     return ax
 
 
@@ -80,9 +70,7 @@ def optimal_similarities(table: "xarray.Dataset", ax: "Axes | None" = None) -> "
     Returns:
         The axes, u to the right and similarity upward, logarithmic.
     """
-    from matplotlib.lines import Line2D
-
-    ax = axes(ax, (6.8, 4.0))
+    ax = style.axes(ax, (6.8, 4.0))
     floors = table.delta.values[:_MOST_FLOORS]
     for delta, colour in zip(floors, COLOURS, strict=False):
         row = table.sel(delta=delta)
@@ -93,25 +81,18 @@ def optimal_similarities(table: "xarray.Dataset", ax: "Axes | None" = None) -> "
             f"$\\Delta$ = {delta:g}", (1.0, delta), (4, 0), textcoords="offset points", va="center", color=colour,
             fontsize=8, annotation_clip=False,
         )  # fmt: skip
-    ax.set_yscale("log")
-    ax.set_xlim(0, 1)
-    ax.set_ylim(float(floors.min()) * 0.75, 1.25)
-    handles = [Line2D([], [], color="black", lw=1.9), Line2D([], [], color="black", lw=0.9, ls=_DASHES["constant"])]
-    ax.legend(handles, ["best of all", "best constant"], loc="lower left")
-    ax.set_xlabel("$u = b(d)$, share of all stimuli that are closer")
-    ax.set_ylabel("similarity, $h(u)$ (1 = same)")
+    ax.set(yscale="log", xlim=(0, 1), ylim=(float(floors.min()) * 0.75, 1.25))
+    lines = [style.sample(color="black", lw=1.9), style.sample(color="black", lw=0.9, ls=_DASHES["constant"])]
+    ax.legend(lines, ["best of all", "best constant"], loc="lower left")
+    ax.set(xlabel="$u = b(d)$, share of all stimuli that are closer", ylabel="similarity, $h(u)$ (1 = same)")
     return ax
 
 
+@style.applied()
 def save_optimal(table: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[str]:
     """Both pictures as files in a folder, optimal_fronts and optimal_similarities; their names."""
-    from matplotlib import rc_context
-
     n = int(table.attrs["n"])
-    with rc_context(STYLE):
-        fronts, similarities = optimal_fronts(table), optimal_similarities(table)
-        fronts.set_title(f"All similarities with values in [$\\Delta$, 1], $n$ = {n} items", fontsize=9, loc="left")
-        similarities.set_title(f"What generalizes best ($p_S$ alone), $n$ = {n} items", fontsize=9, loc="left")
-        written = save(fronts.figure, folder, "optimal_fronts")  # pyright: ignore[reportArgumentType]
-        written += save(similarities.figure, folder, "optimal_similarities")  # pyright: ignore[reportArgumentType]
-    return written
+    pictures = {"optimal_fronts": optimal_fronts(table), "optimal_similarities": optimal_similarities(table)}
+    style.title(pictures["optimal_fronts"], f"All similarities with values in [$\\Delta$, 1], $n$ = {n} items")
+    style.title(pictures["optimal_similarities"], f"What generalizes best ($p_S$ alone), $n$ = {n} items")
+    return style.save_pictures(pictures, folder)

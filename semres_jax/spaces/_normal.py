@@ -54,11 +54,7 @@ def _from_centred(q: Array) -> Array:
     least = 0.5 - jnp.abs(q)  # the smaller of the two shares
     root = jnp.sqrt(-_log(least))
     central, near = jnp.abs(q) <= _HALF_WIDTH, root <= _FAR
-    pairs = (
-        _rational(_CENTRE, _HALF_WIDTH**2 - q * q),
-        _rational(_SIDE, root - 1.6),
-        _rational(_TAIL, root - _FAR),
-    )
+    pairs = (_rational(_CENTRE, _HALF_WIDTH**2 - q * q), _rational(_SIDE, root - 1.6), _rational(_TAIL, root - _FAR))
     over, under = (jnp.where(central, c, jnp.where(near, s, t)) for c, s, t in zip(*pairs, strict=True))
     return jnp.where(central, q, jnp.sign(q)) * (over / under)
 

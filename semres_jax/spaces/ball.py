@@ -6,15 +6,14 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from semres_jax._checks import require_count
 from semres_jax._types import Array, ArrayLike
 from semres_jax.spaces._integrals import cap
 from semres_jax.spaces._normal import normal
-from semres_jax.spaces.base import MetricSpace, coordinates, safe_norm, space, static, together
+from semres_jax.spaces.base import Dimensional, coordinates, safe_norm, space, static, together
 
 
 @space
-class Ball(MetricSpace):
+class Ball(Dimensional):
     """The ball of radius 1 in R^dim with Euclidean distance (at most 2) and the uniform measure.
 
     Heterogeneous: with ρ = |p|, b_p(r) is r^dim while r <= 1 - ρ, then the lens of two balls,
@@ -37,13 +36,6 @@ class Ball(MetricSpace):
     dim: Any = static(default=2)
     name: ClassVar[str] = "ball"
     has_ball_measure: ClassVar[bool] = True
-
-    def __post_init__(self):
-        object.__setattr__(self, "dim", require_count("dim", self.dim, 1))
-
-    @property
-    def label(self) -> str:
-        return f"ball({self.dim})"
 
     @property
     def uniforms(self) -> int:

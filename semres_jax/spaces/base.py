@@ -1,13 +1,15 @@
-"""The one interface of all stimulus spaces, and the registry of their names."""
+"""The one interface of all stimulus spaces."""
 
 import abc
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
+import numpy as np
 
+from semres_jax._checks import concrete, require_count
 from semres_jax._pytrees import pytree, static as static
 from semres_jax._types import Array, ArrayLike, Point
+from semres_jax.spaces._draws import distinct_equal, distinct_weighted
 
 # What makes a class a space: a frozen dataclass, registered as a pytree.
 space = pytree
@@ -39,6 +41,11 @@ class MetricSpace(abc.ABC):
     wraps: ClassVar[bool] = False
     # Number of stimuli of a finite space, which then has `distinct`; None for all others.
     size: ClassVar[int | None] = None
+    # Of a finite space: the (N, N) table of distances, None where there is none; (N,) probabilities, None where all are
+    # equal; names of the stimuli, where they have any.
+    distances: Any = None
+    weights: Any = None
+    labels: Any = ()
 
     @property
     def shells(self) -> Any:
@@ -84,9 +91,63 @@ class MetricSpace(abc.ABC):
         """b_p(r) = ν{x : d(x, p) <= r} in [0, 1], broadcasting the batch shape of `p` against `r`."""
         raise NotImplementedError(f"{self.label} has no ball measure in closed form; use semres_jax.estimate")
 
+    @property
+    def weighted(self) -> bool:
+        """Whether stimuli are drawn with different probabilities (taken for so where weights are traced)."""
+        if self.weights is None:
+            return False
+        known = concrete(self.weights)
+        return known is None or bool(np.ptp(known) > 0)
+
+    def _available(self) -> tuple[int | None, str]:
+        """How many different stimuli can be drawn, and what messages add to their number."""
+        known = concrete(self.weights)
+        available = self.size if known is None else int((known > 0).sum())
+        return available, "" if available == self.size else " of positive weight"
+
+    def require_distinct(self, n: int) -> None:
+        """Raise `ValueError` unless a probe and n distinct items can be drawn."""
+        available, weighed = self._available()
+        if available is not None and n + 1 > available:
+            raise ValueError(
+                f"{n} distinct items and a probe need {n + 1} stimuli; {self.label} has {available}{weighed} (use "
+                "fewer items, or replace=True)"
+            )
+
     def distinct(self, u: Any) -> Any:
-        """Different points of a finite space, one uniform each: a list of m arrays -> a list of m arrays of indices."""
-        raise NotImplementedError(f"{self.label} is not finite: its points are different by themselves")
+        """Different points of a finite space, drawn one after the other from ν restricted to those not yet drawn.
+
+        With equal weights every ordered m-tuple of different points is equally likely.
+
+        Args:
+            u: uniforms in [0, 1), one per point: an array of shape (*batch, m), or a list of m arrays of batch shape
+                (faster inside a loop: nothing is interleaved).
+
+        Returns:
+            int32 indices: (*batch, m), or a list of m arrays of batch shape.
+
+        Raises:
+            ValueError: m greater than the number of points.
+            NotImplementedError: the space is not finite.
+
+        Example:
+            >>> from semres_jax import spaces
+            >>> space = spaces.Finite([[0, 1, 2], [1, 0, 1], [2, 1, 0]])
+            >>> [int(i) for i in space.distinct([0.5, 0.5, 0.0])]
+            [1, 2, 0]
+        """
+        if self.size is None:
+            raise NotImplementedError(f"{self.label} is not finite: its points are different by themselves")
+        if not isinstance(u, (list, tuple)):
+            u = jnp.asarray(u)
+            return jnp.stack(self.distinct([u[..., j] for j in range(u.shape[-1])]), axis=-1)
+        available, weighed = self._available()
+        if not 1 <= len(u) <= (available or 0):
+            raise ValueError(f"{len(u)} distinct points asked of {self.label}, which has {available}{weighed}")
+        u = [real(column) for column in u]
+        if self.weights is None:
+            return distinct_equal(self.size, u)
+        return distinct_weighted(cumulative(self.weights, u[0].dtype), u)
 
     # Averages over the probe. b_p(r) often depends on p through one number only (the distance to the centre of a ball,
     # say): `probe` maps that many uniforms to probes p whose b_p(r) is distributed as that of p ~ ν.
@@ -119,12 +180,27 @@ class MetricSpace(abc.ABC):
         raise NotImplementedError(f"{self.label} has no ball measure in closed form; use semres_jax.estimate")
 
 
-_REGISTRY: dict[str, Callable[..., MetricSpace]] = {}
+class Dimensional(MetricSpace):
+    """What spaces of a whole number of dimensions share; a subclass has the field `dim`."""
+
+    dim: Any
+
+    def __post_init__(self):
+        object.__setattr__(self, "dim", require_count("dim", self.dim, 1))
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}({self.dim})"
+
+    @property
+    def uniforms(self) -> int:
+        return self.dim
 
 
-def register(name: str, factory: Callable[..., MetricSpace]) -> None:
-    """Enter `factory` under `name`: from then on `get(name, **params)` and every command know it."""
-    _REGISTRY[name] = factory
+def cumulative(weights: Any, dtype: Any) -> Array:
+    """(N + 1,) mass before each point; the last is exactly 1, so that points of weight 0 at the end stay unseen."""
+    total = jnp.cumsum(jnp.asarray(weights))
+    return jnp.concatenate([jnp.zeros(1, total.dtype), total / total[-1]]).astype(dtype)
 
 
 def coordinates(space: MetricSpace, u: Any) -> Array:

@@ -1,5 +1,6 @@
 """Finitely many stimuli with a table of distances."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -9,8 +10,7 @@ import numpy as np
 
 from semres_jax._checks import concrete, number_leaf
 from semres_jax._types import Array, ArrayLike
-from semres_jax.spaces._draws import distinct_equal, distinct_weighted
-from semres_jax.spaces.base import MetricSpace, coordinates, real, space
+from semres_jax.spaces.base import MetricSpace, coordinates, cumulative, real, space
 
 # Asymmetry and diagonal up to this share of the largest distance is rounding of whoever made the table.
 _ROUNDING = 1e-6
@@ -42,7 +42,7 @@ class Finite(MetricSpace):
         [0.6667, 1.0]
     """
 
-    distances: Any
+    distances: Any = dataclasses.field()
     weights: Any = None
     name: ClassVar[str] = "finite"
     discrete: ClassVar[bool] = True
@@ -111,13 +111,8 @@ class Finite(MetricSpace):
         u = coordinates(self, u)[..., 0]
         if self.weights is None:
             return jnp.minimum((u * self.size).astype(jnp.int32), self.size - 1)
-        index = jnp.searchsorted(self._cumulative(u.dtype)[1:], u, side="right")
+        index = jnp.searchsorted(cumulative(self.weights, u.dtype)[1:], u, side="right")
         return jnp.minimum(index, self.size - 1).astype(jnp.int32)
-
-    def _cumulative(self, dtype: Any) -> Array:
-        """(N + 1,) mass before each point; the last is exactly 1, so that points of weight 0 at the end stay unseen."""
-        total = jnp.cumsum(jnp.asarray(self.weights))
-        return jnp.concatenate([jnp.zeros(1, total.dtype), total / total[-1]]).astype(dtype)
 
     def distance(self, x: ArrayLike, y: ArrayLike) -> Array:
         table = jnp.asarray(self.distances)
@@ -135,39 +130,6 @@ class Finite(MetricSpace):
     def radius_kinks(self, p: ArrayLike) -> tuple[Array, ...]:
         rows = jnp.take(jnp.asarray(self.distances), jnp.asarray(p), axis=0, mode="clip")
         return tuple(jnp.moveaxis(rows, -1, 0))
-
-    def distinct(self, u: Any) -> Any:
-        """Different points, drawn one after the other from ν restricted to those not yet drawn.
-
-        With equal weights every ordered m-tuple of different points is equally likely.
-
-        Args:
-            u: uniforms in [0, 1), one per point: an array of shape (*batch, m), or a list of m arrays of batch shape
-                (faster inside a loop: nothing is interleaved).
-
-        Returns:
-            int32 indices: (*batch, m), or a list of m arrays of batch shape.
-
-        Raises:
-            ValueError: m greater than the number of points.
-
-        Example:
-            >>> from semres_jax import spaces
-            >>> space = spaces.Finite([[0, 1, 2], [1, 0, 1], [2, 1, 0]])
-            >>> [int(i) for i in space.distinct([0.5, 0.5, 0.0])]
-            [1, 2, 0]
-        """
-        if not isinstance(u, (list, tuple)):
-            u = jnp.asarray(u)
-            return jnp.stack(self.distinct([u[..., j] for j in range(u.shape[-1])]), axis=-1)
-        available = self.size if (w := concrete(self.weights)) is None else int((w > 0).sum())
-        if not 1 <= len(u) <= available:
-            weighed = "" if available == self.size else " of positive weight"
-            raise ValueError(f"{len(u)} distinct points asked of {self.label}, which has {available}{weighed}")
-        u = [real(column) for column in u]
-        if self.weights is None:
-            return distinct_equal(self.size, u)
-        return distinct_weighted(self._cumulative(u[0].dtype), u)
 
 
 def _checked_distances(table: Any) -> Any:

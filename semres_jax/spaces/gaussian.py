@@ -7,12 +7,11 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import ndtr
 
-from semres_jax._checks import require_count
 from semres_jax._types import Array, ArrayLike
 from semres_jax.spaces._integrals import chi_cdf, chi_quantile, legendre_rule
 from semres_jax.spaces._normal import normal
 from semres_jax.spaces.ball import on_first_axis
-from semres_jax.spaces.base import MetricSpace, coordinates, safe_norm, space, static, together
+from semres_jax.spaces.base import Dimensional, coordinates, safe_norm, space, static, together
 
 # Beyond this many standard deviations a float64 gaussian holds nothing (Φ(-8.5) = 1e-17).
 _REACH = 8.5
@@ -20,7 +19,7 @@ _NODES = 80
 
 
 @space
-class Gaussian(MetricSpace):
+class Gaussian(Dimensional):
     """R^dim with Euclidean distance (unbounded) and the standard gaussian measure N(0, I).
 
     Heterogeneous: b_p(r) is the noncentral chi-square distribution function with dim degrees of freedom and
@@ -43,17 +42,6 @@ class Gaussian(MetricSpace):
     dim: Any = static(default=2)
     name: ClassVar[str] = "gaussian"
     has_ball_measure: ClassVar[bool] = True
-
-    def __post_init__(self):
-        object.__setattr__(self, "dim", require_count("dim", self.dim, 1))
-
-    @property
-    def label(self) -> str:
-        return f"gaussian({self.dim})"
-
-    @property
-    def uniforms(self) -> int:
-        return self.dim
 
     @property
     def diameter(self) -> float:

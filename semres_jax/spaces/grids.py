@@ -40,7 +40,7 @@ def grid(space: MetricSpace, stimuli: int) -> Finite:
     if isinstance(space, Finite) or (isinstance(space, Product) and space.size is not None):
         if space.size != count:
             raise ValueError(f"{space.label} has {space.size} stimuli of its own; got stimuli = {stimuli}")
-        if not hasattr(space, "distances"):
+        if space.distances is None:
             raise ValueError(f"{space.label} has {count:,} stimuli, too many for a table of their distances")
         return space if isinstance(space, Finite) else Finite(space.distances, space.weights)
     if isinstance(space, (Circle, Interval)):

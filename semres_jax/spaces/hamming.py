@@ -9,16 +9,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from semres_jax._checks import require_count
 from semres_jax._types import Array, ArrayLike, Point
-from semres_jax.spaces.base import MetricSpace, coordinates, each_probe, real, space, spread, static
+from semres_jax.spaces.base import Dimensional, coordinates, each_probe, real, space, spread, static
 
 # A float32 uniform carries 23 or 24 bits; 16 of them make half a machine word, exactly.
 _BITS_PER_UNIFORM = 16
 
 
 @space
-class Hamming(MetricSpace):
+class Hamming(Dimensional):
     """{0, 1}^dim, all strings equally likely; d(x, y) = share of the bits that differ, in {0, 1/dim, ..., 1}.
 
     Homogeneous with atoms: b(r) = Σ_{k <= r dim} C(dim, k) / 2^dim. Both `distance` and `ball_measure` use the
@@ -42,13 +41,6 @@ class Hamming(MetricSpace):
     homogeneous: ClassVar[bool] = True
     discrete: ClassVar[bool] = True
     has_ball_measure: ClassVar[bool] = True
-
-    def __post_init__(self):
-        object.__setattr__(self, "dim", require_count("dim", self.dim, 1))
-
-    @property
-    def label(self) -> str:
-        return f"hamming({self.dim})"
 
     @property
     def uniforms(self) -> int:

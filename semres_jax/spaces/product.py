@@ -12,7 +12,6 @@ import numpy as np
 
 from semres_jax._checks import concrete
 from semres_jax._types import Array, ArrayLike, Point
-from semres_jax.spaces._draws import distinct_equal, distinct_weighted
 from semres_jax.spaces.base import MetricSpace, coordinates, real, safe_norm, space, static
 
 _METRICS = ("max", "l1", "l2", "min")
@@ -71,88 +70,56 @@ class Product(MetricSpace):
         return None if None in sizes else math.prod(sizes)  # pyright: ignore[reportArgumentType]
 
     @property
-    def distances(self) -> Any:
-        """(N, N) table of a product of finite spaces.
-
-        Raises:
-            AttributeError: a factor is not finite, or there are more than 10,000 stimuli.
-        """
-        size = self.size
-        if size is None or size > _MOST_LISTED or not all(hasattr(factor, "distances") for factor in self.factors):
-            raise AttributeError(f"{self.label} has no table of distances")
+    def distances(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """(N, N) table of a product of finite spaces; None where a factor has none, or of more than 10,000 stimuli."""
+        tables, size, known = [factor.distances for factor in self.factors], self.size, True
+        if size is None or size > _MOST_LISTED or any(table is None for table in tables):
+            return None
         if "_table" in self.__dict__:
             return self.__dict__["_table"]
-        tables, known = [factor.distances for factor in self.factors], True
         for place, table in enumerate(tables):
             known = known and concrete(table) is not None
             shape = [len(table) if k == place else 1 for k in range(len(tables))]
             tables[place] = table.reshape(shape + shape)
-        xp: Any = np if known else jnp
-        if self.metric in ("max", "min"):
-            whole = functools.reduce(xp.maximum if self.metric == "max" else xp.minimum, tables)
-        elif self.metric == "l1":
-            whole = functools.reduce(xp.add, tables)
-        elif known:
-            whole = np.sqrt(functools.reduce(np.add, [table * table for table in tables]))
-        else:
-            whole = safe_norm(jnp.stack(jnp.broadcast_arrays(*tables)), axis=0)
+        whole = self._combined(tables, np if known else jnp)
         whole = whole.reshape(size, size)
         if known:
             object.__setattr__(self, "_table", whole)
         return whole
 
     @property
-    def weights(self) -> Any:
+    def weights(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         """(N,) probabilities of the stimuli of a product of finite spaces; None where all are equal, or not finite."""
-        given = [getattr(factor, "weights", None) for factor in self.factors]
+        given = [factor.weights for factor in self.factors]
         if self.size is None or all(weights is None for weights in given):
             return None
-        each = [
+        marginals = [
             np.full(factor.size, 1.0 / factor.size) if weights is None else weights
             for factor, weights in zip(self.factors, given, strict=True)
         ]
-        xp: Any = np if all(concrete(weights) is not None for weights in each) else jnp
-        return functools.reduce(lambda a, b: (xp.asarray(a)[:, None] * xp.asarray(b)[None]).ravel(), each)
+        xp: Any = np if all(concrete(weights) is not None for weights in marginals) else jnp
+        return functools.reduce(lambda a, b: (xp.asarray(a)[:, None] * xp.asarray(b)[None]).ravel(), marginals)
 
     def distinct(self, u: Any) -> Any:
-        """Different points of a product of finite spaces, as `Finite.distinct`: int32 numbers of the stimuli.
-
-        Raises:
-            ValueError: more than there are; more than 10,000 stimuli of unequal weights.
-        """
-        size = self.size
-        if size is None:
-            return super().distinct(u)
-        if not isinstance(u, (list, tuple)):
-            u = jnp.asarray(u)
-            return jnp.stack(self.distinct([u[..., j] for j in range(u.shape[-1])]), axis=-1)
-        weights = self.weights
-        available = size if (w := concrete(weights)) is None else int((w > 0).sum())
-        if not 1 <= len(u) <= available:
-            weighed = "" if available == size else " of positive weight"
-            raise ValueError(f"{len(u)} distinct points asked of {self.label}, which has {available}{weighed}")
-        if size > (2**31 - 1 if weights is None else _MOST_LISTED):
-            most, kind = ("2,147,483,647", "") if weights is None else (f"{_MOST_LISTED:,}", " of unequal weights")
+        """As `MetricSpace.distinct`, of up to 2,147,483,647 stimuli; of up to 10,000 where weights are unequal."""
+        size, equal = self.size, self.weights is None
+        if size is not None and size > (2**31 - 1 if equal else _MOST_LISTED):
+            most, kind = ("2,147,483,647", "") if equal else (f"{_MOST_LISTED:,}", " of unequal weights")
             raise ValueError(
                 f"distinct points{kind} are drawn from at most {most}; {self.label} has {size:,} (use replace=True: "
                 "that they repeat makes a difference of the order of 1/N)"
             )
-        u = [real(column) for column in u]
-        if weights is None:
-            return distinct_equal(size, u)
-        total = jnp.cumsum(jnp.asarray(weights))
-        edges = jnp.concatenate([jnp.zeros(1, total.dtype), total / total[-1]]).astype(u[0].dtype)
-        return distinct_weighted(edges, u)
+        return super().distinct(u)
 
     def _features(self, p: Point) -> tuple[Point, ...]:
         """A point as the tuple of its features."""
         if isinstance(p, (tuple, list)) or self.size is None:
             return tuple(p)
-        number, found = jnp.asarray(p), []
+        number, features = jnp.asarray(p), []
         for factor in reversed(self.factors):
-            found.append(number % factor.size)
+            features.append(number % factor.size)
             number = number // factor.size
-        return tuple(reversed(found))
+        return tuple(reversed(features))
 
     @property
     def label(self) -> str:
@@ -188,47 +155,45 @@ class Product(MetricSpace):
         traced = any(isinstance(diameter, jax.Array) for diameter in diameters)
         xp: Any = jnp if traced else np  # outside of jit in float64, whatever JAX's precision
         diameters = [xp.asarray(diameter) for diameter in diameters]
-        if self.metric in ("max", "min"):
-            whole = functools.reduce(xp.maximum if self.metric == "max" else xp.minimum, diameters)
-        else:
-            whole = sum(diameters) if self.metric == "l1" else xp.sqrt(sum(d * d for d in diameters))
+        whole = self._combined(diameters, xp)
         return whole if traced else float(whole)
 
     @property
     def shells(self) -> Any:
-        each = [factor.shells for factor in self.factors if factor.discrete]
-        some = self.discrete and self.metric in ("max", "min") and all(shells is not None for shells in each)
-        return np.unique(np.concatenate(each)) if some else None
+        shells = [factor.shells for factor in self.factors if factor.discrete]
+        some = self.discrete and self.metric in ("max", "min") and all(shell is not None for shell in shells)
+        return np.unique(np.concatenate(shells)) if some else None
 
     def point(self, u: ArrayLike) -> Point:
         u = coordinates(self, u)
-        return self._each(lambda factor, own: factor.point(own), u, [factor.uniforms for factor in self.factors])
+        return self._by_factor(lambda factor, own: factor.point(own), u, [factor.uniforms for factor in self.factors])
 
     def distance(self, x: Point, y: Point) -> Array:
         pairs = zip(self.factors, self._features(x), self._features(y), strict=True)
-        each = [factor.distance(a, b) for factor, a, b in pairs]
-        if self.metric == "max":
-            return functools.reduce(jnp.maximum, each)
-        if self.metric == "min":
-            return functools.reduce(jnp.minimum, each)
-        if self.metric == "l1":
-            return functools.reduce(jnp.add, each)
-        return safe_norm(jnp.stack(jnp.broadcast_arrays(*each)), axis=0)
+        return self._combined([factor.distance(a, b) for factor, a, b in pairs], jnp)
+
+    def _combined(self, parts: list[Any], xp: Any) -> Any:
+        """The distance that distances of the features make, in NumPy or JAX."""
+        if self.metric != "l2":
+            return functools.reduce({"max": xp.maximum, "min": xp.minimum, "l1": xp.add}[self.metric], parts)
+        if xp is np:
+            return np.sqrt(functools.reduce(np.add, [part * part for part in parts]))
+        return safe_norm(jnp.stack(jnp.broadcast_arrays(*parts)), axis=0)
 
     def ball_measure(self, p: Point, r: ArrayLike) -> Array:
         if not self.has_ball_measure:
             return super().ball_measure(p, r)
-        each = [factor.ball_measure(a, real(r)) for factor, a in zip(self.factors, self._features(p), strict=True)]
+        balls = [factor.ball_measure(a, real(r)) for factor, a in zip(self.factors, self._features(p), strict=True)]
         if self.metric != "min":
-            return functools.reduce(jnp.multiply, each)
+            return functools.reduce(jnp.multiply, balls)
         # 1 - (1 - a)(1 - b) = a + b (1 - a): no digits lost where both are small.
-        return functools.reduce(lambda a, b: a + b * (1.0 - a), each)
+        return functools.reduce(lambda a, b: a + b * (1.0 - a), balls)
 
     def radius_kinks(self, p: Point) -> tuple[Array, ...]:
         if not self.has_ball_measure:
             return super().radius_kinks(p)
-        each = [factor.radius_kinks(own) for factor, own in zip(self.factors, self._features(p), strict=True)]
-        return tuple(itertools.chain.from_iterable(each))
+        kinks = [factor.radius_kinks(own) for factor, own in zip(self.factors, self._features(p), strict=True)]
+        return tuple(itertools.chain.from_iterable(kinks))
 
     @property
     def probe_uniforms(self) -> int:
@@ -236,12 +201,12 @@ class Product(MetricSpace):
 
     def probe(self, v: Array) -> Point:
         counts = [factor.probe_uniforms for factor in self.factors]
-        return self._each(lambda factor, own: factor.probe(own), v, counts)
+        return self._by_factor(lambda factor, own: factor.probe(own), v, counts)
 
     def probe_kinks(self, r: ArrayLike) -> tuple[tuple[Any, ...], ...]:
         return tuple(itertools.chain.from_iterable(factor.probe_kinks(r) for factor in self.factors))
 
-    def _each(self, f: Callable[[MetricSpace, Array], Point], u: Array, counts: list[int]) -> tuple[Point, ...]:
+    def _by_factor(self, f: Callable[[MetricSpace, Array], Point], u: Array, counts: list[int]) -> tuple[Point, ...]:
         """f of each factor and its share of the last axis of u."""
         ends = list(itertools.accumulate(counts))
         return tuple(

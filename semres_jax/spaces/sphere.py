@@ -7,15 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from semres_jax._checks import require_count
 from semres_jax._types import Array, ArrayLike
 from semres_jax.spaces._integrals import cap
 from semres_jax.spaces._normal import normal
-from semres_jax.spaces.base import MetricSpace, coordinates, each_probe, real, safe_norm, space, spread, static
+from semres_jax.spaces.base import Dimensional, coordinates, each_probe, real, safe_norm, space, spread, static
 
 
 @space
-class Sphere(MetricSpace):
+class Sphere(Dimensional):
     """The sphere S^dim of radius 1 in R^(dim+1), geodesic distance (an angle, 0 to π) and the uniform measure.
 
     Homogeneous: b(r) = ∫_0^r sin^(dim-1) / ∫_0^π sin^(dim-1), a regularised incomplete beta function. d(x, y) is
@@ -39,13 +38,6 @@ class Sphere(MetricSpace):
     name: ClassVar[str] = "sphere"
     homogeneous: ClassVar[bool] = True
     has_ball_measure: ClassVar[bool] = True
-
-    def __post_init__(self):
-        object.__setattr__(self, "dim", require_count("dim", self.dim, 1))
-
-    @property
-    def label(self) -> str:
-        return f"sphere({self.dim})"
 
     @property
     def uniforms(self) -> int:

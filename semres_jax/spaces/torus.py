@@ -7,16 +7,15 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 import numpy as np
 
-from semres_jax._checks import require_count
 from semres_jax._types import Array, ArrayLike
-from semres_jax.spaces.base import MetricSpace, coordinates, each_probe, real, safe_norm, space, spread, static
+from semres_jax.spaces.base import Dimensional, coordinates, each_probe, real, safe_norm, space, spread, static
 from semres_jax.spaces.circle import on_arc
 
 _METRICS = ("max", "l1", "l2")
 
 
 @space
-class Torus(MetricSpace):
+class Torus(Dimensional):
     """[0, 1)^dim with periodic edges and the uniform measure; homogeneous.
 
     With the gaps t_k = min(|x_k - y_k|, 1 - |x_k - y_k|) <= 1/2 the distance is max t_k ("max"), Σ t_k ("l1") or
@@ -46,13 +45,13 @@ class Torus(MetricSpace):
     wraps: ClassVar[bool] = True
 
     def __post_init__(self):
-        object.__setattr__(self, "dim", require_count("dim", self.dim, 1))
+        super().__post_init__()
         if self.metric not in _METRICS:
             raise ValueError(f"metric of a torus must be one of {', '.join(_METRICS)}; got {self.metric!r}")
 
     @property
     def label(self) -> str:
-        return f"torus({self.dim})" if self.metric == "max" else f"torus({self.dim}, {self.metric})"
+        return super().label if self.metric == "max" else f"torus({self.dim}, {self.metric})"
 
     @property
     def has_ball_measure(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -61,10 +60,6 @@ class Torus(MetricSpace):
     @property
     def has_ticks(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.metric == "max"
-
-    @property
-    def uniforms(self) -> int:
-        return self.dim
 
     @property
     def diameter(self) -> float:

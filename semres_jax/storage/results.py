@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,8 @@ _GIT_SECONDS = 5
 # as soon as this machine knows the process to be gone.
 _TEMPORARY = re.compile(r"\.semres-(.*)-(\d+)-(\d+)-.*")
 _DAY = 86400.0
+# Held while a file is being written: who ends the process from another thread waits for it.
+WRITING = threading.RLock()
 
 
 class Unwritable(OSError):
@@ -159,10 +162,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     path = Path(path)
     temporary = _temporary(path)
     try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        with WRITING:
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
     except OSError as error:
         raise Unwritable(
             f"cannot write {str(path)!r}: {_reason(error)}; what was written before is whole and stays"

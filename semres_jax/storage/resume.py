@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ _KINDS = "biufU"
 _FOUND, _REFUSED = b"found:", b"refused:"
 
 Numbers = dict[str, np.ndarray]
+_OPEN: "weakref.WeakSet[Saved]" = weakref.WeakSet()
 
 
 class Saved:
@@ -89,6 +91,7 @@ class Saved:
         self._last, self._pause = self._started, SECONDS_BETWEEN_WRITES
         self._lock: Lock | None = None
         if path is not None:
+            _OPEN.add(self)
             try:
                 self._find()
             except BaseException:
@@ -243,6 +246,12 @@ class Saved:
             self._was_made_with, self._before = header["settings"], header["seconds"]
         else:
             self._finished, self._running = {}, {}
+
+
+def write_open() -> None:
+    """Write what is unwritten of all runs that go on, before the process is ended from another thread."""
+    for saved in list(_OPEN):
+        saved.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
 
 
 def run_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

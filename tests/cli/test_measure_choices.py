@@ -71,17 +71,18 @@ def test_the_items_law(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["nowhere.csv"], "nowhere.csv"),
         (["vlm", "--bias", "both"], "their biases are one thing"),
-        (["vlm", "--family", "cubic"], "family must be one of"),
+        (["vlm", "--family", "cubic"], "unknown similarity 'cubic'"),
         (["vlm", "--format", "tall"], "--format must be auto"),
         (["vlm", "--delta", "most"], "'most' is not a number"),
         (["vlm", "--level", "2"], "--level must be above 0"),
         (["vlm", "--bootstrap", "-1"], "at least 0"),
+        (["vlm", "--seed", "-1"], "--seed must be"),
     ],
 )
-def test_bad_input_is_refused(words, told, tmp_path, refusal):
-    assert told in refusal("measure", "choices", *words, "--out", str(tmp_path / "out"))
+def test_bad_input_is_refused(words, message, tmp_path, refusal):
+    assert message in refusal("measure", "choices", *words, "--out", str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()

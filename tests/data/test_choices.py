@@ -25,13 +25,13 @@ def test_wide_and_long_say_the_same(written):
         "trial,position,label,distance,chosen,score\n"
         "x,1,a,0.1,0,1\nx,2,b,0.5,1,2\nx,3,c,0.9,0,-inf\ny,1,c,0.3,yes,0\ny,2,a,0.2,no,1\nz,1,c,0.3,,0\nz,2,a,0.2,,1\n"
     ))  # fmt: skip
-    for found in (wide, long):
-        assert found.chosen.tolist() == [1, 0]
-        assert found.left_out == 1
-        np.testing.assert_array_equal(found.distances, [[0.1, 0.5, 0.9], [0.3, 0.2, np.nan]])
-        np.testing.assert_array_equal(found.scores, [[1, 2, -np.inf], [0, 1, np.nan]])
-        assert found.labels.tolist()[0] == ["a", "b", "c"]
-        assert found.positions.tolist()[0] == ["1", "2", "3"]
+    for table in (wide, long):
+        assert table.chosen.tolist() == [1, 0]
+        assert table.left_out == 1
+        np.testing.assert_array_equal(table.distances, [[0.1, 0.5, 0.9], [0.3, 0.2, np.nan]])
+        np.testing.assert_array_equal(table.scores, [[1, 2, -np.inf], [0, 1, np.nan]])
+        assert table.labels.tolist()[0] == ["a", "b", "c"]
+        assert table.positions.tolist()[0] == ["1", "2", "3"]
 
 
 def test_the_shipped_table():
@@ -46,7 +46,7 @@ def test_the_shipped_table():
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("distance_1,distance_2,choice\n1,2,3\n", "line 2 of .*: choice not among items: '3' is none of"),
         ("distance_1,distance_2,choice\n1,x,1\n", "distance_2 must be a number; got 'x'"),
@@ -63,7 +63,7 @@ def test_the_shipped_table():
         ("", "is empty"),
     ],
 )
-def test_bad_tables_are_told_in_one_line(written, text, told):
-    with pytest.raises(ValueError, match=told) as refused:
+def test_bad_tables_are_told_in_one_line(written, text, message):
+    with pytest.raises(ValueError, match=message) as refused:
         data.read_choices(written(text))
     assert "\n" not in str(refused.value)

@@ -14,6 +14,7 @@ from semres_jax import Execution, frontier, laws, spaces
 from semres_jax.frontier import _parts
 from semres_jax.laws import _integrals, closed_form, enumeration
 from semres_jax.similarity import Constant, Exponential, Linear, PowerLaw, Tabulated
+from semres_jax.spaces import neighbours
 from semres_jax.storage.resume import Saved
 from tests.killed import goes_on_from_everywhere, same_bits
 
@@ -71,7 +72,7 @@ def test_finite_space(replace):
     kinds = [Constant] if replace else [Constant, Exponential]
     table = frontier.sweep(CLOUD, kinds, 4, epsilon=EPSILON, delta=DELTA, replace=replace)
     _cells_are_those_of_the_laws(table, CLOUD, kinds, [4], replace=replace)
-    moments = (enumeration.ball_moments if replace else enumeration.share_moments)(CLOUD, EPSILON)
+    moments = neighbours.moments(CLOUD, EPSILON, replace=replace)
     here = table.sel(similarity="constant", n=4).isel(space=0, delta=0)
     np.testing.assert_allclose((here.mean_b, here.var_b), moments, rtol=0, atol=1e-15)
     np.testing.assert_allclose(table.tie_rate[0, 0], enumeration.tie_rate(CLOUD, n=4, replace=replace), rtol=1e-14)

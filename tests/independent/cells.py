@@ -96,10 +96,10 @@ def slopes(cell, finer=False):
     def at(k, h):
         return np.array(reference(cell, _set(cell.strength, cell.wrt, start + k * h), finer))
 
-    found = []
+    slopes = []
     for h in (step / 2, step)[: 1 + finer]:  # fourth order
-        found.append((8 * (at(1, h) - at(-1, h)) - (at(2, h) - at(-2, h))) / (12 * h))
-    return found[0], np.abs(found[-1] - found[0])
+        slopes.append((8 * (at(1, h) - at(-1, h)) - (at(2, h) - at(-2, h))) / (12 * h))
+    return slopes[0], np.abs(slopes[-1] - slopes[0])
 
 
 def _get(strength, name):
@@ -195,14 +195,14 @@ def answer(cell):
                 return np.array(_compiled(program)(numbers, exponent), float), None
             return np.array([p[0] for p in _compiled(program)(two, np.stack([exponent] * 2))], float), None
         if program.way in SLOPES:
-            found = []
+            accuracies = []
             for by_numbers, by_exponent in _compiled(program)(numbers, exponent):
-                found.append(by_exponent if cell.wrt == "exponent" else by_numbers[cell.wrt])
-            return np.array([float(x[1] if cell.wrt == "values" else x) for x in found]), None
+                accuracies.append(by_exponent if cell.wrt == "exponent" else by_numbers[cell.wrt])
+            return np.array([float(x[1] if cell.wrt == "values" else x) for x in accuracies]), None
         shown = similarity(program.family, numbers)
         if program.way == "integrate":
-            found = quadrature.integrate(space, shown, n=program.n, exponent=strength.exponent)
-            return np.array(found[:2], float), np.array(found[2:], float)
+            integral = quadrature.integrate(space, shown, n=program.n, exponent=strength.exponent)
+            return np.array(integral[:2], float), np.array(integral[2:], float)
         if program.way == "tables":
             power = strength.exponent
             h = _table_of_strengths(strength, space) if math.isinf(power) else np.exp(-strength.loss(space.distances))
@@ -216,10 +216,10 @@ def answer(cell):
         )  # fmt: skip
         return np.array([float(table[name].values.ravel()[0]) for name in ("p_s", "p_i")]), None
     extra = {"replace": program.space.replace} if isinstance(program.space, Stimuli) else {}
-    found = semres_jax.estimate(
+    run = semres_jax.estimate(
         space, shown, key=jax.random.key(3), trials=2**14, n=program.n, exponent=strength.exponent, **extra
     )
-    return np.array([found.p_s, found.p_i], float), np.array([found.p_s_stderr, found.p_i_stderr], float)
+    return np.array([run.p_s, run.p_i], float), np.array([run.p_s_stderr, run.p_i_stderr], float)
 
 
 def _table_of_strengths(strength, space):

@@ -94,25 +94,25 @@ class Table:
 
     def panels(self, law, strength, steps):
         """Edges of panels between which everything is smooth on its own scale; `steps` are losses."""
-        found = [*self.edges, *np.interp(QUANTILES, self.below, self.r), *self.at_loss(np.asarray(steps))]
+        ends = [*self.edges, *np.interp(QUANTILES, self.below, self.r), *self.at_loss(np.asarray(steps))]
         # A few nats before a kink credits change, as those who are farther are no longer weaker.
         there = strength.loss(np.array(self.edges))
         before = [loss - 0.4 * 2.0 ** np.arange(8.0) for loss in there[np.isfinite(there)]]
-        found += [] if self.depth < 5 else list(self.at_loss(np.concatenate(before)))
+        ends += [] if self.depth < 5 else list(self.at_loss(np.concatenate(before)))
         first = np.interp(1e-16, self.below, self.r)
         if strength.family == "powerlaw" or self.depth > SHALLOW:
-            found += [r for r in law.end * 3.0 ** -np.arange(0.0, 40.0) if r > first]
+            ends += [r for r in law.end * 3.0 ** -np.arange(0.0, 40.0) if r > first]
         if strength.zero < law.end:
-            found += list(strength.zero * (1 - 6.0 ** -np.arange(1.0, 18.0)))
+            ends += list(strength.zero * (1 - 6.0 ** -np.arange(1.0, 18.0)))
         # A panel that begins close to a kink of the law, but not at it, is no wider than a few times the distance.
         for kink, place in itertools.product((*law.kinks, law.end), strength.kinks):
             if 0 < abs(place - kink) < 0.02 * law.end:
                 steps = abs(place - kink) * 8.0 ** np.arange(1, 18)
-                found += [*(kink + steps[steps < 0.3 * law.end]), *(kink - steps[steps < 0.3 * law.end])]
-        found = np.unique([x for x in found if 0 <= x <= law.end])
+                ends += [*(kink + steps[steps < 0.3 * law.end]), *(kink - steps[steps < 0.3 * law.end])]
+        ends = np.unique([x for x in ends if 0 <= x <= law.end])
         keep = [0.0]
         sharp = set(self.edges)
-        for edge in found[1:]:  # no panel too narrow to tell its ends apart, but at kinks
+        for edge in ends[1:]:  # no panel too narrow to tell its ends apart, but at kinks
             if edge in sharp or edge - keep[-1] > 1e-13 * law.end:
                 keep.append(edge)
         return np.array(keep)

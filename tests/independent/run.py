@@ -51,9 +51,9 @@ def checked(cell):
             failures = [dataclasses.asdict(failure) | {"told": str(failure)} for failure in cells.check(cell)]
             odd = sorted({f"{w.category.__name__}: {w.message}"[:300] for w in seen if "/jax" in w.filename})
     except Exception as error:
-        told = f"{cell.program.label}: raises {type(error).__name__}: {str(error)[:300]}; {cell.strength}"
-        cell_told = {"cell": dataclasses.asdict(cell), "what": "raises", "told": told}
-        return [cell_told | {"trace": traceback.format_exc()[-3000:]}], []
+        message = f"{cell.program.label}: raises {type(error).__name__}: {str(error)[:300]}; {cell.strength}"
+        failure = {"cell": dataclasses.asdict(cell), "what": "raises", "told": message}
+        return [failure | {"trace": traceback.format_exc()[-3000:]}], []
     return failures, odd
 
 

@@ -115,7 +115,7 @@ FOUND = {
 }
 
 
-@pytest.mark.parametrize("found", FOUND)
-def test_found(found):
-    failures = cells.check(FOUND[found])
+@pytest.mark.parametrize("label", FOUND)
+def test_found(label):
+    failures = cells.check(FOUND[label])
     assert not failures, "\n".join(map(str, failures))

@@ -112,9 +112,9 @@ def test_only_the_order_of_distances_matters_to_the_nearest():
     assert np.ptp([x.p_i for x in said]) < EXACT
     knots = np.linspace(0, 0.5, 5)
     values = np.array([1.0, 0.7, 0.4, 0.35, 0.1])
-    many = np.linspace(0, 0.5, 5)[1:]
-    circle = accuracy(spaces.get("circle"), Constant(many))
-    torus = accuracy(spaces.get("torus", dim=3), Constant((2 * many) ** (1 / 3) / 2))
+    epsilon = np.linspace(0, 0.5, 5)[1:]
+    circle = accuracy(spaces.get("circle"), Constant(epsilon))
+    torus = accuracy(spaces.get("torus", dim=3), Constant((2 * epsilon) ** (1 / 3) / 2))
     assert np.abs(circle.p_s - torus.p_s).max() < EXACT
     assert np.abs(circle.p_i - torus.p_i).max() < EXACT
     stretched = accuracy(spaces.get("sphere", dim=1), Tabulated(2 * math.pi * knots, values))

@@ -23,8 +23,8 @@ TABLE = Tabulated([0.0, 0.05, 0.2, 0.4], [1.0, 0.8, 0.3, 0.02])
 def test_constant_similarity_on_a_circle(x64):
     """Every term of the law, by the general route; a jump of g in the middle of the integrals."""
     similarity = Constant(np.array([[0.001], [0.1], [0.4]]), np.array([[0.0, 0.1, 1.0]]))
-    found = quadrature.accuracies(spaces.Circle(), similarity, ns=NS)
-    for n, got in zip(NS, found, strict=True):
+    accuracies = quadrature.accuracies(spaces.Circle(), similarity, ns=NS)
+    for n, got in zip(NS, accuracies, strict=True):
         want = closed_form.constant(2 * np.broadcast_to(similarity.epsilon, (3, 3)), n=n, delta=similarity.delta)
         np.testing.assert_allclose(got, want, rtol=0, atol=EXACT, err_msg=f"n = {n}")
 

@@ -101,13 +101,13 @@ def test_constant_two_ways():
 
 def test_average_takes_weights_along_any_axis():
     b = np.linspace(0.1, 0.8, 6).reshape(3, 2)
-    each = laws.constant(b, n=5)
+    accuracies = laws.constant(b, n=5)
     weights = np.array([1.0, 0.0, 3.0])
     got = laws.constant_average(b, weights, n=5, axis=0)
-    np.testing.assert_allclose(got.p_s, np.average(each.p_s, axis=0, weights=weights))
-    np.testing.assert_allclose(got.p_i, np.average(each.p_i, axis=0, weights=weights))
+    np.testing.assert_allclose(got.p_s, np.average(accuracies.p_s, axis=0, weights=weights))
+    np.testing.assert_allclose(got.p_i, np.average(accuracies.p_i, axis=0, weights=weights))
     full = laws.constant_average(b, np.ones_like(b), n=5)
-    np.testing.assert_allclose(full.p_s, np.mean(each.p_s, axis=-1))
+    np.testing.assert_allclose(full.p_s, np.mean(accuracies.p_s, axis=-1))
 
 
 @pytest.mark.parametrize("b", [1e-12, 0.3, 1.0, 1 + 1e-15, 1 + 1e-9, 1.01, 1.4999, 1.5, 1.501, 2.0, 5.0, 1e4, 1e8])
@@ -187,6 +187,9 @@ def test_optimal_ball_measure_at_its_ends():
     errors = [n * (n * laws.optimal_ball_measure(n) - laws.LAMBDA_STAR) - laws.LAMBDA_SLOPE for n in (10**3, 10**4)]
     assert abs(errors[0]) < 2e-3
     assert abs(errors[0] / errors[1] - 10) < 0.1  # what is left is O(1/n)
+    for n in (10**7, 10**9):
+        expansion = (laws.LAMBDA_STAR + laws.LAMBDA_SLOPE / n) / n
+        np.testing.assert_allclose(laws.optimal_ball_measure(n), expansion, rtol=2e-14)
 
 
 @pytest.mark.thorough(keep=1)

@@ -71,14 +71,14 @@ def test_agrees_with_monte_carlo(space, similarity, options):
 @pytest.mark.parametrize("space", [spaces.Circle(), spaces.Interval(), spaces.Finite(LINE), WEIGHTED], ids=str)
 def test_double_precision_whatever_the_flag(space):
     assert not jax.config.jax_enable_x64
-    one, grid = accuracy(space, Constant(0.3, 0.1)), accuracy(space, Constant(jnp.array([[0.3], [0.4]]), [0.1, 0.2]))
-    for p_one, p_grid in zip(one, grid, strict=True):
-        assert isinstance(p_one, np.float64)
+    single, grid = accuracy(space, Constant(0.3, 0.1)), accuracy(space, Constant(jnp.array([[0.3], [0.4]]), [0.1, 0.2]))
+    for p_single, p_grid in zip(single, grid, strict=True):
+        assert isinstance(p_single, np.float64)
         assert isinstance(p_grid, np.ndarray)
         assert p_grid.dtype == np.float64
         assert p_grid.shape == (2, 2)
     with jax.enable_x64(True):
-        np.testing.assert_array_equal(one, accuracy(space, Constant(0.3, 0.1)))
+        np.testing.assert_array_equal(single, accuracy(space, Constant(0.3, 0.1)))
 
 
 def test_numbers_to_hit():

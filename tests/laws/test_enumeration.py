@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from semres_jax import spaces
-from semres_jax.laws import _counting, closed_form, enumeration
+from semres_jax.laws import closed_form, enumeration
 from semres_jax.montecarlo.estimate import estimate
 from semres_jax.similarity import Constant
+from semres_jax.spaces import neighbours
 from tests.laws.brute_force import EXACT, STANDARD_ERRORS, brute_force, draws, table, weights_of
 
 CASES = [
@@ -87,9 +88,9 @@ def test_grid_equals_one_by_one(kind, replace, x64):
     epsilons, deltas = np.array([0.7, 0.1, 0.7, 1.5]), np.array([[0.0], [0.2]])
     grid = enumeration.constant(space, Constant(epsilons[None], deltas), replace=replace)
     for i, j in np.ndindex(2, 4):
-        one = enumeration.constant(space, Constant(epsilons[j], deltas[i, 0]), replace=replace)
+        single = enumeration.constant(space, Constant(epsilons[j], deltas[i, 0]), replace=replace)
         for name in ("p_s", "p_i"):
-            np.testing.assert_allclose(getattr(grid, name)[i, j], getattr(one, name), rtol=0, atol=1e-15)
+            np.testing.assert_allclose(getattr(grid, name)[i, j], getattr(single, name), rtol=0, atol=1e-15)
 
 
 @pytest.mark.thorough(keep=2)
@@ -129,24 +130,24 @@ def test_moments():
         ball = (inside * weights).sum(1)
         share = ((inside & ~np.eye(9, dtype=bool)) * weights).sum(1) / (1 - weights)
         for got, b in (
-            (enumeration.ball_moments(spaces.Finite(distances, weights), epsilon), ball),
-            (enumeration.share_moments(spaces.Finite(distances, weights), epsilon), share),
+            (neighbours.moments(spaces.Finite(distances, weights), epsilon, replace=True), ball),
+            (neighbours.moments(spaces.Finite(distances, weights), epsilon), share),
         ):
             mean = weights @ b
             np.testing.assert_allclose(got, (mean, weights @ (b - mean) ** 2), rtol=0, atol=1e-14)
     space = spaces.Finite(distances)
-    equal = enumeration.share_moments(space, np.array([[0.4, 0.8]]))
+    equal = neighbours.moments(space, np.array([[0.4, 0.8]]))
     k = (distances <= 0.4).sum(1) - 1
     assert equal[0].shape == (1, 2)
     np.testing.assert_allclose([m[0, 0] for m in equal], (np.mean(k / 8), np.var(k / 8)), atol=1e-14)
-    ball = enumeration.ball_moments(space, 0.4)
+    ball = neighbours.moments(space, 0.4, replace=True)
     np.testing.assert_allclose(ball, (np.mean((k + 1) / 9), np.var((k + 1) / 9)), atol=1e-14)
 
 
 def test_moments_give_the_independent_law(x64):
     """With replacement and n = 2 mean and variance of the ball measure are enough (theorem 2)."""
     space, epsilons = spaces.Finite(table(50), weights_of("unequal", 50)), np.linspace(0.0, 2.0, 9)
-    want = closed_form.constant_moments(*enumeration.ball_moments(space, epsilons), delta=0.1)
+    want = closed_form.constant_moments(*neighbours.moments(space, epsilons, replace=True), delta=0.1)
     np.testing.assert_allclose(enumeration.constant(space, Constant(epsilons, 0.1), replace=True), want, atol=1e-14)
 
 
@@ -159,7 +160,7 @@ def test_against_monte_carlo(weighted, n, replace, x64):
     run = estimate(space, similarity, key=jax.random.key(0), trials=2**17, n=n, replace=replace, method="prng")
     assert (np.abs(run.p_s - exact.p_s) < STANDARD_ERRORS * run.p_s_stderr).all()
     assert (np.abs(run.p_i - exact.p_i) < STANDARD_ERRORS * run.p_i_stderr).all()
-    moments = (enumeration.ball_moments if replace else enumeration.share_moments)(space, [0.3, 0.8])
+    moments = neighbours.moments(space, [0.3, 0.8], replace=replace)
     np.testing.assert_allclose([run.mean_b, run.var_b], moments, atol=0.01)
 
 
@@ -179,8 +180,8 @@ def test_counts_are_exact(values, looked_up):
     for distances in (table(60), table(60).astype(np.float32), 1e-300 * table(60), table(60, ties=True)):
         epsilons = np.unique(values(np.unique(distances[distances > 0])))
         want = (distances[:, :, None] <= epsilons).sum(1)
-        np.testing.assert_array_equal(_counting.counts(distances, epsilons), want)
-    assert (_counting._lookup(np.unique(values(np.unique(table(60)[table(60) > 0])))) is not None) == looked_up
+        np.testing.assert_array_equal(neighbours.counts(distances, epsilons), want)
+    assert (neighbours._lookup(np.unique(values(np.unique(table(60)[table(60) > 0])))) is not None) == looked_up
 
 
 def test_two_thousand_stimuli_take_no_time(x64):

@@ -39,23 +39,23 @@ def brute_force(distances, classes, similarity, exponent=1.0):
         for p in own:
             others = [k for k in range(len(classes)) if k != c]
             for k in others:
-                each = [credit(logs[p, x], logs[p, y], exponent) for x in own if x != p for y in members[k]]
-                p_i.append((np.mean(each), 1 / len(own)))
+                credits = [credit(logs[p, x], logs[p, y], exponent) for x in own if x != p for y in members[k]]
+                p_i.append((np.mean(credits), 1 / len(own)))
             for a, b in itertools.permutations(others, 2):
                 pairs = itertools.product(members[a], members[b])
                 if classes[c, a] == classes[c, b]:
-                    each = [0.5]
+                    credits = [0.5]
                 elif classes[c, a] < classes[c, b]:
-                    each = [credit(logs[p, x], logs[p, y], exponent) for x, y in pairs]
+                    credits = [credit(logs[p, x], logs[p, y], exponent) for x, y in pairs]
                 else:
-                    each = [credit(logs[p, y], logs[p, x], exponent) for x, y in pairs]
-                p_s.append((np.mean(each), 1 / len(own)))
+                    credits = [credit(logs[p, y], logs[p, x], exponent) for x, y in pairs]
+                p_s.append((np.mean(credits), 1 / len(own)))
     return [np.average(x[0], weights=x[1]) for x in map(np.transpose, (p_s, p_i))]
 
 
 @pytest.mark.thorough(keep=3)
 @pytest.mark.parametrize(
-    ("grid", "one"),
+    ("grid", "single"),
     [
         (Exponential(np.array([1e-3, 0.3, 2.0]), 0.0), lambda i: Exponential([1e-3, 0.3, 2.0][i])),
         (Linear(np.array([0.0, 0.5, 0.9]), 0.1), lambda i: Linear([0.0, 0.5, 0.9][i], 0.1)),
@@ -66,14 +66,14 @@ def brute_force(distances, classes, similarity, exponent=1.0):
     ],
     ids=lambda x: getattr(x, "name", ""),
 )
-def test_against_brute_force(grid, one, x64):
+def test_against_brute_force(grid, single, x64):
     distances = images()
     for exponent in (1.0, 0.0, 2.5):
         got = enumeration.exemplars(distances, OWN, grid, CLASSES, exponent=exponent)
         assert got.p_s.shape == got.p_i.shape == got.near.shape == (3,)
         assert got.tie_rate == pytest.approx(TIES)
         assert np.isnan(got.hit_rate).all() == (not isinstance(grid, Constant))
-        want = np.transpose([brute_force(distances, CLASSES, one(i), exponent) for i in range(3)])
+        want = np.transpose([brute_force(distances, CLASSES, single(i), exponent) for i in range(3)])
         np.testing.assert_allclose(got[:2], want, rtol=0, atol=EXACT)
 
 

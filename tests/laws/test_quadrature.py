@@ -181,8 +181,8 @@ def test_grid_equals_one_by_one(x64):
     grid = quadrature.constant(spaces.Ball(2), Constant(epsilons[None], deltas), n=3)
     assert grid.p_s.shape == (2, 7)
     for i, j in ((0, 0), (1, 3), (0, 6)):
-        one = quadrature.constant(spaces.Ball(2), Constant(epsilons[j], deltas[i, 0]), n=3)
-        np.testing.assert_allclose([p[i, j] for p in grid], np.stack(one), rtol=0, atol=1e-14)
+        single = quadrature.constant(spaces.Ball(2), Constant(epsilons[j], deltas[i, 0]), n=3)
+        np.testing.assert_allclose([p[i, j] for p in grid], np.stack(single), rtol=0, atol=1e-14)
 
 
 @pytest.mark.thorough(keep=2)

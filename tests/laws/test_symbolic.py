@@ -90,8 +90,8 @@ def test_a_derivation_that_fails_is_no_proof(monkeypatch):
     broken = dataclasses.replace(symbolic.LAWS["collapse"], derive=fails)
     monkeypatch.setattr(symbolic, "LAWS", {"collapse": broken, "theorem_1": symbolic.LAWS["theorem_1"]})
     seen = []
-    proofs = symbolic.prove_all(seen.append)
-    assert seen == proofs
+    proofs = symbolic.prove_all(lambda *step: seen.append(step))
+    assert seen == [("collapse", 1, 2), ("theorem_1", 2, 2)]
     assert [proof.proved for proof in proofs] == [False, True]
     assert "no limit found" in proofs[0].detail
 
@@ -103,9 +103,9 @@ LAM = np.geomspace(0.5, 60, 10)
 EPSILON = np.array([0.1, 0.3, 0.5, 0.6, 0.8, 1.0, 1.7])
 
 
-def many(b, delta):
-    each = {n: laws.constant(b, n=n, delta=delta) for n in range(2, 9)}
-    return {f"{task}, n = {n}": getattr(p, task) for n, p in each.items() for task in ("p_s", "p_i")}
+def many_items(b, delta):
+    accuracies = {n: laws.constant(b, n=n, delta=delta) for n in range(2, 9)}
+    return {f"{task}, n = {n}": getattr(p, task) for n, p in accuracies.items() for task in ("p_s", "p_i")}
 
 
 @jax.jit
@@ -124,7 +124,7 @@ def moments(both):
 EXPORTED = {
     "theorem_1": ((B, VAR), laws.constant_moments),
     "theorem_2": ((B, VAR, FLOOR), lambda m, v, delta: laws.constant_moments(m, v, delta=delta)),
-    "theorem_3": ((B, FLOOR), many),
+    "theorem_3": ((B, FLOOR), many_items),
     "no_floor": ((np.full(10, 1000.0), B), lambda n, b: {"p_i": laws.constant(b, n=1000).p_i}),
     "collapse": ((B,), lambda b: {"lim n p_i": 1e13 * laws.constant(b, n=10**13).p_i}),
     "crossing": ((B, FLOOR), slopes),
@@ -216,9 +216,9 @@ def test_command_prints_and_tells_by_its_exit_status(monkeypatch, capsys):
     monkeypatch.setattr(symbolic, "LAWS", few)
     assert Laws(json=True, latex=True).run() == 0
     printed = capsys.readouterr().out.splitlines()
-    told = json.loads(printed[-1])
-    assert told["ok"] is True
-    assert [law["name"] for law in told["laws"]] == list(few)
+    summary = json.loads(printed[-1])
+    assert summary["ok"] is True
+    assert [law["name"] for law in summary["laws"]] == list(few)
     assert r"p_{I} = 1 - \frac{\langle b \rangle}{2}" in printed
     wrong = dataclasses.replace(few["theorem_1"], closed=lambda: few["two_exemplars"].closed())
     monkeypatch.setattr(symbolic, "LAWS", few | {"theorem_1": wrong})

@@ -54,28 +54,28 @@ def test_any_table_against_all_trials(x64, name, kind):
     if kind == "all zero":
         strengths = np.zeros((size, size))
     for n in (2, 4):
-        found = tables.accuracy(space, strengths, n=n)
-        np.testing.assert_allclose(found, brute_force(np.asarray(space.distances), strengths, n), rtol=EXACT)
+        exact = tables.accuracy(space, strengths, n=n)
+        np.testing.assert_allclose(exact, brute_force(np.asarray(space.distances), strengths, n), rtol=EXACT)
 
 
 def test_a_similarity_as_a_table(x64):
     space = ring(8)
     for similarity in (Exponential(2.0), Linear(5.0)):
         for n in (2, 4):
-            found = tables.accuracy(space, similarity(space.distances), n=n)
-            np.testing.assert_allclose(found, enumeration.accuracy(space, similarity, n=n), rtol=EXACT)
+            exact = tables.accuracy(space, similarity(space.distances), n=n)
+            np.testing.assert_allclose(exact, enumeration.accuracy(space, similarity, n=n), rtol=EXACT)
 
 
 def test_many_tables_and_many_n_at_once(x64):
     space, rng = ring(8), np.random.default_rng(2)
     strengths = rng.uniform(size=(2, 3, 8, 8))
-    found = tables.accuracy(space, strengths, n=4)
-    assert found.p_s.shape == (2, 3)
+    exact = tables.accuracy(space, strengths, n=4)
+    assert exact.p_s.shape == (2, 3)
     ranks = tables.ranking(space)
     several = tables.by_probe(jnp.asarray(strengths[1, 2]), ranks, (2, 4, 7))
     assert several.p_i.shape == (3, 8)
-    np.testing.assert_allclose(jnp.mean(several.p_s[1]), found.p_s[1, 2], rtol=EXACT)
-    np.testing.assert_allclose(jnp.mean(several.p_i[1]), found.p_i[1, 2], rtol=EXACT)
+    np.testing.assert_allclose(jnp.mean(several.p_s[1]), exact.p_s[1, 2], rtol=EXACT)
+    np.testing.assert_allclose(jnp.mean(several.p_i[1]), exact.p_i[1, 2], rtol=EXACT)
 
 
 def test_rows_may_be_scaled_and_gradients_are_those_of_differences(x64):
@@ -90,7 +90,7 @@ def test_rows_may_be_scaled_and_gradients_are_those_of_differences(x64):
 
 
 @pytest.mark.parametrize(
-    ("strengths", "n", "told"),
+    ("strengths", "n", "message"),
     [
         (np.ones((3, 4)), 2, r"4 by 4, as the distances; got \(3, 4\)"),
         (-np.ones((4, 4)), 2, "at least 0; got -1"),
@@ -99,8 +99,8 @@ def test_rows_may_be_scaled_and_gradients_are_those_of_differences(x64):
         (np.ones((4, 4)), 1, "n must be at least 2"),
     ],
 )
-def test_bad_input(strengths, n, told):
-    with pytest.raises(ValueError, match=told):
+def test_bad_input(strengths, n, message):
+    with pytest.raises(ValueError, match=message):
         tables.accuracy(ring(4), strengths, n=n)
 
 

@@ -71,10 +71,10 @@ def test_profiles_are_means_over_pairs_relative_to_the_probe():
 
 
 def test_reach_of_a_similarity_that_ends_is_its_ball_measure(x64):
-    from semres_jax.laws import enumeration
+    from semres_jax.spaces import neighbours
 
     mean, variance = measure.reach(Linear(0.2501)(SEGMENT.distances))
-    expected = enumeration.share_moments(SEGMENT, 0.2501)
+    expected = neighbours.moments(SEGMENT, 0.2501)
     np.testing.assert_allclose([mean, variance], expected, rtol=1e-12)
 
 

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from semres_jax.measure.choices import items
+from semres_jax import laws
 from semres_jax.measure.language import analysis, asking, fits, scoring, wording, year_task
 from tests.measure.year_models import Historian
 
@@ -156,7 +156,7 @@ def test_families_by_likelihood_agree_with_the_slope():
 
 
 def test_law_of_many_people():
-    means = [scoring.Mean(float(items.law([n], [0.3])[0]), 0.01, 0, 1, 1 / n, 0.0, 50) for n in (2, 8, 32)]
+    means = [scoring.Mean(float(laws.identification(0.3, n)), 0.01, 0, 1, 1 / n, 0.0, 50) for n in (2, 8, 32)]
     found = scoring.law([2, 8, 32], means, 800)
     assert found.low < 0.3 < found.high
     assert found.ball == pytest.approx(0.3, abs=5e-4)

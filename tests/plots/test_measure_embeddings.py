@@ -40,11 +40,11 @@ def test_the_profile_has_marks_for_distances_and_a_line_for_each_family(data):
 
 def test_many_distances_are_joined(data):
     rng = np.random.default_rng(0)
-    many = measure.embeddings(rng.normal(size=(30, 3)), spaces.Finite.from_points(rng.random((30, 2))), fronts={},
+    measured = measure.embeddings(rng.normal(size=(30, 3)), spaces.Finite.from_points(rng.random((30, 2))), fronts={},
                               optimal="none", bootstrap=0).dataset()  # fmt: skip
-    distance, mean = plots.embeddings_profile(many).get_lines()[0].get_data()
+    distance, mean = plots.embeddings_profile(measured).get_lines()[0].get_data()
     assert len(distance) <= 60
-    assert np.average(mean, weights=None) == pytest.approx(float(many.profile.mean()), rel=0.05)
+    assert np.average(mean, weights=None) == pytest.approx(float(measured.profile.mean()), rel=0.05)
 
 
 def test_levels_are_drawn_over_the_share_that_is_reached(data):
@@ -54,7 +54,7 @@ def test_levels_are_drawn_over_the_share_that_is_reached(data):
 
 
 def test_a_model_without_intervals_or_fronts(data):
-    found = measure.embeddings(np.eye(12), RING, fronts={}, optimal="none", bootstrap=0)
-    texts = [text.get_text() for text in plots.embeddings_plane(found.dataset()).get_legend().get_texts()]
+    measured = measure.embeddings(np.eye(12), RING, fronts={}, optimal="none", bootstrap=0)
+    texts = [text.get_text() for text in plots.embeddings_plane(measured.dataset()).get_legend().get_texts()]
     assert "the model" in texts
     assert not any("front" in text for text in texts)

@@ -20,8 +20,8 @@ def test_axes_are_labelled(table, draw):
     assert ax.get_xlabel()
     assert ax.get_ylabel()
     assert draw(table, ax) is ax
-    told = {text.get_text() for text in ax.texts}
-    assert {"$\\Delta$ = 0.1", "$\\Delta$ = 0.5"} <= told
+    notes = {text.get_text() for text in ax.texts}
+    assert {"$\\Delta$ = 0.1", "$\\Delta$ = 0.5"} <= notes
     assert "best of all" in [text.get_text() for text in ax.get_legend().get_texts()]
 
 

@@ -7,7 +7,6 @@ import pytest
 import xarray
 from matplotlib.colors import to_rgb
 from matplotlib.container import ErrorbarContainer
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Annotation, Text
 
@@ -98,12 +97,12 @@ def has(ax, x, y):
 
 def dots(ax):
     """x, y of every group of marks, and the ends of their bars: (lowest, highest) across, where they are, and up."""
-    found = []
+    groups = []
     for container in ax.containers:
         points, _, bars = container.lines
         ends = [np.array([[s[0], s[1]] for s in bar.get_segments()]) for bar in bars]
-        found.append((*points.get_xydata().T, ends))
-    return found
+        groups.append((*points.get_xydata().T, ends))
+    return groups
 
 
 def bands(ax):
@@ -119,7 +118,7 @@ def words(ax):
     return [text.get_text() for text in ax.texts]
 
 
-def told(legend):
+def texts_of(legend):
     return [text.get_text() for text in legend.get_texts()]
 
 
@@ -158,16 +157,16 @@ def test_plane(data, figures):
     assert "p_I" in figure.get_supxlabel()
     assert "p_S" in figure.get_supylabel()
     for place, ax in enumerate(figure.axes[: len(ALPHAS)]):
-        one = data.isel(alpha=place)
-        x, y = mean(one.p_i), mean(one.p_s)
-        assert has(ax, x, mean(one.p_own)) == 1
+        part = data.isel(alpha=place)
+        x, y = mean(part.p_i), mean(part.p_s)
+        assert has(ax, x, mean(part.p_own)) == 1
         assert has(ax, x, y) == 1
         assert has(ax, [0, 1], [1 - TIES / 2] * 2) == 1
         groups = dots(ax)
         assert len(groups) == 3
         for (a, b, (across, up)), family in zip(groups, ("", "linear_", "exponential_"), strict=True):
-            np.testing.assert_allclose([a, b], [mean(one[f"{family}p_i"]), mean(one[f"{family}p_s"])], atol=CLOSE)
-            low, high = (np.stack([one[f"{family}{p}_{end}"] for p in ("p_i", "p_s")]) for end in ("low", "high"))
+            np.testing.assert_allclose([a, b], [mean(part[f"{family}p_i"]), mean(part[f"{family}p_s"])], atol=CLOSE)
+            low, high = (np.stack([part[f"{family}{p}_{end}"] for p in ("p_i", "p_s")]) for end in ("low", "high"))
             np.testing.assert_allclose(across[..., 0], np.stack([low[0], high[0]], 1), atol=CLOSE)
             np.testing.assert_allclose(up[..., 1], np.stack([low[1], high[1]], 1), atol=CLOSE)
         named = np.searchsorted(SHARES, [0.1, 0.5])
@@ -181,26 +180,26 @@ def test_paths(data, figures):
     main, *side = figure.axes
     assert "0.26" in main.get_title("left")
     for place in range(len(ALPHAS)):
-        one = data.isel(alpha=place)
-        x, y = (one[f"path_{name}"].sel(share=0.26) for name in ("p_i", "p_s"))
+        part = data.isel(alpha=place)
+        x, y = (part[f"path_{name}"].sel(share=0.26) for name in ("p_i", "p_s"))
         assert has(main, mean(x), mean(y)) == 1
         for run in range(RUNS):
             assert has(main, x[run], y[run]) == 1
         for epoch in (0, 1, 3):
             assert has(main, mean(x)[[epoch]], mean(y)[[epoch]]) == 1
         for ax, name in zip(side, ("accuracy", "loss_id", "loss_sim"), strict=True):
-            assert has(ax, data.epoch, mean(one[name])) == 1
-    assert told(figure.legends[0])[-4:] == ["single runs", "epoch 1", "epoch 2", "epoch 4"]
+            assert has(ax, data.epoch, mean(part[name])) == 1
+    assert texts_of(figure.legends[0])[-4:] == ["single runs", "epoch 1", "epoch 2", "epoch 4"]
 
 
 def test_held_out(data, figures):
     figure = figures["held_out"]
     for row, name in enumerate(("p_s", "p_i")):
         for place in range(len(ALPHAS)):
-            ax, one = figure.axes[row * len(ALPHAS) + place], data.isel(alpha=place)
+            ax, part = figure.axes[row * len(ALPHAS) + place], data.isel(alpha=place)
             for which, band in zip(("", "held_"), bands(ax), strict=True):
-                assert has(ax, SHARES, mean(one[f"{which}{name}"])) == 1
-                low, high = (one[f"{which}{name}_{end}"].values for end in ("low", "high"))
+                assert has(ax, SHARES, mean(part[f"{which}{name}"])) == 1
+                low, high = (part[f"{which}{name}_{end}"].values for end in ("low", "high"))
                 np.testing.assert_allclose(band, [low.min(), high.max()], atol=CLOSE)
     with pytest.raises(ValueError, match="held out"):
         plots.resnet_held_out(without(data, "held_"))
@@ -213,14 +212,14 @@ def test_distances(data, figures):
     held = (first == HELD_OUT) | (second == HELD_OUT)
     tree = TREE[first, second]
     for ax, alpha in zip(figure.axes, (0.0, 0.5, 0.9), strict=True):
-        each = data.class_distance.sel(alpha=np.float32(alpha)).values[:, first, second]
+        tables = data.class_distance.sel(alpha=np.float32(alpha)).values[:, first, second]
         assert len(ax.containers) == 2
         for (x, y, (up,)), which in zip(dots(ax), (~held, held), strict=True):
-            np.testing.assert_allclose([x, y], [tree[which], each.mean(0)[which]], atol=CLOSE)
-            np.testing.assert_allclose(np.diff(up[..., 1])[:, 0] / 2, each.std(0, ddof=1)[which], atol=CLOSE)
-        r = np.mean([np.corrcoef(run[~held], tree[~held])[0, 1] for run in each])
+            np.testing.assert_allclose([x, y], [tree[which], tables.mean(0)[which]], atol=CLOSE)
+            np.testing.assert_allclose(np.diff(up[..., 1])[:, 0] / 2, tables.std(0, ddof=1)[which], atol=CLOSE)
+        r = np.mean([np.corrcoef(run[~held], tree[~held])[0, 1] for run in tables])
         assert f"α = {alpha:g}: r = {r:.2f}".replace("-", "−") in ax.get_title("left")
-        slope = each.mean(0)[~held].mean() / tree[~held].mean()
+        slope = tables.mean(0)[~held].mean() / tree[~held].mean()
         assert any(np.allclose(b, slope * a) for a, b in drawn(ax) if a.size > 2)
         own = data.class_distance.sel(alpha=np.float32(alpha)).values[:, range(5), range(5)]
         assert has(ax, [0, 1], [np.delete(own, HELD_OUT, 1).mean()] * 2) == 1
@@ -257,15 +256,15 @@ def test_law(data, figures):
         assert np.array_equal(x, y)
     rows = [text.get_text() for text in third.get_yticklabels()]
     assert len(rows) == 6
-    found = iter(dots(third))
+    groups = iter(dots(third))
     order = ("p_s", "p_s_theorem_1", "p_s_no_tree", "p_s_no_class", "p_i", "p_i_no_class")
     for row, name in enumerate(order):
         for place in range(len(ALPHAS)):
-            each = data[f"chi2_{name}"].isel(alpha=place).values
-            x, y, (across,) = next(found)
+            values = data[f"chi2_{name}"].isel(alpha=place).values
+            x, y, (across,) = next(groups)
             assert round(float(y[0])) == row
-            np.testing.assert_allclose(x, [np.median(each)], atol=CLOSE)
-            np.testing.assert_allclose(across[0, :, 0], [each.min(), each.max()], atol=CLOSE)
+            np.testing.assert_allclose(x, [np.median(values)], atol=CLOSE)
+            np.testing.assert_allclose(across[0, :, 0], [values.min(), values.max()], atol=CLOSE)
     assert has(third, [1, 1], [0, 1]) == 1
     assert third.get_xscale() == "log"
 
@@ -276,22 +275,22 @@ def without(data, *starts):
 
 def test_what_is_saved_is_what_there_is_data_for(data, figures, tmp_path, monkeypatch):
     saved = {}
-    monkeypatch.setattr("semres_jax.plots.resnet.save", lambda figure, _, name: saved.update({name: figure}) or [name])
+    monkeypatch.setattr("semres_jax.plots._style.save", lambda figure, _, name: saved.update({name: figure}) or [name])
     few = without(data, "held_", "linear_", "exponential_").isel(alpha=[0, 1], run=[0, 1])
     assert plots.save_resnet(few, tmp_path) == [f"resnet_{name}" for name in ALL if name != "held_out"]
     assert len(saved["resnet_plane"].axes[0].containers) == 1
     for name, figure in figures.items():
         drawn_before = lambda _, figure=figure: figure  # noqa: E731
         drawn_before.__name__ = f"resnet_{name}"
-        monkeypatch.setattr(f"semres_jax.plots.resnet.resnet_{name}", drawn_before)
+        monkeypatch.setattr(f"semres_jax.plots.images.resnet_{name}", drawn_before)
     assert plots.save_resnet(data, tmp_path) == [f"resnet_{name}" for name in ALL]
     assert saved["resnet_held_out"] is figures["held_out"]
 
 
 def test_one_run_has_no_bars(data):
-    one = data.isel(run=[0], alpha=[1])
-    assert "one run" in plots.resnet_law(one).axes[-1].get_legend().get_title().get_text()
-    figure = plots.resnet_distances(one)
+    single = data.isel(run=[0], alpha=[1])
+    assert "one run" in plots.resnet_law(single).axes[-1].get_legend().get_title().get_text()
+    figure = plots.resnet_distances(single)
     assert "one run" in figure.axes[-1].get_legend().get_title().get_text()
     assert [len(ends) for ax in figure.axes for *_, ends in dots(ax)] == [0] * 2
 
@@ -301,7 +300,7 @@ def test_many_classes_some_at_no_distance(data):
     table = rng.integers(0, 40, (30, 30)).astype(float)
     table = np.triu(table, 1) + np.triu(table, 1).T
     names = [f"c{k}" for k in range(30)]
-    many = xarray.Dataset(
+    large = xarray.Dataset(
         {
             "tree_distance": (("class", "other"), table),
             "class_distance": (("alpha", "run", "class", "other"), rng.uniform(1, 2, (1, 2, 30, 30))),
@@ -310,18 +309,16 @@ def test_many_classes_some_at_no_distance(data):
         {"alpha": [1.0], "class": names, "other": names},
         data.attrs,
     )
-    (ax,) = plots.resnet_distances(many).axes
+    (ax,) = plots.resnet_distances(large).axes
     assert ax.get_xscale() == "symlog"
     ((x, _, bars),) = dots(ax)
     assert x.size == 435
     assert not bars
 
 
-def test_files_of_one_alpha_run_and_epoch(data, tmp_path, monkeypatch):
-    kept = Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: kept(self, *a, **{**k, "dpi": 40}))
-    one = without(data, "held_").isel(alpha=[3], run=[0], epoch=[0])
-    names = plots.save_resnet(one, tmp_path)
+def test_files_of_one_alpha_run_and_epoch(data, tmp_path):
+    smallest = without(data, "held_").isel(alpha=[3], run=[0], epoch=[0])
+    names = plots.save_resnet(smallest, tmp_path)
     expected = ("plane", "paths", "distances", "law")
     assert names == [f"resnet_{name}.{kind}" for name in expected for kind in ("png", "svg")]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)

@@ -25,8 +25,8 @@ def test_titles_name_an_exponent_that_is_not_one(table):
     four = table.sel(exponent=4.0)
     for draw in (lambda t: plots.fronts(t, 2), plots.optimum, plots.items, plots.families):
         assert draw(four).get_title("left").endswith("Luce exponent 4")
-    one = frontier.sweep(spaces.Circle(), "constant", [2, 3], epsilon=[0.1, 0.2])
-    assert plots.optimum(one).get_title("left") == plots.optimum(one.drop_attrs()).get_title("left")
-    assert "exponent" not in plots.optimum(one).get_title("left")
-    assert plots.families(one).get_title("left") == "Luce exponent 1"
+    luce = frontier.sweep(spaces.Circle(), "constant", [2, 3], epsilon=[0.1, 0.2])
+    assert plots.optimum(luce).get_title("left") == plots.optimum(luce.drop_attrs()).get_title("left")
+    assert "exponent" not in plots.optimum(luce).get_title("left")
+    assert plots.families(luce).get_title("left") == "Luce exponent 1"
     assert plots.families(table, 4.0).get_title("left") == "Luce exponent 4"

@@ -83,10 +83,10 @@ def several(circle):
 
 @pytest.fixture(scope="module")
 def slotted(circle):
-    one = like(circle, "one slot")
+    single = like(circle, "one slot")
     max_min = [like(circle, f"{k} max", slots=k, decision="max", label="min", p_s=0.7 - k / 100) for k in (3, 2)]
     total = [like(circle, f"{k} sum", slots=k, decision="sum", label="l1", p_s=0.8 - k / 100) for k in (2, 3)]
-    return xarray.concat([one, *max_min, *total], "condition")
+    return xarray.concat([single, *max_min, *total], "condition")
 
 
 def drawn(ax):
@@ -107,12 +107,12 @@ def has(ax, x, y, tolerance=1e-12):
 
 def dots(ax):
     """x, y and half the length of the vertical bar of every group of marks."""
-    found = []
+    groups = []
     for container in ax.containers:
         points, _, bars = container.lines
         lengths = [np.diff(segment[:, 1]).item() / 2 for segment in bars[-1].get_segments()]
-        found.append((np.asarray(points.get_xdata()), np.asarray(points.get_ydata()), np.array(lengths)))
-    return found
+        groups.append((np.asarray(points.get_xdata()), np.asarray(points.get_ydata()), np.array(lengths)))
+    return groups
 
 
 def mean(values):
@@ -213,11 +213,11 @@ def test_fits(both):
         np.testing.assert_allclose(bars, error(values)[every], atol=1e-12)
     for ax, name in ((middle, "p_s"), (right, "p_i")):
         assert len(ax.containers) == 2 * 3
-        found = iter(dots(ax))
+        groups = iter(dots(ax))
         for condition in both.condition.values:
             for family in both.family.values:
                 part = both.sel(condition=condition).isel(step=-1)
-                x, y, bars = next(found)
+                x, y, bars = next(groups)
                 measured, predicted = part[name].sel(n=2), part[f"predicted_{name}"].sel(family=family)
                 np.testing.assert_allclose([*x, *y], [mean(predicted), mean(measured)], atol=1e-12)
                 np.testing.assert_allclose(bars, error(measured), atol=1e-12)
@@ -296,17 +296,17 @@ def test_slots(slotted):
             x, y, bars = groups[place + shift]
             assert x.tolist() == [1, 2, 3]
             np.testing.assert_allclose([y, bars], [mean(values), error(values)], atol=1e-12)
-    told = texts(ax.get_legend())
-    assert told == ["max similarity, min distance", "sum similarity, l1 distance", "$p_S$", "$p_I$", "chance"]
+    labels = texts(ax.get_legend())
+    assert labels == ["max similarity, min distance", "sum similarity, l1 distance", "$p_S$", "$p_I$", "chance"]
     assert any(np.allclose(y, 0.5) for _, y in drawn(ax))
 
 
 def test_one_run_has_no_bars(both):
-    one = both.isel(run=[0])
+    single = both.isel(run=[0])
     for draw in (plots.toy_paths, plots.toy_variance):
-        assert draw(one).get_legend().get_title().get_text() == "one run, no bars"
-    assert plots.toy_matrices(one).axes
-    assert plots.toy_fits(one).axes
+        assert draw(single).get_legend().get_title().get_text() == "one run, no bars"
+    assert plots.toy_matrices(single).axes
+    assert plots.toy_fits(single).axes
 
 
 NAMES = {
@@ -318,13 +318,13 @@ NAMES = {
 
 @pytest.mark.parametrize("which", NAMES)
 def test_what_is_saved_is_what_there_is_data_for(which, request, tmp_path, monkeypatch):
-    monkeypatch.setattr("semres_jax.plots.toy.save", lambda figure, folder, name: [name])
+    monkeypatch.setattr("semres_jax.plots._style.save", lambda figure, folder, name: [name])
     assert plots.save_toy(request.getfixturevalue(which), tmp_path) == NAMES[which]
     assert not list(tmp_path.iterdir())
 
 
 def test_no_variance_of_networks_that_only_reconstruct(both, tmp_path, monkeypatch):
-    monkeypatch.setattr("semres_jax.plots.toy.save", lambda figure, folder, name: [name])
+    monkeypatch.setattr("semres_jax.plots._style.save", lambda figure, folder, name: [name])
     idle = both.assign(lambda_sim=0 * both.lambda_sim)
     assert "toy_variance" not in plots.save_toy(idle, tmp_path)
 

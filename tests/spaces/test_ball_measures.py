@@ -40,10 +40,10 @@ def solid_cap(dim, height):
 def test_sphere_is_the_incomplete_beta_function(dim):
     r = np.array([1e-3, 0.3, 1.0, 1.5, np.pi / 2, 2.0, 3.0, 3.14])
     b = spaces.Sphere(dim).ball_measure(np.zeros(dim + 1), r)
-    for radius, found in zip(r, np.asarray(b), strict=True):
+    for radius, measure in zip(r, np.asarray(b), strict=True):
         sine = mp.sin(mp.mpf(radius))
         half = mp.betainc(mp.mpf(dim) / 2, 0.5, 0, sine**2, regularized=True) / 2
-        assert abs((half if radius <= np.pi / 2 else 1 - half) - found) < TOLERANCE
+        assert abs((half if radius <= np.pi / 2 else 1 - half) - measure) < TOLERANCE
     assert float(spaces.Sphere(dim).ball_measure(np.zeros(dim + 1), np.pi)) == 1.0
 
 

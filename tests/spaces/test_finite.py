@@ -64,16 +64,16 @@ def test_distinct_frequencies(weights):
     w = np.full(5, 0.2) if weights is None else np.array(weights)
     u = np.random.default_rng(5).random((3, count)).astype(np.float32)
     drawn = np.stack(jax.jit(lambda u: space.distinct(list(u)))(u))
-    found = Counter(map(tuple, drawn.T.tolist()))
+    draws = Counter(map(tuple, drawn.T.tolist()))
     chi_square, degrees = 0.0, -1
     for i, j, k in itertools.permutations(range(5), 3):
         expected = count * w[i] * w[j] / (1 - w[i]) * w[k] / max(1 - w[i] - w[j], 1e-9)
         if expected == 0:
-            assert found[i, j, k] == 0
+            assert draws[i, j, k] == 0
             continue
-        chi_square += (found[i, j, k] - expected) ** 2 / expected
+        chi_square += (draws[i, j, k] - expected) ** 2 / expected
         degrees += 1
-    assert sum(found.values()) == count
+    assert sum(draws.values()) == count
     assert abs(chi_square - degrees) < SIGMAS * np.sqrt(2 * degrees)
 
 

@@ -33,9 +33,9 @@ def test_a_torus_is_a_square_grid(metric):
 @pytest.mark.parametrize("name", ["sphere", "ball", "hyperbolic", "hamming"])
 def test_other_spaces_are_filled_evenly(name):
     space = spaces.get(name)
-    found = spaces.grid(space, 60)
+    cloud = spaces.grid(space, 60)
     again = spaces.grid(space, 60)
-    d = np.asarray(found.distances)
+    d = np.asarray(cloud.distances)
     np.testing.assert_array_equal(d, again.distances)
     assert (d[~np.eye(60, dtype=bool)] > 0).all()
     assert d.max() <= space.diameter * (1 + 1e-12)

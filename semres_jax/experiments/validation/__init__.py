@@ -4,7 +4,6 @@ from semres_jax.experiments.validation.cases import (
     Case as Case,
     cases as cases,
     default_spaces as default_spaces,
-    spaces_by_name as spaces_by_name,
 )
 from semres_jax.experiments.validation.plan import Plan as Plan, plan as plan
 from semres_jax.experiments.validation.resolutions import QUANTILES as QUANTILES, resolutions as resolutions

@@ -1,13 +1,12 @@
 """What `semres validate` goes through: spaces by name, and their cases of one similarity and number of items each."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from semres_jax import spaces
-from semres_jax._checks import require, require_count
+from semres_jax._checks import require, require_items
 from semres_jax.experiments.validation.resolutions import QUANTILES, resolutions
 from semres_jax.similarity import Constant, Linear, Similarity
 from semres_jax.spaces import MetricSpace
@@ -15,7 +14,6 @@ from semres_jax.spaces import MetricSpace
 NS, DELTAS = (2, 3, 8, 32), (0.0, 0.05)
 # The linear similarity on the circle, in units of the diameter: beyond 1 it never reaches 0.
 _LINEAR_REACHES = (0.0, 0.1, 0.25, 0.5, 0.618, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0)
-_ANIMALS = 2000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,39 +41,7 @@ class Case:
 
 def default_spaces() -> dict[str, MetricSpace]:
     """One space of every kind, the bird tree among them, and 2,000 animal silhouettes; by label."""
-    return {space.label: space for space in spaces.catalogue().values()} | spaces_by_name(["animals"])
-
-
-def spaces_by_name(names: Iterable[str]) -> dict[str, MetricSpace]:
-    """The spaces of these names, by the label that they have in results.
-
-    Args:
-        names: what `spaces.get` takes ("sphere(9)"), paths of Newick files, or "animals".
-
-    Raises:
-        ValueError: unknown name or parameter (the message suggests the nearest), broken Newick.
-        OSError: no such file.
-
-    Example:
-        >>> from semres_jax.experiments import validation
-        >>> list(validation.spaces_by_name(["circle", "sphere:9"]))
-        ['circle', 'sphere(9)']
-    """
-    found: dict[str, MetricSpace] = {}
-    for name in names:
-        path = Path(name)
-        if name == "animals":
-            from semres_jax.data import silhouette_points
-
-            points = silhouette_points(_ANIMALS)
-            found[f"animals({len(points)})"] = spaces.Finite.from_points(points, "euclidean")
-        elif path.suffix.lower() in (".nwk", ".newick", ".tree", ".tre") or path.is_file():
-            space = spaces.Tree.from_newick(path)
-            found[f"{path.stem}({space.size})" if f"{path.stem}({space.size})" not in found else name] = space
-        else:
-            space = spaces.get(name)
-            found[space.label] = space
-    return found
+    return spaces.by_label([*spaces.catalogue(), "animals"])
 
 
 def cases(
@@ -102,7 +68,7 @@ def cases(
     for name, values in (("space", by_label), ("n", ns), ("delta", deltas)):
         if not len(values):
             raise ValueError(f"{name} must name at least one value; got none")
-    ns = sorted({require_count("n", n, 2, " (the probe needs items to choose from)") for n in ns})
+    ns = sorted({require_items(n) for n in ns})
     require("delta", np.asarray(deltas, np.float64), 0.0, 1.0, "a floor between 0 and 1")
     floors = np.unique(np.asarray(deltas, np.float64))
     found = []

@@ -35,7 +35,7 @@ def resolutions(space: MetricSpace, quantiles: Sequence[float] | np.ndarray = QU
         [0.0, 0.25, 0.5]
     """
     asked = np.asarray(quantiles, np.float64)
-    if hasattr(space, "distances") and getattr(space, "weights", None) is None:
+    if space.distances is not None and space.weights is None:
         distances = np.asarray(space.distances)[np.triu_indices(space.size, 1)]  # pyright: ignore
     else:
         distances = _lattice_distances(space)

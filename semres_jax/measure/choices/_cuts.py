@@ -1,13 +1,15 @@
 """Where to cut profiles of likelihoods that jump: twice the drop that tables simulated from the fit show."""
 
+import dataclasses
 import math
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
+from scipy import special
 
+from semres_jax._random import generator
 from semres_jax.measure.choices import _model as model, _slopes
-from semres_jax.measure.choices._setup import Setup
+from semres_jax.measure.choices._model import Setup
 from semres_jax.measure.choices._windows import BESIDE, Path, inner, windows
 
 # Tables simulated for a cut; resolutions at which they are compared; how far below the best these reach; how many
@@ -31,7 +33,7 @@ class Cuts(NamedTuple):
     epsilon: np.ndarray
 
 
-def cuts(setup: Setup, path: Path, best: int, level: float, seed: int = 0) -> Cuts:
+def cuts(setup: Setup, path: Path, best: int, level: float) -> Cuts:
     """Quantiles of the statistics of tables that are simulated from the fit.
 
     In each table the profile of ε is found to second order in all else: ln L + zᵀ I⁻¹ z / 2 with its slopes z and the
@@ -41,11 +43,11 @@ def cuts(setup: Setup, path: Path, best: int, level: float, seed: int = 0) -> Cu
     be in the interval (Neyman's construction): how it jumps differs from window to window. Shares of choices can't be
     simulated: χ², and for an ε at which the likelihood jumps the bound that holds for all jumps.
     """
-    bound, regular = _bound(level), NormalDist().inv_cdf((1 + level) / 2) ** 2
-    many = setup.counts.sum(1)
+    bound, regular = _bound(level), special.chdtri(1, 1 - level)
+    totals = setup.counts.sum(1)
     candidates = np.flatnonzero(path.value >= path.value[best] - bound / 2 - 1e-9)
-    jumps = setup.family == "constant" or bool(path.theta[best, 1] <= model.FLOOR + 1)
-    if (many != many.round()).any():
+    jumps = setup.steps or bool(path.theta[best, 1] <= model.FLOOR + 1)
+    if (totals != totals.round()).any():
         return Cuts(np.full(len(setup.free), regular), np.full(len(path.value), bound if jumps else regular))
     if not jumps:
         candidates = np.array([best])
@@ -55,7 +57,7 @@ def cuts(setup: Setup, path: Path, best: int, level: float, seed: int = 0) -> Cu
     theta = np.tile(path.theta[best], (len(log_epsilon), 1))
     theta[:, 0] = log_epsilon
     some = _Comparison(setup, theta)
-    rng = np.random.default_rng(np.random.SeedSequence(seed))
+    rng = generator(None)
     place = np.searchsorted(log_epsilon, path.theta[best, 0])
     others = _quantile(some.statistics(int(place), _TABLES, rng), level)
     # No less than in regular theory, and that where a floor of 0 is at the end of its range.
@@ -80,11 +82,11 @@ def _bound(level: float) -> float:
 
 def _quantile(statistics: np.ndarray, level: float) -> np.ndarray:
     """Of each row the largest statistic that isn't exceeded too seldom, those that are equal counted by half."""
-    found = []
+    quantiles = []
     for row in np.sort(statistics, axis=1):
         below = np.searchsorted(row, row - _TIE), np.searchsorted(row, row + _TIE)
-        found.append(row[(below[0] + below[1]) / 2 <= level * len(row)].max() + _TIE)
-    return np.array(found)
+        quantiles.append(row[(below[0] + below[1]) / 2 <= level * len(row)].max() + _TIE)
+    return np.array(quantiles)
 
 
 def _resolutions(setup: Setup, path: Path, best: int, candidates: np.ndarray, jumps: bool) -> np.ndarray:
@@ -98,7 +100,7 @@ def _resolutions(setup: Setup, path: Path, best: int, candidates: np.ndarray, ju
     of = windows(setup)
     middle = np.searchsorted(of.low, np.exp(path.theta[best, 0]) * (1 - BESIDE / 2)) - 1
     beside = np.arange(max(middle - _BESIDES, 0), min(middle + _BESIDES + 1, len(of.low)))
-    points = np.log(inner(setup.family, of, beside, jumps=True))
+    points = np.log(inner(setup, of, beside, jumps=True))
     return np.unique(np.concatenate([good, points]))
 
 
@@ -109,22 +111,20 @@ def _information(setup: Setup, theta: np.ndarray, which: np.ndarray) -> np.ndarr
         return np.zeros((len(theta), theta.shape[1], theta.shape[1]))
     p = np.moveaxis(_slopes.log_shares(theta, table, setup.family)[1], 0, 2)
     counts = p * setup.counts[which].sum(1)[None, :, None]
-    return -np.array(model.derivatives(theta, counts, table, setup.family)[2])
+    return -np.array(model.derivatives(dataclasses.replace(setup, table=table), theta, counts)[2])
 
 
 class _Comparison:
     """Choices at K resolutions with all else the same: what is needed to compare them in simulated tables."""
 
     def __init__(self, setup: Setup, theta: np.ndarray):
-        self.free = setup.free.copy()
-        self.free[0] = False
-        self.free[1] &= theta[0, 1] > model.FLOOR + 1
+        fixed = (0,) if theta[0, 1] > model.FLOOR + 1 else (0, 1)
+        free = [int(j) for j in np.flatnonzero(setup.free) if j not in fixed]
         size = theta.shape[1]
-        many = setup.counts.sum(1)
         # Trials in which no resolution makes a difference are a normal sum of slopes in all tables.
         d, low, high = setup.table.distances, np.exp(theta[0, 0]), np.exp(theta[-1, 0])
         local = np.ones(len(d), bool)
-        if setup.family == "constant":
+        if setup.steps:
             local = ((d > low * (1 - BESIDE)) & (d <= high * (1 + BESIDE)) & setup.table.there).any(1)
         rest = _information(setup, theta[:1], ~local)[0]
         table = model.Table(*(x[local] for x in setup.table))
@@ -137,20 +137,19 @@ class _Comparison:
         self.information = rest + information[np.searchsorted(some, np.arange(len(theta)))]
         values, vectors = np.linalg.eigh(rest)
         self.root = vectors * np.sqrt(np.maximum(values, 0.0))
-        self.many = many[local]
+        self.totals = setup.counts[local].sum(1)
         flat = (len(theta), table.distances.size)
         self.log_p = np.maximum(np.swapaxes(log_p, 0, 1).reshape(flat), _NEVER)
-        expected = np.swapaxes(self.p * self.many, 0, 1).reshape(flat)
+        expected = np.swapaxes(self.p * self.totals, 0, 1).reshape(flat)
         self.design = np.moveaxis(table.design, 1, 0).reshape(table.distances.size, size - 3)
-        self.moves = {k: np.swapaxes(slopes[k], 0, 1).reshape(flat) for k in (1, 2) if self.free[k]}
+        self.moves = {k: np.swapaxes(slopes[k], 0, 1).reshape(flat) for k in (1, 2) if k in free}
         self.mean = np.zeros((len(theta), size))
         for k, move in self.moves.items():
             self.mean[:, k] = (move * expected).sum(1)
         self.mean[:, 3:] = expected @ self.design
-        whole = {-1: None} | {int(j): int(j) for j in np.flatnonzero(self.free)}
         self.bases = {}
-        for j, held in whole.items():
-            basis = model.basis(self.free, setup.groups, held)
+        for j in (-1, *free):
+            basis = setup.basis(*fixed, j)
             basis = basis[:, abs(basis).sum(0) > 0]
             inverse = np.linalg.pinv(basis.T @ self.information @ basis, hermitian=True)
             self.bases[j] = basis, inverse
@@ -159,11 +158,11 @@ class _Comparison:
         """(P, B) twice the drops at the truth, in B tables that are simulated there; alone: that of ε alone."""
         points, size = self.mean.shape
         step = max(1, _CHUNK // max(self.log_p.shape[1], points * size))
-        found = []
+        parts = []
         p = np.ascontiguousarray(self.p[:, truth].T)
         for first in range(0, tables, step):
             count = min(step, tables - first)
-            drawn = rng.multinomial(self.many.astype(int), p, (count, len(p))).astype(float)
+            drawn = rng.multinomial(self.totals.astype(int), p, (count, len(p))).astype(float)
             drawn = np.moveaxis(drawn, 2, 1).reshape(count, -1).T
             score = np.zeros((points, count, size))
             for k, move in self.moves.items():
@@ -180,5 +179,5 @@ class _Comparison:
             statistic[0] = 2 * abs(profile[: truth + 1].max(0) - profile[truth:].max(0))
             for j, other in height.items():
                 statistic[j] = 2 * (profile.max(0) - other.max(0))
-            found.append(statistic)
-        return np.concatenate(found, axis=1)
+            parts.append(statistic)
+        return np.concatenate(parts, axis=1)

@@ -1,44 +1,17 @@
 """From what users hand in to the arrays of the choice model: checks, and what can be told from such choices at all."""
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 
+from semres_jax import similarity
 from semres_jax._types import ArrayLike
 from semres_jax.measure.choices import _model as model
+from semres_jax.similarity import Family
 
 BIASES = ("none", "label", "position", "both")
 # As many biases of one kind as a fit takes.
 _MOST = 64
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Setup:
-    """One model of one table of choices: what is fitted, what is fixed, and the arrays.
-
-    Attributes:
-        family: name of the similarity.
-        table: distances, items, design.
-        counts: (T, n) how often each item was chosen.
-        start: (P,) θ of a start; entries that are not free stay.
-        free: (P,) what is fitted.
-        groups: entries whose sum is 0: biases of labels, of positions.
-        names: (P,) of the entries: "epsilon", "delta", "exponent", ("label", name), ("position", name).
-    """
-
-    family: str
-    table: model.Table
-    counts: np.ndarray
-    start: np.ndarray
-    free: np.ndarray
-    groups: list[slice]
-    names: list[Any]
-
-    @property
-    def parameters(self) -> int:
-        """How many numbers are fitted."""
-        return int(self.free.sum()) - len(self.groups)
 
 
 def counted(distances: ArrayLike, chosen: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -88,14 +61,13 @@ def set_up(
     *,
     labels: Any = None,
     positions: Any = None,
-    family: str,
+    family: Any,
     delta: float | int | str,
     exponent: float | int | str,
     bias: str,
-) -> Setup:
-    """The model that `choices` fits; its errors are those of `choices`."""
-    if family not in model.FAMILIES:
-        raise ValueError(f"family must be one of {', '.join(model.FAMILIES)}; got {family!r}")
+) -> model.Setup:
+    """The model that `fit_choices` fits; its errors are those of `fit_choices`."""
+    family = similarity.get(family)
     if bias not in BIASES:
         raise ValueError(f"bias must be one of {', '.join(BIASES)}; got {bias!r}")
     d, there, counts = counted(distances, chosen)
@@ -103,13 +75,8 @@ def set_up(
     if not spread.max() > 0:
         raise ValueError("the items of each trial are all at one distance, which says nothing of a resolution")
     floor, power = _number("delta", delta, 0.0, 1.0), _number("exponent", exponent, 1e-3, 1e3)
-    if power is None and family == "constant":
-        raise ValueError("exponent can't be fitted with the constant similarity: only delta^exponent is seen; give it")
-    if power is None and floor == 0 and family in ("exponential", "gaussian"):
-        raise ValueError(
-            f"exponent can't be fitted with the {family} similarity and delta 0: only its ratio to epsilon is seen; "
-            "give exponent, or fit delta"
-        )
+    if power is None and (reason := hidden_exponent(family, delta)):
+        raise ValueError(f"exponent can't be fitted with the {family.label} similarity{reason}")
     parts: list[np.ndarray] = []
     names: list[Any] = list(model.NUMBERS)
     groups: list[slice] = []
@@ -132,7 +99,16 @@ def set_up(
     free[:3] = True, floor is None, power is None
     for group in groups:
         free[group] = True
-    return Setup(family, model.Table(d, there, design), counts, start, free, groups, names)
+    return model.Setup(family, model.Table(d, there, design), counts, start, free, groups, names)
+
+
+def hidden_exponent(family: Family, delta: float | int | str) -> str:
+    """Why Luce's exponent can't be told with a family, "" where it can."""
+    if family.kind.steps:
+        return ": only delta^exponent is seen; give it"
+    if delta != "fit" and float(delta) == 0 and model.scale_free(family):
+        return " and delta 0: only its ratio to epsilon is seen; give exponent, or fit delta"
+    return ""
 
 
 def paired(labels: Any, positions: Any) -> bool:
@@ -145,15 +121,15 @@ def _add(kind: str, given: Any, there: np.ndarray, parts: list, names: list, gro
     table = np.asarray(given)
     if table.shape != there.shape:
         raise ValueError(f"{kind}s must be of the shape of distances, {there.shape}; got {table.shape}")
-    found = sorted(set(table[there].tolist()))
-    if len(found) > _MOST and not fitted:
+    values = sorted(set(table[there].tolist()))
+    if len(values) > _MOST and not fitted:
         return
-    if len(found) > _MOST:
-        raise ValueError(f"{len(found)} different {kind}s are too many for a bias each; at most {_MOST}")
+    if len(values) > _MOST:
+        raise ValueError(f"{len(values)} different {kind}s are too many for a bias each; at most {_MOST}")
     if fitted:
-        groups.append(slice(len(names), len(names) + len(found)))
-    names.extend((kind, name) for name in found)
-    parts.append(np.stack([(table == name) & there for name in found], axis=-1).astype(np.float64))
+        groups.append(slice(len(names), len(names) + len(values)))
+    names.extend((kind, value) for value in values)
+    parts.append(np.stack([(table == value) & there for value in values], axis=-1).astype(np.float64))
 
 
 def _require_rank(design: np.ndarray, there: np.ndarray, groups: list[slice], names: list, bias: str) -> None:

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from semres_jax.similarity import Family
+
 # Items whose scores are worked on together: about what a processor's cache holds.
 _CHUNK = 1 << 14
 
 
 def derivatives(
-    theta: np.ndarray, counts: np.ndarray, table: Any, family: str
+    theta: np.ndarray, counts: np.ndarray, table: Any, family: Family
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Log likelihoods (B,), gradients (B, P) and Hessians (B, P, P); arguments as `_choice_model.derivatives`.
 
@@ -42,7 +44,7 @@ def derivatives(
     return value, gradient, hessian
 
 
-def log_shares(theta: np.ndarray, table: Any, family: str) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+def log_shares(theta: np.ndarray, table: Any, family: Family) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
     """ln P (n, B, T) of (B, P), -inf where it is 0; P; and the slopes of a ln g in ln ε, logit Δ, ln a."""
     d, there = table.distances.T[:, None], table.there.T[:, None]
     strength, positive, slopes = _strengths(theta, d, family)
@@ -59,10 +61,10 @@ def numbers(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.n
     return np.exp(log_epsilon), np.where(up, high, low), np.where(up, low, high), np.exp(log_power)
 
 
-def _strengths(theta: np.ndarray, d: np.ndarray, family: str) -> tuple[np.ndarray, Any, list[np.ndarray]]:
+def _strengths(theta: np.ndarray, d: np.ndarray, family: Family) -> tuple[np.ndarray, Any, list[np.ndarray]]:
     """(n, B, T) a ln g, 0 where g = 0; whether g > 0 (True: everywhere); and its slopes."""
     epsilon, delta, rest, power = numbers(theta)
-    ratio = None if family == "constant" else d / epsilon
+    ratio = None if family.kind.steps else d / epsilon
     near = (d <= epsilon) * 1.0 if ratio is None else np.maximum(1.0 - ratio, 0.0)
     g = np.where(near > 0, 1.0, delta) if ratio is None else delta + rest * near
     positive = True
@@ -101,7 +103,7 @@ def _shares(
 
 
 def _chunk(
-    theta: np.ndarray, counts: np.ndarray, d: np.ndarray, there: np.ndarray, design: np.ndarray, family: str
+    theta: np.ndarray, counts: np.ndarray, d: np.ndarray, there: np.ndarray, design: np.ndarray, family: Family
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rows, size = theta.shape
     items, trials, wide = design.shape
@@ -111,13 +113,13 @@ def _chunk(
         value = np.einsum("nbt,nbt->b", np.broadcast_to(counts, p.shape), log_p)
     else:
         value = np.where(counts > 0, counts * np.where(counts > 0, log_p, 0.0), 0.0).sum((0, 2))
-    many = counts.sum(0)
-    flow = many * p
+    total = counts.sum(0)
+    flow = total * p
     rest = counts - flow
     if positive is not True or not there.all():
         rest[p == 0] = 0.0
     gradient, hessian = np.zeros((rows, size)), np.zeros((rows, size, size))
-    used = [j for j in range(3) if j or family != "constant"]
+    used = [j for j in range(3) if j or not family.kind.steps]
     spread = np.zeros((rows, trials, wide))
     if wide:
         for i in range(items):
@@ -127,7 +129,7 @@ def _chunk(
     for j in used:
         gradient[:, j] = np.einsum("nbt,nbt->b", rest, slopes[j])
         moved = flow * slopes[j]
-        weighted = many * mean[j]
+        weighted = total * mean[j]
         for k in used[used.index(j) :]:
             across = np.einsum("bt,bt->b", weighted, mean[k])
             hessian[:, j, k] = across - np.einsum("nbt,nbt->b", moved, slopes[k])
@@ -136,7 +138,7 @@ def _chunk(
             for i in range(items):
                 hessian[:, j, 3:] -= moved[i] @ design[i]
     if wide:
-        hessian[:, 3:, 3:] = np.swapaxes(spread * np.broadcast_to(many, spread.shape[:2])[..., None], 1, 2) @ spread
+        hessian[:, 3:, 3:] = np.swapaxes(spread * np.broadcast_to(total, spread.shape[:2])[..., None], 1, 2) @ spread
         for i in range(items):
             if wide > 8:
                 hessian[:, 3:, 3:] -= np.swapaxes(flow[i][..., None] * design[i], 1, 2) @ design[i]
@@ -144,11 +146,11 @@ def _chunk(
                 pairs = (design[i][:, :, None] * design[i][:, None, :]).reshape(trials, -1)
                 hessian[:, 3:, 3:] -= (flow[i] @ pairs).reshape(rows, wide, wide)
     _, delta, _, power = (x[:, 0] for x in numbers(theta))
-    total = gradient[:, :3].copy()
+    slope = gradient[:, :3].copy()
     turned = rest * slopes[1]
-    hessian[:, 1, 1] += (1 - 2 * delta) * total[:, 1] - np.einsum("nbt,nbt->b", turned, slopes[1]) / power
-    if family != "constant":
-        hessian[:, 0, 1] -= delta * total[:, 0] + np.einsum("nbt,nbt->b", turned, slopes[0]) / power
-        hessian[:, 0, 0] -= total[:, 0] + np.einsum("nbt,nbt,nbt->b", rest, slopes[0], slopes[0]) / power
-    hessian[:, :3, 2] += total
+    hessian[:, 1, 1] += (1 - 2 * delta) * slope[:, 1] - np.einsum("nbt,nbt->b", turned, slopes[1]) / power
+    if not family.kind.steps:
+        hessian[:, 0, 1] -= delta * slope[:, 0] + np.einsum("nbt,nbt->b", turned, slopes[0]) / power
+        hessian[:, 0, 0] -= slope[:, 0] + np.einsum("nbt,nbt,nbt->b", rest, slopes[0], slopes[0]) / power
+    hessian[:, :3, 2] += slope
     return value, gradient, hessian

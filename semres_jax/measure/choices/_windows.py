@@ -1,8 +1,12 @@
-"""Fits of constant and linear similarities: all else at its best, window by window of the resolution.
+"""Fits of similarities whose likelihood isn't smooth in the resolution: all else at its best, resolution by resolution.
 
-Between two neighbouring distances the likelihood is smooth in ε (of a constant similarity: the same); at a distance it
-jumps, or has a kink. Without floor it is 0 in most windows: a trial with an item within reach, whose chosen one isn't,
-rules out all ε between the two. Windows are counted, not stepped over.
+Of constant and linear similarities the likelihood is smooth in ε between two neighbouring distances (of a constant one:
+the same); at a distance it jumps, or has a kink. Without floor it is 0 in most windows: a trial with an item within
+reach, whose chosen one isn't, rules out all ε between the two. Windows are counted, not stepped over.
+
+Of other kinds, such as a user's own, nothing is known: a grid of resolutions takes the place of the windows, and the
+best of it is closed in on from both sides, which finds kinks and jumps too. Where such a kind says that it ends at ε,
+the edges of the windows are tried as well.
 """
 
 from typing import NamedTuple
@@ -10,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from semres_jax.measure.choices import _model as model
-from semres_jax.measure.choices._setup import Setup
+from semres_jax.measure.choices._model import Setup
 
 # Distances that differ by less, relatively, are one; an edge of a window is approached to this.
 _SAME, BESIDE = 1e-11, 1e-12
@@ -22,8 +26,10 @@ _ALL, _ENOUGH = 4_000_000, 60
 _FAR, _NEAR = 25.0, 12.0
 # Starts are moved to within this.
 _AWAY = -6.0, 3.0
-# Points of a zoom, its rounds, and how many maxima are zoomed in on.
+# Points of a zoom, its rounds (where kinks may be anywhere: twice as many), and how many maxima are zoomed in on.
 _ZOOM, _ZOOMS, _PEAKS = 7, 8, 3
+# Resolutions of the grid, from a share of the least distances to a multiple of the largest.
+_GRID, _FROM, _TO = 241, 0.02, 8.0
 
 
 class Path(NamedTuple):
@@ -74,70 +80,75 @@ def possible(setup: Setup, of: Windows) -> np.ndarray:
     return change.cumsum()[:-1] == 0
 
 
-def inner(family: str, of: Windows, which: np.ndarray, *, jumps: bool) -> np.ndarray:
-    """Resolutions to try in windows: the middle; for a linear similarity the ends too, one if it doesn't jump there."""
+def inner(setup: Setup, of: Windows, which: np.ndarray, *, jumps: bool) -> np.ndarray:
+    """Resolutions to try in windows: the middle; unless there are steps the ends too, one if there is no jump there."""
     low, high = of.low[which], of.high[which]
     last = np.isinf(high)
     middle = np.where(last, low, (low + np.where(last, low, high)) / 2)
-    if family == "constant":
+    if setup.steps:
         return middle
-    found = [middle[~last & (low > 0) & jumps], (high / 2)[low == 0], (low * (1 + BESIDE))[low > 0]]
+    places = [middle[~last & (low > 0) & jumps], (high / 2)[low == 0], (low * (1 + BESIDE))[low > 0]]
     if jumps:
-        found.append((high * (1 - BESIDE))[~last & (low > 0)])
+        places.append((high * (1 - BESIDE))[~last & (low > 0)])
     if last.any():
-        found.append(low[last] * np.geomspace(1.01, np.exp(model.ABOVE), 40))
-    return np.sort(np.concatenate(found))
+        places.append(low[last] * np.geomspace(1.01, np.exp(model.ABOVE), 40))
+    return np.sort(np.concatenate(places))
 
 
 def search(setup: Setup) -> Path:
     """The profile of ε where it matters, and its maximum."""
     of = windows(setup)
-    floorless = possible(setup, of)
-    everywhere = np.arange(len(of.low))
+    places, floorless = (_in_windows if setup.windowed else _on_grid)(setup, of)
     parts = []
-    if setup.free[1] or setup.start[1] > model.FLOOR:
-        within = everywhere[:-1] if setup.family == "linear" and setup.free[1] else everywhere
-        tried = inner(setup.family, of, within, jumps=False)
-        if setup.family == "linear" and setup.free[1]:
-            tried = np.append(tried, of.low[-1] * (1 + BESIDE))
-        parts.append(_searched(setup, np.log(tried), _floors(setup)))
     if setup.free[1] or setup.start[1] <= model.FLOOR:
-        tried = np.log(inner(setup.family, of, everywhere[floorless], jumps=True))
         floor = model.FLOOR if setup.free[1] else setup.start[1]
-        parts.insert(0, _searched(setup, tried, [floor]))
-    theta, value, slope = (np.concatenate(x) for x in zip(*parts, strict=True))
-    theta, value, slope = _ordered(theta, value, slope)
-    if setup.family == "linear":
-        theta, value, slope = _zoomed(setup, theta, value, slope)
+        parts.append(_searched(setup, np.log(floorless), [floor]))
+    if setup.free[1] or setup.start[1] > model.FLOOR:
+        parts.append(_searched(setup, np.log(places), [-4.0, -0.5] if setup.free[1] else [setup.start[1]]))
+    theta, value, slope = _ordered(*(np.concatenate(x) for x in zip(*parts, strict=True)))
+    if not setup.steps:
+        theta, value, slope = _zoomed(setup, theta, value, slope, _ZOOMS * (1 if setup.windowed else 2))
         return Path(theta, value, slope, theta[:, 0], theta[:, 0])
     place = np.searchsorted(of.low[1:], np.exp(theta[:, 0]) * (1 + BESIDE), side="right")
     with np.errstate(divide="ignore"):
         return Path(theta, value, slope, np.log(of.low[place]), np.log(of.high[place]))
 
 
-def around(setup: Setup, log_epsilon: float, many: int) -> np.ndarray:
-    """About `many` ln ε in the windows next to one, and it: half of them next to it, half up to 30 % off."""
+def _in_windows(setup: Setup, of: Windows) -> tuple[np.ndarray, np.ndarray]:
+    """Resolutions to try with a floor, and without one."""
+    everywhere = np.arange(len(of.low))
+    floorless = inner(setup, of, everywhere[possible(setup, of)], jumps=True)
+    if setup.straight and setup.free[1]:
+        return np.append(inner(setup, of, everywhere[:-1], jumps=False), of.low[-1] * (1 + BESIDE)), floorless
+    return inner(setup, of, everywhere, jumps=False), floorless
+
+
+def _on_grid(setup: Setup, of: Windows) -> tuple[np.ndarray, np.ndarray]:
+    """The same where nothing is known of kinks and jumps, or that they are at the distances."""
+    d = setup.table.distances[setup.table.there]
+    places = np.geomspace(_FROM * np.quantile(d[d > 0], 0.05), _TO * d.max(), _GRID)
+    if setup.family.kind.ends:
+        places = np.unique(np.append(places, inner(setup, of, np.arange(len(of.low)), jumps=True)))
+    return places, places
+
+
+def around(setup: Setup, log_epsilon: float, count: int) -> np.ndarray:
+    """About `count` ln ε in the windows next to one, and it: half of them next to it, half up to 30 % off."""
     of = windows(setup)
     epsilon = np.exp(log_epsilon)
     middle = np.searchsorted(of.low, epsilon * (1 - BESIDE / 2)) - 1
-    near = np.arange(max(middle - many // 4, 0), min(middle + many // 4 + 1, len(of.low)))
-    wide = np.searchsorted(of.low, epsilon * np.exp(np.linspace(-0.3, 0.3, many // 2))) - 1
+    near = np.arange(max(middle - count // 4, 0), min(middle + count // 4 + 1, len(of.low)))
+    wide = np.searchsorted(of.low, epsilon * np.exp(np.linspace(-0.3, 0.3, count // 2))) - 1
     which = np.setdiff1d(np.concatenate([near, wide]), [middle])
     low, high = of.low[which], of.high[which]
     last = np.isinf(high)
-    found = np.where(last, low * (1 + BESIDE), (low + np.where(last, low, high)) / 2)
-    return np.append(np.log(found), log_epsilon)
+    inside = np.where(last, low * (1 + BESIDE), (low + np.where(last, low, high)) / 2)
+    return np.append(np.log(inside), log_epsilon)
 
 
-def climbed(setup: Setup, theta: np.ndarray, counts: np.ndarray | None = None) -> model.Climbed:
+def climbed(setup: Setup, theta: np.ndarray) -> model.Climbed:
     """The best of all but ε, from (B, P)."""
-    basis = model.basis(setup.free, setup.groups, 0)[None]
-    counts = setup.counts[None] if counts is None else counts
-    return model.climb(theta, basis, counts, setup.table, setup.family)
-
-
-def _floors(setup: Setup) -> list[float]:
-    return [-4.0, -0.5] if setup.free[1] else [setup.start[1]]
+    return model.climb(setup, theta, setup.basis(0)[None])
 
 
 def _ordered(theta: np.ndarray, value: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -196,15 +207,15 @@ def _searched(setup: Setup, log_epsilon: np.ndarray, floors: list[float]) -> tup
         theta, value, slope = (np.concatenate(x)[order] for x in ((theta, start), (value, raised), (slope, left)))
         far = _NEAR
         thin = (value >= value.max() - _NEAR / 2).sum() < _ENOUGH
-        if setup.family == "linear" and floors[0] > model.FLOOR and not thin:
+        if not setup.steps and floors[0] > model.FLOOR and not thin:
             break
     return theta, value, slope
 
 
 def _ahead(setup: Setup, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(B,) log likelihoods, and what they would be after Newton's step in all but ε."""
-    value, gradient, hessian = model.derivatives(theta, setup.counts[None], setup.table, setup.family)
-    basis = model.basis(setup.free, setup.groups, 0)
+    value, gradient, hessian = model.derivatives(setup, theta)
+    basis = setup.basis(0)
     stiff, axis = np.linalg.eigh(basis.T @ hessian @ basis)
     along = np.einsum("bpk,bp->bk", axis, gradient @ basis)
     stiff = abs(stiff)
@@ -212,7 +223,7 @@ def _ahead(setup: Setup, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _zoomed(
-    setup: Setup, theta: np.ndarray, value: np.ndarray, slope: np.ndarray
+    setup: Setup, theta: np.ndarray, value: np.ndarray, slope: np.ndarray, rounds: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Points added around the best maxima among (K,), between their neighbours."""
     beside = np.concatenate([[-np.inf], value, [-np.inf]])
@@ -223,7 +234,7 @@ def _zoomed(
     low, high = theta[np.maximum(peak - 1, 0), 0], theta[np.minimum(peak + 1, len(theta) - 1), 0]
     centre, top = theta[peak].copy(), value[peak].copy()
     parts = [(theta, value, slope)]
-    for _ in range(_ZOOMS):
+    for _ in range(rounds):
         points = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, _ZOOM + 2)[1:-1]
         start = np.repeat(centre, _ZOOM, axis=0)
         start[:, 0] = points.ravel()
@@ -250,9 +261,9 @@ def crossed(setup: Setup, path: Path, cut: np.ndarray) -> tuple[float, float]:
     first, last = inside[0], inside[-1]
     low = -np.inf if first == 0 else path.low[first]
     high = np.inf if last == len(path.value) - 1 else path.high[last]
-    if setup.family == "constant":
+    if setup.steps:
         return float(low), float(high)
-    found = []
+    ends = []
     for end, here, there in ((low, first, first - 1), (high, last, last + 1)):
         if np.isfinite(end):
             target = min(path.value.max() - cut[here] / 2, path.value[here])
@@ -268,5 +279,5 @@ def crossed(setup: Setup, path: Path, cut: np.ndarray) -> tuple[float, float]:
                     x, start = points[edge], got.theta[edge]
                 y = points[edge + 1] if edge + 1 < _ZOOM else y
             end = x
-        found.append(float(end))
-    return found[0], found[1]
+        ends.append(float(end))
+    return ends[0], ends[1]

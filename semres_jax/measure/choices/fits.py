@@ -2,15 +2,16 @@
 
 import dataclasses
 import math
-from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from scipy import special
 
-from semres_jax._types import ArrayLike
+from semres_jax._types import ArrayLike, Quantity
 from semres_jax.measure.choices import _cuts as cuts, _model as model, _windows as windows
-from semres_jax.measure.choices._setup import Setup, set_up
+from semres_jax.measure.choices._model import Setup
+from semres_jax.measure.choices._setup import set_up
 
 # Resolutions tried at first, from a share of the least distance to a multiple of the largest.
 _FROM, _TO = 0.25, 8.0
@@ -23,27 +24,15 @@ _AGREE = 1e-4
 _EQUAL = 1e-8
 
 
-class Parameter(NamedTuple):
-    """An estimate and its profile-likelihood interval; both ends NaN where it was given and not fitted.
-
-    A low end of 0 (ε, Δ, exponent) or -inf (biases), or a high end of inf (Δ: 1): the interval doesn't end there.
-    """
-
-    value: float
-    low: float
-    high: float
-
-    @property
-    def fitted(self) -> bool:
-        return not math.isnan(self.low)
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class ChoiceFit:
-    """A similarity, with biases, that was fitted to choices by `choices`.
+    """A similarity, with biases, that was fitted to choices by `fit_choices`.
+
+    Intervals are those of the profile likelihood. A low end of 0 (-inf of a bias) or a high end of inf (1 of the floor)
+    says that the interval doesn't end there. Both ends are NaN where a number was given and not fitted.
 
     Attributes:
-        family: name of the similarity.
+        family: label of the similarity, such as "exponential" or "powerlaw(3)".
         epsilon: resolution, in the unit of the distances.
         delta: noise floor, 0 to 1.
         exponent: Luce's; with the power law, of its decay.
@@ -52,7 +41,8 @@ class ChoiceFit:
         log_likelihood: Σ ln P(chosen).
         null_log_likelihood: that of choosing any item alike.
         parameters, choices: how many numbers were fitted, to how many choices.
-        slope: largest slope of the log likelihood that is left in what was fitted (but ε, if it has steps or kinks).
+        slope: largest slope of the log likelihood left in what was fitted, but ε of a constant or linear similarity;
+            large where one of your own has a kink at the estimate.
         starts, agreeing: how many starts, and how many of them ended at the best, to 1e-4 in log likelihood.
         probabilities: (T, n) P(choose i) of every item, 0 where there is none.
         notes: what to know about these numbers, a line each.
@@ -61,11 +51,11 @@ class ChoiceFit:
     """
 
     family: str
-    epsilon: Parameter
-    delta: Parameter
-    exponent: Parameter
-    label_bias: dict[Any, Parameter]
-    position_bias: dict[Any, Parameter]
+    epsilon: Quantity
+    delta: Quantity
+    exponent: Quantity
+    label_bias: dict[Any, Quantity]
+    position_bias: dict[Any, Quantity]
     level: float
     log_likelihood: float
     null_log_likelihood: float
@@ -78,6 +68,14 @@ class ChoiceFit:
     notes: tuple[str, ...]
     setup: Setup = dataclasses.field(repr=False)
     theta: np.ndarray = dataclasses.field(repr=False)
+
+    def quantities(self) -> dict[str, Quantity]:
+        """All numbers that were fitted, by name: "epsilon", "delta", "exponent", "label heart"."""
+        numbers = {name: getattr(self, name) for name in model.NUMBERS}
+        biases = {"label": self.label_bias, "position": self.position_bias}
+        return {name: number for name, number in numbers.items() if not math.isnan(number.low)} | {
+            f"{kind} {name}": bias for kind, named in biases.items() for name, bias in named.items()
+        }
 
     @property
     def aic(self) -> float:
@@ -101,13 +99,13 @@ class ChoiceFit:
         return 1 - self.log_likelihood / self.null_log_likelihood
 
 
-def choices(
+def fit_choices(
     distances: ArrayLike,
     chosen: ArrayLike,
     *,
     labels: Any = None,
     positions: Any = None,
-    family: str = "exponential",
+    family: Any = "exponential",
     delta: float | int | str = "fit",
     exponent: float | int | str = 1.0,
     bias: str = "none",
@@ -119,11 +117,12 @@ def choices(
     What is told apart by what: ε by how choices follow distances; Δ by choices of items so far off that g0 is near 0;
     a by the bend of ln g, so that it needs Δ or a similarity that isn't scale-free in it. A bias is the logarithm of
     odds between items at equal distance; one common to all does nothing, so each kind sums to 0. Exponential and
-    gaussian with Δ = 0 show a/ε and a/ε² alone, constant shows Δ^a alone: a is refused there. The power law has one
-    exponent, its own; Luce's would be the same thing (at Δ = 0, exactly). All strengths of a trial 0: biases decide.
+    gaussian with Δ = 0 show a/ε and a/ε² alone, constant shows Δ^a alone: a is refused there. "powerlaw" has one
+    exponent, its own, fitted or given in place of Luce's, which would be the same thing (at Δ = 0, exactly); that of
+    "powerlaw(3)" is fixed, beside Luce's. All strengths of a trial 0: biases decide.
 
-    Smooth families climb by damped Newton steps from many starts; the interval of a parameter is where its profile
-    likelihood, all others fitted again, is within χ²₁(level) / 2 of the best.
+    Exponential, gaussian and power laws climb by damped Newton steps from many starts; the interval of a parameter is
+    where its profile likelihood, all others fitted again, is within χ²₁(level) / 2 of the best.
 
     The likelihood of a constant similarity has steps in ε at the distances that there are; that of a linear one has
     kinks there, and jumps where no floor makes up for an item that comes into reach. Both are searched in all windows
@@ -136,12 +135,19 @@ def choices(
     numbers, over all windows, are cut at what simulation says, at least at χ²₁(level). The random numbers are always
     the same. Choices that are shares can't be simulated: there χ²₁ and that bound.
 
+    Any other kind, such as a class of your own, is differentiated as it is. It may end or have kinks, of which nothing
+    is known: its profile is climbed to at hundreds of resolutions, the best are closed in on from both sides, and from
+    the best of all climbs go on in all numbers at once. Where it says that it ends at ε (`ends`) the distances are
+    tried too; windows elsewhere that are narrower than 3 % of ε may be missed. Its intervals are cut at χ²₁(level) / 2,
+    and are the piece around the estimate; where its likelihood jumps they hold the truth less often than they say.
+
     Args:
         distances: (T, n) of the items from the probe; NaN where a trial has fewer items.
         chosen: (T,) index of the chosen item, from 0; or (T, n) how often each was chosen, or shares of one choice.
         labels: (T, n) names of the items, for their biases: what an item is called.
         positions: (T, n) where or when it was shown; the column of the table if not given.
-        family: "constant", "linear", "exponential", "gaussian" or "powerlaw".
+        family: what `similarity.get` takes: "constant", "linear", "exponential", "gaussian", "powerlaw", "powerlaw(3)",
+            or a class of similarities with fields epsilon and delta, a user's own too.
         delta: "fit", or the floor, 0 to 1.
         exponent: "fit", or Luce's exponent (of the power law: its own), 0.001 to 1000.
         bias: "none", "label", "position" or "both".
@@ -152,8 +158,8 @@ def choices(
         `ChoiceFit`.
 
     Raises:
-        ValueError: arrays that don't fit together, a choice that isn't among the items, parameters or biases that
-            can't be told apart. One line.
+        ValueError: an unknown family, arrays that don't fit together, a choice that isn't among the items, parameters
+            or biases that can't be told apart. One line.
 
     Example:
         >>> import numpy as np
@@ -161,9 +167,9 @@ def choices(
         >>> rng = np.random.default_rng(0)
         >>> d = rng.uniform(0, 1, (200, 2))
         >>> second = rng.random(200) < 1 / (1 + np.exp((d[:, 1] - d[:, 0]) / 0.2))
-        >>> found = measure.choices(d, second.astype(int), delta=0.0)
-        >>> round(found.epsilon.value, 3), round(found.epsilon.low, 3), round(found.epsilon.high, 3)
-        (0.203, 0.157, 0.27)
+        >>> fit = measure.fit_choices(d, second.astype(int), delta=0.0)
+        >>> print(fit.epsilon)
+        0.203 [0.157, 0.27]
     """
     if not 0 < level < 1:
         raise ValueError(f"level must be above 0 and below 1; got {level!r}")
@@ -171,7 +177,7 @@ def choices(
         distances, chosen, labels=labels, positions=positions, family=family, delta=delta, exponent=exponent, bias=bias
     )
     with jax.enable_x64(True):
-        return _fitted(setup, level, intervals)
+        return fitted(setup, level, intervals)
 
 
 class _Best(NamedTuple):
@@ -192,57 +198,62 @@ def starts(setup: Setup) -> np.ndarray:
     floors = [-4.0, -0.5] if setup.free[1] else [setup.start[1]]
     powers = [-0.7, 0.7] if setup.free[2] else [setup.start[2]]
     grid = np.stack(np.meshgrid(np.log(epsilons), floors, powers, indexing="ij"), -1).reshape(-1, 3)
-    found = np.tile(setup.start, (len(grid), 1))
-    found[:, :3] = grid
-    return found
+    theta = np.tile(setup.start, (len(grid), 1))
+    theta[:, :3] = grid
+    return theta
 
 
 def _best(setup: Setup) -> _Best:
     """The maximum for a family that is smooth in ε."""
-    basis = model.basis(setup.free, setup.groups)[None]
-    got = model.climb(starts(setup), basis, setup.counts[None], setup.table, setup.family)
+    got = model.climb(setup, starts(setup), setup.basis()[None])
     k = int(np.argmax(got.value))
     agreeing = int((got.value > got.value[k] - _AGREE).sum())
-    theta, value, slope = got.theta[k], float(got.value[k]), float(got.slope[k])
-    if setup.free[1] and theta[1] < -9:  # a floor that small may as well be none
-        none = theta.copy()
-        none[1] = model.FLOOR
-        again = model.climb(none[None], basis, setup.counts[None], setup.table, setup.family)
-        if again.value[0] > value - 1e-7:
-            theta, value, slope = again.theta[0], float(again.value[0]), float(again.slope[0])
-    return _Best(theta, value, slope, len(got.value), agreeing)
+    best = _Best(got.theta[k], float(got.value[k]), float(got.slope[k]), len(got.value), agreeing)
+    if setup.free[1] and best.theta[1] < -9:  # a floor that small may as well be none
+        again = _gone_on(setup, best, np.where(np.arange(len(best.theta)) == 1, model.FLOOR, best.theta))
+        if again.value > best.value - 1e-7:
+            return again
+    return best
+
+
+def _gone_on(setup: Setup, best: _Best, theta: np.ndarray) -> _Best:
+    """Where a climb in all numbers ends that begins at theta."""
+    got = model.climb(setup, theta[None], setup.basis()[None])
+    return best._replace(theta=got.theta[0], value=float(got.value[0]), slope=float(got.slope[0]))
 
 
 def profile(setup: Setup, log_epsilon: np.ndarray, best: np.ndarray) -> np.ndarray:
     """(E,) best log likelihoods at (E,) ln ε, climbed to from the fit, from two floors, and from none."""
     floors = [best[1], -4.0, -0.5, model.FLOOR] if setup.free[1] else [best[1]]
-    found = np.full(len(log_epsilon), -np.inf)
+    value = np.full(len(log_epsilon), -np.inf)
     for floor in floors:
         theta = np.tile(best, (len(log_epsilon), 1))
         theta[:, 0], theta[:, 1] = log_epsilon, floor
-        found = np.maximum(found, windows.climbed(setup, theta).value)
-    return found
+        value = np.maximum(value, windows.climbed(setup, theta).value)
+    return value
 
 
-def _fitted(setup: Setup, level: float, intervals: bool) -> ChoiceFit:
+def fitted(setup: Setup, level: float, intervals: bool) -> ChoiceFit:
     low, high = np.full((2, len(setup.start)), np.nan)
     low[setup.free], high[setup.free] = -np.inf, np.inf
     which = np.flatnonzero(setup.free)
-    if setup.family in model.SMOOTH:
+    if setup.family.kind in model.SMOOTH:
         best = _best(setup)
-        if intervals:
-            target = np.full(len(setup.free), best.value - _drop(level))
-            _ends(setup, best.theta[None], [(0, j, sign) for j in which for sign in (-1.0, 1.0)], target, low, high)
-        return _report(setup, best, best.theta, low, high, level, intervals)
-    path = windows.search(setup)
-    k = _plain(setup, path)
-    agreeing = int((path.value > path.value[k] - _AGREE).sum())
-    best = _Best(path.theta[k], float(path.value[k]), float(path.slope[k]), len(path.value), agreeing)
-    if intervals:
-        cut = cuts.cuts(setup, path, k, level)
-        low[0], high[0] = windows.crossed(setup, path, cut.epsilon)
-        _outermost(setup, path, k, which[1:], best.value - cut.others / 2, low, high)
-    return _report(setup, best, best.theta, low, high, level, intervals)
+    else:
+        path = windows.search(setup)
+        k = _plain(setup, path)
+        agreeing = int((path.value > path.value[k] - _AGREE).sum())
+        best = _Best(path.theta[k], float(path.value[k]), float(path.slope[k]), len(path.value), agreeing)
+        if setup.windowed and intervals:
+            cut = cuts.cuts(setup, path, k, level)
+            low[0], high[0] = windows.crossed(setup, path, cut.epsilon)
+            _outermost(setup, path, k, which[1:], best.value - cut.others / 2, low, high)
+        elif not setup.windowed:
+            best = _gone_on(setup, best, best.theta)
+    if intervals and not setup.windowed:
+        target = np.full(len(setup.free), best.value - drop(level))
+        _ends(setup, best.theta[None], [(0, j, sign) for j in which for sign in (-1.0, 1.0)], target, low, high)
+    return _report(setup, best, low, high, level, intervals)
 
 
 def _plain(setup: Setup, path: windows.Path) -> int:
@@ -265,8 +276,7 @@ def _outermost(
     """Ends of entries `which` at the resolutions where they are farthest, by the curvature there."""
     inside = np.flatnonzero(path.value >= target[which].min()) if len(which) else which
     theta, value = path.theta[inside], path.value[inside]
-    hessian = model.derivatives(theta, setup.counts[None], setup.table, setup.family)[2]
-    basis = model.basis(setup.free & (np.arange(len(setup.free)) > 0), setup.groups)
+    hessian, basis = model.derivatives(setup, theta)[2], setup.basis(0)
     variance = np.diagonal(basis @ np.linalg.pinv(-basis.T @ hessian @ basis, hermitian=True) @ basis.T, 0, 1, 2)
     reach = np.sqrt(2 * np.maximum(value[:, None] - target, 0.0) * np.maximum(variance, 0.0))
     rows = []
@@ -278,87 +288,74 @@ def _outermost(
     _ends(setup, theta, rows, target, low, high)
 
 
-def _drop(level: float) -> float:
+def drop(level: float) -> float:
     """χ²₁(level) / 2."""
-    return NormalDist().inv_cdf((1 + level) / 2) ** 2 / 2
+    return float(special.chdtri(1, 1 - level)) / 2
 
 
 def _ends(setup: Setup, theta: np.ndarray, rows: list, target: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
     """Set low and high (P,) to the outermost ends of profiles: rows are a point of (S, P), an entry, and -1 or 1."""
     if not rows:
         return
-    free = setup.free.copy()
-    free[0] &= setup.family in model.SMOOTH
-    entries = {j for _, j, _ in rows}
-    bases = {j: model.basis(free, setup.groups, int(j)) for j in entries}
-    pushes = {j: model.push(free, setup.groups, int(j)) for j in entries}
-    at, closed = model.ends(
-        np.array([theta[s] for s, _, _ in rows]),
-        np.array([j for _, j, _ in rows]),
-        np.array([sign for _, _, sign in rows]),
-        np.stack([bases[j] for _, j, _ in rows]),
-        np.stack([pushes[j] for _, j, _ in rows]),
-        np.array([target[j] for _, j, _ in rows]),
-        setup.counts[None],
-        setup.table,
-        setup.family,
-    )
-    for j in entries:
-        for sign, ends in ((-1.0, low), (1.0, high)):
-            mine = [k for k, (_, i, s) in enumerate(rows) if i == j and s == sign]
-            if closed[mine].all():
-                ends[j] = (at[mine].min if sign < 0 else at[mine].max)()
+    points, entries, signs = map(np.array, zip(*rows, strict=True))
+    at, closed = model.ends(setup, theta[points], entries, signs, target[entries])
+    for ends, sign in ((low, -1.0), (high, 1.0)):
+        for j in set(entries.tolist()):
+            same = (entries == j) & (signs == sign)
+            if closed[same].all():
+                ends[j] = sign * (sign * at[same]).max()
 
 
-def _report(
-    setup: Setup, best: _Best, theta: np.ndarray, low: np.ndarray, high: np.ndarray, level: float, intervals: bool
-) -> ChoiceFit:
-    notes = []
-    delta = _sigmoid(theta[1]) if theta[1] > model.FLOOR + 1 else 0.0
-    epsilon = math.exp(theta[0])
-    furthest = setup.table.distances.max()
-    if setup.family == "linear" and setup.free[1] and delta == 0 and epsilon >= furthest:
+def _report(setup: Setup, best: _Best, low: np.ndarray, high: np.ndarray, level: float, intervals: bool) -> ChoiceFit:
+    notes, theta = [], best.theta
+    # Ends are found to rounding; the estimate is between them.
+    ends = np.minimum(low, theta), theta, np.maximum(high, theta)
+    numbers = [
+        Quantity(value, low=lower, high=higher)
+        for lower, value, higher in zip(*(_numbers(end) for end in ends), strict=True)
+    ]
+    if numbers[1].value < math.exp(model.FLOOR + 1):
+        numbers[1] = numbers[1]._replace(value=0.0)
+    if setup.straight and setup.free[1] and numbers[1].value == 0 and numbers[0].value >= setup.table.distances.max():
         notes.append(
             "linear similarity that doesn't end within the largest distance: only (1 - delta) / epsilon is seen"
         )
-    # Ends are found to rounding; the estimate is between them.
-    low, high = np.minimum(low, theta), np.maximum(high, theta)
-    numbers = [
-        Parameter(epsilon, math.exp(low[0]), math.exp(high[0])),
-        Parameter(delta, _sigmoid(low[1]), _sigmoid(high[1])),
-        Parameter(math.exp(theta[2]), math.exp(low[2]), math.exp(high[2])),
-    ]
-    biases: dict[str, dict[Any, Parameter]] = {"label": {}, "position": {}}
+    biases: dict[str, dict[Any, Quantity]] = {"label": {}, "position": {}}
     for k in np.flatnonzero(setup.free[3:]) + 3:
         kind, name = setup.names[k]
-        biases[kind][name] = Parameter(float(theta[k]), float(low[k]), float(high[k]))
+        biases[kind][name] = numbers[k]
         if abs(theta[k]) > 15:
             notes.append(f"{kind} {name!r} is {'never' if theta[k] < 0 else 'always'} chosen: its bias has no end")
-    for end, (word, limit) in ((low[0], ("lower", -np.inf)), (high[0], ("upper", np.inf))):
-        if end == limit and intervals:
+    for word, missing in (("lower", low[0] == -np.inf), ("upper", high[0] == np.inf)):
+        if missing and intervals:
             notes.append(f"the interval of epsilon has no {word} end: only the other end is known")
-    p = np.exp(np.asarray(model.log_choices(best.theta[None], setup.table, family=setup.family)))[0]
-    many = setup.counts.sum(1)
+    p = np.exp(np.asarray(model.log_choices(theta[None], setup.table, family=setup.family)))[0]
+    totals = setup.counts.sum(1)
     return ChoiceFit(
-        setup.family,
-        numbers[0],
-        numbers[1],
-        numbers[2],
-        biases["label"],
-        biases["position"],
-        level,
-        best.value,
-        float(-many @ np.log(setup.table.there.sum(1))),
-        setup.parameters,
-        float(many.sum()),
-        best.slope,
-        best.starts,
-        best.agreeing,
-        np.where(setup.table.there, p, 0.0),
-        tuple(notes),
-        setup,
-        best.theta,
+        family=setup.family.label,
+        epsilon=numbers[0],
+        delta=numbers[1],
+        exponent=numbers[2],
+        label_bias=biases["label"],
+        position_bias=biases["position"],
+        level=level,
+        log_likelihood=best.value,
+        null_log_likelihood=float(-totals @ np.log(setup.table.there.sum(1))),
+        parameters=setup.parameters,
+        choices=float(totals.sum()),
+        slope=best.slope,
+        starts=best.starts,
+        agreeing=best.agreeing,
+        probabilities=np.where(setup.table.there, p, 0.0),
+        notes=tuple(notes),
+        setup=setup,
+        theta=theta,
     )
+
+
+def _numbers(theta: np.ndarray) -> list[float]:
+    """ε, Δ, the exponent and biases of θ."""
+    return [math.exp(theta[0]), _sigmoid(theta[1]), math.exp(theta[2]), *map(float, theta[3:])]
 
 
 def _sigmoid(x: float) -> float:

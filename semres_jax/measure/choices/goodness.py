@@ -1,18 +1,19 @@
 """How good fits to choices are: simulated choices, calibration, tests of biases, and whether intervals cover."""
 
 import dataclasses
-import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from scipy import special
 
 from semres_jax._checks import require_count
+from semres_jax._random import generator
 from semres_jax._types import ArrayLike
 from semres_jax.measure.choices import _model as model, _windows as windows, fits
-from semres_jax.measure.choices._setup import Setup
-from semres_jax.measure.choices.fits import ChoiceFit, Parameter
+from semres_jax.measure.choices._model import Setup
+from semres_jax.measure.choices.fits import ChoiceFit
 
 # Bins of predicted probabilities and of gaps in distance.
 BINS = 10
@@ -74,7 +75,7 @@ class RatioTest(NamedTuple):
     p_value: float
 
 
-def goodness_of_fit(fit: ChoiceFit, *, count: int = 200, seed: int = 0) -> GoodnessOfFit:
+def goodness_of_fit(fit: ChoiceFit, *, count: int = 200, key: Any = None) -> GoodnessOfFit:
     """Compare choices with tables that are simulated from the fit, each fitted again (parametric bootstrap).
 
     χ² of sums over bins has no known distribution where each trial is one choice and bins share trials; the simulated
@@ -82,9 +83,9 @@ def goodness_of_fit(fit: ChoiceFit, *, count: int = 200, seed: int = 0) -> Goodn
     next to the fit.
 
     Args:
-        fit: of `choices`, to whole numbers of choices.
+        fit: of `fit_choices`, to whole numbers of choices.
         count: how many tables.
-        seed: of the random numbers.
+        key: of the random numbers; None: `jax.random.key(0)`.
 
     Raises:
         ValueError: count below 1; choices that are shares.
@@ -95,52 +96,40 @@ def goodness_of_fit(fit: ChoiceFit, *, count: int = 200, seed: int = 0) -> Goodn
         >>> d = np.random.default_rng(0).uniform(0, 1, (200, 2))
         >>> chosen = (d[:, 1] < d[:, 0]).astype(int)
         >>> chosen[::9] = 1 - chosen[::9]
-        >>> fit = measure.choices(d, chosen, delta=0.0, intervals=False)
+        >>> fit = measure.fit_choices(d, chosen, delta=0.0, intervals=False)
         >>> bool(measure.goodness_of_fit(fit, count=50).calibration_p < 0.1)
         True
     """
     count = require_count("count", count, 1)
-    tables = simulated_choices(fit, count, seed)
+    tables = simulated_choices(fit, count, key)
     setup = fit.setup
     with jax.enable_x64(True):
         theta, value = _refitted(setup, tables, fit.theta)
         p = _probabilities(setup, theta)
-    calibration, gap = (
-        _calibration(setup, setup.counts, fit.probabilities),
-        _gaps(setup, setup.counts, fit.probabilities),
-    )
-    others = [
-        (_calibration(setup, table, one).chi_square, _gaps(setup, table, one).chi_square)
-        for table, one in zip(tables, p, strict=True)
-    ]
-    deviance = -2 * fit.log_likelihood
 
     def share(those: ArrayLike, this: float) -> float:
         return float((1 + (np.asarray(those) >= this - 1e-9).sum()) / (1 + count))
 
-    return GoodnessOfFit(
-        calibration,
-        share([x for x, _ in others], calibration.chi_square),
-        gap,
-        share([x for _, x in others], gap.chi_square),
-        deviance,
-        share(-2 * value, deviance),
-        count,
-    )
+    def compared(bins: Callable[..., Bins]) -> tuple[Bins, float]:
+        own = bins(setup, setup.counts, fit.probabilities)
+        others = [bins(setup, table, shares).chi_square for table, shares in zip(tables, p, strict=True)]
+        return own, share(others, own.chi_square)
+
+    deviance = -2 * fit.log_likelihood
+    return GoodnessOfFit(*compared(_calibration), *compared(_gaps), deviance, share(-2 * value, deviance), count)
 
 
-def simulated_choices(fit: ChoiceFit, count: int, seed: int = 0) -> np.ndarray:
+def simulated_choices(fit: ChoiceFit, count: int, key: Any = None) -> np.ndarray:
     """(count, T, n) choices drawn from a fit, as many in each trial as there were.
 
     Raises:
         ValueError: the fit is to shares, not to whole numbers of choices.
     """
-    many = fit.setup.counts.sum(1)
-    if (many != many.round()).any():
+    totals = fit.setup.counts.sum(1)
+    if (totals != totals.round()).any():
         raise ValueError("only whole numbers of choices can be simulated; the fit is to shares")
-    rng = np.random.default_rng(np.random.SeedSequence(seed))
     p = fit.probabilities / fit.probabilities.sum(1, keepdims=True)
-    return rng.multinomial(many.astype(int), p, (count, len(p))).astype(np.float64)
+    return generator(key).multinomial(totals.astype(int), p, (count, len(p))).astype(np.float64)
 
 
 def ratio_test(small: ChoiceFit, large: ChoiceFit) -> RatioTest:
@@ -154,24 +143,24 @@ def ratio_test(small: ChoiceFit, large: ChoiceFit) -> RatioTest:
         >>> from semres_jax import measure
         >>> d = np.random.default_rng(0).uniform(0, 1, (200, 2))
         >>> chosen = (d[:, 1] < d[:, 0] + 0.3).astype(int)
-        >>> fits = [measure.choices(d, chosen, bias=bias, delta=0.1, intervals=False) for bias in ("none", "position")]
-        >>> test = measure.ratio_test(*fits)
+        >>> none, position = (measure.fit_choices(d, chosen, bias=bias, delta=0.1) for bias in ("none", "position"))
+        >>> test = measure.ratio_test(none, position)
         >>> test.freedom, test.p_value < 1e-6
         (1, True)
     """
     freedom = large.parameters - small.parameters
-    same = large.family == small.family and np.array_equal(large.setup.counts, small.setup.counts)
+    same = large.setup.family == small.setup.family and np.array_equal(large.setup.counts, small.setup.counts)
     if freedom < 1 or not same:
         raise ValueError("the second fit must have more parameters, of the same family and choices")
     statistic = max(0.0, 2 * (large.log_likelihood - small.log_likelihood))
-    return RatioTest(statistic, freedom, _chi_square_above(statistic, freedom))
+    return RatioTest(statistic, freedom, float(special.chdtrc(freedom, statistic)))
 
 
 def choice_profile(fit: ChoiceFit, epsilon: ArrayLike) -> np.ndarray:
     """Profile of ε: 2 (ln L - ln L at each ε, all else fitted again), 0 at the estimate.
 
     Args:
-        fit: of `choices`.
+        fit: of `fit_choices`.
         epsilon: (E,) resolutions above 0.
 
     Returns:
@@ -184,82 +173,57 @@ def choice_profile(fit: ChoiceFit, epsilon: ArrayLike) -> np.ndarray:
 
 
 def choice_coverage(
-    fit: ChoiceFit, *, count: int = 200, level: float = 0.9, seed: int = 0, names: Sequence[str] | None = None
+    fit: ChoiceFit, *, count: int = 200, level: float = 0.9, key: Any = None, names: Sequence[str] | None = None
 ) -> dict[str, float]:
     """How often profile intervals hold the truth, for choices of this design that are simulated from this fit.
 
-    Of a family that is smooth in ε an interval holds the truth exactly if the profile likelihood drops by no more than
-    χ²₁(level) / 2 there: one fit with the parameter held, one without, for each table. Of a constant or linear
-    similarity each table is fitted with its intervals, which are cut by simulation: minutes for 200 tables.
+    An interval holds the truth exactly if the profile likelihood drops by no more than χ²₁(level) / 2 there: one fit
+    with the parameter held, one without, for each table. Of a constant or linear similarity each table is fitted with
+    its intervals, which are cut by simulation: minutes for 200 tables.
 
     Args:
-        fit: of `choices`; its estimates are the truth.
+        fit: of `fit_choices`; its estimates are the truth.
         count: tables.
         level: of the intervals.
-        seed: of the random numbers.
+        key: of the random numbers; None: `jax.random.key(0)`.
         names: of the numbers wanted, such as "epsilon"; None: all that were fitted.
 
     Returns:
         Name of a fitted number ("epsilon", "delta", "exponent", "label heart") -> share of tables.
     """
-    setup, tables = fit.setup, simulated_choices(fit, count, seed)
-    found = {}
-    if setup.family not in model.SMOOTH:
-        return _covered(fit, tables, level, names)
-    with jax.enable_x64(True):
-        best = _refitted(setup, tables, fit.theta, thorough=True)[1]
-        for j in np.flatnonzero(setup.free):
-            label = _label(setup.names[j])
-            if names is not None and label not in names:
-                continue
-            held = _refitted(setup, tables, fit.theta, held=int(j), thorough=True)[1]
-            drop = np.maximum(best, held) - held
-            found[label] = float((drop <= fits._drop(level)).mean())
-    return found
-
-
-def _label(name: str | tuple) -> str:
-    return name if isinstance(name, str) else " ".join(map(str, name))
-
-
-def _covered(fit: ChoiceFit, tables: np.ndarray, level: float, names: Sequence[str] | None) -> dict[str, float]:
-    truth = numbers_of(fit)
+    setup, tables = fit.setup, simulated_choices(fit, count, key)
+    truth = fit.quantities()
     wanted = [name for name in truth if names is None or name in names]
     inside = dict.fromkeys(wanted, 0)
-    for table in tables:
-        with jax.enable_x64(True):
-            again = numbers_of(fits._fitted(dataclasses.replace(fit.setup, counts=table), level, True))
-        for name in wanted:
-            inside[name] += again[name].low <= truth[name].value <= again[name].high
-    return {name: count / len(tables) for name, count in inside.items()}
-
-
-def numbers_of(fit: ChoiceFit) -> dict[str, Parameter]:
-    """All numbers that were fitted, by name: "epsilon", "delta", "exponent", "label heart"."""
-    found = {name: getattr(fit, name) for name, free in zip(model.NUMBERS, fit.setup.free, strict=False) if free}
-    for kind in ("label", "position"):
-        found |= {_label((kind, name)): bias for name, bias in getattr(fit, f"{kind}_bias").items()}
-    return found
+    with jax.enable_x64(True):
+        if setup.windowed:
+            for table in tables:
+                again = fits.fitted(dataclasses.replace(setup, counts=table), level, True).quantities()
+                for name in wanted:
+                    inside[name] += again[name].low <= truth[name].value <= again[name].high
+        else:
+            best = _refitted(setup, tables, fit.theta, thorough=True)[1]
+            for name, j in zip(truth, np.flatnonzero(setup.free), strict=True):
+                if name in wanted:
+                    held = _refitted(setup, tables, fit.theta, held=int(j), thorough=True)[1]
+                    inside[name] = int((np.maximum(best, held) - held <= fits.drop(level)).sum())
+    return {name: held / len(tables) for name, held in inside.items()}
 
 
 def _refitted(
-    setup: Setup, tables: np.ndarray, theta: np.ndarray, *, held: int | None = None, thorough: bool = False
+    setup: Setup, tables: np.ndarray, theta: np.ndarray, *, held: int = -1, thorough: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """(D, P) and (D,) maxima of D tables, from where they were simulated (thorough: from other starts too)."""
     points = [theta]
-    free = setup.free & ((setup.family in model.SMOOTH) | (np.arange(len(theta)) > 0))
-    if setup.family not in model.SMOOTH:
-        points = [np.concatenate([[x], theta[1:]]) for x in windows.around(setup, theta[0], _RESOLUTIONS)]
-    elif thorough:
-        for k, to in ((0, 0.5), (1, -1.5)):
-            if free[k] and held != k:
-                other = theta.copy()
-                other[k] = to if k == 1 else other[k] + to
-                points.append(other)
-    basis = model.basis(free, setup.groups, held)[None]
+    if setup.windowed:
+        points = [np.append(x, theta[1:]) for x in windows.around(setup, theta[0], _RESOLUTIONS)]
+    elif thorough or setup.family.kind not in model.SMOOTH:
+        moved = np.array([theta[0] + 0.5, -1.5])
+        points += [np.where(np.arange(len(theta)) == k, moved[k], theta) for k in (0, 1) if setup.free[k] and k != held]
+    basis = setup.basis(held, *((0,) if setup.windowed else ()))[None]
     best_theta, best = np.tile(theta, (len(tables), 1)), np.full(len(tables), -np.inf)
     for point in points:
-        got = model.climb(np.tile(point, (len(tables), 1)), basis, tables, setup.table, setup.family)
+        got = model.climb(setup, np.tile(point, (len(tables), 1)), basis, tables)
         better = got.value > best
         best_theta[better], best[better] = got.theta[better], got.value[better]
     return best_theta, best
@@ -273,8 +237,8 @@ def _probabilities(setup: Setup, theta: np.ndarray) -> np.ndarray:
 
 def _calibration(setup: Setup, counts: np.ndarray, p: np.ndarray) -> Bins:
     there = setup.table.there
-    many = np.broadcast_to(counts.sum(1, keepdims=True), counts.shape)[there]
-    return _binned(p[there], p[there], counts[there], many)
+    totals = np.broadcast_to(counts.sum(1, keepdims=True), counts.shape)[there]
+    return _binned(p[there], p[there], counts[there], totals)
 
 
 def _gaps(setup: Setup, counts: np.ndarray, p: np.ndarray) -> Bins:
@@ -287,25 +251,15 @@ def _gaps(setup: Setup, counts: np.ndarray, p: np.ndarray) -> Bins:
     return _binned(gap, (p * closest).sum(1), (counts * closest).sum(1), counts.sum(1))
 
 
-def _binned(by: np.ndarray, p: np.ndarray, chosen: np.ndarray, many: np.ndarray) -> Bins:
+def _binned(by: np.ndarray, p: np.ndarray, chosen: np.ndarray, totals: np.ndarray) -> Bins:
     order = np.argsort(by, kind="stable")
-    parts = [part for part in np.array_split(order, BINS) if len(part) and many[part].sum() > 0]
-    count = np.array([many[part].sum() for part in parts])
-    variance = np.array([(many * p * (1 - p))[part].sum() for part in parts])
+    parts = [part for part in np.array_split(order, BINS) if len(part) and totals[part].sum() > 0]
+    count = np.array([totals[part].sum() for part in parts])
+    variance = np.array([(totals * p * (1 - p))[part].sum() for part in parts])
     return Bins(
-        np.array([np.average(by[part], weights=many[part]) for part in parts]),
-        np.array([(many * p)[part].sum() for part in parts]) / count,
+        np.array([np.average(by[part], weights=totals[part]) for part in parts]),
+        np.array([(totals * p)[part].sum() for part in parts]) / count,
         np.array([chosen[part].sum() for part in parts]) / count,
         np.sqrt(np.maximum(variance, 0.0)) / count,
         count,
     )
-
-
-def _chi_square_above(statistic: float, freedom: int) -> float:
-    """P(χ² >= statistic): from one or two degrees of freedom upward by Q(s + 1, x) = Q(s, x) + x^s e^-x / Γ(s + 1)."""
-    x = statistic / 2
-    s, q = (0.5, math.erfc(math.sqrt(x))) if freedom % 2 else (1.0, math.exp(-x))
-    while s < freedom / 2:
-        q += math.exp(s * math.log(x) - x - math.lgamma(s + 1)) if x > 0 else 0.0
-        s += 1
-    return min(q, 1.0)

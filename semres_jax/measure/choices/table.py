@@ -6,44 +6,51 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from semres_jax.measure.choices._model import FAMILIES
-from semres_jax.measure.choices._setup import BIASES, paired, set_up
-from semres_jax.measure.choices.fits import ChoiceFit, choices
+from semres_jax import similarity
+from semres_jax._types import Quantity
+from semres_jax.execution import Execution
+from semres_jax.measure.choices._model import NUMBERS, families as all_families
+from semres_jax.measure.choices._setup import BIASES, hidden_exponent, paired, set_up
+from semres_jax.measure.choices.fits import ChoiceFit, fit_choices
 from semres_jax.measure.choices.goodness import Bins, choice_profile, goodness_of_fit, ratio_test
 
 if TYPE_CHECKING:
     import xarray
 
     from semres_jax.data import Choices
+    from semres_jax.similarity import Family
 
 # Resolutions along a profile.
 _CURVE = 91
-_NUMBERS = ("epsilon", "delta", "exponent")
-_VALUES = ("log_likelihood", "aic", "aicc", "bic", "mcfadden_r2", "parameters", "slope", "starts", "agreeing")
+_CRITERIA = ("log_likelihood", "aic", "aicc", "bic", "mcfadden_r2", "parameters", "slope", "starts", "agreeing")
+_TESTS = ("calibration_chi_square", "calibration_p", "gap_chi_square", "gap_p", "deviance_p")
+# Parts of a number in a dataset, and what its name ends in.
+_ENDS = {"value": "", "low": "_low", "high": "_high"}
+_UNKNOWN = Quantity(math.nan)
 
 
 def choices_table(
     table: "Choices",
     *,
-    families: Sequence[str] = FAMILIES,
+    families: Sequence[Any] | None = None,
     biases: Sequence[str] | None = None,
     delta: float | int | str = "fit",
     exponent: float | int | str = 1.0,
     level: float = 0.95,
     bootstrap: int = 200,
-    seed: int = 0,
-    progress: Callable[[str, int, int], None] | None = None,
+    key: Any = None,
+    execution: Execution | None = None,
 ) -> "xarray.Dataset":
     """Fit every family with every bias; profiles and tests of fit for the best, by AIC, with bias and without.
 
     Args:
         table: from `data.read_choices`.
-        families: names of similarities.
+        families: what `similarity.get` takes; None: all of `similarity.KINDS` that have a resolution and a floor.
         biases: of "none", "label", "position", "both"; None: all that can be told from the table.
-        delta, exponent, level: as in `choices`. An exponent that can't be fitted with a family is 1 there.
+        delta, exponent, level: as in `fit_choices`. An exponent that can't be fitted with a family is 1 there.
         bootstrap: tables simulated for the tests of fit; 0: no tests.
-        seed: of these.
-        progress: called with (what, done, planned).
+        key: of these; None: `jax.random.key(0)`.
+        execution: whose progress is called.
 
     Returns:
         Dimensions family and bias: epsilon, delta, exponent, each with _low and _high; log_likelihood, aic, aicc, bic,
@@ -52,71 +59,101 @@ def choices_table(
         `goodness_of_fit` has. Attributes: best_family, best_bias, notes, ratio tests.
 
     Raises:
-        ValueError: as `choices`.
+        ValueError: as `fit_choices`.
     """
-    notes = [f"{table.left_out} trials without a usable answer were left out"] if table.left_out else []
-    asked: dict[str, Any] = {"labels": table.labels, "positions": table.positions}
-    if biases is None:
-        biases, more = _tellable(table)
-        notes += more
-    if not families or not biases:
-        raise ValueError("families and biases need at least one name each")
+    execution = execution or Execution()
+    kinds, biases, notes = check_choices(table, families=families, biases=biases, delta=delta, exponent=exponent)
+    if table.left_out:
+        notes.insert(0, f"{table.left_out} trials without a usable answer were left out")
+    pairs = [(family, bias) for family in kinds for bias in biases]
     fits: dict[tuple[str, str], ChoiceFit] = {}
-    pairs = [(family, bias) for family in families for bias in biases]
-    for pair in pairs:  # refuse before anything takes long
-        check_choices(table, *pair, delta, exponent)
     for done, (family, bias) in enumerate(pairs):
-        if progress:
-            progress(f"{family}, bias {bias}", done, len(pairs) + 2)
-        power = _power(family, exponent, delta)
-        fits[family, bias] = choices(
-            table.distances, table.chosen, **asked, family=family, bias=bias, delta=delta, exponent=power, level=level
-        )
-        notes += [f"{family}, bias {bias}: {note}" for note in fits[family, bias].notes]
+        execution.tell(f"{family.label}, bias {bias}", done, len(pairs) + 2)
+        fit = fit_choices(
+            table.distances, table.chosen, labels=table.labels, positions=table.positions, family=family, bias=bias,
+            delta=delta, exponent=_power(family, exponent, delta), level=level,
+        )  # fmt: skip
+        fits[family.label, bias] = fit
+        notes += [f"{family.label}, bias {bias}: {note}" for note in fit.notes]
     best = min(fits, key=lambda pair: fits[pair].aic)
     shown = {"best": fits[best]}
     if best[1] != "none" and (best[0], "none") in fits:
         shown["no bias"] = fits[best[0], "none"]
-    found = _fits(fits, list(families), list(biases))
-    low = min(max(fit.epsilon.low, fit.epsilon.value / 8) for fit in shown.values()) * 0.8
-    high = max(min(fit.epsilon.high, fit.epsilon.value * 8) for fit in shown.values()) * 1.25
-    resolution = np.geomspace(low, high, _CURVE)
-    found = found.assign_coords(fit=list(shown), resolution=resolution)
-    found["profile"] = (("fit", "resolution"), [choice_profile(fit, resolution) for fit in shown.values()])
-    if bootstrap:
-        if progress:
-            progress("tests of fit", len(pairs), len(pairs) + 2)
-        tests = [goodness_of_fit(fit, count=bootstrap, seed=seed) for fit in shown.values()]
-        for name in ("calibration", "gap"):
-            bins: list[Bins] = [getattr(test, name) for test in tests]
-            for field in Bins._fields:
-                found[f"{name}_{field}"] = (("fit", "bin"), _padded([getattr(x, field) for x in bins]))
-            found[f"{name}_chi_square"] = ("fit", [x.chi_square for x in bins])
-            found[f"{name}_p"] = ("fit", [getattr(test, f"{name}_p") for test in tests])
-        found["deviance_p"] = ("fit", [test.deviance_p for test in tests])
-    ratio = {}
+    attributes = {
+        "best_family": best[0], "best_bias": best[1], "level": level, "trials": len(table.chosen),
+        "items": table.distances.shape[1], "left_out": table.left_out, "notes": "\n".join(dict.fromkeys(notes)),
+        "bootstrap": bootstrap,
+    }  # fmt: skip
     if "no bias" in shown:
         test = ratio_test(shown["no bias"], shown["best"])
-        ratio = {"ratio_statistic": test.statistic, "ratio_freedom": test.freedom, "ratio_p": test.p_value}
-    return found.assign_attrs(
-        best_family=best[0], best_bias=best[1], level=level, trials=len(table.chosen), items=table.distances.shape[1],
-        left_out=table.left_out, notes="\n".join(dict.fromkeys(notes)), bootstrap=bootstrap, seed=seed, **ratio,
-    )  # fmt: skip
+        attributes |= {"ratio_statistic": test.statistic, "ratio_freedom": test.freedom, "ratio_p": test.p_value}
+    dataset = _profiles(_numbers(fits, [family.label for family in kinds], biases), shown)
+    if bootstrap:
+        execution.tell("tests of fit", len(pairs), len(pairs) + 2)
+        dataset = dataset.assign(_tests(list(shown.values()), bootstrap, key))
+    return dataset.assign_attrs(attributes)
 
 
-def _power(family: str, exponent: float | int | str, delta: float | int | str) -> float | str:
-    """The exponent asked for, or 1 where it can't be fitted."""
-    alone = family == "constant" or (family in ("exponential", "gaussian") and delta != "fit" and float(delta) == 0)
-    return 1.0 if exponent == "fit" and alone else exponent
+def summarize_choices(table: "xarray.Dataset") -> dict[str, Any]:
+    """A table of `choices_table` in plain words and numbers: a row for each fit, the best first, and what is best."""
+    rows = []
+    for family in table.family.values:
+        for bias in table.bias.values:
+            fit = table.sel(family=family, bias=bias)
+            names = [name + end for name in NUMBERS for end in _ENDS.values()]
+            row = {"family": str(family), "bias": str(bias)}
+            row |= {name: fit[name].item() for name in (*names, *_CRITERIA)}
+            for kind in ("label", "position"):
+                if f"{kind}_bias" in table and bias in (kind, "both"):
+                    ends = np.stack([fit[f"{kind}_bias{end}"].values for end in _ENDS.values()], -1)
+                    row[f"{kind}_bias"] = dict(zip(map(str, table[kind].values), ends.tolist(), strict=True))
+            rows.append(row)
+    rows.sort(key=lambda row: row["aic"])
+    fits = {
+        str(fit): {name: float(table[name].sel(fit=fit)) for name in _TESTS if name in table}
+        for fit in table.fit.values
+    }
+    notes = [line for line in table.attrs["notes"].split("\n") if line]
+    attributes = {name: value for name, value in table.attrs.items() if name.startswith(("best_", "ratio_"))}
+    attributes |= {name: table.attrs[name] for name in ("trials", "items", "left_out", "level")}
+    return {"rows": rows, "fits": fits, "notes": notes} | attributes
+
+
+def _power(family: Any, exponent: float | int | str, delta: float | int | str) -> float | int | str:
+    """The exponent wanted, or 1 where it can't be fitted."""
+    return 1.0 if exponent == "fit" and hidden_exponent(family, delta) else exponent
 
 
 def check_choices(
-    table: "Choices", family: str, bias: str, delta: float | int | str = "fit", exponent: float | int | str = 1.0
+    table: "Choices",
+    *,
+    families: Sequence[Any] | None = None,
+    biases: Sequence[str] | None = None,
+    delta: float | int | str = "fit",
+    exponent: float | int | str = 1.0,
+) -> "tuple[list[Family], list[str], list[str]]":
+    """What `choices_table` would fit: families, biases, and a line for each bias that can't be told from the table.
+
+    Raises:
+        ValueError: what it would raise.
+    """
+    chosen = [similarity.get(family) for family in (all_families() if families is None else families)]
+    fitted, notes = _tellable(table) if biases is None else (list(biases), [])
+    if not chosen or not fitted:
+        raise ValueError("families and biases need at least one name each")
+    for family in chosen:
+        for bias in fitted:
+            _require(table, family, bias, delta, _power(family, exponent, delta))
+    return chosen, fitted, notes
+
+
+def _require(
+    table: "Choices", family: Any, bias: str, delta: float | int | str = "fit", exponent: float | int | str = 1.0
 ) -> None:
     """Raise the `ValueError` that a fit would, without fitting."""
     set_up(
         table.distances, table.chosen, labels=table.labels, positions=table.positions, family=family, bias=bias,
-        delta=delta, exponent=_power(family, exponent, delta),
+        delta=delta, exponent=exponent,
     )  # fmt: skip
 
 
@@ -125,48 +162,69 @@ def _tellable(table: "Choices") -> tuple[list[str], list[str]]:
     there = ~np.isnan(table.distances)
     if table.labels is not None and table.positions is not None and paired(table.labels[there], table.positions[there]):
         return ["none", "label"], ["each label is always at one position: a bias of the one is a bias of the other"]
-    found, notes = [], []
+    biases, notes = [], []
     for bias in BIASES:
         if table.labels is None and bias in ("label", "both"):
             continue
         try:
-            check_choices(table, "exponential", bias)
+            _require(table, "exponential", bias)
         except ValueError as error:
             if bias == "none":
                 raise
             notes.append(f"no bias {bias!r}: {error}")
         else:
-            found.append(bias)
-    return found, notes
+            biases.append(bias)
+    return biases, notes
 
 
-def _fits(fits: dict[tuple[str, str], ChoiceFit], families: list[str], biases: list[str]) -> "xarray.Dataset":
+def _numbers(fits: dict[tuple[str, str], ChoiceFit], families: list[str], biases: list[str]) -> "xarray.Dataset":
+    """What was fitted, of each family with each bias."""
     import xarray
 
-    found = xarray.Dataset(coords={"family": families, "bias": biases})
-    over = ("family", "bias")
+    dataset = xarray.Dataset(coords={"family": families, "bias": biases})
 
-    def grid(of: Callable[[ChoiceFit], Any]) -> list[list[Any]]:
-        return [[of(fits[family, bias]) for bias in biases] for family in families]
+    def put(name: str, value: Callable[[ChoiceFit], Any], *more: str) -> None:
+        values = [[value(fits[family, bias]) for bias in biases] for family in families]
+        dataset[name] = (("family", "bias", *more), values)
 
-    for name in _NUMBERS:
-        for field, end in (("value", ""), ("low", "_low"), ("high", "_high")):
-            found[name + end] = (over, grid(lambda fit, n=name, f=field: getattr(getattr(fit, n), f)))
-    for name in _VALUES:
-        found[name] = (over, grid(lambda fit, n=name: getattr(fit, n)))
+    for name in _CRITERIA:
+        put(name, lambda fit, name=name: getattr(fit, name))
+    for part, end in _ENDS.items():
+        for name in NUMBERS:
+            put(name + end, lambda fit, name=name, part=part: getattr(getattr(fit, name), part))
     for kind in ("label", "position"):
-        key = f"{kind}_bias"
-        names = sorted({name for fit in fits.values() for name in getattr(fit, key)})
-        if not names:
-            continue
-        found = found.assign_coords({kind: [str(name) for name in names]})
-        for field, end in (("value", ""), ("low", "_low"), ("high", "_high")):
+        names = sorted({name for fit in fits.values() for name in getattr(fit, f"{kind}_bias")})
+        for part, end in _ENDS.items() if names else ():
 
-            def row(fit: ChoiceFit, key: str = key, names: list = names, field: str = field) -> list[float]:
-                return [getattr(getattr(fit, key)[x], field) if x in getattr(fit, key) else math.nan for x in names]
+            def row(fit: ChoiceFit, kind: str = kind, names: list = names, part: str = part) -> list[float]:
+                return [getattr(getattr(fit, f"{kind}_bias").get(name, _UNKNOWN), part) for name in names]
 
-            found[key + end] = ((*over, kind), grid(row))
-    return found
+            dataset.coords[kind] = [str(name) for name in names]
+            put(f"{kind}_bias{end}", row, kind)
+    return dataset
+
+
+def _profiles(dataset: "xarray.Dataset", fits: dict[str, ChoiceFit]) -> "xarray.Dataset":
+    """Profiles of the resolution over where any of the fits puts it."""
+    numbers = [fit.epsilon for fit in fits.values()]
+    low = min(max(number.low, number.value / 8) for number in numbers) * 0.8
+    high = max(min(number.high, number.value * 8) for number in numbers) * 1.25
+    resolution = np.geomspace(low, high, _CURVE)
+    curves = [choice_profile(fit, resolution) for fit in fits.values()]
+    return dataset.assign_coords(fit=list(fits), resolution=resolution).assign(profile=(("fit", "resolution"), curves))
+
+
+def _tests(fits: list[ChoiceFit], count: int, key: Any) -> dict[str, Any]:
+    """Tests of fit as variables of a dataset."""
+    tests = [goodness_of_fit(fit, count=count, key=key) for fit in fits]
+    variables: dict[str, Any] = {"deviance_p": ("fit", [test.deviance_p for test in tests])}
+    for name in ("calibration", "gap"):
+        bins: list[Bins] = [getattr(test, name) for test in tests]
+        for field in Bins._fields:
+            variables[f"{name}_{field}"] = (("fit", "bin"), _padded([getattr(some, field) for some in bins]))
+        variables[f"{name}_chi_square"] = ("fit", [some.chi_square for some in bins])
+        variables[f"{name}_p"] = ("fit", [getattr(test, f"{name}_p") for test in tests])
+    return variables
 
 
 def _padded(rows: list[np.ndarray]) -> np.ndarray:

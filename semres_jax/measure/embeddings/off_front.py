@@ -54,7 +54,7 @@ def off(space: MetricSpace | None, family: str, found: Front, scored: stimulus_s
         if scored.pairs_s is not None:
             pairs = normal[0] * scored.pairs_i + normal[1] * scored.pairs_s
         if space is not None:
-            table, ranks = np.asarray(getattr(space, "distances"), np.float64), tables.ranking(space)  # noqa: B009
+            table, ranks = np.asarray(space.distances, np.float64), tables.ranking(space)
             for end, share in zip(ends, shares, strict=True):
                 there = stimulus_sums.graded(space, ranks, families.table(family, table, found.epsilon[end]), n)
                 slope = slope - share * (normal[0] * there.slope_i + normal[1] * there.slope_s)

@@ -174,7 +174,7 @@ def of_stimuli(
         row = int(places[np.argmin(np.diagonal(strengths))])
         raise ValueError(f"row {row} has no similarity to itself; give a floor above 0")
     ranks = tables.ranking(space)
-    enumeration.require_distinct(space, asked.n)
+    space.require_distinct(asked.n)
     own = stimulus_sums.graded(space, ranks, strengths, asked.n)
     levels = _levels(model, space, ranks, found, asked)
     seen = profile(space, strengths)

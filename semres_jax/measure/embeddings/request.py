@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from semres_jax._checks import require, require_count
-from semres_jax.laws import enumeration
 from semres_jax.spaces.base import MetricSpace
 from semres_jax.spaces.finite import Finite
 
@@ -66,12 +65,11 @@ def lengths(labels: Any, count: int) -> str:
 def table_of(distances: Any) -> tuple[np.ndarray, tuple[str, ...]]:
     """Distances as float64, and the names of their rows where they have any."""
     space = distances if isinstance(distances, MetricSpace) else Finite(np.asarray(distances))
-    table = getattr(space, "distances", None)
-    if table is None:
+    if space.distances is None:
         raise ValueError(f"distances must be a table or a space that has one; got {space.label}")
-    if enumeration.unequal(space):
+    if space.weighted:
         raise ValueError(f"stimuli must be equally likely; {space.label} has unequal weights")
-    return np.asarray(table, np.float64), tuple(getattr(space, "labels", ()))
+    return np.asarray(space.distances, np.float64), tuple(space.labels)
 
 
 def matched(table: np.ndarray, names: tuple[str, ...], labels: Any, count: int) -> tuple[Finite, np.ndarray]:

@@ -71,7 +71,7 @@ def graded(space: MetricSpace, ranks: tables.Ranking, strengths: np.ndarray, n: 
     both = own + strengths
     hit = np.where(both > 0, own / np.where(both > 0, both, 1.0), 0.5) * ~np.eye(size, dtype=bool)
     p_i = hit.sum() / (size * m)
-    table = np.asarray(getattr(space, "distances"), np.float64)  # noqa: B009 (a Finite's)
+    table = np.asarray(space.distances, np.float64)
     with jax.enable_x64(True):
         each, of_items = (np.asarray(x) for x in _triples(jnp.asarray(table), jnp.asarray(strengths)))
     p_s = each.sum() / (size * m * (m - 1))

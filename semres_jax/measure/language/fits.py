@@ -57,7 +57,7 @@ class Slope(NamedTuple):
 
 
 class Resolution(NamedTuple):
-    """One family fitted to the answers by `measure.choices`, whose attributes these are.
+    """One family fitted to the answers by `measure.fit_choices`, whose attributes these are.
 
     Attributes:
         bias: "none", "position" or "both".
@@ -148,7 +148,7 @@ def slope(answers: Answers) -> Slope:
 def resolutions(
     answers: Answers, of: Slope, models: Sequence[tuple[str, float | str, str, bool]] | None = None
 ) -> list[Resolution]:
-    """Families of similarities fitted to answers by `measure.choices`, with and without biases.
+    """Families of similarities fitted to answers by `measure.fit_choices`, with and without biases.
 
     Each prompt is one choice, shared as the model's probabilities are, divided by the dispersion that groups of prompts
     show (quasi-likelihood, McCullagh and Nelder 1989, section 9): intervals are those of groups, not of prompts. Pairs
@@ -159,7 +159,7 @@ def resolutions(
         of: their `slope`.
         models: (family, floor or "fit", biases, with intervals) instead of these.
     """
-    from semres_jax.measure.choices.fits import choices
+    from semres_jax.measure.choices import fit_choices
 
     trials, nothing = answers.trials, (math.nan, math.nan, math.nan)
     scale = max(of.dispersion, _LEAST_DISPERSION)
@@ -167,7 +167,7 @@ def resolutions(
     for family, floor, bias, intervals in models or (_ALL if trials.task == "pairs" else _PLAIN):
         bias = "position" if bias == "both" and not of.labels else bias
         try:
-            fit = choices(
+            fit = fit_choices(
                 trials.distance, answers.weight / scale, labels=trials.labels, positions=trials.places, family=family,
                 delta=floor, bias=bias, intervals=intervals,
             )  # fmt: skip

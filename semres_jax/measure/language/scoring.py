@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from semres_jax.measure.choices import items
+from semres_jax.laws import identification
 from semres_jax.measure.language.year_task import Trials
 
 LEVEL = 0.95
@@ -154,7 +154,7 @@ def law(counts: Sequence[int], accuracy: Sequence[Mean], span: int) -> Law:
     n = np.asarray(counts, np.float64)
     seen = np.array([one.value for one in accuracy])
     error = np.array([one.stderr if one.stderr > 0 else (one.high - one.low) / 4 for one in accuracy])
-    table = items.law(n, _BALLS[:, None])
+    table = identification(_BALLS[:, None], n)
     chi2 = (((table - seen) / error) ** 2).sum(1)
     best, degrees = int(chi2.argmin()), len(n) - 1
     scale = max(1.0, chi2[best] / degrees) if degrees else 1.0

@@ -10,7 +10,6 @@ from flax import nnx
 
 from semres_jax._types import Array
 from semres_jax.laws import tables
-from semres_jax.laws.enumeration import require_distinct
 from semres_jax.spaces.base import MetricSpace
 from semres_jax.training.toy import drawing, expected
 from semres_jax.training.toy.settings import Design
@@ -32,11 +31,11 @@ class Task(NamedTuple):
 def make_task(space: MetricSpace, design: Design) -> Task:
     ranks = tables.ranking(space)
     most = max(design.items, *design.test_items)
-    require_distinct(space, most)
+    space.require_distinct(most)
     size = len(ranks.order)
     if size >= _MOST_STIMULI:
         raise ValueError(f"at most {_MOST_STIMULI - 1} stimuli can be trained on; {space.label} has {size}")
-    distances = np.asarray(getattr(space, "distances"), np.float64)  # noqa: B009 (a Finite's)
+    distances = np.asarray(space.distances, np.float64)
     twins = np.argwhere((distances == 0) & np.triu(np.ones_like(distances, bool), 1))
     if twins.size:
         first, second = twins[0]

@@ -14,7 +14,7 @@ from semres_jax.training.toy.settings import Design, Hyper
 
 def settings(space: MetricSpace, design: Design, hyper: Hyper, key: Any, runs: int) -> dict[str, Any]:
     """What has to be the same when a run is resumed."""
-    stimuli = {"space": space.label, "distances": fingerprint(getattr(space, "distances"))}  # noqa: B009
+    stimuli = {"space": space.label, "distances": fingerprint(space.distances)}
     numbers = {name: value.tolist() for name, value in hyper.numbers().items()}
     return stimuli | dataclasses.asdict(design) | numbers | {"key": words(key), "runs": runs}
 

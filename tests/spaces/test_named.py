@@ -1,20 +1,21 @@
-"""Spaces by name."""
+"""Spaces by name and by file."""
 
+import numpy as np
 import pytest
 
 from semres_jax import spaces
-from semres_jax.spaces import base
+from semres_jax.spaces import named
 
 NAMES = ["circle", "interval", "torus", "sphere", "sphere(9)", "ball", "gaussian", "hamming", "hyperbolic"]
 
 
 def test_catalogue_holds_one_of_each_and_get_makes_the_same():
-    found = spaces.catalogue()
-    assert set(found) == {*NAMES, "tree", "finite", "product"}
-    for key, space in found.items():
+    catalogue = spaces.catalogue()
+    assert set(catalogue) == {*NAMES, "tree", "finite", "product"}
+    for key, space in catalogue.items():
         assert spaces.get(key).label == space.label
         assert type(spaces.get(key)) is type(space)
-    assert {key: found[key].label for key in ("tree", "finite", "product", "torus")} == {
+    assert {key: catalogue[key].label for key in ("tree", "finite", "product", "torus")} == {
         "tree": "tree(137)",
         "finite": "finite(64)",
         "product": "product(circle, interval; max)",
@@ -51,7 +52,6 @@ def test_parameters_beside_the_name(tmp_path):
 @pytest.mark.parametrize(
     ("call", "message"),
     [(lambda: spaces.get("spere"), "unknown space 'spere'; did you mean 'sphere'.*circle.*torus"),
-     (lambda: spaces.get("nowhere.nwk"), "unknown space 'nowhere.nwk'"),
      (lambda: spaces.get("sphere", dims=2), "no parameter 'dims'; it accepts dim"),
      (lambda: spaces.get("circle", dim=2), "it accepts no parameters"),
      (lambda: spaces.get("sphere(2, 3)"), "too many parameters in 'sphere"),
@@ -64,8 +64,8 @@ def test_bad_names(call, message):
 
 
 def test_register_makes_a_space_known_by_name(monkeypatch):
-    monkeypatch.setattr(base, "_REGISTRY", base._REGISTRY)
-    monkeypatch.setitem(base._REGISTRY, "wheel", None)  # undone afterwards
+    monkeypatch.setattr(named, "_REGISTRY", named._REGISTRY)
+    monkeypatch.setitem(named._REGISTRY, "wheel", None)  # undone afterwards
     spaces.register("wheel", spaces.Circle)
     assert spaces.get("wheel").label == "circle"
     spaces.register("wheel", lambda spokes: spaces.Sphere(spokes))
@@ -73,3 +73,34 @@ def test_register_makes_a_space_known_by_name(monkeypatch):
     assert "wheel" not in spaces.catalogue()
     with pytest.raises(ValueError, match="'wheel' needs spokes"):
         spaces.get("wheel")
+
+
+def test_files_and_animals_by_label(tmp_path):
+    first, second = tmp_path / "pets.nwk", tmp_path / "more" / "pets.nwk"
+    second.parent.mkdir()
+    for path in (first, second):
+        path.write_text("((a:1,b:1):1,c:2);")
+    table = [[0.0, 1.0, 2.0], [1.0, 0.0, 1.5], [2.0, 1.5, 0.0]]
+    np.save(tmp_path / "line.npy", table)
+    (tmp_path / "towns.csv").write_text(",z,a,m\nz,0,1,2\na,1,0,1.5\nm,2,1.5,0\n")
+    named = spaces.by_label([str(first), second, tmp_path / "line.npy", tmp_path / "towns.csv", "circle", "Circle"])
+    assert list(named) == ["pets(3)", str(second), "line(3)", "towns(3)", "circle"]
+    for label in ("line(3)", "towns(3)"):
+        np.testing.assert_array_equal(named[label].distances, table)
+    assert spaces.get(first).labels == ("a", "b", "c")
+    own = spaces.Finite(table)
+    assert spaces.get(own) is own
+    assert spaces.by_label({"mine": own, "round": "circle"})["mine"] is own
+    assert [(label, space.size) for label, space in spaces.by_label("animals(20)").items()] == [("animals(20)", 20)]
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [("nowhere.nwk", FileNotFoundError, "no Newick file 'nowhere.nwk'"),
+     ("nowhere.npy", FileNotFoundError, "no file of distances 'nowhere.npy'"),
+     ("spere", ValueError, "did you mean 'sphere'"),
+     ([spaces.Circle(), spaces.Circle()], ValueError, "'circle' comes twice")],
+)  # fmt: skip
+def test_what_is_no_space(given, error, message):
+    with pytest.raises(error, match=message):
+        spaces.by_label(given)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from semres_jax import laws
-from semres_jax.plots._style import COLOURS, GREY, STYLE, axes, marks
-from semres_jax.plots._toy_shared import DASHES, RIGHT, bars, look, over_runs, own, title, two_items
+from semres_jax.plots import _style as style
+from semres_jax.plots._style import COLOURS, DASHES, GENERALIZATION, GREY, IDENTIFICATION, PLANE
+from semres_jax.plots.toy._runs import own, two_items
 
 if TYPE_CHECKING:
     import xarray
@@ -20,6 +21,7 @@ _COST = 1.5 - math.log(2.0)
 _APART = 0.025
 
 
+@style.applied()
 def toy_items(data: "xarray.Dataset") -> "Figure":
     """Identification and generalization against the number of items: trained with as many, or with two only.
 
@@ -37,17 +39,15 @@ def toy_items(data: "xarray.Dataset") -> "Figure":
     Raises:
         ValueError: there is no condition with one slot.
     """
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
     single = data.isel(condition=np.flatnonzero(data.slots.values == 1))
     if not single.sizes["condition"]:
         raise ValueError("this picture needs conditions with one slot; there is none")
     single = single.isel(condition=np.argsort(single["items"].values, kind="stable"))
     last = single.isel(step=-1)
     items = last["items"].values
-    most = int(max(items.max(), _tested(last).max(initial=2)))
-    dense = np.unique(np.geomspace(2, most, 60).round().astype(int))
+    tested = last.test_n.values if "test_n" in last.coords else np.array([], int)
+    most = int(max(items.max(), tested.max(initial=2)))
+    dense, guide = np.unique(np.geomspace(2, most, 60).round().astype(int)), np.linspace(2, most, 200)
     pair = last.isel(condition=np.flatnonzero(items == 2)[:1])
     reaches: dict[str, float] = {}
     if pair.sizes["condition"]:
@@ -56,44 +56,31 @@ def toy_items(data: "xarray.Dataset") -> "Figure":
             "from $p_I$ at $n$ = 2": 2 - 2 * float(own(pair, "p_i").mean()),
         }
     law = [laws.constant(np.array(list(reaches.values())), n=int(n)) for n in dense]
-    with rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 3.7), layout="constrained")
-        left, right = figure.subplots(1, 2)
-        for ax, name in ((left, "p_i"), (right, "p_s")):
-            mean, error = over_runs(own(last, name))
-            marks(ax, items, mean, None, error, COLOURS[0], "o").set_label("trained and tested with $n$")
-            fitted, _ = over_runs(last[f"predicted_{name}"].sel(family="linear"))
-            ax.plot(
-                items, fitted, color=COLOURS[2], lw=1.1, ls=DASHES[3], label="linear fitted to the former", zorder=2
-            )
-            if reaches and f"tested_{name}" in data:
-                mean, error = over_runs(pair.isel(condition=0)[f"tested_{name}"])
-                drawn = marks(ax, _tested(last), mean, None, error, COLOURS[1], "s")
-                drawn.set_label("trained with 2, tested with $n$")
-            for place, (text, b) in enumerate(reaches.items()):
-                curve = [float(getattr(p, name)[place]) for p in law]
-                label = f"constant law, $b$ = {b:.2f} {text}"
-                ax.plot(dense, curve, color="black", lw=1.1, ls=DASHES[place], label=label, zorder=2)
-            guide = np.linspace(2, most, 200)
-            ax.plot(guide, 1 / guide, color=GREY, lw=0.9, ls=DASHES[2], label="chance, $1/n$", zorder=1)
-            ax.set_xscale("log")
-            ticks = [n for n in (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64) if n <= most]
-            ax.set_xticks(ticks, [str(n) for n in ticks])
-            ax.set_xticks([], minor=True)
-            ax.set_xlabel("number of items, $n$")
-        left.set_yscale("log")
-        ticks = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
-        left.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-        left.set_yticks([], minor=True)
-        left.set_ylim(0.9 / most, 1.05)
-        right.set_ylim(0, 1)
-        left.set_ylabel("identification, $p_I$ (probability)")
-        right.set_ylabel("generalization, $p_S$ (probability)")
-        title(left, f"{int(last.stimuli[0])} stimuli, after {int(data.step[-1])} steps")
-        handles, texts = right.get_legend_handles_labels()
-        # matplotlib lists marks with bars after lines; data come first here.
-        order = sorted(range(len(texts)), key=lambda i: not texts[i].startswith("trained"))
-        right.legend([handles[i] for i in order], [texts[i] for i in order], title=bars(data), **RIGHT)
+    figure = style.new_figure(9.6, 3.7)
+    left, right = figure.subplots(1, 2)
+    for ax, name in ((left, "p_i"), (right, "p_s")):
+        mean, error = style.over_runs(own(last, name))
+        style.marks(ax, items, mean, COLOURS[0], "o", None, error, label="trained and tested with $n$")
+        fitted, _ = style.over_runs(last[f"predicted_{name}"].sel(family="linear"))
+        ax.plot(items, fitted, color=COLOURS[2], lw=1.1, ls=DASHES[3], label="linear fitted to the former", zorder=2)
+        if reaches and f"tested_{name}" in data:
+            mean, error = style.over_runs(pair.isel(condition=0)[f"tested_{name}"])
+            style.marks(ax, tested, mean, COLOURS[1], "s", None, error, label="trained with 2, tested with $n$")
+        for place, (text, b) in enumerate(reaches.items()):
+            curve = [float(getattr(p, name)[place]) for p in law]
+            label = f"constant law, $b$ = {b:.2f} {text}"
+            ax.plot(dense, curve, color="black", lw=1.1, ls=DASHES[place], label=label, zorder=2)
+        ax.plot(guide, 1 / guide, color=GREY, lw=0.9, ls=DASHES[2], label="chance, $1/n$", zorder=1)
+        ax.set(xscale="log", xlabel="number of items, $n$")
+        style.ticks(ax, "x", [n for n in (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64) if n <= most])
+    left.set(yscale="log", ylabel=f"{IDENTIFICATION} (probability)")
+    style.ticks(left, "y", (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0))
+    left.set_ylim(0.9 / most, 1.05)
+    right.set(ylim=(0, 1), ylabel=f"{GENERALIZATION} (probability)")
+    style.title(left, f"{int(last.stimuli[0])} stimuli, after {int(data.step[-1])} steps")
+    # matplotlib lists marks with bars after lines; data come first here.
+    entries = zip(*right.get_legend_handles_labels(), strict=True)
+    style.legend(right, sorted(entries, key=lambda entry: not entry[1].startswith("trained")), title=style.bars(data))
     return figure
 
 
@@ -114,37 +101,33 @@ def toy_variance(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     Raises:
         ValueError: there is no such condition.
     """
-    from matplotlib.lines import Line2D
-
     part = two_items(data)
     part = part.isel(condition=np.flatnonzero(part.lambda_sim.values > 0))
     if not part.sizes["condition"]:
         raise ValueError("this picture needs a condition with two items, one slot and a similarity loss; there is none")
-    ax = axes(ax, (7.4, 4.2))
+    ax = style.axes(ax, (7.4, 4.2))
     b = np.linspace(0.0, 1.0, 401)
     (law,) = ax.plot(b, 0.5 + b - _COST * b**2, color="black", lw=1.3, zorder=2)
-    p_s, p_s_error = over_runs(own(part, "p_s"))
-    reach, reach_error = over_runs(part.mean_b)
-    spread = over_runs(part.var_b)[0]
-    handles: list[tuple[Any, str]] = [(law, "linear law, Var $b$ = 0")]
+    p_s, p_s_error = style.over_runs(own(part, "p_s"))
+    reach, reach_error = style.over_runs(part.mean_b)
+    spread = style.over_runs(part.var_b)[0]
+    entries: list[tuple[Any, str]] = [(law, "linear law, Var $b$ = 0")]
     for place, name in enumerate(part.condition.values):
-        colour, mark, _ = look(place)
+        colour, mark, _ = style.look(place)
         dash = DASHES[1 + place % (len(DASHES) - 1)]
         x, y = reach[place], p_s[place]
         order = np.argsort(x)
         predicted = 0.5 + x - _COST * (x**2 + spread[place])
         ax.plot(x[order], predicted[order], color=colour, lw=1.0, ls=dash, zorder=2)
         at = _thinned(x)
-        marks(ax, x[at], y[at], reach_error[place][at], p_s_error[place][at], colour, mark)
-        handle = Line2D([], [], color=colour, lw=1.0, ls=dash, marker=mark, ms=5, mfc="white", mew=1.1)
-        handles.append((handle, str(name)))
-    handles.append((Line2D([], [], ls="none"), "dashes: law less $(3/2-\\ln 2)$ Var $b$"))
-    ax.legend([h for h, _ in handles], [t for _, t in handles], title=bars(data), **RIGHT)
-    ax.set_xlim(0, 1.02)
-    ax.set_xlabel("mean ball measure, $\\langle b\\rangle$ (share of stimuli with similarity > 0)")
+        style.marks(ax, x[at], y[at], colour, mark, reach_error[place][at], p_s_error[place][at])
+        entries.append((style.sample(color=colour, lw=1.0, ls=dash, marker=mark, mew=1.1), str(name)))
+    entries.append((style.sample(ls="none"), "dashes: law less $(3/2-\\ln 2)$ Var $b$"))
+    style.legend(ax, entries, title=style.bars(data))
+    ax.set(xlim=(0, 1.02), xlabel="mean ball measure, $\\langle b\\rangle$ (share of stimuli with similarity > 0)")
     if (reach[:, -1] < reach[:, 0]).all():
-        title(ax, "training goes from right to left")
-    ax.set_ylabel("generalization, $p_S$ (probability of a right answer)")
+        style.title(ax, "training goes from right to left")
+    ax.set_ylabel(PLANE["ylabel"])
     return ax
 
 
@@ -162,46 +145,40 @@ def toy_slots(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     Returns:
         The axes, slots to the right and accuracies upward.
     """
-    from matplotlib.lines import Line2D
-
-    ax = axes(ax, (7.4, 4.2))
+    ax = style.axes(ax, (7.4, 4.2))
     last = data.isel(step=-1)
     slots = last.slots.values
     ways = [(str(d), str(m)) for d, m in zip(last.decision.values, last.label.values, strict=True)]
-    each = list(dict.fromkeys(way for way, count in zip(ways, slots, strict=True) if count > 1)) or [("", "")]
-    handles: list[tuple[Any, str]] = []
-    for place, way in enumerate(each):
-        colour, mark, _ = look(place)
+    several = dict.fromkeys(way for way, count in zip(ways, slots, strict=True) if count > 1) or [("", "")]
+    entries: list[tuple[Any, str]] = []
+    for place, way in enumerate(several):
+        colour, mark, _ = style.look(place)
         at = np.array([i for i in range(slots.size) if slots[i] == 1 or ways[i] == way])
         at = at[np.argsort(slots[at], kind="stable")]
-        for name, dash, full in (("p_s", "-", True), ("p_i", DASHES[1], False)):
-            mean, error = over_runs(own(last.isel(condition=at), name))
+        for name, dash, fill in (("p_s", "-", colour), ("p_i", DASHES[1], "white")):
+            mean, error = style.over_runs(own(last.isel(condition=at), name))
             ax.plot(slots[at], mean, color=colour, ls=dash, lw=1.1, zorder=2)
-            drawn = marks(ax, slots[at], mean, None, error, colour, mark)
-            if full:
-                drawn.lines[0].set_markerfacecolor(colour)
+            style.marks(ax, slots[at], mean, colour, mark, None, error, mfc=fill)
         if way[0]:
-            line = Line2D([], [], color=colour, marker=mark, ls="none", ms=5)
-            handles.append((line, f"{way[0]} similarity, {way[1]} distance"))
-    handles += [
-        (Line2D([], [], color="black", marker="o", lw=1.1, ms=5), "$p_S$"),
-        (Line2D([], [], color="black", marker="o", lw=1.1, ms=5, ls=DASHES[1], mfc="white"), "$p_I$"),
-    ]
+            entries.append(
+                (
+                    style.sample(color=colour, marker=mark, ls="none", mfc=colour),
+                    "{} similarity, {} distance".format(*way),
+                )
+            )
     chances = 1 / np.unique(data["items"].values)
     lines = [ax.axhline(chance, color=GREY, lw=0.9, ls=DASHES[2], zorder=1) for chance in chances]
-    handles.append((lines[0], "chance"))
-    ax.legend([h for h, _ in handles], [t for _, t in handles], title=bars(data), **RIGHT)
-    ticks = np.unique(slots)
-    ax.set_xticks(ticks, [str(count) for count in ticks])
+    entries += [
+        (style.sample(color="black", marker="o", lw=1.1, mfc="black"), "$p_S$"),
+        (style.sample(color="black", marker="o", lw=1.1, ls=DASHES[1]), "$p_I$"),
+        (lines[0], "chance"),
+    ]
+    style.legend(ax, entries, title=style.bars(data))
+    style.ticks(ax, "x", np.unique(slots))
     ax.set_ylim(bottom=chances.min() - 0.03)
-    ax.set_xlabel("number of slots")
-    ax.set_ylabel("accuracy (probability of a right answer)")
-    title(ax, f"after {int(data.step[-1])} steps")
+    ax.set(xlabel="number of slots", ylabel="accuracy (probability of a right answer)")
+    style.title(ax, f"after {int(data.step[-1])} steps")
     return ax
-
-
-def _tested(data: "xarray.Dataset") -> np.ndarray:
-    return data.test_n.values if "test_n" in data.coords else np.array([], int)
 
 
 def _thinned(x: np.ndarray) -> np.ndarray:

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from semres_jax.plots._resnet_shared import alpha_text, handle, label, plain_log, under
-from semres_jax.plots._style import COLOURS, GREY, STYLE, marks
-from semres_jax.plots._toy_shared import DASHES, RIGHT, bars, look, over_runs, title
+from semres_jax.plots import _style as style
+from semres_jax.plots._style import COLOURS, DASHES, GREY
+from semres_jax.plots.images._labels import label
+from semres_jax.plots.images._looks import ACCURACIES, alpha_text, entry, under
 
 if TYPE_CHECKING:
     import xarray
@@ -19,16 +20,17 @@ _MOST_ALPHA = 0.95
 _MOST_BARS, _OUTLIERS = 300, 2
 # Marks of equal tree distance stand beside each other, in points from their place.
 _ASIDE = 2.0
-_CHI2 = (
-    ("chi2_p_s", "$p_S$: law"),
-    ("chi2_p_s_theorem_1", "$p_S$: theorem 1"),
-    ("chi2_p_s_no_tree", "$p_S$: law, tree shuffled"),
-    ("chi2_p_s_no_class", "$p_S$: law, labels shuffled"),
-    ("chi2_p_i", "$p_I$: law"),
-    ("chi2_p_i_no_class", "$p_I$: law, labels shuffled"),
-)
+_CHI2 = {
+    "chi2_p_s": "$p_S$: law",
+    "chi2_p_s_theorem_1": "$p_S$: theorem 1",
+    "chi2_p_s_no_tree": "$p_S$: law, tree shuffled",
+    "chi2_p_s_no_class": "$p_S$: law, labels shuffled",
+    "chi2_p_i": "$p_I$: law",
+    "chi2_p_i_no_class": "$p_I$: law, labels shuffled",
+}
 
 
+@style.applied()
 def resnet_distances(data: "xarray.Dataset") -> "Figure":
     """Mean embedding distance of every two classes against their distance on the tree, for up to three alphas.
 
@@ -42,25 +44,22 @@ def resnet_distances(data: "xarray.Dataset") -> "Figure":
     Returns:
         The figure; r in the titles is the correlation over pairs, mean over runs.
     """
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
     chosen = _some(data.alpha.values)
-    with rc_context(STYLE):
-        figure = Figure(figsize=(2.9 * len(chosen) + 1.7, 3.3), layout="constrained")
-        made = figure.subplots(1, len(chosen), sharex=True, sharey=True, squeeze=False)[0]
-        found = [_pairs(ax, data.isel(alpha=place)) for ax, place in zip(made, chosen, strict=True)]
-        made[0].set_ylabel("embedding distance of two classes\n(mean over images; 1: mean of all pairs)")
-        entries = found[0][0]
-        aside = "\nmarks ± 2 pt aside" if len(found[0][0]) > 3 and _few(data) else ""
-        made[-1].legend([h for h, _ in entries], [t for _, t in entries], title=_spread(data) + aside, **RIGHT)
-        made[0].set_ylim(bottom=0)
-        under(figure, made.tolist(), f"distance of two classes on the tree ({data.attrs['unit']})")
-        for ax, (_, points, texts, taken) in zip(made, found, strict=True):
-            label(ax, points, texts, taken)
+    figure = style.new_figure(2.9 * len(chosen) + 1.7, 3.3)
+    made = figure.subplots(1, len(chosen), sharex=True, sharey=True, squeeze=False)[0]
+    drawn = [_pairs(ax, data.isel(alpha=place)) for ax, place in zip(made, chosen, strict=True)]
+    made[0].set_ylabel("embedding distance of two classes\n(mean over images; 1: mean of all pairs)")
+    entries = drawn[0][0]
+    aside = "\nmarks ± 2 pt aside" if len(entries) > 3 and _few(data) else ""
+    style.legend(made[-1], entries, title=_spread(data) + aside)
+    made[0].set_ylim(bottom=0)
+    under(made.tolist(), f"distance of two classes on the tree ({data.attrs['unit']})")
+    for ax, (_, points, texts, taken) in zip(made, drawn, strict=True):
+        label(ax, points, texts, taken)
     return figure
 
 
+@style.applied()
 def resnet_law(data: "xarray.Dataset") -> "Figure":
     """Accuracies of one half of the images against what the law makes of the other half, and how well others do.
 
@@ -73,78 +72,73 @@ def resnet_law(data: "xarray.Dataset") -> "Figure":
     Returns:
         The figure.
     """
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    with rc_context(STYLE):
-        figure = Figure(figsize=(11.6, 3.4), layout="constrained")
-        first, second, third = figure.subplots(1, 3, width_ratios=(1, 1, 1.25))
-        for ax, name, symbol in ((first, "p_s", "$p_S$"), (second, "p_i", "$p_I$")):
-            ends: list[float] = []
-            for place in range(data.sizes["alpha"]):
-                one = data.isel(alpha=place)
-                colour, mark, _ = look(place)
-                (x, x_error), (y, y_error) = (over_runs(one[f"{kind}_{name}"]) for kind in ("law", "half"))
-                marks(ax, x, y, x_error, y_error, colour, mark)
-                ends += [x.min(), x.max(), y.min(), y.max()]
-            margin = 0.06 * (max(ends) - min(ends)) + 1e-3
-            both = (min(ends) - margin, max(ends) + margin)
-            (equal,) = ax.plot(both, both, color="black", lw=1.0, zorder=1)
-            ax.set_xlim(both)
-            ax.set_ylim(both)
-            title(ax, f"{'generalization' if name == 'p_s' else 'identification'}, {symbol}")
-            ticks = MaxNLocator(5, prune="both").tick_values(*both)
-            ax.set_xticks(ticks)
-            ax.set_yticks(ticks)
-            ax.set_xlabel(f"predicted {symbol} (probability;\nlaw, first half of the images)")
-            ax.set_ylabel(f"measured {symbol} (probability;\nsecond half of the images)")
-        _chi_squares(third, data)
-        title(third, "law and alternatives")
-        handles = [handle(place, line=False) for place in range(data.sizes["alpha"])]
-        texts = [*(alpha_text(alpha) for alpha in data.alpha.values), "the law holds"]
-        handles.append(equal)
-        third.legend(handles, texts, title=bars(data), **RIGHT)
+    figure = style.new_figure(11.6, 3.4)
+    *pair, third = figure.subplots(1, 3, width_ratios=(1, 1, 1.25))
+    equal: Any = None
+    for ax, (name, text) in zip(pair, ACCURACIES.items(), strict=True):
+        drawn: list[np.ndarray] = []
+        for place in range(data.sizes["alpha"]):
+            colour, mark, _ = style.look(place)
+            (x, x_error), (y, y_error) = (
+                style.over_runs(data[f"{kind}_{name}"].isel(alpha=place)) for kind in ("law", "half")
+            )
+            style.marks(ax, x, y, colour, mark, x_error, y_error)
+            drawn += [x, y]
+        low, high = float(np.min(drawn)), float(np.max(drawn))
+        margin = 0.06 * (high - low) + 1e-3
+        both = (low - margin, high + margin)
+        (equal,) = ax.plot(both, both, color="black", lw=1.0, zorder=1)
+        at = MaxNLocator(5, prune="both").tick_values(*both)
+        ax.set(xlim=both, ylim=both, xticks=at, yticks=at)
+        style.title(ax, text)
+        symbol = text.split()[-1]
+        ax.set_xlabel(f"predicted {symbol} (probability;\nlaw, first half of the images)")
+        ax.set_ylabel(f"measured {symbol} (probability;\nsecond half of the images)")
+    _chi_squares(third, data)
+    style.title(third, "law and alternatives")
+    entries = [entry(place, alpha, ls="none") for place, alpha in enumerate(data.alpha.values)]
+    style.legend(third, [*entries, (equal, "the law holds")], title=style.bars(data))
     return figure
 
 
 def _chi_squares(ax: "Axes", data: "xarray.Dataset") -> None:
     """Dots: a row for each prediction, in it one for each alpha."""
-    there = [(name, text) for name, text in _CHI2 if name in data]
+    there = {name: text for name, text in _CHI2.items() if name in data}
     count = data.sizes["alpha"]
-    for row, (name, _) in enumerate(there):
+    for row, name in enumerate(there):
         for place in range(count):
-            colour, mark, _ = look(place)
-            each = data[name].isel(alpha=place).values
+            colour, mark, _ = style.look(place)
+            values = data[name].isel(alpha=place).values
             y = row + 0.62 * ((place + 0.5) / count - 0.5)
-            x = float(np.median(each))
-            off = None if each.size == 1 else [[x - each.min()], [each.max() - x]]
-            marks(ax, [x], [y], off, None, colour, mark)
+            x = float(np.median(values))
+            off = None if values.size == 1 else [[x - values.min()], [values.max() - x]]
+            style.marks(ax, [x], [y], colour, mark, off)
     ax.axvline(1.0, color="black", lw=1.0, zorder=1)
     for row in range(1, len(there)):
         ax.axhline(row - 0.5, color="#dddddd", lw=0.6, zorder=0)
-    ax.set_xscale("log")
-    ax.set_ylim(len(there) - 0.5, -0.5)
-    ax.set_yticks(range(len(there)), [text for _, text in there])
+    ax.set(xscale="log", ylim=(len(there) - 0.5, -0.5))
+    ax.set_yticks(range(len(there)), list(there.values()))
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel("$\\chi^2$ per degree of freedom\n(median and range of runs)")
 
 
-def _pairs(ax: "Axes", one: "xarray.Dataset") -> tuple[list[tuple[Any, str]], Any, list[str], Any]:
+def _pairs(ax: "Axes", data: "xarray.Dataset") -> tuple[list[tuple[Any, str]], Any, list[str], Any]:
     """One alpha's pairs of classes.
 
     Returns:
         What the legend says; points to be named, their names, and all points.
     """
-    names, trained = one["class"].values, one.trained.values.astype(bool)
+    names, trained = data["class"].values, data.trained.values.astype(bool)
     first, second = np.triu_indices(len(names), 1)
-    x = one.tree_distance.values[first, second]
-    each = one.class_distance.transpose("run", "class", "other").values
-    values = each[:, first, second]
+    x = data.tree_distance.values[first, second]
+    tables = data.class_distance.transpose("run", "class", "other").values
+    values = tables[:, first, second]
     y = values.mean(0)
-    few = _few(one)
-    error = values.std(0, ddof=1) if len(values) > 1 and few else None
+    few = _few(data)
     inside = trained[first] & trained[second]
+    small = {"ms": 4} if few else {"ms": 2, "mew": 0.5}
     entries, words = [], []
     for which, text, colour, mark, side in (
         (inside, "two trained classes", COLOURS[0], "o", -1),
@@ -152,8 +146,8 @@ def _pairs(ax: "Axes", one: "xarray.Dataset") -> tuple[list[tuple[Any, str]], An
     ):
         if not which.any():
             continue
-        drawn = marks(ax, x[which], y[which], None, None if error is None else error[which], colour, mark)
-        drawn.lines[0].set(markersize=4) if few else drawn.lines[0].set(markersize=2, markeredgewidth=0.5)
+        error = values[:, which].std(0, ddof=1) if len(values) > 1 and few else None
+        drawn = style.marks(ax, x[which], y[which], colour, mark, None, error, **small)
         if few and inside.any() and not inside.all():
             _aside(ax, drawn, side * _ASIDE)
         entries.append((drawn, text))
@@ -163,17 +157,16 @@ def _pairs(ax: "Axes", one: "xarray.Dataset") -> tuple[list[tuple[Any, str]], An
     dense = np.geomspace(max(x[x > 0].min(), 1e-12), x.max(), 200)
     slope = y[inside].mean() / x[inside].mean() if inside.any() else y.mean() / x.mean()
     (line,) = ax.plot(dense, slope * dense, color="black", lw=1.0, ls=DASHES[1], zorder=1)
-    entries.append((line, "proportional"))
-    own = float(each[:, trained, trained].mean())
-    entries.append((ax.axhline(own, color=GREY, lw=1.0, ls=DASHES[2], zorder=1), "two images of one\ntrained class"))
+    own = float(tables[:, trained, trained].mean())
+    level = ax.axhline(own, color=GREY, lw=1.0, ls=DASHES[2], zorder=1)
+    entries += [(line, "proportional"), (level, "two images of one\ntrained class")]
     if (x > 0).all():
-        plain_log(ax, "x")
+        style.plain_log(ax, "x")
     else:
         ax.set_xscale("symlog", linthresh=float(dense[0]), linscale=0.3)
         tens = np.arange(np.ceil(np.log10(dense[0])), np.log10(dense[-1]))
-        ax.set_xticks([0, *10**tens], ["0", *(f"{10**ten:g}" for ten in tens)])
-        ax.set_xticks([], minor=True)
-    title(ax, f"{alpha_text(one.alpha)}: " + ", ".join(words) if words else alpha_text(one.alpha))
+        style.ticks(ax, "x", [0, *10**tens])
+    style.title(ax, f"{alpha_text(data.alpha)}: " + ", ".join(words) if words else alpha_text(data.alpha))
     points, texts = _named(names, first, second, x, y, slope)
     across = np.geomspace(dense[0] / 2, 2 * dense[-1], 200)
     drawn = [(x, y), (dense, slope * dense), (across, np.full(across.size, own))]

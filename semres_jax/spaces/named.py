@@ -1,0 +1,197 @@
+"""Spaces by name, by file, or as they are: what users and commands say, turned into spaces."""
+
+import difflib
+import inspect
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from semres_jax.spaces.ball import Ball
+from semres_jax.spaces.base import MetricSpace
+from semres_jax.spaces.circle import Circle
+from semres_jax.spaces.finite import Finite
+from semres_jax.spaces.gaussian import Gaussian
+from semres_jax.spaces.hamming import Hamming
+from semres_jax.spaces.hyperbolic import Hyperbolic
+from semres_jax.spaces.interval import Interval
+from semres_jax.spaces.product import Product
+from semres_jax.spaces.sphere import Sphere
+from semres_jax.spaces.torus import Torus
+from semres_jax.spaces.tree import Tree
+
+# Entries of the catalogue beside the defaults, and a name that it leaves out: its space is large.
+_VARIANTS, _LEFT_OUT = ("sphere(9)",), "animals"
+_NEWICK, _TABLES = (".nwk", ".newick", ".tree", ".tre"), (".npy", ".csv")
+_REGISTRY: dict[str, Callable[..., MetricSpace]] = {}
+
+
+def register(name: str, factory: Callable[..., MetricSpace]) -> None:
+    """Enter `factory` under `name`: from then on `get(name, **params)` and every command know it."""
+    _REGISTRY[name] = factory
+
+
+def get(given: str | os.PathLike[str] | MetricSpace, /, **params: Any) -> MetricSpace:
+    """The space that a name or a file stands for.
+
+    Args:
+        given: a name of the catalogue, with parameters or without: "sphere", "sphere(9)", "sphere:9",
+            "gaussian(dim=3)", "torus(2, l1)"; "animals", 2,000 animal silhouettes; the path of a Newick file (.nwk,
+            .newick, .tree, .tre) or of a table of distances (.npy, or .csv with names); or a space, taken as it is.
+        **params: parameters of the space by name, over those in the name.
+
+    Raises:
+        ValueError: unknown name (the message lists all) or parameter (the message lists those accepted), a value that
+            the space refuses, or a broken file.
+        FileNotFoundError: no such file.
+
+    Example:
+        >>> from semres_jax import spaces
+        >>> spaces.get("sphere", dim=9).label, spaces.get("torus(2, l1)").label
+        ('sphere(9)', 'torus(2, l1)')
+    """
+    return given if isinstance(given, MetricSpace) else _labelled(os.fspath(given), params)[1]
+
+
+def by_label(given: Any) -> dict[str, MetricSpace]:
+    """Spaces by the label that each has in results: of files and of "animals" with their name and number of stimuli.
+
+    Args:
+        given: what `get` takes, or a list of such; a dict {label: what `get` takes} is as its user labels it.
+
+    Raises:
+        ValueError, FileNotFoundError: as `get`; several spaces of one label.
+
+    Example:
+        >>> from semres_jax import spaces
+        >>> list(spaces.by_label(["circle", "sphere:9", spaces.Torus(3)]))
+        ['circle', 'sphere(9)', 'torus(3)']
+    """
+    if isinstance(given, Mapping):
+        return {label: get(space) for label, space in given.items()}
+    named: dict[str, MetricSpace] = {}
+    for item in given if isinstance(given, (list, tuple)) else [given]:
+        if isinstance(item, MetricSpace):
+            if item.label in named:
+                raise ValueError(f"spaces must have different labels; {item.label!r} comes twice (give a dict of them)")
+            named[item.label] = item
+            continue
+        label, space = _labelled(os.fspath(item), {})
+        # The same name again is the same space; another file with a name like one before is called by its path.
+        named[os.fspath(item) if label in named and Path(item).is_file() else label] = space
+    return named
+
+
+def _labelled(name: str, params: dict[str, Any]) -> tuple[str, MetricSpace]:
+    path = Path(name)
+    match = re.fullmatch(r"\s*([\w-]+)\s*(?::(.*)|\((.*)\))?\s*", name, flags=re.DOTALL)
+    word, inside = (match[1].lower(), match[2] or match[3] or "") if match else (name, "")
+    if path.suffix.lower() in _TABLES and word not in _REGISTRY:
+        from semres_jax.data.embeddings import read_distances
+
+        label, word, inside, params = path.stem, "finite", "", {"distances": read_distances(path), **params}
+    elif path.suffix.lower() in _NEWICK or (word not in _REGISTRY and path.is_file()):
+        label, word, inside, params = path.stem, "tree", "", {"newick": path, **params}
+    elif word in _REGISTRY:
+        label = word
+    else:
+        near = difflib.get_close_matches(word, _REGISTRY, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ValueError(f"unknown space {name!r}; {hint}There are {', '.join(sorted(_REGISTRY))}, and files")
+    factory = _REGISTRY[word]
+    accepted = inspect.signature(factory).parameters
+    values = _parameters(inside, list(accepted), name) | params
+    open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values())
+    unknown = [key for key in values if key not in accepted and not open_ended]
+    if unknown:
+        raise ValueError(
+            f"space {word!r} has no parameter {unknown[0]!r}; it accepts {', '.join(accepted) or 'no parameters'}"
+        )
+    missing = [key for key in _needed(factory) if key not in values]
+    if missing:
+        raise ValueError(f"space {word!r} needs {', '.join(missing)}")
+    space = factory(**values)
+    return f"{label}({space.size})" if isinstance(space, Finite) else space.label, space
+
+
+def _parameters(text: str, accepted: list[str], name: str) -> dict[str, Any]:
+    """Parameters written in a name: positional ones first, as in a call."""
+    given: dict[str, Any] = {}
+    for position, item in enumerate(part.strip() for part in text.split(",") if text.strip()):
+        key, equals, value = (part.strip() for part in item.partition("="))
+        if not equals:
+            if position >= len(accepted):
+                raise ValueError(f"too many parameters in {name!r}; it accepts {', '.join(accepted) or 'none'}")
+            key, value = accepted[position], item
+        given[key] = _number(value)
+    return given
+
+
+def _number(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text.strip("'\"")
+
+
+def catalogue() -> dict[str, MetricSpace]:
+    """One representative of every registered space that can be made without parameters, but for "animals".
+
+    `get(key)` makes the same.
+
+    Example:
+        >>> from semres_jax import spaces
+        >>> spaces.catalogue()["sphere(9)"].label
+        'sphere(9)'
+    """
+    names = [name for name, factory in _REGISTRY.items() if name != _LEFT_OUT and not _needed(factory)]
+    return {name: get(name) for name in (*names, *_VARIANTS)}
+
+
+def _needed(factory: Callable[..., MetricSpace]) -> list[str]:
+    """Parameters without a default."""
+    parameters = inspect.signature(factory).parameters.values()
+    optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p.name for p in parameters if p.default is p.empty and p.kind not in optional]
+
+
+def _tree(newick: Any = None, weights: Any = None) -> Tree:
+    """The bird families that come with the package, or the tree of a Newick file or text."""
+    return Tree.birds() if newick is None else Tree.from_newick(newick, weights)
+
+
+def _finite(distances: Any = None, weights: Any = None, points: Any = None, metric: Any = "euclidean") -> Finite:
+    """By default 64 points of the R2 sequence (Roberts 2018; steps 1/ρ, 1/ρ², ρ³ = ρ + 1) in the unit square."""
+    if distances is not None:
+        return Finite(distances, weights)
+    if points is None:
+        plastic = 1.3247179572447460
+        points = (0.5 + np.arange(1, 65)[:, None] / np.array([plastic, plastic**2])) % 1.0
+    return Finite.from_points(points, metric, weights)
+
+
+def _animals(count: int = 2000) -> Finite:
+    """Animal silhouettes that come with the package, at Euclidean distances."""
+    from semres_jax.data import silhouette_points
+
+    return Finite.from_points(silhouette_points(count), "euclidean")
+
+
+def _product(factors: Any = ("circle", "interval"), metric: str = "max") -> Product:
+    """Factors are spaces or names of spaces."""
+    if isinstance(factors, (list, tuple)):
+        factors = tuple(get(factor) if isinstance(factor, str) else factor for factor in factors)
+    return Product(factors, metric)
+
+
+for _kind in (Circle, Interval, Torus, Sphere, Ball, Gaussian, Hamming, Hyperbolic):
+    register(_kind.name, _kind)
+register("tree", _tree)
+register("finite", _finite)
+register("product", _product)
+register("animals", _animals)
