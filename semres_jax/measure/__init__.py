@@ -38,4 +38,8 @@ from semres_jax.measure.resolution import (
     reach as reach,
 )
 
-__getattr__, __dir__ = submodules(__name__)
+__getattr__, __dir__ = submodules(
+    __name__,
+    backends="semres_jax.measure.language.backends",
+    _endpoint="semres_jax.measure.language.backends.endpoint",
+)
