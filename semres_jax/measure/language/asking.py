@@ -189,9 +189,7 @@ def ask(
     return answers, _states(backend, plan, batch, saved, lambda more: execution.tell("layers", done + more, total))
 
 
-def _written(
-    backend: "Backend", texts: list[str], names: list[list[str]], progress: Progress
-) -> dict[str, np.ndarray]:
+def _written(backend: "Backend", texts: list[str], names: list[list[str]], progress: Progress) -> dict[str, np.ndarray]:
     """The names that the model writes after texts."""
     written = backend.generate(texts, max_tokens=_MAX_TOKENS, progress=progress)
     pairs = zip(written, names, strict=True)
@@ -234,9 +232,7 @@ def _cells(
     return [(f"{task} {k}", rows) for k, rows in enumerate(parts)]
 
 
-def _states(
-    backend: "Backend", plan: Design, batch: int, saved: Saved, tell: Callable[[int], None]
-) -> np.ndarray:
+def _states(backend: "Backend", plan: Design, batch: int, saved: Saved, tell: Callable[[int], None]) -> np.ndarray:
     """(layers, years, D): the state of the year's last token, mean over a sentence each of four names."""
     assert plan.years is not None
     count = _EACH["layers"]

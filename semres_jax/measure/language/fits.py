@@ -51,7 +51,9 @@ class Slope(NamedTuple):
     @property
     def epsilon(self) -> Quantity:
         """Resolution in years and its interval: 1/β, infinite where β isn't above 0."""
-        value, low, high = (1 / beta if beta > 0 else math.inf for beta in (self.beta.value, self.beta.high, self.beta.low))
+        value, low, high = (
+            1 / beta if beta > 0 else math.inf for beta in (self.beta.value, self.beta.high, self.beta.low)
+        )
         return Quantity(value, low=low, high=high)
 
 
@@ -117,6 +119,7 @@ def slope(answers: Answers) -> Slope:
         logit.loss, np.zeros(x.shape[-1]), jac=logit.gradient, hess=logit.information, method="trust-exact",
         options={"gtol": _FLAT * max(logit.total.sum(), 1.0), "maxiter": _STEPS},
     ).x  # fmt: skip
+    theta = theta - np.linalg.solve(logit.information(theta), logit.gradient(theta))  # the last digits
     names, place = np.unique(trials.group, return_inverse=True)
     score = np.zeros((len(names), x.shape[-1]))
     np.add.at(score, place, logit.scores(theta))
