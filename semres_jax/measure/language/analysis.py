@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -178,7 +178,7 @@ class Language:
         return content | {model: ((model,), np.array(names, dtype=object))}
 
 
-def _plain(row: NamedTuple, without: str) -> dict[str, Any]:
+def _plain(row: Any, without: str) -> dict[str, Any]:
     """Fields of a row for JSON, all but one."""
     fields = {name: value for name, value in row._asdict().items() if name != without}
     return {name: value._asdict() if isinstance(value, Quantity) else value for name, value in fields.items()}
