@@ -38,7 +38,9 @@ def swept(k: int):
 
 
 def toy_network(k: int):
-    return toy.train(spaces.grid(CIRCLE, 50), toy.Design(), toy.Hyper(), key=jax.random.key(k), runs=16, steps=30, records=[])
+    return toy.train(
+        spaces.grid(CIRCLE, 50), toy.Design(), toy.Hyper(), key=jax.random.key(k), runs=16, steps=30, records=[]
+    )
 
 
 def residual(k: int):

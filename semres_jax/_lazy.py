@@ -8,11 +8,12 @@ from importlib.util import find_spec
 from typing import Any
 
 
-def submodules(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+def submodules(package: str, **elsewhere: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """`__getattr__` and `__dir__` of a package that knows its public modules without importing them.
 
     Args:
         package: its dotted name.
+        elsewhere: dotted names of modules of other packages that are its attributes too.
 
     Example:
         >>> import semres_jax.laws
@@ -21,6 +22,8 @@ def submodules(package: str) -> tuple[Callable[[str], Any], Callable[[], list[st
     """
 
     def attribute(name: str) -> Any:
+        if name in elsewhere:
+            return import_module(elsewhere[name])
         if not name.startswith("_") and find_spec(f"{package}.{name}") is not None:
             return import_module(f"{package}.{name}")
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
@@ -28,6 +31,6 @@ def submodules(package: str) -> tuple[Callable[[str], Any], Callable[[], list[st
     def names() -> list[str]:
         module = sys.modules[package]
         below = [info.name for info in pkgutil.iter_modules(module.__path__) if not info.name.startswith("_")]
-        return sorted({*vars(module), *below})
+        return sorted({*vars(module), *below, *elsewhere})
 
     return attribute, names

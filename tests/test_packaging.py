@@ -90,7 +90,14 @@ def test_no_registry_hosts_and_no_paths_of_one_machine():
 
 # Modules that README and CHANGELOG name, and what users look for there.
 NAMED = (
-    *("laws.tables", "laws.symbolic", "laws.quadrature", "measure.backends", "measure.intervals", "networks.language"),
+    *(
+        "laws.tables",
+        "laws.symbolic",
+        "laws.quadrature",
+        "measure.language.backends",
+        "measure.intervals",
+        "networks.language",
+    ),
     *("networks.llama", "montecarlo", "storage.results", "storage.resume", "experiments.validation", "training.toy"),
 )
 

@@ -39,19 +39,19 @@ class MeasureLlm:
     model: Annotated[str | None, tyro.conf.arg(metavar="FILE.gguf|FOLDER|smollm2")] = None
     """A GGUF file, a folder as Hugging Face has it, or a model that scripts/fetch_assets fetched."""
     endpoint: Annotated[str | None, tyro.conf.arg(metavar="URL")] = None
-    """Instead, a server of OpenAI's completions with log-probabilities, such as http://127.0.0.1:8080."""
+    """A server of OpenAI's completions with log-probabilities, such as http://127.0.0.1:8080, is asked instead."""
     task: Annotated[tuple[str, ...], _option(_list_of(str.strip), "TASK,TASK,...")] = _TASKS
-    """pairs (two people born D years before and after a middle, a probe that sweeps), items (closest of n), identify
-    (which of n), layers (states of years; not by an endpoint)."""
+    """What is asked: pairs (two people born D years before and after a middle, a probe that sweeps), items (closest of
+    n), identify (which of n), layers (states of years; not by an endpoint)."""
     prompts: Whole = 2000
-    """The most prompts: 4 parts pairs, 2 items, 2 identify, 2 layers, of the tasks that are asked for."""
+    """The most prompts there may be: 4 parts pairs, 2 items, 2 identify, 2 layers, of the tasks that are asked for."""
     n: Counts = (2, 4, 8, 16, 32)
     """Numbers of people, of items and identify."""
     offsets: Counts = (2, 5, 20, 50, 100, 200)
     """D of pairs, in years: half the distance between two people."""
     template: _TEMPLATE = "chat"
-    """chat: the paper's words in the model's chat template. paper: as plain text. question, completion, examples: other
-    plain texts, the last with four solved ones before."""
+    """How it is put. chat has the paper's words in the model's chat template, paper has them as plain text; question,
+    completion and examples are other plain texts, the last with four solved ones before."""
     generate: bool = False
     """Let the model write, and take the first of the names it writes; other answers are none."""
     no_likelihood: bool = False
@@ -70,7 +70,10 @@ class MeasureLlm:
     def run(self) -> int:
         """Ask, fit, print, write."""
         with checking_input():
+            import jax
+
             from semres_jax import plots
+            from semres_jax.execution import Execution
             from semres_jax.measure import backends
             from semres_jax.measure.language import analysis, asking
             from semres_jax.storage import results
@@ -79,16 +82,12 @@ class MeasureLlm:
                 backend = backends.open_backend(self.model, self.endpoint)
             except ImportError as error:
                 raise ValueError(str(error)) from None
-            tasks = tuple(self.task)
-            if self.endpoint is not None and tasks == _TASKS:
-                tasks = _TASKS[:-1]
-            elif self.endpoint is not None and "layers" in tasks:
-                raise ValueError("a server tells no states of its layers; leave layers out of --task")
+            tasks = self.task if backend.depth or self.task != _TASKS else _TASKS[:-1]
             if self.seed < 0:
                 raise ValueError(f"--seed must be at least 0; got {self.seed}")
-            asked = asking.design(
+            plan = asking.design(
                 backend, tasks=tasks, prompts=self.prompts, counts=self.n or (), halves=self.offsets or (),
-                template=self.template, seed=self.seed,
+                template=self.template, key=jax.random.key(self.seed),
             )  # fmt: skip
             folder = output_folder(self.out)
             saved = going_on(folder / "measure.state", resume=self.resume, results=lambda table: None)
@@ -98,117 +97,70 @@ class MeasureLlm:
         settings = {
             "model": backend.name, "tasks": tasks, "prompts": self.prompts, "n": self.n, "offsets": self.offsets,
             "template": self.template, "generate": self.generate, "seed": self.seed, "batch": self.batch,
-            "names": asked.names,
+            "names": plan.names,
         }  # fmt: skip
         try:
             with saved, progress_bar() as progress:
                 saved.open(settings)
+                execution = Execution(progress=progress, saved=saved)
                 answers, states = asking.ask(
-                    backend, asked, generate=self.generate, batch=self.batch, saved=saved, progress=progress
+                    backend, plan, generate=self.generate, batch=self.batch, execution=execution
                 )
                 attributes["seconds_asking"] = round(saved.seconds, 3)
-                found = analysis.analyse(asked, answers, states, likelihood=not self.no_likelihood, progress=progress)
+                result = analysis.analyse(plan, answers, states, likelihood=not self.no_likelihood, execution=execution)
         except (ValueError, ConnectionError) as error:
             if saved.opened and not isinstance(error, ConnectionError):  # everything else is checked before
                 raise
             raise BadInput(" ".join(str(error).split())) from error
         attributes["seconds"] = round(saved.seconds, 3)
-        table = found.dataset().assign_attrs(attributes)
+        table = result.dataset().assign_attrs(attributes)
         results.write(table, folder / "measure.nc")
-        content = attributes | {"prompts": asked.prompts, "names": asked.names} | found.summary()
+        content = attributes | {"prompts": plan.prompts, "names": plan.names} | result.summary()
         results.write_json(content, folder / "measure.json")
         saved.complete()
-        print_table(found)
+        print_result(result)
         pictures = plots.save_measure_llm(table, folder)
         return finish("measure llm", folder, "measure", content, pictures, as_json=self.json)
 
 
-def print_table(found: "Language") -> None:
+def print_result(result: "Language") -> None:
     """Accuracies, resolutions and states of layers on standard output."""
     from rich.console import Console
-    from rich.table import Table
 
     console = Console() if Console().is_terminal else Console(width=_WIDE)
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for head in ("task", "at", "groups", "P(right)", "95 %", "likeliest right", "95 %", "chance", "p"):
-        shown.add_column(head, justify="left" if head == "task" else "right", no_wrap=True)
-    for task, cells in found.cells.items():
-        for k, (at, mean, hit) in enumerate(cells):
-            what = f"{'D' if task == 'pairs' else 'n'} = {at}"
-            numbers = [str(mean.groups), f"{mean.value:.3f}", _interval(mean), f"{hit.value:.3f}", _interval(hit)]
-            shown.add_row(task if k == 0 else "", what, *numbers, f"{mean.chance:.3f}", f"{mean.p:.2g}")
-    if found.cells:
-        console.print(shown)
-    for task, slope in found.slopes.items():
-        above = found.overall[task][0]
-        years = " to ".join(_years(x) for x in slope.epsilon[1:])
-        ends = f"{above.low:+.4f} to {above.high:+.4f}"
-        console.print(
-            f"{task}: {found.verdict(task)} (P(right) - chance {above.value:+.4f}, {ends}"
-            f", p = {above.p:.2g}); resolution {_years(slope.epsilon[0])} years ({years}), slope p = {slope.p:.2g}; "
-            f"first place {slope.places.get('first', 0):+.2f}, last {slope.places.get('last', 0):+.2f} nats; "
-            f"any of the names: {float(found.answers[task].covered.mean()):.3f}",
-            highlight=False,
-        )  # fmt: skip
-    for name, law in found.law.items():
-        console.print(
-            f"identification by {name}: a = {law.ball:.3f} ({law.low:.3f} to {law.high:.3f}) in (1 - (1 - a)^n)/(a n),"
-            f" {law.years:.0f} years ({law.years_low:.0f} to {law.years_high:.0f}); "
-            f"chi2 {law.chi2:.1f} / {law.degrees}",
-            highlight=False,
-        )  # fmt: skip
-    _print_families(console, found)
-    _print_layers(console, found)
-
-
-def _print_families(console: Any, found: "Language") -> None:
-    from rich.table import Table
-
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for head in (
-        "task",
-        "family",
-        "biases",
-        "epsilon (years)",
-        "95 %",
-        "delta",
-        "quasi-AIC",
-        "McFadden R2",
-        "chi2 / cells",
-    ):
-        shown.add_column(head, justify="right", no_wrap=True)
-    for task, rows in found.resolutions.items():
-        for one in rows:
-            ends = f"{_years(one.epsilon[1])} to {_years(one.epsilon[2])}" if one.epsilon[1] == one.epsilon[1] else "–"
-            shown.add_row(
-                task, one.family, one.bias, _years(one.epsilon[0]), ends, f"{one.delta[0]:.3g}", f"{one.quasi_aic:.1f}",
-                f"{one.mcfadden_r2:.4f}", f"{one.chi2:.1f} / {one.degrees}",
-            )  # fmt: skip
-    if shown.row_count:
-        console.print(shown)
-
-
-def _print_layers(console: Any, found: "Language") -> None:
-    from rich.table import Table
-
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for head in ("layer", "p_S", "p_I", "family", "epsilon (years)", "delta"):
-        shown.add_column(head, justify="right", no_wrap=True)
-    last = len(found.layers) - 1
-    for k, one in enumerate(found.layers):
-        if k % 5 and k != last:
-            continue
-        fit = one.fits[one.best]
-        both = [f"{x.value:.4f} ± {x.stderr:.4f}" for x in (one.p_s, one.p_i)]
-        shown.add_row(str(k), *both, one.best, f"{fit.epsilon:.1f}", f"{fit.delta.value:.3f}")
-    if shown.row_count:
-        console.print(shown)
+    rows = [
+        (task, f"{'D' if task == 'pairs' else 'n'} = {at}", str(right.groups), f"{right.mean:.3f}",
+         f"{likeliest.mean:.3f}", f"{right.chance:.3f}", f"{right.p:.2g}")
+        for task, cells in result.cells.items() for at, (right, likeliest) in cells.items()
+    ]  # fmt: skip
+    _print_table(console, ("task", "at", "groups", "P(right) [95 %]", "likeliest right [95 %]", "chance", "p"), rows)
+    for sentence in result.sentences():
+        console.print(sentence, highlight=False, markup=False)
+    rows = [
+        (task, row.family, row.bias, f"{row.epsilon:.0f}", f"{row.delta.value:.3g}", f"{row.quasi_aic:.1f}",
+         f"{row.mcfadden_r2:.4f}", f"{row.chi2:.1f} / {row.degrees}")
+        for task, families in result.resolutions.items() for row in families
+    ]  # fmt: skip
+    heads = ("task", "family", "biases", "epsilon (years)", "delta", "quasi-AIC", "McFadden R2", "chi2 / cells")
+    _print_table(console, heads, rows)
+    last, rows = len(result.layers) - 1, []
+    for k, layer in enumerate(result.layers):
+        if k % 5 == 0 or k == last:
+            accuracies = (f"{number.value:.4f} ± {number.stderr:.4f}" for number in (layer.p_s, layer.p_i))
+            fit = layer.fits[layer.best]
+            rows.append((str(k), *accuracies, layer.best, f"{fit.epsilon:.1f}", f"{fit.delta.value:.3f}"))
+    _print_table(console, ("layer", "p_S", "p_I", "family", "epsilon (years)", "delta"), rows)
+    if rows:
         print("layers: states of the year's last digit, less their mean over years, by cosine; 0 is the embedding")
 
 
-def _interval(mean: Any) -> str:
-    return f"{mean.low:.3f} to {mean.high:.3f}"
+def _print_table(console: Any, heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    from rich.table import Table
 
-
-def _years(value: float) -> str:
-    return "infinite" if value == float("inf") else f"{value:.0f}" if value == value else "–"
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for head in heads:
+        shown.add_column(head, justify="left" if head == "task" else "right", no_wrap=True)
+    for row in rows:
+        shown.add_row(*(cell.replace("[", "\\[") for cell in row))
+    if rows:
+        console.print(shown)

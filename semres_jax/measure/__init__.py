@@ -38,6 +38,10 @@ from semres_jax.measure.resolution import (
     reach as reach,
 )
 
-__getattr__, __dir__ = submodules(__name__)
+__getattr__, __dir__ = submodules(
+    __name__,
+    backends="semres_jax.measure.language.backends",
+    _endpoint="semres_jax.measure.language.backends.endpoint",
+)
 
 choices = fit_choices  # scripts call it so

@@ -37,7 +37,7 @@ def test_files_table_and_last_line(model, tmp_path, capsys):
     assert written["model"] == "historian"
     assert "pairs: above chance" in told.out
     assert "identification by probability: a = " in told.out
-    assert "resolution 60 years" in told.out
+    assert "resolution 60 [60, 60] years" in told.out
     assert told.err == ""
     assert len(model.asked) == sum(written["prompts"].values()) - written["prompts"]["layers"]
     assert all(text.startswith("<|im_start|>user\n") for text in model.asked)

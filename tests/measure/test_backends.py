@@ -127,7 +127,7 @@ def test_scores_are_sums_over_the_tokens_after_the_prompt(local, scores):
 
 def test_what_prompts_are_scored_together_changes_nothing(local, scores):
     seen = []
-    many = local.score(PROMPTS * 9, CONTINUATIONS * 9, lambda done, planned: seen.append((done, planned)))
+    many = local.score(PROMPTS * 9, CONTINUATIONS * 9, lambda what, done, planned: seen.append((done, planned)))
     compare(many, scores * 9)
     assert seen[-1] == (45, 45)
 

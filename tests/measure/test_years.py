@@ -2,10 +2,11 @@
 
 import re
 
+import jax
 import numpy as np
 import pytest
 
-from semres_jax import laws
+from semres_jax import Quantity, laws
 from semres_jax.measure.language import analysis, asking, fits, scoring, wording, year_task
 from tests.measure.year_models import Historian
 
@@ -17,11 +18,11 @@ def answered(trials, model):
     template = wording.TEMPLATES["completion"]
     for k, scores in enumerate(model.score(wording.prompts(trials, template), wording.answers(trials, template))):
         log_p[k, : len(scores)] = scores
-    return scoring.Answers(trials, scoring.luce(log_p), log_p)
+    return scoring.Answers.of_scores(trials, log_p)
 
 
 def test_pairs_are_shown_in_both_orders_with_both_names():
-    found = year_task.pairs([2, 50], 12, NAMES, seed=5)
+    found = year_task.pairs([2, 50], 12, NAMES, key=jax.random.key(5))
     assert len(found.probe) == 2 * 12 * 4
     for group in np.unique(found.group):
         here = found.group == group
@@ -46,8 +47,8 @@ def test_pairs_are_shown_in_both_orders_with_both_names():
 
 
 def test_items_go_forward_and_backward_with_one_right_answer():
-    similar = year_task.items([2, 4], 8, NAMES, seed=5)
-    exact = year_task.items([2, 4], 8, NAMES, identify=True, seed=5)
+    similar = year_task.items([2, 4], 8, NAMES, key=jax.random.key(5))
+    exact = year_task.items([2, 4], 8, NAMES, identify=True, key=jax.random.key(5))
     np.testing.assert_array_equal(similar.year, exact.year)
     np.testing.assert_array_equal(similar.name, exact.name)
     for found in (similar, exact):
@@ -66,7 +67,7 @@ def test_items_go_forward_and_backward_with_one_right_answer():
 
 @pytest.mark.parametrize("template", list(wording.TEMPLATES))
 def test_texts_say_what_was_drawn(template):
-    found = year_task.items([3], 2, NAMES, identify=template == "paper", seed=1)
+    found = year_task.items([3], 2, NAMES, identify=template == "paper", key=jax.random.key(1))
     text = wording.prompts(found, wording.TEMPLATES[template], chat="<{}>".format)[1]
     facts = " ".join(f"{name} was born in {year}." for name, year in zip(found.labels[1], found.year[1], strict=True))
     assert facts in text
@@ -82,7 +83,7 @@ def test_texts_say_what_was_drawn(template):
 
 
 def test_paper_s_words():
-    found = year_task.pairs([20], 1, NAMES, seed=2)
+    found = year_task.pairs([20], 1, NAMES, key=jax.random.key(2))
     (one, other), (x, y) = found.labels[0], found.year[0]
     facts = f"{one} was born in {x}. {other} was born in {y}."
     assert wording.prompts(found, wording.TEMPLATES["paper"])[0] == (
@@ -113,7 +114,7 @@ def test_resolution_and_biases_come_back():
         year_task.items([2, 4], 20, NAMES, identify=True),
     ):
         found = fits.slope(answered(trials, model))
-        assert found.epsilon[0] == pytest.approx(60.0, rel=1e-3)
+        assert found.epsilon.value == pytest.approx(60.0, rel=1e-3)
         mean = np.mean([model.bias(name) for name in NAMES])
         for name in NAMES:
             assert found.labels[name] == pytest.approx(model.bias(name) - mean, abs=1e-3)
@@ -134,8 +135,8 @@ def test_intervals_cover_the_resolution():
     trials = year_task.pairs([20, 100], 30, NAMES)
     missed = 0
     for seed in range(60):
-        found = fits.slope(answered(trials, Historian(60.0, 0.5, 0.5, seed=seed, sampled=True)))
-        missed += not found.low <= 1 / 60 <= found.high
+        fit = fits.slope(answered(trials, Historian(60.0, 0.5, 0.5, seed=seed, sampled=True)))
+        missed += not fit.beta.low <= 1 / 60 <= fit.beta.high
     assert missed <= 10
 
 
@@ -148,29 +149,31 @@ def test_families_by_likelihood_agree_with_the_slope():
         ("exponential", 2.0, "none", True),
     )
     both, plain, refused = fits.resolutions(found, slope, models)
-    assert both.epsilon[0] == pytest.approx(slope.epsilon[0], rel=1e-4)
+    assert both.epsilon.value == pytest.approx(slope.epsilon.value, rel=1e-4)
     np.testing.assert_allclose(both.probability, slope.probability, atol=1e-4)
-    assert plain.epsilon[1] < 60 < plain.epsilon[2]
-    assert np.isnan(refused.epsilon[0])
+    assert plain.epsilon.low < 60 < plain.epsilon.high
+    assert np.isnan(refused.epsilon.value)
     assert "delta must be" in refused.notes[0]
 
 
 def test_law_of_many_people():
-    means = [scoring.Mean(float(laws.identification(0.3, n)), 0.01, 0, 1, 1 / n, 0.0, 50) for n in (2, 8, 32)]
-    found = scoring.law([2, 8, 32], means, 800)
-    assert found.low < 0.3 < found.high
-    assert found.ball == pytest.approx(0.3, abs=5e-4)
-    at_chance = [one._replace(value=one.chance) for one in means]
-    assert scoring.law([2, 8, 32], at_chance, 800).ball == pytest.approx(1.0)
+    scores = [
+        scoring.MeanScore(Quantity(float(laws.constant(0.3, n=n).p_i), 0.01, 0, 1), 1 / n, 0.0, 50) for n in (2, 8, 32)
+    ]
+    fit = scoring.law([2, 8, 32], scores, 800)
+    assert fit.ball.low < 0.3 < fit.ball.high
+    assert fit.ball.value == pytest.approx(0.3, abs=5e-4)
+    at_chance = [score._replace(mean=score.mean._replace(value=score.chance)) for score in scores]
+    assert scoring.law([2, 8, 32], at_chance, 800).ball.value == pytest.approx(1.0)
 
 
 def test_means_know_their_groups():
     rng = np.random.default_rng(0)
-    each = rng.random(30)
-    one = scoring.mean_of(np.repeat(each, 4), np.repeat(np.arange(30), 4))
-    assert one.stderr == pytest.approx(each.std(ddof=1) / np.sqrt(30))
-    assert one.groups == 30
-    same = scoring.mean_of(np.ones(12), np.arange(12) // 4)
+    means = rng.random(30)
+    score = scoring.mean_of(np.repeat(means, 4), np.repeat(np.arange(30), 4))
+    assert score.mean.stderr == pytest.approx(means.std(ddof=1) / np.sqrt(30))
+    assert score.groups == 30
+    same = scoring.mean_of(np.ones(12), np.arange(12) // 4).mean
     assert same.low == pytest.approx(3 / (3 + 4.302653**2), rel=1e-6)
     assert same.high == 1.0
 

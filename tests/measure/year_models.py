@@ -17,7 +17,7 @@ class Historian:
         stop_after: KeyboardInterrupt instead of so many calls.
     """
 
-    name = "historian"
+    name, depth = "historian", 1
 
     def __init__(self, epsilon: float, spread: float = 0.0, first: float = 0.0, seed: int = 0, sampled: bool = False):
         self.epsilon, self.spread, self.first, self.sampled = epsilon, spread, first, sampled

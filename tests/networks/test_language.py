@@ -94,15 +94,11 @@ def test_broken_folders(tmp_path):
     folder = tiny_llamas.write_folder(tmp_path / "tiny", "tied")
     weights = folder / "model.safetensors"
     content = weights.read_bytes()
-    for length, words in (
-        (len(content) - 1, "is truncated: "),
-        (100, "truncated or corrupt"),
-        (3, "truncated or corrupt"),
-    ):
+    for length in (len(content) - 1, 100, 3):
         weights.write_bytes(content[:length])
-        assert words in refusal(folder)
+        assert "is truncated or corrupt (" in refusal(folder)
     weights.write_bytes(content[:8] + b"[" * (len(content) - 8))
-    assert "is corrupt: its header is no table of arrays" in refusal(folder)
+    assert "is truncated or corrupt (" in refusal(folder)
     weights.unlink()
     assert "no weights 'model.safetensors' in" in refusal(folder, FileNotFoundError)
     (folder / "tokenizer.json").write_text("{}")

@@ -2,14 +2,19 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from semres_jax._checks import require_count
+from semres_jax._types import Progress
+from semres_jax.execution import Execution
 from semres_jax.measure.language import wording, year_task
-from semres_jax.measure.language.scoring import Answers, luce
+from semres_jax.measure.language.scoring import Answers
 from semres_jax.storage.resume import Saved
+
+if TYPE_CHECKING:
+    from semres_jax.measure.language.backends import Backend
 
 TASKS = ("pairs", "items", "identify", "layers")
 COUNTS, HALVES = (2, 4, 8, 16, 32), (2, 5, 20, 50, 100, 200)
@@ -50,14 +55,14 @@ class Design(NamedTuple):
 
 
 def design(
-    backend: Any,
+    backend: "Backend",
     *,
     tasks: Sequence[str] = TASKS,
     prompts: int = 2000,
     counts: Sequence[int] = COUNTS,
     halves: Sequence[int] = HALVES,
     template: str = "chat",
-    seed: int = 0,
+    key: Any = None,
 ) -> Design:
     """Divide a budget of prompts: pairs 4 parts, items 2, identify 2, layers 2, of those that are asked for.
 
@@ -71,7 +76,7 @@ def design(
         counts: n of items and identify.
         halves: D of pairs, in years.
         template: one of `wording.TEMPLATES`.
-        seed: of all random numbers.
+        key: JAX random key, of all random numbers; `jax.random.key(0)` if not given.
 
     Raises:
         ValueError: unknown task or template, too few prompts for it, names of one length that there aren't.
@@ -89,11 +94,13 @@ def design(
     prompts = require_count("prompts", prompts, 1)
     parts = sum(_PARTS[task] for task in tasks)
     cells = {"pairs": len(halves), "items": len(counts), "identify": len(counts), "layers": 1}
-    many = {}
+    if "layers" in tasks and not backend.depth:
+        raise ValueError(f"{backend.name!r} tells no states of its layers; leave out the task layers")
+    sizes = {}
     for task in tasks:
-        many[task] = prompts * _PARTS[task] // parts // (cells[task] * _EACH[task])
+        sizes[task] = prompts * _PARTS[task] // parts // (cells[task] * _EACH[task])
         least = 3 if task == "layers" else 2
-        if many[task] < least:
+        if sizes[task] < least:
             needed = -(-least * cells[task] * _EACH[task] * parts // _PARTS[task])
             raise ValueError(f"prompts must be at least {needed} for {task}, of all {prompts} that are asked for")
     lead = wording.TEMPLATES[template].lead
@@ -102,12 +109,12 @@ def design(
     trials = {}
     for task in tasks:
         if task == "pairs":
-            trials[task] = year_task.pairs(halves, many[task], names, seed=seed)
+            trials[task] = year_task.pairs(halves, sizes[task], names, key=key)
         elif task != "layers":
-            trials[task] = year_task.items(counts, many[task], names, identify=task == "identify", seed=seed)
-    years = year_task.spread_years(many["layers"], seed=seed) if "layers" in tasks else None
-    asked = {task: many[task] * cells[task] * _EACH[task] for task in tasks}
-    return Design(trials, years, names, template, asked)
+            trials[task] = year_task.items(counts, sizes[task], names, identify=task == "identify", key=key)
+    years = year_task.spread_years(sizes["layers"], key=key) if "layers" in tasks else None
+    total = {task: sizes[task] * cells[task] * _EACH[task] for task in tasks}
+    return Design(trials, years, names, template, total)
 
 
 def chat_of(tokens: Callable[[str], Sequence[int]]) -> Callable[[str], str] | None:
@@ -123,82 +130,80 @@ def chat_of(tokens: Callable[[str], Sequence[int]]) -> Callable[[str], str] | No
     """
     for mark, text in _CHATS:
         if len(tokens(mark + mark)) == len(tokens(mark)) + 1:
-            return lambda asked, text=text: text.format(text=asked)
+            return lambda message, text=text: text.format(text=message)
     return None
 
 
 def ask(
-    backend: Any,
-    asked: Design,
+    backend: "Backend",
+    plan: Design,
     *,
     generate: bool = False,
     batch: int = 64,
-    saved: Saved | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    execution: Execution | None = None,
 ) -> tuple[dict[str, Answers], np.ndarray | None]:
     """Ask everything of a design: answers by task, and (layers, years, D) states of years.
 
-    Prompts are asked in cells of `batch` of about equal length; finished cells are kept by `saved`, not asked again.
+    Prompts are asked in cells of `batch` of about equal length; finished cells are saved and not asked again.
 
     Args:
-        backend: as `backends.Backend`; for states, one with `hidden`.
-        asked: from `design`.
+        backend: as `backends.Backend`; for states, one with layers.
+        plan: from `design`.
         generate: let the model write, and take the first of the names that it writes, as a whole word.
         batch: prompts at once.
-        saved: opened.
-        progress: called with (what, prompts done, prompts in all).
+        execution: its `progress` is called with (task, prompts done, prompts in all), its `saved` must be open.
     """
-    saved = Saved(None) if saved is None else saved
+    execution = execution or Execution()
+    saved = execution.saved or Saved(None)
     batch = require_count("batch", batch, 1)
-    template = wording.TEMPLATES[asked.template]
+    template = wording.TEMPLATES[plan.template]
     chat = chat_of(backend.tokens) if template.chat else None
-    done, total = 0, sum(asked.prompts.values())
-
-    def tell(what: str, more: int) -> None:
-        if progress:
-            progress(what, done + more, total)
-
-    found = {}
-    for task, trials in asked.trials.items():
+    done, total = 0, sum(plan.prompts.values())
+    answers = {}
+    for task, trials in plan.trials.items():
         texts, names = wording.prompts(trials, template, chat), wording.answers(trials, template)
         numbers = np.full(trials.name.shape, np.nan)
         for cell, rows in _cells(task, texts, backend.tokens, batch):
             kept = saved.finished(cell)
             if kept is None:
-                some = [texts[i] for i in rows]
 
-                def step(count: int, _: int, task: str = task) -> None:
-                    tell(task, count)
+                def tell(_: str, count: int, __: int, task: str = task, done: int = done) -> None:
+                    execution.tell(task, done + count, total)
 
-                if generate:
-                    written = backend.generate(some, max_tokens=_MAX_TOKENS, progress=step)
-                    kept = {"chosen": np.array([first_name(text, [name.strip() for name in names[i]])
-                                                for i, text in zip(rows, written, strict=True)])}  # fmt: skip
-                else:
-                    scores = backend.score(some, [names[i] for i in rows], progress=step)
-                    wide = trials.name.shape[1]
-                    kept = {"log_p": np.array([np.pad(np.asarray(x, np.float64), (0, wide - len(x)),
-                                                      constant_values=np.nan) for x in scores])}  # fmt: skip
+                answer = _written if generate else _log_probabilities
+                kept = answer(backend, [texts[i] for i in rows], [names[i] for i in rows], tell)
                 saved.finish(cell, kept)
             if generate:
-                numbers[rows] = np.where(trials.name[rows] >= 0, 0.0, np.nan)
-                for row, chosen in zip(rows, kept["chosen"].tolist(), strict=True):
-                    if chosen >= 0:
-                        numbers[row, chosen] = 1.0
+                named = kept["chosen"][:, None] == np.arange(numbers.shape[1])
+                numbers[rows] = np.where(trials.name[rows] >= 0, named, np.nan)
             else:
-                numbers[rows] = kept["log_p"]
+                numbers[rows, : kept["log_p"].shape[1]] = kept["log_p"]
             done += len(rows)
-            tell(task, 0)
+            execution.tell(task, done, total)
         if generate:
-            found[task] = Answers(trials, np.nan_to_num(numbers), np.full(numbers.shape, np.nan))
+            answers[task] = Answers(trials, np.nan_to_num(numbers), np.full(numbers.shape, np.nan))
         else:
-            found[task] = Answers(trials, luce(numbers), numbers)
-    states = None
-    if asked.years is not None:
-        if not hasattr(backend, "hidden"):
-            raise ValueError("states of layers need a model that is read here; leave out the task layers")
-        states = _states(backend, asked, batch, saved, lambda more: tell("layers", more))
-    return found, states
+            answers[task] = Answers.of_scores(trials, numbers)
+    if plan.years is None:
+        return answers, None
+    return answers, _states(backend, plan, batch, saved, lambda more: execution.tell("layers", done + more, total))
+
+
+def _written(backend: "Backend", texts: list[str], names: list[list[str]], progress: Progress) -> dict[str, np.ndarray]:
+    """The names that the model writes after texts."""
+    written = backend.generate(texts, max_tokens=_MAX_TOKENS, progress=progress)
+    pairs = zip(written, names, strict=True)
+    return {"chosen": np.array([first_name(text, [name.strip() for name in row]) for text, row in pairs])}
+
+
+def _log_probabilities(
+    backend: "Backend", texts: list[str], names: list[list[str]], progress: Progress
+) -> dict[str, np.ndarray]:
+    """Those of the names after texts, NaN where a text has fewer."""
+    table = np.full((len(texts), max(map(len, names))), np.nan)
+    for place, scores in zip(table, backend.score(texts, names, progress=progress), strict=True):
+        place[: len(scores)] = scores
+    return {"log_p": table}
 
 
 def first_name(text: str, names: Sequence[str]) -> int:
@@ -227,21 +232,21 @@ def _cells(
     return [(f"{task} {k}", rows) for k, rows in enumerate(parts)]
 
 
-def _states(backend: Any, asked: Design, batch: int, saved: Saved, tell: Callable[[int], None]) -> np.ndarray:
+def _states(backend: "Backend", plan: Design, batch: int, saved: Saved, tell: Callable[[int], None]) -> np.ndarray:
     """(layers, years, D): the state of the year's last token, mean over a sentence each of four names."""
-    assert asked.years is not None
-    each = _EACH["layers"]
-    names = [asked.names[(k * len(asked.names)) // each] for k in range(each)]
-    years, parts = asked.years.tolist(), []
-    size = max(1, batch // each)
+    assert plan.years is not None
+    count = _EACH["layers"]
+    names = [plan.names[(k * len(plan.names)) // count] for k in range(count)]
+    years, parts = plan.years.tolist(), []
+    size = max(1, batch // count)
     for k in range(0, len(years), size):
         cell, some = f"layers {k}", years[k : k + size]
         kept = saved.finished(cell)
         if kept is None:
             texts = [wording.FACT.format(name=name, year=year)[:-1] for year in some for name in names]
             states = np.asarray(backend.hidden(texts), np.float64)
-            kept = {"states": states.reshape(len(states), len(some), each, -1).mean(2).astype(np.float32)}
+            kept = {"states": states.reshape(len(states), len(some), count, -1).mean(2).astype(np.float32)}
             saved.finish(cell, kept)
         parts.append(kept["states"])
-        tell((k + len(some)) * each)
+        tell((k + len(some)) * count)
     return np.concatenate(parts, axis=1)

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from semres_jax.measure.language.scoring import LEVEL, Answers, later
+from semres_jax._types import Quantity
+from semres_jax.measure.language.scoring import LEVEL, Answers, group_means, later
 
 # Models that are fitted by likelihood: family, floor, biases, and whether with intervals, which of as many biases as
 # there are names take minutes.
@@ -18,7 +19,8 @@ _ALL: tuple[tuple[str, float | str, str, bool], ...] = (
 )  # fmt: skip
 # Groups that it takes, for each name, to fit a bias of each name.
 _GROUPS_A_NAME = 3
-_STEPS, _ENOUGH = 60, 1e-10
+# Slopes of the likelihood, for each answer, that count as none, and steps.
+_FLAT, _STEPS = 3e-8, 200
 # So weak a pull towards no preference that only names that are always, or never, chosen feel it.
 _RIDGE = 1e-8
 _LEAST_DISPERSION = 1e-3
@@ -28,9 +30,8 @@ class Slope(NamedTuple):
     """How the logarithm of the odds between two names follows how much closer one is: P ∝ exp(bias - β d).
 
     Attributes:
-        value: β, per year, of either sign; 1/β is the resolution of an exponential similarity.
-        stderr: from how groups of prompts vary (sandwich), biases fitted beside it.
-        low, high: 95 % interval.
+        beta: β, per year, of either sign, its error from how groups of prompts vary (sandwich), biases fitted beside
+            it; 1/β is the resolution of an exponential similarity.
         p: of β = 0, two-sided, Student's t over groups.
         dispersion: how much larger this variance is than that of one answer drawn for each prompt.
         groups: how many.
@@ -39,10 +40,7 @@ class Slope(NamedTuple):
         probability: (T, N) fitted.
     """
 
-    value: float
-    stderr: float
-    low: float
-    high: float
+    beta: Quantity
     p: float
     dispersion: float
     groups: int
@@ -51,9 +49,12 @@ class Slope(NamedTuple):
     probability: np.ndarray
 
     @property
-    def epsilon(self) -> tuple[float, float, float]:
+    def epsilon(self) -> Quantity:
         """Resolution in years and its interval: 1/β, infinite where β isn't above 0."""
-        return _inverse(self.value), _inverse(self.high), _inverse(self.low)
+        value, low, high = (
+            1 / beta if beta > 0 else math.inf for beta in (self.beta.value, self.beta.high, self.beta.low)
+        )
+        return Quantity(value, low=low, high=high)
 
 
 class Resolution(NamedTuple):
@@ -62,8 +63,8 @@ class Resolution(NamedTuple):
     Attributes:
         bias: "none", "position" or "both".
         floor: that was given, or "fit".
-        epsilon: (value, low, high) in years; ends NaN where they were not asked for.
-        delta: (value, low, high).
+        epsilon: in years; its interval is NaN where it was not asked for.
+        delta: the floor.
         quasi_aic: Akaike's criterion, the log likelihood divided by the dispersion; families rank by it.
         mcfadden_r2: share of the log likelihood of chance that is explained.
         chi2, degrees: of mean probabilities in cells against the fit, groups' errors; near `degrees` where it fits.
@@ -73,8 +74,8 @@ class Resolution(NamedTuple):
     family: str
     bias: str
     floor: float | str
-    epsilon: tuple[float, float, float]
-    delta: tuple[float, float, float]
+    epsilon: Quantity
+    delta: Quantity
     quasi_aic: float
     mcfadden_r2: float
     chi2: float
@@ -86,8 +87,8 @@ class Resolution(NamedTuple):
 def slope(answers: Answers) -> Slope:
     """The conditional logit P(i) ∝ exp(bias of name + bias of place - β d_i), at its largest likelihood.
 
-    The answers' probabilities stand for choices. Fitted by Newton's steps (the likelihood is concave); the error of β
-    is that of the sandwich (I⁻¹ S I⁻¹, S of the scores of groups), so that prompts of one group count once.
+    The answers' probabilities stand for choices. The likelihood is concave; the error of β is that of the sandwich
+    (I⁻¹ S I⁻¹, S of the scores of groups), so that prompts of one group count once.
 
     Args:
         answers: of one task.
@@ -96,12 +97,11 @@ def slope(answers: Answers) -> Slope:
         >>> import numpy as np
         >>> from semres_jax.measure.language import fits, scoring, year_task
         >>> trials = year_task.items([2, 4], 40, ["Ann", "Bob", "Cy", "Dee"])
-        >>> log_p = -trials.distance / 50.0
-        >>> found = fits.slope(scoring.Answers(trials, scoring.luce(log_p), log_p))
-        >>> [round(years, 3) for years in found.epsilon]
-        [50.0, 50.0, 50.0]
+        >>> fit = fits.slope(scoring.Answers.of_scores(trials, -trials.distance / 50.0))
+        >>> f"{fit.epsilon:.3f}"
+        '50.000 [50.000, 50.000]'
     """
-    from scipy import special
+    from scipy import optimize, special
 
     trials, there = answers.trials, answers.trials.name >= 0
     unit = float(np.nanmean(trials.distance))
@@ -114,35 +114,74 @@ def slope(answers: Answers) -> Slope:
             columns.append(((table == name) & there).astype(np.float64))
             kinds.append((kind, name))
     x = np.stack(columns, -1)
-    weight, many = answers.weight, answers.weight.sum(1)
-    ridge = np.full(x.shape[-1], _RIDGE * max(many.sum(), 1.0))
-    theta = np.zeros(x.shape[-1])
-    p, information = _expected(theta, x, there, many, ridge)
-    for _ in range(_STEPS):
-        gradient = np.einsum("ti,tik->k", weight - many[:, None] * p, x) - ridge * theta
-        step = np.linalg.solve(information, gradient)
-        theta = theta + step * min(1.0, 4.0 / max(np.abs(step).max(), 1e-300))
-        p, information = _expected(theta, x, there, many, ridge)
-        if np.abs(step).max() < _ENOUGH:
-            break
-    names, where = np.unique(trials.group, return_inverse=True)
+    logit = _Logit(x, there, answers.weight)
+    theta = optimize.minimize(
+        logit.loss, np.zeros(x.shape[-1]), jac=logit.gradient, hess=logit.information, method="trust-exact",
+        options={"gtol": _FLAT * max(logit.total.sum(), 1.0), "maxiter": _STEPS},
+    ).x  # fmt: skip
+    theta = theta - np.linalg.solve(logit.information(theta), logit.gradient(theta))  # the last digits
+    names, place = np.unique(trials.group, return_inverse=True)
     score = np.zeros((len(names), x.shape[-1]))
-    np.add.at(score, where, np.einsum("ti,tik->tk", weight - many[:, None] * p, x))
-    inverse = np.linalg.inv(information)
+    np.add.at(score, place, logit.scores(theta))
+    inverse = np.linalg.inv(logit.information(theta))
     # As many numbers as are fitted are lost to the groups.
-    fitted = len(theta) - len({kind for kind, _ in kinds})
-    free = max(len(names) - fitted, 1)
+    free = max(len(names) - len(theta) + len({kind for kind, _ in kinds}), 1)
     variance = float((inverse @ score.T @ score @ inverse)[0, 0]) * len(names) / free
-    dispersion = variance / float(inverse[0, 0])
     value, stderr = float(theta[0] / unit), math.sqrt(variance) / unit
-    t = float(special.stdtrit(free, (1 + LEVEL) / 2))
+    half = float(special.stdtrit(free, (1 + LEVEL) / 2)) * stderr
     chance = 2 * float(special.stdtr(free, -abs(value) / stderr)) if stderr > 0 else float(value == 0)
     biases: dict[str, dict[str, float]] = {"place": {}, "label": {}}
     for (kind, name), bias in zip(kinds, theta[1:].tolist(), strict=True):
         biases[kind][name] = bias
     places, labels = ({k: v - sum(some.values()) / len(some) for k, v in some.items()} for some in biases.values())
-    low, high, many = value - t * stderr, value + t * stderr, len(names)
-    return Slope(value, stderr, low, high, chance, dispersion, many, places, labels, np.where(there, p, 0.0))
+    beta = Quantity(value, stderr, value - half, value + half)
+    dispersion, fitted = variance / float(inverse[0, 0]), np.where(there, logit.shares(theta), 0.0)
+    return Slope(beta, chance, dispersion, len(names), places, labels, fitted)
+
+
+class _Logit:
+    """Minus the log likelihood of P ∝ exp(x θ), with a weak pull to 0, its gradient, and the information about θ.
+
+    Args:
+        x: (T, N, K).
+        there: (T, N) whether there is an item.
+        weight: (T, N) how often it was chosen.
+    """
+
+    def __init__(self, x: np.ndarray, there: np.ndarray, weight: np.ndarray):
+        self.x, self.there, self.weight, self.total = x, there, weight, weight.sum(1)
+        self.ridge = _RIDGE * max(self.total.sum(), 1.0)
+
+    def log_shares(self, theta: np.ndarray) -> np.ndarray:
+        """(T, N) logarithms of probabilities, -inf where there is no item."""
+        from scipy import special
+
+        return special.log_softmax(np.where(self.there, self.x @ theta, -np.inf), axis=1)
+
+    def shares(self, theta: np.ndarray) -> np.ndarray:
+        """(T, N) probabilities."""
+        return np.exp(self.log_shares(theta))
+
+    def loss(self, theta: np.ndarray) -> float:
+        """What is least at the fit."""
+        likelihood = (self.weight * np.where(self.there, self.log_shares(theta), 0.0)).sum()
+        return float(self.ridge / 2 * theta @ theta - likelihood)
+
+    def scores(self, theta: np.ndarray) -> np.ndarray:
+        """(T, K) gradients of the log likelihoods of prompts."""
+        return np.einsum("ti,tik->tk", self.weight - self.total[:, None] * self.shares(theta), self.x)
+
+    def gradient(self, theta: np.ndarray) -> np.ndarray:
+        """(K,) of the loss."""
+        return self.ridge * theta - self.scores(theta).sum(0)
+
+    def information(self, theta: np.ndarray) -> np.ndarray:
+        """(K, K) second derivatives of the loss."""
+        p = self.shares(theta)
+        mean = np.einsum("ti,tik->tk", p, self.x)
+        flat = self.x.reshape(-1, self.x.shape[-1])
+        second = (flat * (p * self.total[:, None]).reshape(-1, 1)).T @ flat
+        return second - (mean * self.total[:, None]).T @ mean + self.ridge * np.eye(len(theta))
 
 
 def resolutions(
@@ -161,9 +200,9 @@ def resolutions(
     """
     from semres_jax.measure.choices import fit_choices
 
-    trials, nothing = answers.trials, (math.nan, math.nan, math.nan)
+    trials, nothing = answers.trials, Quantity(math.nan)
     scale = max(of.dispersion, _LEAST_DISPERSION)
-    found = []
+    rows = []
     for family, floor, bias, intervals in models or (_ALL if trials.task == "pairs" else _PLAIN):
         bias = "position" if bias == "both" and not of.labels else bias
         try:
@@ -173,56 +212,35 @@ def resolutions(
             )  # fmt: skip
         except ValueError as error:
             unknown = np.full(answers.weight.shape, np.nan)
-            told = (str(error),)
-            found.append(
-                Resolution(family, bias, floor, nothing, nothing, math.nan, math.nan, math.nan, 0, told, unknown)
-            )
+            rows.append(Resolution(family, bias, floor, nothing, nothing, math.nan, math.nan, math.nan, 0,
+                                   (str(error),), unknown))  # fmt: skip
             continue
-        chi2, degrees = misfit(answers, fit.probabilities)
-        epsilon, delta = (_triple(one, intervals) for one in (fit.epsilon, fit.delta))
-        found.append(Resolution(family, bias, floor, epsilon, delta, fit.aic, fit.mcfadden_r2,
-                                chi2, degrees, fit.notes, fit.probabilities))  # fmt: skip
-    return found
+        epsilon, delta = (
+            Quantity(number.value, low=number.low, high=number.high) if intervals else Quantity(number.value)
+            for number in (fit.epsilon, fit.delta)
+        )
+        rows.append(Resolution(family, bias, floor, epsilon, delta, fit.aic, fit.mcfadden_r2,
+                               *misfit(answers, fit.probabilities), fit.notes, fit.probabilities))  # fmt: skip
+    return rows
 
 
 def misfit(answers: Answers, fitted: np.ndarray) -> tuple[float, int]:
     """χ² of mean probabilities in cells, and how many cells: of pairs, P(later) by D and offset; else P(right) by n."""
-    predicted = Answers(answers.trials, fitted, answers.log_p)
     pairs = answers.trials.task == "pairs"
-    seen, made = (later(x) if pairs else x.probability for x in (answers, predicted))
+    measured, predicted = (
+        later(part) if pairs else part.probability for part in (answers, answers._replace(weight=fitted))
+    )
     chi2, degrees = 0.0, 0
     for cell in np.unique(cells(answers)):
         here = cells(answers) == cell
-        names, where = np.unique(answers.trials.group[here], return_inverse=True)
-        each = np.bincount(where, (seen - made)[here]) / np.bincount(where)
-        if len(names) > 2 and each.std() > 0:
-            chi2 += float(each.mean() ** 2 / (each.var(ddof=1) / len(names)))
+        means = group_means((measured - predicted)[here], answers.trials.group[here])
+        if len(means) > 2 and means.std() > 0:
+            chi2 += float(means.mean() ** 2 / (means.var(ddof=1) / len(means)))
             degrees += 1
     return chi2, degrees
 
 
-def cells(answers: Answers, width: int = 100) -> np.ndarray:
-    """(T,) which cell a prompt is in: D and offset by `width` years for pairs, n otherwise."""
+def cells(answers: Answers) -> np.ndarray:
+    """(T,) which cell a prompt is in: D and offset by `CELL` years for pairs, n otherwise."""
     trials = answers.trials
-    if trials.task != "pairs":
-        return trials.n
-    return trials.half * 1000 + np.floor(trials.offset / width).astype(int)
-
-
-def _expected(theta: np.ndarray, x: np.ndarray, there: np.ndarray, many: np.ndarray, ridge: np.ndarray) -> Any:
-    """Probabilities, and the information about θ."""
-    eta = np.where(there, x @ theta, -np.inf)
-    p = np.exp(eta - eta.max(1, keepdims=True))
-    p /= p.sum(1, keepdims=True)
-    mean = np.einsum("ti,tik->tk", p, x)
-    weighted = (x * (p * many[:, None])[..., None]).reshape(-1, x.shape[-1])
-    information = weighted.T @ x.reshape(-1, x.shape[-1]) - (mean * many[:, None]).T @ mean
-    return p, information + np.diag(ridge)
-
-
-def _inverse(beta: float) -> float:
-    return 1 / beta if beta > 0 else math.inf
-
-
-def _triple(one: Any, intervals: bool) -> tuple[float, float, float]:
-    return (one.value, one.low, one.high) if intervals else (one.value, math.nan, math.nan)
+    return trials.half * 1000 + trials.offset_cell if trials.task == "pairs" else trials.n

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from semres_jax.laws import identification
+from semres_jax import laws
+from semres_jax._types import Quantity
 from semres_jax.measure.language.year_task import Trials
 
 LEVEL = 0.95
@@ -27,6 +28,21 @@ class Answers(NamedTuple):
     trials: Trials
     weight: np.ndarray
     log_p: np.ndarray
+
+    @classmethod
+    def of_scores(cls, trials: Trials, log_p: np.ndarray) -> "Answers":
+        """Luce's choice among the names of each prompt by their (T, N) log-probabilities, NaN where there is none.
+
+        Example:
+            >>> import numpy as np
+            >>> from semres_jax.measure.language import scoring, year_task
+            >>> trials = year_task.items([2, 3], 1, ["Ann", "Bob", "Cy"])
+            >>> scoring.Answers.of_scores(trials, np.log([[0.02, 0.01, np.nan]] * 4)).weight[0].round(4).tolist()
+            [0.6667, 0.3333, 0.0]
+        """
+        from scipy import special  # scipy comes with jax; 0.1 s to import
+
+        return cls(trials, special.softmax(np.where(np.isnan(log_p), -np.inf, log_p), axis=1), log_p)
 
     @property
     def probability(self) -> np.ndarray:
@@ -49,59 +65,52 @@ class Answers(NamedTuple):
         return np.exp(np.where(np.isnan(self.log_p), -np.inf, self.log_p)).sum(1)
 
 
-class Mean(NamedTuple):
-    """A mean over prompts, its standard error and 95 % interval, from how groups of prompts vary.
+class MeanScore(NamedTuple):
+    """A mean over prompts against chance; its error and 95 % interval are from how groups of prompts vary.
 
     Attributes:
+        mean: of the prompts.
+        chance: what guessing would give.
         p: of no difference from chance, two-sided: Student's t over groups.
+        groups: how many.
     """
 
-    value: float
-    stderr: float
-    low: float
-    high: float
+    mean: Quantity
     chance: float
     p: float
     groups: int
+
+    def summary(self) -> dict[str, float]:
+        """Numbers for JSON."""
+        return self.mean._asdict() | {"chance": self.chance, "p": self.p, "groups": self.groups}
+
+
+class Scores(NamedTuple):
+    """Means of P(right), `probability`, and of how often the likeliest name is right, `argmax`."""
+
+    probability: MeanScore
+    argmax: MeanScore
 
 
 class Law(NamedTuple):
     """p_I(n) = (1 - (1 - a)^n) / (a n), fitted to accuracies at several n.
 
     Attributes:
-        ball: a, the ball measure: the share of all years within the resolution; 1: chance at every n.
-        low, high: its 95 % interval, the errors stretched by √(χ² / degrees) where the law fits badly.
+        ball: a, the ball measure: the share of all years within the resolution; 1: chance at every n. Its 95 % interval
+            has errors stretched by √(χ² / degrees) where the law fits badly.
         years: resolution, if years within ± ε of a probe in `years` are taken for it: a = 2 e - e², e = ε / span.
-        years_low, years_high: its interval.
         chi2, degrees: of the fit.
         predicted: at the n given.
     """
 
-    ball: float
-    low: float
-    high: float
-    years: float
-    years_low: float
-    years_high: float
+    ball: Quantity
+    years: Quantity
     chi2: float
     degrees: int
     predicted: np.ndarray
 
 
-def luce(log_p: np.ndarray) -> np.ndarray:
-    """(T, N) probabilities of names among those of their prompt; 0 where there is none (NaN).
-
-    Example:
-        >>> import numpy as np
-        >>> from semres_jax.measure.language import scoring
-        >>> scoring.luce(np.log([[0.02, 0.01, np.nan]])).round(4).tolist()
-        [[0.6667, 0.3333, 0.0]]
-    """
-    shifted = np.exp(np.where(np.isnan(log_p), -np.inf, log_p - np.nanmax(log_p, axis=1, keepdims=True)))
-    return shifted / shifted.sum(1, keepdims=True)
-
-
-def mean_of(values: np.ndarray, group: np.ndarray, chance: float = 0.5) -> Mean:
+def mean_of(values: np.ndarray, group: np.ndarray, chance: float = 0.5) -> MeanScore:
     """Mean of (T,) values in [0, 1], its error that of the means of groups.
 
     The interval is Wilson's with as many trials as would have this standard error: it stays within [0, 1], and where
@@ -110,59 +119,79 @@ def mean_of(values: np.ndarray, group: np.ndarray, chance: float = 0.5) -> Mean:
     Example:
         >>> import numpy as np
         >>> from semres_jax.measure.language import scoring
-        >>> found = scoring.mean_of(np.array([1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]), np.arange(8) // 2)
-        >>> found.value, found.stderr, found.groups, round(found.p, 4)
+        >>> score = scoring.mean_of(np.array([1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]), np.arange(8) // 2)
+        >>> score.mean.value, score.mean.stderr, score.groups, round(score.p, 4)
         (0.75, 0.25, 4, 0.391)
     """
-    from scipy import special  # scipy comes with jax; 0.1 s to import
-
     # A group's weight is its size, and all of one cell are of one size: the mean of means is the mean.
-    names, where = np.unique(group, return_inverse=True)
-    each = np.bincount(where, values) / np.bincount(where)
-    many, value = len(names), float(values.mean())
-    if many < 2:
-        return Mean(value, math.nan, 0.0, 1.0, chance, math.nan, many)
-    stderr = float(each.std(ddof=1) / math.sqrt(many))
+    means, value = group_means(values, group), float(values.mean())
+    stderr, z, p = _student(means, abs(value - chance))
+    if len(means) < 2:
+        return MeanScore(Quantity(value, stderr, 0.0, 1.0), chance, p, len(means))
     spread = value * (1 - value)
-    trials = spread / stderr**2 if stderr > 0 and spread > 0 else float(many)
-    z = float(special.stdtrit(many - 1, (1 + LEVEL) / 2))
+    trials = spread / stderr**2 if stderr > 0 and spread > 0 else float(len(means))
     middle = (value + z**2 / (2 * trials)) / (1 + z**2 / trials)
     half = z / (1 + z**2 / trials) * math.sqrt(spread / trials + z**2 / (4 * trials**2))
-    away = abs(value - chance)
-    p = 2 * float(special.stdtr(many - 1, -away / stderr)) if stderr > 0 else float(away == 0)
     low, high = max(min(middle - half, value), 0.0), min(max(middle + half, value), 1.0)
-    return Mean(value, stderr, low, high, chance, p, many)
+    return MeanScore(Quantity(value, stderr, low, high), chance, p, len(means))
 
 
-def law(counts: Sequence[int], accuracy: Sequence[Mean], span: int) -> Law:
+def excess(values: np.ndarray, group: np.ndarray) -> MeanScore:
+    """Mean of differences from chance, with a t-interval, from how groups vary."""
+    means = group_means(values, group)
+    value = float(means.mean())
+    stderr, t, p = _student(means, abs(value))
+    return MeanScore(Quantity(value, stderr, value - t * stderr, value + t * stderr), 0.0, p, len(means))
+
+
+def group_means(values: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """The mean of the values of each group, groups in ascending order."""
+    _, place = np.unique(group, return_inverse=True)
+    return np.bincount(place, values) / np.bincount(place)
+
+
+def _student(means: np.ndarray, away: float) -> tuple[float, float, float]:
+    """Standard error of a mean of means, Student's quantile for `LEVEL`, and p of being `away` by chance."""
+    from scipy import special
+
+    free = len(means) - 1
+    if free < 1:
+        return math.nan, math.nan, math.nan
+    stderr = float(means.std(ddof=1) / math.sqrt(len(means)))
+    p = 2 * float(special.stdtr(free, -away / stderr)) if stderr > 0 else float(away == 0)
+    return stderr, float(special.stdtrit(free, (1 + LEVEL) / 2)), p
+
+
+def law(counts: Sequence[int], scores: Sequence[MeanScore], span: int) -> Law:
     """The ball measure whose law is closest to identification accuracies at several n, by weighted least squares.
 
     Source: Nurisso et al., arXiv 2506.14797, theorem 3 with Δ = 0 and one ball measure for all probes.
 
     Args:
         counts: (K,) n.
-        accuracy: K means; errors of 0 are taken for those of the interval.
+        scores: K means; errors of 0 are taken for those of the interval.
         span: how many years there are.
 
     Example:
+        >>> from semres_jax import Quantity
         >>> from semres_jax.measure.language import scoring
-        >>> means = [scoring.Mean(v, 0.01, v, v, 0.5, 0.0, 9) for v in (0.875, 0.68359375)]
-        >>> found = scoring.law([2, 4], means, 800)
-        >>> round(found.ball, 3), round(found.years)
+        >>> scores = [scoring.MeanScore(Quantity(v, 0.01, v, v), 0.5, 0.0, 9) for v in (0.875, 0.68359375)]
+        >>> fit = scoring.law([2, 4], scores, 800)
+        >>> round(fit.ball.value, 3), round(fit.years.value)
         (0.25, 107)
     """
-    n = np.asarray(counts, np.float64)
-    seen = np.array([one.value for one in accuracy])
-    error = np.array([one.stderr if one.stderr > 0 else (one.high - one.low) / 4 for one in accuracy])
-    table = identification(_BALLS[:, None], n)
-    chi2 = (((table - seen) / error) ** 2).sum(1)
-    best, degrees = int(chi2.argmin()), len(n) - 1
+    means = [score.mean for score in scores]
+    value = np.array([mean.value for mean in means])
+    error = np.array([mean.stderr if mean.stderr > 0 else (mean.high - mean.low) / 4 for mean in means])
+    table = laws.identification(_BALLS[:, None], np.asarray(counts, np.float64))
+    chi2 = (((table - value) / error) ** 2).sum(1)
+    best, degrees = int(chi2.argmin()), len(counts) - 1
     scale = max(1.0, chi2[best] / degrees) if degrees else 1.0
     inside = _BALLS[chi2 <= chi2[best] + 3.841 * scale]
     low = 0.0 if inside[0] == _BALLS[0] else float(inside[0])
-    high, ball = float(inside[-1]), float(_BALLS[best])
-    years = [span * (1 - math.sqrt(1 - a)) for a in (ball, low, high)]
-    return Law(ball, low, high, years[0], years[1], years[2], float(chi2[best]), degrees, table[best])
+    ball = Quantity(float(_BALLS[best]), low=low, high=float(inside[-1]))
+    years = ball._replace(**{end: span * (1 - math.sqrt(1 - getattr(ball, end))) for end in ("value", "low", "high")})
+    return Law(ball, years, float(chi2[best]), degrees, table[best])
 
 
 def later(answers: Answers) -> np.ndarray:

@@ -29,14 +29,14 @@ class Template(NamedTuple):
         exact: that of the identification task.
         chat: it is a user's message, put into the model's chat template; the answer is the reply.
         lead: what is between the prompt and the name: a space, or nothing where the prompt ends a line.
-        told: the template in words.
+        description: the template in words.
     """
 
     closest: str
     exact: str
     chat: bool
     lead: str
-    told: str
+    description: str
 
 
 _EXAMPLES = (
@@ -53,9 +53,9 @@ def _said(facts: Sequence[tuple[str, int]]) -> str:
 
 def _shown(ask: str, exact: bool) -> str:
     lines = []
-    for one, other, near, right in _EXAMPLES:
-        year = dict((one, other))[right] if exact else near
-        lines.append(f"{_said((one, other))} {ask.format(probe=year)} {right}.\n")
+    for first, second, near, right in _EXAMPLES:
+        year = dict((first, second))[right] if exact else near
+        lines.append(f"{_said((first, second))} {ask.format(probe=year)} {right}.\n")
     return "".join(lines) + "{facts} " + ask
 
 
@@ -119,14 +119,14 @@ def matched(
     often = list(lengths.values())
     sizes = sorted(set(often), key=lambda size: (size != (1, 1), -often.count(size), size))
     # One token wherever there are enough of them.
-    found = next((some for size in sizes if len(some := [x for x in plain if lengths[x] == size]) >= least), None)
-    if found is None:
+    alike = next((some for size in sizes if len(some := [x for x in plain if lengths[x] == size]) >= least), None)
+    if alike is None:
         largest = max(map(often.count, sizes), default=0)
         raise ValueError(
             f"{least} names of one length are needed, and this tokenizer has {largest} of these; ask for fewer items"
         )
-    wanted = min(len(found), max(least, most or least))
-    return [found[k * len(found) // wanted] for k in range(wanted)]
+    wanted = min(len(alike), max(least, most or least))
+    return [alike[k * len(alike) // wanted] for k in range(wanted)]
 
 
 def prompts(trials: Trials, template: Template, chat: Callable[[str], str] | None = None) -> list[str]:
@@ -141,21 +141,22 @@ def prompts(trials: Trials, template: Template, chat: Callable[[str], str] | Non
         ValueError: a chat template is needed and there is none.
 
     Example:
+        >>> import jax
         >>> from semres_jax.measure.language import wording, year_task
-        >>> found = year_task.pairs([20], 1, ["Ann", "Bob"], seed=3)
-        >>> wording.prompts(found, wording.TEMPLATES["completion"])[0]
+        >>> trials = year_task.pairs([20], 1, ["Ann", "Bob"], key=jax.random.key(3))
+        >>> wording.prompts(trials, wording.TEMPLATES["completion"])[0]
         'Bob was born in 1527. Ann was born in 1567. The person born closest to 1298 was'
     """
     if template.chat and chat is None:
         raise ValueError("this model has no chat template; use a template of plain text, such as completion")
     text = template.exact if trials.task == "identify" else template.closest
-    found = []
+    texts = []
     for k in range(len(trials.probe)):
         here = range(trials.n[k])
         facts = _said([(trials.names[trials.name[k, j]], int(trials.year[k, j])) for j in here])
-        asked = text.format(facts=facts, probe=int(trials.probe[k]))
-        found.append(chat(asked) if template.chat and chat is not None else asked)
-    return found
+        message = text.format(facts=facts, probe=int(trials.probe[k]))
+        texts.append(chat(message) if template.chat and chat is not None else message)
+    return texts
 
 
 def answers(trials: Trials, template: Template) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""The year task of language models: who was born when, whom to ask for, and how to say it, from a seed.
+"""The year task of language models: who was born when, whom to ask for, and how to say it, from a key.
 
 Facts are sentences "NAME was born in YEAR."; a question names a year, the probe. In the similarity task right is who
 was born closest to it, in the identification task who was born in it. The tasks are those of Nurisso et al., arXiv
@@ -8,13 +8,16 @@ and names are dealt like cards.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from semres_jax import _random
 from semres_jax._checks import require_count
 
 CENTRES, REACH, YEARS = (1500, 1700), 300, (800, 1600)
+# Years of a pair's sweep that are looked at together.
+CELL = 100
 
 
 class Trials(NamedTuple):
@@ -53,6 +56,11 @@ class Trials(NamedTuple):
         return self.probe - np.where(self.name >= 0, self.year, 0).sum(1) / self.n
 
     @property
+    def offset_cell(self) -> np.ndarray:
+        """(T,) which of the cells of `CELL` years, 0 from the middle on, the offset is in."""
+        return np.floor(self.offset / CELL).astype(int)
+
+    @property
     def labels(self) -> np.ndarray:
         """(T, N) names, "" where there is none."""
         return np.where(self.name >= 0, np.array(self.names)[self.name], "")
@@ -69,7 +77,7 @@ def pairs(
     trials: int,
     names: Sequence[str],
     *,
-    seed: int = 0,
+    key: Any = None,
     centres: tuple[int, int] = CENTRES,
     reach: int = REACH,
 ) -> Trials:
@@ -82,14 +90,14 @@ def pairs(
         halves: values of D, in years.
         trials: for each D.
         names: at least 2.
-        seed: of the random numbers.
+        key: JAX random key; `jax.random.key(0)` if not given.
 
     Example:
         >>> from semres_jax.measure.language import year_task
-        >>> found = year_task.pairs([20], 1, ["Ann", "Bob"])
-        >>> found.labels.tolist()
+        >>> trials = year_task.pairs([20], 1, ["Ann", "Bob"])
+        >>> trials.labels.tolist()
         [['Bob', 'Ann'], ['Ann', 'Bob'], ['Ann', 'Bob'], ['Bob', 'Ann']]
-        >>> (found.year - found.year.min()).tolist()
+        >>> (trials.year - trials.year.min()).tolist()
         [[0, 40], [40, 0], [0, 40], [40, 0]]
     """
     trials = require_count("trials", trials, 1)
@@ -97,7 +105,7 @@ def pairs(
     _several(halves, "D", "20,200")
     if max(halves) >= centres[0]:
         raise ValueError(f"D must be below {centres[0]} years, the earliest middle of a pair; got {max(halves)}")
-    rng = np.random.default_rng(np.random.SeedSequence([seed, 0]))
+    rng = _random.generator(key, 0)
     deal = _Dealer(names, rng)
     name, year, probe = [], [], []
     for half in halves:
@@ -111,8 +119,8 @@ def pairs(
             year += [[c - half, c + half], [c + half, c - half]] * 2
             probe += [c + step] * 4
     total = len(probe) // 4
-    found = _trials("pairs", names, name, year, probe, np.repeat(np.arange(total), 4))
-    return found._replace(half=np.repeat(halves, trials * 4))
+    drawn = _trials("pairs", names, name, year, probe, np.repeat(np.arange(total), 4))
+    return drawn._replace(half=np.repeat(halves, trials * 4))
 
 
 def items(
@@ -121,27 +129,27 @@ def items(
     names: Sequence[str],
     *,
     identify: bool = False,
-    seed: int = 0,
+    key: Any = None,
     years: tuple[int, int] = YEARS,
 ) -> Trials:
     """n people born in different years, uniform in `years`, and a probe: each set forward and backward.
 
     The probe is independent and uniform, nobody else as close as the closest (similarity), or the year of one of them
-    (identification), whose places are spread evenly. Both tasks have the same people for the same seed.
+    (identification), whose places are spread evenly. Both tasks have the same people for the same key.
 
     Args:
         counts: values of n, at least 2.
         sets: for each n.
         names: at least as many as the largest n.
         identify: who was born in the probe, and not who closest to it.
-        seed: of the random numbers.
+        key: JAX random key; `jax.random.key(0)` if not given.
 
     Example:
         >>> from semres_jax.measure.language import year_task
-        >>> found = year_task.items([2, 3], 1, ["Ann", "Bob", "Cy"], identify=True)
-        >>> found.n.tolist(), found.group.tolist()
+        >>> trials = year_task.items([2, 3], 1, ["Ann", "Bob", "Cy"], identify=True)
+        >>> trials.n.tolist(), trials.group.tolist()
         ([2, 2, 3, 3], [0, 0, 1, 1])
-        >>> (found.distance[range(4), found.right] == 0).all()
+        >>> (trials.distance[range(4), trials.right] == 0).all()
         np.True_
     """
     sets = require_count("sets", sets, 1)
@@ -149,30 +157,30 @@ def items(
     _several(counts, "n", "2,8,32")
     if max(counts) > min(len(names), (years[1] - years[0]) // 4):
         raise ValueError(f"n must be at most {min(len(names), (years[1] - years[0]) // 4)}; got {max(counts)}")
-    rng = np.random.default_rng(np.random.SeedSequence([seed, 1]))
+    rng = _random.generator(key, 1)
     deal = _Dealer(names, rng)
     name, year, probe = [], [], []
     for n in counts:
-        asked = np.concatenate([rng.permutation(n) for _ in range(-(-sets // n))])[:sets]
+        place = np.concatenate([rng.permutation(n) for _ in range(-(-sets // n))])[:sets]
         for k in range(sets):
             who = deal.some(n)
             when = rng.choice(np.arange(*years), n, replace=False)
             while True:
-                year_asked = int(rng.integers(*years))
-                away = np.sort(np.abs(when - year_asked))
+                target = int(rng.integers(*years))
+                away = np.sort(np.abs(when - target))
                 if away[0] < away[1]:
                     break
             if identify:
-                year_asked = int(when[asked[k]])
+                target = int(when[place[k]])
             name += [list(who), list(who[::-1])]
             year += [when.tolist(), when[::-1].tolist()]
-            probe += [year_asked] * 2
+            probe += [target] * 2
     return _trials(
         "identify" if identify else "items", names, name, year, probe, np.repeat(np.arange(len(probe) // 2), 2)
     )
 
 
-def spread_years(count: int, *, seed: int = 0, years: tuple[int, int] = YEARS) -> np.ndarray:
+def spread_years(count: int, *, key: Any = None, years: tuple[int, int] = YEARS) -> np.ndarray:
     """(count,) different years, ascending: one at random in each of `count` equal parts.
 
     Example:
@@ -182,7 +190,7 @@ def spread_years(count: int, *, seed: int = 0, years: tuple[int, int] = YEARS) -
     """
     if not 3 <= count <= years[1] - years[0]:
         raise ValueError(f"between 3 and {years[1] - years[0]} years are needed; got {count}")
-    rng = np.random.default_rng(np.random.SeedSequence([seed, 2]))
+    rng = _random.generator(key, 2)
     edges = np.linspace(*years, count + 1).astype(int)
     return rng.integers(edges[:-1], edges[1:])
 
@@ -196,14 +204,13 @@ class _Dealer:
         self._count, self._rng, self._left = len(names), rng, []
 
     def some(self, n: int) -> list[int]:
-        found = self._left[:n]
-        self._left = self._left[n:]
-        if len(found) < n:
+        hand, self._left = self._left[:n], self._left[n:]
+        if len(hand) < n:
             fresh = self._rng.permutation(self._count).tolist()
-            more = [i for i in fresh if i not in found][: n - len(found)]
+            more = [i for i in fresh if i not in hand][: n - len(hand)]
             self._left = [i for i in fresh if i not in more]
-            found = found + more
-        return found
+            hand = hand + more
+        return hand
 
 
 def _several(values: Sequence[int], name: str, such: str) -> None:
@@ -214,6 +221,6 @@ def _several(values: Sequence[int], name: str, such: str) -> None:
 def _trials(task: str, names: Sequence[str], name: list, year: list, probe: list, group: np.ndarray) -> Trials:
     wide = max(map(len, name))
     padded, years = (np.array([row + [-1] * (wide - len(row)) for row in rows]) for rows in (name, year))
-    none, many = np.zeros(len(probe), int), np.array([len(row) for row in name])
-    found = Trials(task, tuple(names), padded, years, np.array(probe), none, many, group, none)
-    return found._replace(right=np.nanargmin(found.distance, axis=1))
+    none, sizes = np.zeros(len(probe), int), np.array([len(row) for row in name])
+    trials = Trials(task, tuple(names), padded, years, np.array(probe), none, sizes, group, none)
+    return trials._replace(right=np.nanargmin(trials.distance, axis=1))

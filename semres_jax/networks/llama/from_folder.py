@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from semres_jax.networks import llama
@@ -27,7 +26,7 @@ _NAMES = {
     "up": "model.layers.{}.mlp.up_proj.weight",
     "down": "model.layers.{}.mlp.down_proj.weight",
 }
-_DTYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": ml_dtypes.bfloat16}
+_DTYPES = ("F64", "F32", "F16", "BF16")
 
 
 def load(folder: Path) -> LanguageModel:
@@ -64,7 +63,6 @@ def load(folder: Path) -> LanguageModel:
     except KeyError as missing:
         raise ValueError(f"{str(folder / 'config.json')!r} does not say {missing.args[0]!r}") from None
     places = _places(folder)
-    read = _reader(places)
     tied = config.get("tie_word_embeddings", False)
     names = {name for name in places if not name.endswith(".rotary_emb.inv_freq")}
     if tied:
@@ -72,7 +70,13 @@ def load(folder: Path) -> LanguageModel:
     elif _NAMES["head"] not in names:
         raise ValueError(f"{file!r} has no {_NAMES['head']!r}, and tie_word_embeddings is not set; is it truncated?")
     weights = matrices.assemble(
-        file, shape, _NAMES, names, read, _frequencies(file, config, shape.head_size), interleaved=False
+        file,
+        shape,
+        _NAMES,
+        names,
+        lambda name: _read(places[name], name),
+        _frequencies(file, config, shape.head_size),
+        interleaved=False,
     )
     stop = config.get("eos_token_id")
     stops = frozenset([stop] if isinstance(stop, int) else stop or ())
@@ -112,8 +116,12 @@ def _tokenizer(folder: Path) -> Any:
     return tokenizer
 
 
-def _places(folder: Path) -> dict[str, tuple[Path, dict[str, Any], int]]:
-    """Where each array is: the file, what its header says, and where its data begins there."""
+def _places(folder: Path) -> dict[str, Any]:
+    """The open file that each array is in."""
+    try:
+        from safetensors import SafetensorError, safe_open
+    except ImportError:
+        raise missing(str(folder), "safetensors") from None
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         parts = _json(folder, index.name).get("weight_map")
@@ -122,37 +130,23 @@ def _places(folder: Path) -> dict[str, tuple[Path, dict[str, Any], int]]:
         files = [folder / name for name in sorted(set(parts.values()))]
     else:
         files = [folder / "model.safetensors"]
-    found = {}
+    places = {}
     for path in files:
         if not path.is_file():
             raise FileNotFoundError(f"no weights {path.name!r} in {str(folder)!r}; they must be .safetensors")
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if not 0 < length <= size - 8:
-                raise ValueError(f"{str(path)!r} is truncated or corrupt: its header has {length} bytes of {size}")
-            try:
-                header = json.loads(file.read(length))
-                entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
-                end = max(entry["data_offsets"][1] for entry in entries.values())
-            except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as problem:
-                raise ValueError(f"{str(path)!r} is corrupt: its header is no table of arrays") from problem
-        if 8 + length + end != size:
-            raise ValueError(f"{str(path)!r} is truncated: {size} bytes where {8 + length + end} were expected")
-        found |= {name: (path, entry, 8 + length) for name, entry in entries.items()}
-    return found
+        try:
+            file = safe_open(path, framework="np")
+        except SafetensorError as problem:
+            raise ValueError(f"{str(path)!r} is truncated or corrupt ({str(problem).partition(chr(10))[0]})") from None
+        places |= dict.fromkeys(file.keys(), file)
+    return places
 
 
-def _reader(places: Mapping[str, tuple[Path, dict[str, Any], int]]) -> Any:
-    def read(name: str) -> np.ndarray:
-        path, entry, start = places[name]
-        if entry["dtype"] not in _DTYPES:
-            raise ValueError(f"numbers of kind {entry['dtype']}; must be one of {', '.join(_DTYPES)}")
-        first, end = entry["data_offsets"]
-        flat = np.fromfile(path, np.uint8, end - first, offset=start + first).view(_DTYPES[entry["dtype"]])
-        return flat.reshape(entry["shape"]).astype(np.float32)
-
-    return read
+def _read(file: Any, name: str) -> np.ndarray:
+    kind = file.get_slice(name).get_dtype()
+    if kind not in _DTYPES:
+        raise ValueError(f"numbers of kind {kind}; must be one of {', '.join(_DTYPES)}")
+    return file.get_tensor(name).astype(np.float32)
 
 
 def _frequencies(file: str, config: Mapping[str, Any], size: int) -> np.ndarray:

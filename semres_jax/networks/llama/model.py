@@ -14,13 +14,14 @@ Several continuations of one prompt are evaluated in one sequence: each is a bra
 """
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from semres_jax import _random
 from semres_jax._pytrees import pytree, static
 from semres_jax._types import Array, ArrayLike
 
@@ -56,8 +57,10 @@ class Weights:
         epsilon: of the RMSNorms.
 
     Example:
+        >>> import jax
         >>> from semres_jax.networks import llama
-        >>> weights = llama.random_weights(0, vocabulary=50, width=16, layers=2, heads=4, kv_heads=2)
+        >>> key = jax.random.key(0)
+        >>> weights = llama.random_weights(key, vocabulary=50, width=16, layers=2, heads=4, kv_heads=2)
         >>> llama.logits(weights, [[1, 2, 3]]).shape
         (1, 3, 50)
     """
@@ -104,10 +107,10 @@ def rope_frequencies(size: int, base: float = 10000.0, factors: ArrayLike = 1.0)
 
 
 def random_weights(
-    seed: int, *, vocabulary: int, width: int, layers: int, heads: int, kv_heads: int, hidden: int | None = None
+    key: Any, *, vocabulary: int, width: int, layers: int, heads: int, kv_heads: int, hidden: int | None = None
 ) -> Weights:
-    """Random weights with a tied head, for examples; `hidden` is the gated network's width, else 2 · width."""
-    rng = np.random.default_rng(seed)
+    """Random weights with a tied head from a JAX key, for examples; `hidden` is the gated network's width."""
+    rng = _random.generator(key)
     size, hidden = width // heads, hidden or 2 * width
     shapes = {
         "query": (width, heads * size),
@@ -223,13 +226,15 @@ def log_probs(weights: Weights, batch: Batch, positions: ArrayLike, sources: Arr
         (B, P) log softmax(logits)_target.
 
     Example:
+        >>> import jax
         >>> import numpy as np
         >>> from semres_jax.networks import llama
-        >>> weights = llama.random_weights(0, vocabulary=50, width=16, layers=2, heads=4, kv_heads=2)
+        >>> key = jax.random.key(0)
+        >>> weights = llama.random_weights(key, vocabulary=50, width=16, layers=2, heads=4, kv_heads=2)
         >>> batch = llama.Batch([[7, 8, 9]], [[0, 1, 2]], [[0, 0, 0]])
         >>> all_tokens = np.arange(50)[None]
-        >>> found = llama.log_probs(weights, batch, [[2]], 0 * all_tokens, all_tokens)
-        >>> float(np.exp(found).sum().round(5))
+        >>> values = llama.log_probs(weights, batch, [[2]], 0 * all_tokens, all_tokens)
+        >>> float(np.exp(values).sum().round(5))
         1.0
     """
     scores = _scores(weights, _at(_run(weights, batch, None)[0], jnp.asarray(positions)))

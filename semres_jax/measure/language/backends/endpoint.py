@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 
 from semres_jax._checks import require_count
-from semres_jax.measure.language import _continuations
-from semres_jax.measure.language._continuations import Split
+from semres_jax._types import Progress
+from semres_jax.measure.language.backends import _continuations
+from semres_jax.measure.language.backends.protocol import Backend
 
 # Likeliest tokens asked for; vLLM allows no more unless told.
 _TOP = 20
@@ -36,7 +37,7 @@ _BIAS = 1000.0
 _RAW = 0.1
 
 
-class Endpoint:
+class Endpoint(Backend):
     """A server of completions with log-probabilities.
 
     Args:
@@ -78,7 +79,7 @@ class Endpoint:
 
     @property
     def name(self) -> str:
-        """Of the model on the server."""
+        """Name of the model on the server."""
         return self._model or self.url
 
     def close(self) -> None:
@@ -97,17 +98,14 @@ class Endpoint:
         Raises:
             ConnectionError: it has none.
         """
-        asked = {"content": text, "prompt": text, "add_special": True, "add_special_tokens": True, "model": self._model}
-        found = self._post("/tokenize", asked).get("tokens")
-        if not isinstance(found, list) or not all(isinstance(token, int) for token in found):
+        words = {"content": text, "prompt": text, "add_special": True, "add_special_tokens": True, "model": self._model}
+        tokens = self._post("/tokenize", words).get("tokens")
+        if not isinstance(tokens, list) or not all(isinstance(token, int) for token in tokens):
             raise ValueError(f"endpoint {self.url!r} gives no numbers of tokens at /tokenize")
-        return found
+        return tokens
 
     def score(
-        self,
-        prompts: Sequence[str],
-        continuations: Sequence[Sequence[str]],
-        progress: Callable[[int, int], None] | None = None,
+        self, prompts: Sequence[str], continuations: Sequence[Sequence[str]], progress: Progress | None = None
     ) -> list[np.ndarray]:
         """Log-probabilities of continuations given their prompts, as `Local.score` has them.
 
@@ -115,37 +113,29 @@ class Endpoint:
             ConnectionError: the server went away, or refuses.
             ValueError: an empty prompt or continuation; a token whose log-probability the server doesn't tell.
         """
-        if len(prompts) != len(continuations):
-            raise ValueError(f"{len(prompts)} prompts and {len(continuations)} lists of continuations; must be as many")
-        for pair in zip(prompts, continuations, strict=True):
-            _continuations.check(*pair)
-        one = self._by_echo if self.route == "echo" else self._by_steps
-        return self._map(lambda pair: one(*pair), list(zip(prompts, continuations, strict=True)), progress)
+        score = self._by_echo if self.route == "echo" else self._by_steps
+        return self._map(lambda pair: score(*pair), _continuations.paired(prompts, continuations), progress)
 
-    def generate(
-        self, prompts: Sequence[str], max_tokens: int = 16, progress: Callable[[int, int], None] | None = None
-    ) -> list[str]:
+    def generate(self, prompts: Sequence[str], max_tokens: int = 16, progress: Progress | None = None) -> list[str]:
         """What the model writes after each prompt, always the likeliest token."""
         require_count("max_tokens", max_tokens, 1)
+        return self._map(
+            lambda prompt: str(self._complete(prompt, max_tokens=max_tokens).get("text", "")), list(prompts), progress
+        )
 
-        def one(prompt: str) -> str:
-            return str(self._complete(prompt, max_tokens=max_tokens).get("text", ""))
-
-        return self._map(one, list(prompts), progress)
-
-    def _map(self, function: Callable[[Any], Any], items: list[Any], progress: Any) -> list[Any]:
-        found = []
+    def _map(self, function: Callable[[Any], Any], items: list[Any], progress: Progress | None) -> list[Any]:
+        results = []
         with ThreadPoolExecutor(self._workers) as pool:
             waiting = [pool.submit(function, item) for item in items]
             try:
                 for future in waiting:
-                    found.append(future.result())
+                    results.append(future.result())
                     if progress:
-                        progress(len(found), len(items))
+                        progress("prompts", len(results), len(items))
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-        return found
+        return results
 
     def _by_echo(self, prompt: str, continuations: Sequence[str]) -> np.ndarray:
         echoed = [self._echo(prompt + continuation) for continuation in continuations]
@@ -165,15 +155,15 @@ class Endpoint:
     def _echo(self, text: str) -> tuple[list[str], list[Any]]:
         """Tokens of a text and their log-probabilities."""
         choice = self._complete(text, echo=True, logprobs=1, max_tokens=1)
-        told = choice.get("logprobs") or {}
-        tokens, values = told.get("tokens"), told.get("token_logprobs")
+        logprobs = choice.get("logprobs") or {}
+        tokens, values = logprobs.get("tokens"), logprobs.get("token_logprobs")
         if not isinstance(tokens, list) or not isinstance(values, list) or len(tokens) != len(values):
             raise ValueError(f"endpoint {self.url!r} returns no log-probabilities of the prompt's tokens")
         made = choice["usage"].get("completion_tokens", 1)
         return tokens[: len(tokens) - made], values[: len(values) - made]
 
     def _by_steps(self, prompt: str, continuations: Sequence[str]) -> np.ndarray:
-        parts: Split = _continuations.split(self.tokens, prompt, continuations)
+        parts = _continuations.split(self.tokens, prompt, continuations)
         wanted: dict[tuple[int, ...], dict[int, float]] = {}
         for rest in parts.continuations:
             for j, token in enumerate(rest):
@@ -191,35 +181,36 @@ class Endpoint:
 
     def _tell(self, context: list[int], token: int) -> dict[int, float]:
         """Log-probabilities of some next tokens, one of them that which is asked for."""
-        found = self._next(context, token if self._biased else None)
-        if token not in found and self._biased:
+        values = self._next(context, token if self._biased else None)
+        if token not in values and self._biased:
             # Chosen, llama.cpp says nothing of a token that ends the text or is a part of a character.
-            found = self._next(context, self._ordinary, _ALL)
-        if token not in found:
-            many = f"the {_TOP} likeliest tokens only" if found else "no log-probabilities"
-            raise ValueError(f"endpoint {self.url!r} tells {many}, and token {token} is needed")
-        return found
+            values = self._next(context, self._ordinary, _ALL)
+        if token not in values:
+            known = f"the {_TOP} likeliest tokens only" if values else "no log-probabilities"
+            raise ValueError(f"endpoint {self.url!r} tells {known}, and token {token} is needed")
+        return values
 
     def _next(self, context: Any, chosen: int | None, count: int = _TOP) -> dict[int, float]:
         """Log-probabilities of the likeliest next tokens, and of the one that is chosen by a bias; perhaps none."""
         bias = {} if chosen is None else {"logit_bias": {str(chosen): _BIAS}}
         choice = self._complete(context, max_tokens=1, logprobs=count, **bias)
-        told = (choice.get("logprobs") or {}).get("content") or []
+        places = (choice.get("logprobs") or {}).get("content") or []
         return {
-            one["id"]: float(one["logprob"]) for place in told[:1] for one in [*place.get("top_logprobs", []), place]
-        }
+            entry["id"]: float(entry["logprob"])
+            for place in places[:1] for entry in [*place.get("top_logprobs", []), place]
+        }  # fmt: skip
 
     def _find_route(self) -> str:
         try:
             choice = self._complete(_PROBE, echo=True, logprobs=_TOP, max_tokens=1)
         except ConnectionError:
             choice = self._complete(_PROBE, logprobs=_TOP, max_tokens=1)
-        told = choice.get("logprobs") or {}
-        if isinstance(told.get("token_logprobs"), list) and len(told["token_logprobs"]) > 2:
+        logprobs = choice.get("logprobs") or {}
+        if isinstance(logprobs.get("token_logprobs"), list) and len(logprobs["token_logprobs"]) > 2:
             return "echo"
-        listed = told.get("content") or [{}]
+        listed = logprobs.get("content") or [{}]
         if "id" not in listed[0] or "logprob" not in listed[0]:
-            if told:
+            if logprobs:
                 raise ValueError(
                     f"endpoint {self.url!r} tells log-probabilities of what it writes only; "
                     "it must echo the prompt (vLLM) or number its tokens (llama.cpp's server)"
@@ -244,8 +235,8 @@ class Endpoint:
 
     def _complete(self, prompt: Any, **options: Any) -> dict[str, Any]:
         """The one choice of a completion, with what the server counted as "usage"."""
-        asked = {"prompt": prompt, "temperature": 0.0, "seed": 0} | options
-        answer = self._post("/v1/completions", asked | ({"model": self._model} if self._model else {}))
+        content = {"prompt": prompt, "temperature": 0.0, "seed": 0} | options
+        answer = self._post("/v1/completions", content | ({"model": self._model} if self._model else {}))
         try:
             return answer["choices"][0] | {"usage": answer.get("usage") or {}}
         except (KeyError, IndexError, TypeError):
@@ -266,12 +257,12 @@ class Endpoint:
             said = " ".join(answer.text.split())[:200]
             raise ConnectionError(f"endpoint {self.url!r} refuses {path} with status {answer.status_code}: {said}")
         try:
-            found = answer.json()
+            content = answer.json()
         except (json.JSONDecodeError, UnicodeDecodeError):
-            found = None
-        if not isinstance(found, dict):
+            content = None
+        if not isinstance(content, dict):
             raise ValueError(f"endpoint {self.url!r} answers {path} with something else than a JSON object")
-        return found
+        return content
 
 
 def _tail(tokens: Sequence[str], continuation: str) -> int | None:

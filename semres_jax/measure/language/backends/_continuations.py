@@ -11,12 +11,16 @@ class Split(NamedTuple):
     continuations: list[list[int]]
 
 
-def check(prompt: str, continuations: Sequence[str]) -> None:
-    """Raise `ValueError` where there is nothing to score."""
-    if isinstance(continuations, str) or not len(continuations):
-        raise ValueError(f"the prompt {prompt[-40:]!r} must have a list of one or more continuations")
-    if not prompt or not all(continuations):
-        raise ValueError(f"prompts and continuations must not be empty; got {prompt[-40:]!r}, {list(continuations)!r}")
+def paired(prompts: Sequence[str], continuations: Sequence[Sequence[str]]) -> list[tuple[str, Sequence[str]]]:
+    """Prompts with their continuations; raises `ValueError` where there is nothing to score."""
+    if len(prompts) != len(continuations):
+        raise ValueError(f"{len(prompts)} prompts and {len(continuations)} lists of continuations; must be as many")
+    for prompt, texts in zip(prompts, continuations, strict=True):
+        if isinstance(texts, str) or not len(texts):
+            raise ValueError(f"the prompt {prompt[-40:]!r} must have a list of one or more continuations")
+        if not prompt or not all(texts):
+            raise ValueError(f"prompts and continuations must not be empty; got {prompt[-40:]!r}, {list(texts)!r}")
+    return list(zip(prompts, continuations, strict=True))
 
 
 def split(tokens: Callable[[str], list[int]], prompt: str, continuations: Sequence[str]) -> Split:
@@ -25,12 +29,11 @@ def split(tokens: Callable[[str], list[int]], prompt: str, continuations: Sequen
     The prompt's part is what its own tokens and those of all texts have in common at the beginning.
 
     Example:
-        >>> from semres_jax.measure.language._continuations import split
+        >>> from semres_jax.measure.language.backends._continuations import split
         >>> words = {"a b": [1, 2], "a bc": [1, 3], "a b d": [1, 2, 4]}
         >>> split(words.get, "a b", ["c", " d"])
         Split(prompt=[1], continuations=[[3], [2, 4]])
     """
-    check(prompt, continuations)
     texts = [tokens(prompt + continuation) for continuation in continuations]
     first = common([tokens(prompt), *texts])
     first = min(first, *(len(text) - 1 for text in texts))
