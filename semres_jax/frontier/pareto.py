@@ -82,7 +82,7 @@ def distance(
         >>> pairs.distance.round(3).tolist(), pairs.stderr.round(3).tolist()
         ([-0.05, 0.05], [0.01, 0.01])
         >>> front = frontier.optimal_front(0.1, weights=[0.5, 1.0], levels=33)
-        >>> float(frontier.distance(*front[1].accuracy, front).distance)
+        >>> abs(float(frontier.distance(*front[1].accuracy, front).distance))
         0.0
     """
     p_s, p_i = _pairs(p_s, p_i, same=False)
