@@ -1,6 +1,13 @@
-"""Settings of tests and examples: four CPU devices, no silent rank promotion, x64 a fixture, annotations checked."""
+"""Settings of tests and examples: four CPU devices, no silent rank promotion, x64 a fixture, annotations checked,
+compiled programs kept for the next run."""
 
 import collections
+import os
+import shutil
+from pathlib import Path
+
+# Programs read from a file are compared with the processor, and errors printed about features that XLA invents itself.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import jax
 import pytest
@@ -11,6 +18,22 @@ jax.config.update("jax_num_cpu_devices", 4)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 install_import_hook("semres_jax", "beartype.beartype")
 
+from semres_jax.cli import _programs  # noqa: E402
+
+# Where programs compiled by tests are kept, for all processes of this run and for runs after it: $SEMRES_TEST_CACHE,
+# or in the user's folder for such things. Nobody else's programs are used, and no command's own folder is touched.
+_BASE = Path(os.environ.get("SEMRES_TEST_CACHE") or _programs.folder_of_this_machine().parent.parent / "semres-tests")
+_PROGRAMS = _BASE / _programs.folder_of_this_machine().name
+_MOST_BYTES = 2 * 2**30
+_CACHE = {
+    "jax_compilation_cache_dir": str(_PROGRAMS),
+    "jax_persistent_cache_min_compile_time_secs": 0.02,
+    "jax_persistent_cache_min_entry_size_bytes": -1,
+}
+for _name, _value in _CACHE.items():
+    jax.config.update(_name, _value)
+    os.environ[_name.upper()] = str(_value)  # for the processes that tests start
+
 # Examples, and tests of what is trained, measured, drawn and typed: compiling is most of their time, and none of it is
 # about the last digits. Laws, engines, spaces and Monte Carlo are tested as they are compiled for users, but for three
 # files of laws whose programs are the largest, and which compare them with sums written out.
@@ -18,11 +41,19 @@ _QUICKLY_COMPILED = {"cli", "data", "experiments", "measure", "networks", "plots
 _LARGE = {"test_any_similarity.py", "test_edges.py", "test_exemplars.py", "test_tables.py"}
 
 
+# Files that take longest: first, so that no process is left alone with one.
+_FIRST = ("independent/test_cells.py", "laws/test_edges.py")
+
+
 def pytest_addoption(parser):
     parser.addoption("--all", action="store_true", help="also the cases that are left out to be quick")
 
 
 def pytest_configure(config):
+    if not hasattr(config, "workerinput"):  # once, before xdist starts its processes
+        used = sum(path.stat().st_size for path in _PROGRAMS.glob("*") if path.is_file())
+        if used > _MOST_BYTES:
+            shutil.rmtree(_PROGRAMS, ignore_errors=True)
     config.addinivalue_line(
         "markers", "thorough(keep=0): run with --all only, but for `keep` cases of a test's parameters, evenly spread"
     )
@@ -30,6 +61,7 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(config, items):
     """Leave out the thorough cases. Which ones stay depends on the test's parameters alone."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(_FIRST))
     if config.getoption("--all"):
         return
     cases = collections.defaultdict(list)

@@ -38,13 +38,13 @@ def swept(k: int):
 
 
 def toy_network(k: int):
-    return toy.train(spaces.grid(CIRCLE, 50), toy.Design(), toy.Hyper(), seed=k, runs=16, steps=30, records=[])
+    return toy.train(spaces.grid(CIRCLE, 50), toy.Design(), toy.Hyper(), key=jax.random.key(k), runs=16, steps=30, records=[])
 
 
 def residual(k: int):
     animals = data.animal_images()
     return image_training.train(
-        animals, data.split(animals), image_training.Recipe(epochs=1), alphas=(0.5,), runs=1, seed=k
+        animals, data.split(animals), image_training.Recipe(epochs=1), alphas=(0.5,), runs=1, key=jax.random.key(k)
     )
 
 

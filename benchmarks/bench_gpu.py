@@ -147,7 +147,7 @@ def toy_rows(all_runs: tuple[int, ...], steps: int, rounds: int) -> list[dict]:
     rows = []
     for runs in all_runs:
         train = lambda runs=runs: toy.train(  # noqa: E731
-            grid, toy.Design(), toy.Hyper(), seed=0, runs=runs, steps=steps, records=[]
+            grid, toy.Design(), toy.Hyper(), key=jax.random.key(0), runs=runs, steps=steps, records=[]
         )
         best, _ = best_times({"": train}, rounds)
         rate = runs * steps / best[""] / 1e3
@@ -165,10 +165,10 @@ def large(batch: int, side: int, steps: int, rounds: int, name: str = "resnet50"
     table = np.abs(np.arange(classes)[:, None] - np.arange(classes)[None]).astype(float)
     group = np.arange(len(labels))
     made = data.ImageSet("noise", images, labels, tuple("abcdefgh"), group, table, "")
-    recipe = image_training.Recipe(network=name, each=each, dtype="bfloat16")
+    recipe = image_training.Recipe(network=name, per_class=each, dtype="bfloat16")
     resident = batches.resident(made, np.arange(len(labels)), each)
     job = loop._Job(recipe, resident, jnp.asarray(images[:1]), np.zeros(1, int), None)
-    state = jax.tree.map(lambda x: x[None], job.start(0, 0))
+    state = jax.tree.map(lambda x: x[None], job.start(jax.random.key(0), 0))
     keys, alpha = jax.random.key(0)[None], jnp.full(1, 0.5)
 
     def train() -> None:

@@ -42,10 +42,12 @@ class Ours:
     """So many members, each in a thread of its own, as `training.resnet.train` does."""
 
     def __init__(self, members: int):
-        self.recipe = image_training.Recipe(each=EACH)
+        self.recipe = image_training.Recipe(per_class=EACH)
         self.job = loop._Job(self.recipe, DATA, jnp.asarray(ANIMALS.images[:1]), np.zeros(1, int), None)
         self.keys = jax.random.key(0)[None]
-        self.states = [jax.tree.map(lambda x: x[None], self.job.start(0, run)) for run in range(members)]
+        self.states = [
+            jax.tree.map(lambda x: x[None], self.job.start(jax.random.key(0), run)) for run in range(members)
+        ]
 
     def __call__(self) -> None:
         def one(state):

@@ -43,7 +43,7 @@ def child(held: bool, devices: int, seconds: float, rounds: int, sizes: dict) ->
         bits[name] = [float(e.p_s).hex(), float(e.p_i).hex()]
 
     train = lambda steps: toy.train(  # noqa: E731
-        spaces.grid(circle, 50), toy.Design(), toy.Hyper(), seed=0, runs=RUNS, steps=steps, records=[]
+        spaces.grid(circle, 50), toy.Design(), toy.Hyper(), runs=RUNS, steps=steps, records=[]
     )
     programs = {name: functools.partial(draw, name) for name in DRAWN} | {TOY: train}
     starts = dict.fromkeys(DRAWN, 2**20) | {TOY: 150}

@@ -44,7 +44,8 @@ BARS, COMMAND_BAR = {RUNS: 60.0, 1: 40.0}, 60.0
 
 def ours(runs: int, steps: int, seed: int = 0) -> np.ndarray:
     """(runs, N, m) weights after so many steps."""
-    return toy.train(SPACE, toy.Design(), toy.Hyper(), seed=seed, runs=runs, steps=steps, records=[]).weights[:, -1, 0]
+    key = jax.random.key(seed)
+    return toy.train(SPACE, toy.Design(), toy.Hyper(), key=key, runs=runs, steps=steps, records=[]).weights[:, -1, 0]
 
 
 # The peer: how trials are drawn. `draw(count)` gives (count,) probes, (count, 2) items, and their chances to be right.

@@ -11,6 +11,7 @@ square standard error over the spread of the values.
 
 import argparse
 
+import jax
 import numpy as np
 
 from semres_jax import measure
@@ -75,32 +76,32 @@ DESIGNS = {
 }
 
 
-def measured(draw, key: list[int], size: int, replicates: int = 1000) -> np.ndarray:
+def measured(draw, seed: list[int], size: int, replicates: int = 1000) -> np.ndarray:
     """(3, 4) p_S, p_I and ln resolution: value, standard error and ends of the interval."""
-    points, distances = draw(np.random.default_rng(key), size)
-    found = measure.embeddings(
+    points, distances = draw(np.random.default_rng(seed), size)
+    model = measure.embeddings(
         points, (distances + distances.T) / 2, fronts={}, optimal="none", shares=[0.3], bootstrap=replicates,
-        families=[FAMILY], seed=key[0],
+        families=[FAMILY], key=jax.random.key(seed[0]),
     )  # fmt: skip
-    resolution = found.fits[FAMILY].resolution
+    resolution = model.fits[FAMILY].resolution
     ends = np.log([resolution.value, resolution.low, resolution.high])
-    return np.array([found.p_s, found.p_i, [ends[0], resolution.stderr / resolution.value, *ends[1:]]], float)
+    return np.array([model.p_s, model.p_i, [ends[0], resolution.stderr / resolution.value, *ends[1:]]], float)
 
 
 def study(name: str, sizes: list[int], sets: int) -> None:
     """One design."""
     draw = DESIGNS[name]
-    found = {size: np.stack([measured(draw, [k, size], size) for k in range(sets)]) for size in sizes}
-    values = np.stack([x[:, :, 0] for x in found.values()])  # (sizes, sets, 3)
+    sets_of = {size: np.stack([measured(draw, [k, size], size) for k in range(sets)]) for size in sizes}
+    values = np.stack([x[:, :, 0] for x in sets_of.values()])  # (sizes, sets, 3)
     precision = 1 / values.var(1)
     truth = (values.mean(1) * precision).sum(0) / precision.sum(0)
     truth[2] = np.mean([measured(draw, [k, TRUE_STIMULI], TRUE_STIMULI, 2)[2, 0] for k in range(TRUE_SETS)])
-    for size, x in found.items():
+    for size, x in sets_of.items():
         above, below = (x[:, :, 2] > truth).mean(0), (x[:, :, 3] < truth).mean(0)
         ratio = np.sqrt((x[:, :, 1] ** 2).mean(0)) / x[:, :, 0].std(0)
-        told = [f"{label} {1 - a - b:.3f} ({a:.3f}, {b:.3f}) {r:.2f}" for label, a, b, r in
+        words = [f"{label} {1 - a - b:.3f} ({a:.3f}, {b:.3f}) {r:.2f}" for label, a, b, r in
                 zip(("p_S", "p_I", "resolution"), above, below, ratio, strict=True)]  # fmt: skip
-        print(f"{name:20s} {size:4d}  {'   '.join(told)}", flush=True)
+        print(f"{name:20s} {size:4d}  {'   '.join(words)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ class Quantity(NamedTuple):
         if not (math.isnan(low) and math.isnan(high)):
             return "{:{s}} [{:{s}}, {:{s}}]".format(value, low, high, s=spec or ".3g")
         if spec:
-            return f"{value:{spec}}" + (f" ± {stderr:{spec}}" if math.isfinite(stderr) else "")
+            return f"{value:{spec}}" + (f" ± {stderr:{spec.lstrip('+')}}" if math.isfinite(stderr) else "")
         if not (math.isfinite(value) and math.isfinite(stderr) and stderr > 0):
             return f"{value:.10g}"
         # One digit of the standard error, in units of the last digit of the value.

@@ -8,7 +8,7 @@ from unittest import mock
 import jax
 import numpy as np
 
-from semres_jax import Constant, Exponential, cli, estimate, plots, spaces
+from semres_jax import Constant, Execution, Exponential, cli, estimate, plots, spaces
 from semres_jax.cli import _hosts
 from semres_jax.storage import processes
 from semres_jax.training import toy
@@ -43,7 +43,7 @@ def main(folder: Path) -> int:
     """Join the others where there are any; write what was found; run a command."""
     if "SLURM_PROCID" not in os.environ:
         jax.config.update("jax_num_cpu_devices", 8)
-        found = everything(folder) | {f"{name} on 1": x for name, x in trained(devices=1).items()}
+        found = everything(folder) | {f"{name} on 1": x for name, x in trained(execution=Execution(devices=1)).items()}
         np.savez(folder / "found0.npz", **found)
         return 0
     jax.config.update("jax_num_cpu_devices", 2)
@@ -51,7 +51,7 @@ def main(folder: Path) -> int:
         _hosts._join()
         found = everything(folder)
         try:
-            trained(seed=4, checkpoint=folder / "toy", resume=True)
+            trained(key=jax.random.key(4), checkpoint=folder / "toy", resume=True)
         except ValueError as error:
             found["refused"] = np.array(str(error))
         index, _ = processes.hosts()

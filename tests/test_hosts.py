@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import xarray
 
-from semres_jax import cli, plots
+from semres_jax import Execution, cli, plots
 from tests import hosts_job
 
 ROOT = Path(__file__).parent.parent
@@ -75,14 +75,14 @@ def test_two_processes_find_the_same_bits_as_one(ran, process):
 def test_eight_devices_find_the_same_bits_as_four_two_and_one(ran):
     assert len(compare(ran[1] / "found0.npz", ran[2])) == 9
     there = np.load(ran[1] / "found0.npz")
-    for name, values in hosts_job.trained(devices=2).items():
+    for name, values in hosts_job.trained(execution=Execution(devices=2)).items():
         np.testing.assert_array_equal(there[f"{name} on 1"], values, err_msg=name)
         np.testing.assert_array_equal(there[f"toy {name}"], values, err_msg=name)
 
 
 def test_a_checkpoint_is_refused_by_all(ran):
     for process in range(2):
-        assert "can't resume with seed = 4" in str(np.load(ran[0] / f"found{process}.npz")["refused"])
+        assert "can't resume with key[0] = 4" in str(np.load(ran[0] / f"found{process}.npz")["refused"])
 
 
 def test_only_the_first_prints_and_writes(ran, tmp_path, monkeypatch, capsys):

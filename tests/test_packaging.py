@@ -1,10 +1,13 @@
 """What holds of the project as a whole: what importing it does, and what its files may not say."""
 
+import ast
 import importlib.metadata
 import re
 import shutil
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,32 @@ FORBIDDEN = re.compile(
     r"(?:pypi|pythonhosted|npmjs|conda\.anaconda|registry\.[a-z]+)" + r"\.(?:org|io|com|python)\b"
     r"|(?<![\w.])/(?:tmp|root|work|home|Users|opt|mnt)" + r"/[\w.]"
 )
+
+# What is imported under another name than it is installed by.
+DISTRIBUTIONS = {"PIL": "pillow", "orbax": "orbax-checkpoint", "ml_dtypes": "ml-dtypes"}
+# Imported by another dependency, for us.
+BACKENDS = {"h5netcdf"}
+
+
+def _modules() -> Iterator[tuple[str, ast.Module]]:
+    """Every module of the package by its dotted name, with its syntax tree."""
+    for path in sorted((ROOT / "semres_jax").rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _imports(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    """Every dotted name imported anywhere in a module, lazily too: modules, and names `from` modules."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0  # imports are absolute here
+            yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def _declared(requirements) -> set[str]:
+    return {re.match(r"[\w.-]+", requirement).group().lower().replace("_", "-") for requirement in requirements}
 
 
 def _python(code: str) -> str:
@@ -86,3 +115,35 @@ def test_dotted_names_of_the_documents_resolve():
     code += "        here = getattr(here, name, None) if here is not None else None\n"
     code += "    if here is None:\n        print(path)"
     assert _python(code.format(sorted(written))) == ""
+
+
+def test_what_is_imported_is_declared_and_the_other_way_round():
+    """Packages imported by `semres_jax/`, lazily too, are dependencies or in an extra for users, not `test` alone."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    required = _declared(project["dependencies"])
+    extras = [needs for name, needs in project["optional-dependencies"].items() if name not in ("test", "peers")]
+    imported = {}
+    for module, tree in _modules():
+        for name, line in _imports(tree):
+            top = name.partition(".")[0]
+            if top != "semres_jax" and top not in sys.stdlib_module_names:
+                imported.setdefault(DISTRIBUTIONS.get(top, top), f"{module}:{line}")
+    declared = required.union(*map(_declared, extras))
+    assert {name: place for name, place in imported.items() if name not in declared} == {}, "not declared"
+    assert required - set(imported) - BACKENDS == set(), "declared, but imported nowhere"
+
+
+def test_private_modules_are_imported_in_their_own_package_only():
+    """What begins with `_`, a module or a name of one, is for the package that it is in; at the top, for all."""
+    packages = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "semres_jax").rglob("__init__.py")}
+    breaches = []
+    for module, tree in _modules():
+        for name, line in _imports(tree):
+            parts = name.split(".")
+            for i, part in enumerate(parts):
+                if parts[0] != "semres_jax" or not part.startswith("_") or part.endswith("__"):
+                    continue
+                home = next(".".join(parts[:j]) for j in range(i, 0, -1) if ".".join(parts[:j]) in packages)
+                if not f"{module}.".startswith(f"{home}."):
+                    breaches.append(f"{module}:{line}: {name}")
+    assert not breaches, "\n".join(breaches)

@@ -5,7 +5,7 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Between two refreshes of the progress bar's text.
 _REFRESH = 0.1
+# Columns of a table where there is no terminal to fit it to.
+_WIDE = 200
 
 
 # What the user typed, for the provenance of results; `main` sets it.
@@ -168,6 +170,20 @@ Counts = Annotated[tuple[int, ...] | None, _option(_list_of(count), "INT,INT,...
 Numbers = Annotated[tuple[float, ...], _option(_list_of(number), "X,X,...")]
 # An option of every command that can run on many hosts: `distributed: Distributed = False`.
 Distributed = Annotated[bool, tyro.conf.arg(help="Join the processes of a cluster: JAX's own environment, as SLURM's.")]
+
+
+def print_cells(heads: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[str] = ()) -> None:
+    """A table on standard output, as wide as it is where that is no terminal; columns named in `left` begin there."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for head in heads:
+        table.add_column(head, justify="left" if head in left else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    console = Console() if Console().is_terminal else Console(width=_WIDE)
+    console.print(table, highlight=False)
 
 
 @contextlib.contextmanager

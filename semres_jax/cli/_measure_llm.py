@@ -200,7 +200,7 @@ def _print_layers(console: Any, found: "Language") -> None:
             continue
         fit = one.fits[one.best]
         both = [f"{x.value:.4f} ± {x.stderr:.4f}" for x in (one.p_s, one.p_i)]
-        shown.add_row(str(k), *both, one.best, f"{fit.epsilon:.1f} ± {fit.epsilon_stderr:.1f}", f"{fit.delta:.3f}")
+        shown.add_row(str(k), *both, one.best, f"{fit.epsilon:.1f}", f"{fit.delta.value:.3f}")
     if shown.row_count:
         console.print(shown)
         print("layers: states of the year's last digit, less their mean over years, by cosine; 0 is the embedding")

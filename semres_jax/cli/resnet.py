@@ -19,6 +19,7 @@ from semres_jax.cli._common import (
     finish,
     number,
     output_folder,
+    print_cells,
     progress_bar,
     require_seed,
     warnings_as_lines,
@@ -31,7 +32,6 @@ _ALPHAS, _RUNS, _EPOCHS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0), 3, 12
 _QUICK_ALPHAS, _QUICK_RUNS, _QUICK_EPOCHS, _QUICK_GRADED = (0.0, 0.9), 2, 3, (0.1, 0.5)
 # Each of them has a near relative among the other animals: dog, cow, horse.
 _ANIMALS_HELD_OUT = ("bear", "sheep", "zebra")
-_WIDE = 200
 # Of the shares of `experiments.images.summary` the one that the table shows.
 _SHOWN_SHARE = "0.25"
 _Names = Annotated[tuple[str, ...] | None, _option(_list_of(str.strip), "NAME,NAME,...|none")]
@@ -48,41 +48,41 @@ class Resnet:
     """
 
     data: Annotated[str, _Default(metavar="animals|FOLDER")] = "animals"
-    """animals (come with the package), a folder with a folder of images for each class, or one of CUB-200-2011."""
+    """The images are animals (of the package), a folder with a folder for each class, or CUB-200-2011."""
     tree: Path | None = None
-    """Newick file with the classes as leaves (own images)."""
+    """The classes of own images are leaves of the tree in this Newick file."""
     distances: Path | None = None
-    """Table of the distances of classes instead, .csv or .npy."""
+    """This table has the distances of classes instead, .csv or .npy."""
     leaves: Path | None = None
-    """Table class,leaf (CSV): which leaf each class is. CUB needs one."""
+    """This table (CSV with class,leaf) says which leaf each class is; CUB needs one."""
     size: Annotated[Count, _Default(help_behavior_hint="(default: 64; CUB: 224)")] = None
     """Own images are cut to squares of so many pixels."""
     held_out: Annotated[_Names, _Default(help_behavior_hint="(default: animals bear,sheep,zebra; else none)")] = None
-    """Classes that only the test sees."""
+    """Only the test sees these classes."""
     alpha: Annotated[_Alphas, _Default(help_behavior_hint="(default: 0,0.25,0.5,0.75,0.9,1)")] = None
-    """Weights of the loss of distances, from 0 to 1; changes are told against the first."""
+    """The loss of distances has these weights, from 0 to 1; changes are those from the first."""
     runs: Annotated[Count, _Default(help_behavior_hint="(default: 3)")] = None
-    """Trainings at each alpha, from different starts and in different orders."""
+    """Each alpha is trained so many times, from different starts and in different orders."""
     epochs: Annotated[Count, _Default(help_behavior_hint="(default: 12)")] = None
-    """Times that training sees the images."""
+    """The training sees the images so many times."""
     network: Literal["small", "resnet18", "resnet34", "resnet50"] = "small"
-    """small is for pictures of about 28 x 28."""
+    """The network has this architecture; small is for pictures of about 28 x 28."""
     weights: Path | None = None
-    """Weights of ImageNet to start from, torchvision's names, .safetensors or .pth (not for small)."""
-    each: Whole = 12
-    """Images of every class in a batch."""
+    """Training starts from these weights of ImageNet, torchvision's names, .safetensors or .pth (not for small)."""
+    per_class: Whole = 12
+    """A batch has so many images of every class."""
     learning_rate: Annotated[float | None, _Default(help_behavior_hint="(default: 0.1; with --weights 0.01)")] = None
-    """Largest learning rate of SGD."""
+    """The learning rate of SGD rises to this."""
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """Of what is computed."""
+    """Networks are computed in this type of numbers."""
     quick: bool = False
-    """Two alphas, two runs, three epochs, unless told otherwise: under three minutes on two cores."""
+    """Two alphas, two runs and three epochs are the defaults, which take under three minutes on two cores."""
     seed: int = 0
-    """Seed of all random numbers, the split into training and test images too."""
+    """All random numbers follow from this seed, the split into training and test images too."""
     resume: bool = False
     """Go on from the checkpoints in --out."""
     out: Path = Path("results/resnet")
-    """Folder for the results; made if missing."""
+    """Results go to this folder, which is made if it is missing."""
     json: bool = False
     """End with one line of JSON on standard output."""
 
@@ -90,14 +90,16 @@ class Resnet:
         """Load, train, score, print, write."""
         started = time.perf_counter()
         with checking_input():
-            from semres_jax import plots
+            import jax
+
+            from semres_jax import Execution, plots
             from semres_jax.experiments import images as image_study
             from semres_jax.storage import results
             from semres_jax.training.images.loop import Diverged
 
-            recipe, more = self.asked()
+            recipe, more = self.settings()
             with progress_bar() as progress:
-                images = self.images(lambda done, planned: progress("reading images", done, planned))
+                images = self.images(progress)
             held = _ANIMALS_HELD_OUT if self.held_out is None and self.data == "animals" else self.held_out or ()
             held = () if held == ("none",) else held
             folder = output_folder(self.out)
@@ -110,12 +112,12 @@ class Resnet:
                 data = image_study.study(
                     images,
                     recipe,
-                    seed=self.seed,
+                    key=jax.random.key(self.seed),
                     held_out=held,
                     **more,
                     checkpoints=folder / "checkpoints",
                     resume=self.resume,
-                    progress=progress,
+                    execution=Execution(progress=progress),
                 )
         except (ValueError, OSError, Diverged) as error:  # input is checked before a network is trained
             raise BadInput(" ".join(str(error).split())) from error
@@ -129,7 +131,7 @@ class Resnet:
         pictures = plots.save_resnet(data, folder)
         return finish("resnet", folder, "resnet", content, pictures, as_json=self.json)
 
-    def asked(self) -> tuple[Any, dict[str, Any]]:
+    def settings(self) -> tuple[Any, dict[str, Any]]:
         """The recipe of training, and what else `study` is to do.
 
         Raises:
@@ -138,11 +140,11 @@ class Resnet:
         from semres_jax.training.images.loop import Recipe
 
         require_seed(self.seed)
-        for name in ("runs", "epochs", "each", "size"):
-            least = {"each": 2, "size": 8}.get(name, 1)
+        for name in ("runs", "epochs", "per_class", "size"):
+            least = {"per_class": 2, "size": 8}.get(name, 1)
             value = getattr(self, name)
             if value is not None and value < least:
-                raise ValueError(f"--{name} must be at least {least}; got {value}")
+                raise ValueError(f"--{name.replace('_', '-')} must be at least {least}; got {value}")
         alphas = self.alpha
         if alphas is None:
             alphas = _QUICK_ALPHAS if self.quick else _ALPHAS
@@ -161,7 +163,7 @@ class Resnet:
         recipe = Recipe(
             network=self.network,
             epochs=self.epochs if self.epochs is not None else (_QUICK_EPOCHS if self.quick else _EPOCHS),
-            each=self.each,
+            per_class=self.per_class,
             learning_rate=rate,
             dtype=self.dtype,
             weights=str(self.weights or ""),
@@ -203,27 +205,21 @@ class Resnet:
 
 def print_table(rows: list[dict[str, Any]]) -> None:
     """One row for each alpha on standard output: means over runs, with 95 % intervals."""
-    from rich.console import Console
-    from rich.table import Table
+    from semres_jax import Quantity
 
-    share = _SHOWN_SHARE
-    held = "held_best_p_s" in rows[0]
+    def bounded(row: dict[str, Any], name: str) -> str:
+        low, high = row[f"{name}_interval"]
+        return f"{Quantity(row[name], low=low, high=high):.3f}"
+
+    held = ["held_best_p_s"] if "held_best_p_s" in rows[0] else []
     tested = [p for p in ("p_s", "p_i") if f"chi2_{p}" in rows[0]]
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    heads = ["alpha", "accuracy", "best p_S", "at b", *(f"{p} at b={share}" for p in ("p_S", "p_I"))]
-    for head in [*heads, *(["held out p_S"] if held else []), *(f"chi2 {p}" for p in tested)]:
-        shown.add_column(head, justify="right", no_wrap=True)
-    for row in rows:
-        cells = [f"{row['alpha']:g}", f"{row['accuracy']:.3f}", _within(row, "best_p_s"), f"{row['best_share']:.2f}"]
-        cells += [_within(row["at"][share], p) for p in ("p_s", "p_i")]
-        cells += [_within(row, "held_best_p_s")] if held else []
-        shown.add_row(*cells, *(f"{row[f'chi2_{p}']:.2f}" for p in tested))
-    console = Console() if Console().is_terminal else Console(width=_WIDE)
-    console.print(shown, highlight=False)
+    heads = ["alpha", "accuracy", "best p_S", "at b", *(f"{p} at b={_SHOWN_SHARE}" for p in ("p_S", "p_I"))]
+    cells = [
+        (f"{row['alpha']:g}", f"{row['accuracy']:.3f}", bounded(row, "best_p_s"), f"{row['best_share']:.2f}",
+         *(bounded(row["at"][_SHOWN_SHARE], p) for p in ("p_s", "p_i")), *(bounded(row, name) for name in held),
+         *(f"{row[f'chi2_{p}']:.2f}" for p in tested))
+        for row in rows
+    ]  # fmt: skip
+    print_cells([*heads, *("held out p_S" for _ in held), *(f"chi2 {p}" for p in tested)], cells)
     most = f"ties allow p_S up to {rows[0]['most_p_s']:.3f}"
     print(f"means over runs, 95 % intervals over runs and images; b: other classes' images within epsilon; {most}")
-
-
-def _within(row: dict[str, Any], name: str) -> str:
-    low, high = row[f"{name}_interval"]
-    return f"{row[name]:.3f} [{low:.3f}, {high:.3f}]"

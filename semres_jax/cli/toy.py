@@ -21,6 +21,7 @@ from semres_jax.cli._common import (
     finish,
     number,
     output_folder,
+    print_cells,
     progress_bar,
     require_seed,
     warnings_as_lines,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from semres_jax.experiments.toy.run import Condition
 
-_STIMULI, _STEPS, _WIDE = 50, 7500, 200
+_STIMULI, _STEPS = 50, 7500
 _Grid = Annotated[tuple[float, ...] | None, _option(_list_of(number), "X,X,...")]
 _Default = tyro.conf.arg
 
@@ -47,45 +48,45 @@ class Toy:
     preset: Literal["fig4", "items", "slots", "reconstruction", "heterogeneity", "floors"] | None = None
     """A named experiment instead of one space; the options from --space to --loss are then its own."""
     space: Annotated[tuple[str, ...], _Default(metavar="NAME|FILE.nwk", help_behavior_hint="(default: circle)")] = ()
-    """circle, interval, torus, another space by name, tree (bird families), or a Newick file; repeat for more."""
+    """The space is circle, interval, torus, another by name, tree (bird families) or a Newick file; repeat for more."""
     stimuli: Annotated[Count, _Default(help_behavior_hint="(default: 50; of a tree its leaves)")] = None
-    """Stimuli, spread evenly over the space."""
+    """So many stimuli are spread evenly over the space."""
     hidden: Annotated[Count, _Default(help_behavior_hint="(default: 10)")] = None
-    """Dimensions of the embedding."""
+    """The embedding has so many dimensions."""
     items: Annotated[Count, _Default(help_behavior_hint="(default: 2)")] = None
-    """Items of a training trial."""
+    """A trial of the training has so many items."""
     batch: Annotated[Count, _Default(help_behavior_hint="(default: 128)")] = None
-    """Trials of a step."""
+    """A step of the training has so many trials."""
     lambda_sim: Annotated[_Grid, _Default(help_behavior_hint="(default: 0.1)")] = None
-    """Weight of the similarity loss, one or several."""
+    """The similarity loss has this weight, or each of several."""
     lambda_rec: Annotated[_Grid, _Default(help_behavior_hint="(default: 0)")] = None
-    """Weight of the reconstruction loss, one or several."""
+    """The reconstruction loss has this weight, or each of several."""
     learning_rate: Annotated[_Grid, _Default(help_behavior_hint="(default: 0.007)")] = None
-    """Learning rate of Adam, one or several."""
+    """Adam has this learning rate, or each of several."""
     floor: Annotated[_Grid, _Default(help_behavior_hint="(default: 1e-10)")] = None
-    """Added to every similarity, one or several."""
+    """This is added to every similarity, or each of several."""
     slots: Annotated[Count, _Default(help_behavior_hint="(default: 1)")] = None
-    """Slots of a stimulus, each with a map of its own."""
+    """A stimulus has so many slots, each with a map of its own."""
     decision: Literal["max", "sum"] | None = None
-    """How similarities of slots make an item's strength (max)."""
+    """An item's strength is the largest similarity of its slots (max, the default) or their sum."""
     label: Literal["min", "max", "l1", "l2"] | None = None
-    """How distances of slots make the right item (min)."""
+    """The right item has the smallest of this function of the distances of its slots (default: min)."""
     loss: Literal["trials", "full"] | None = None
-    """trials: drawn for each step. full: the exact expectation over all trials."""
+    """The loss is that of trials drawn for each step (trials, the default) or the expectation over all (full)."""
     runs: Whole = 10
-    """Trainings of each condition, from different starts and on different trials."""
+    """Each condition is trained so many times, from different starts and on different trials."""
     steps: Annotated[Count, _Default(help_behavior_hint="(default: 7500; slots: 3000)")] = None
-    """Steps of training."""
+    """The training has so many steps."""
     records: Whole = 100
-    """About how many steps are recorded, dense at the start."""
+    """About so many steps are recorded, more densely at the start."""
     test_items: Annotated[Counts, _Default(help_behavior_hint="(default: none; items: 2 to 16)")] = None
-    """Numbers of items at which the trained network is tested."""
+    """The trained network is tested with these numbers of items."""
     seed: int = 0
-    """Seed of all random numbers."""
+    """All random numbers follow from this seed."""
     resume: bool = False
     """Go on from the checkpoints in --out."""
     out: Path = Path("results/toy")
-    """Folder for the results; made if missing."""
+    """Results go to this folder, which is made if it is missing."""
     distributed: Distributed = False
     json: bool = False
     """End with one line of JSON on standard output."""
@@ -93,12 +94,14 @@ class Toy:
     def run(self) -> int:
         """Train, measure, print, write."""
         with checking_input():
-            from semres_jax import plots
+            import jax
+
+            from semres_jax import Execution, plots
             from semres_jax.experiments import toy
             from semres_jax.storage import results
             from semres_jax.training.toy.loop import Diverged
 
-            conditions, steps, more = self.asked()
+            conditions, steps, more = self.settings()
             folder = output_folder(self.out)
         attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
         attributes |= {"title": "toy ReLU networks over the laws", "preset": self.preset or ""}
@@ -108,9 +111,9 @@ class Toy:
 
         def write(data: "xarray.Dataset", complete: bool = False) -> dict[str, Any]:
             """The results so far, each file whole."""
-            told = attributes | {"seconds": round(time.perf_counter() - started, 3), "complete": int(complete)}
-            results.write(data.assign_attrs(data.attrs | told), folder / "toy.nc")
-            content = told | data.attrs | {"rows": toy.summary(data)}
+            about = attributes | {"seconds": round(time.perf_counter() - started, 3), "complete": int(complete)}
+            results.write(data.assign_attrs(data.attrs | about), folder / "toy.nc")
+            content = about | data.attrs | {"rows": toy.summary(data)}
             results.write_json(content, folder / "toy.json")
             return content
 
@@ -121,12 +124,11 @@ class Toy:
                     runs=self.runs,
                     steps=steps,
                     records=self.records,
-                    seed=self.seed,
+                    key=jax.random.key(self.seed),
                     **more,
                     checkpoints=folder / "checkpoints",
                     resume=self.resume,
-                    progress=progress,
-                    finished=write,
+                    execution=Execution(progress=progress, finished=write),
                 )
         except (ValueError, OSError, Diverged) as error:  # input is checked before a condition is trained
             raise BadInput(" ".join(str(error).split())) from error
@@ -135,7 +137,7 @@ class Toy:
         pictures = plots.save_toy(data, folder)
         return finish("toy", folder, "toy", content, pictures, as_json=self.json)
 
-    def asked(self) -> "tuple[list[Condition], int, dict[str, Any]]":
+    def settings(self) -> "tuple[list[Condition], int, dict[str, Any]]":
         """Conditions, steps, and what else `study` is to do.
 
         Raises:
@@ -149,15 +151,16 @@ class Toy:
         numbers = {name: getattr(self, name) for name in ("lambda_sim", "lambda_rec", "learning_rate", "floor")}
         words = ("hidden", "items", "batch", "slots", "decision", "label", "loss")
         shapes = {name: getattr(self, name) for name in words}
-        for name, least in (("runs", 1), ("records", 2)):
-            if getattr(self, name) < least:
-                raise ValueError(f"--{name} must be at least {least}; got {getattr(self, name)}")
         require_seed(self.seed)
-        for tested in self.test_items or ():
-            if tested < 2:
-                raise ValueError(f"--test-items must be at least 2; got {tested}")
-        if self.steps is not None and self.steps < 1:
-            raise ValueError(f"--steps must be at least 1; got {self.steps}")
+        tested = [("test-items", n, 2) for n in self.test_items or ()]
+        for name, value, least in [
+            ("runs", self.runs, 1),
+            ("records", self.records, 2),
+            ("steps", self.steps, 1),
+            *tested,
+        ]:
+            if value is not None and value < least:
+                raise ValueError(f"--{name} must be at least {least}; got {value}")
         if self.preset is not None:
             given = {"space": self.space or None, "stimuli": self.stimuli} | numbers | shapes
             given = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
@@ -172,7 +175,7 @@ class Toy:
             )
         design = Design(**{name: value for name, value in shapes.items() if value is not None})
         grid = _grid({name: value for name, value in numbers.items() if value is not None})
-        found = []
+        conditions = []
         for label, space in spaces.by_label(self.space or ("circle",)).items():
             own = isinstance(space, spaces.Finite)
             stimuli = self.stimuli if self.stimuli is not None else (space.size if own else _STIMULI)
@@ -183,8 +186,8 @@ class Toy:
                     f"{most} different items and a probe need {most + 1} stimuli; {label} has {spread.size} "
                     "(fewer --items, or more --stimuli)"
                 )
-            found.append(Condition(label, spread, design, Hyper(**grid)))
-        return found, _STEPS if self.steps is None else self.steps, {"test_items": self.test_items or ()}
+            conditions.append(Condition(label, spread, design, Hyper(**grid)))
+        return conditions, _STEPS if self.steps is None else self.steps, {"test_items": self.test_items or ()}
 
 
 def _grid(numbers: dict[str, tuple[float, ...]]) -> dict[str, Any]:
@@ -195,39 +198,25 @@ def _grid(numbers: dict[str, tuple[float, ...]]) -> dict[str, Any]:
         if not values:
             raise ValueError(f"--{name.replace('_', '-')} needs at least one number")
     several = [name for name, values in numbers.items() if len(values) > 1]
-    found: dict[str, Any] = {name: values[0] for name, values in numbers.items() if len(values) == 1}
+    grid: dict[str, Any] = {name: values[0] for name, values in numbers.items() if len(values) == 1}
     for axis, name in enumerate(several):
-        found[name] = np.array(numbers[name]).reshape([-1 if k == axis else 1 for k in range(len(several))])
-    return found
+        grid[name] = np.array(numbers[name]).reshape([-1 if k == axis else 1 for k in range(len(several))])
+    return grid
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:
     """One row for each condition on standard output: means over runs, with standard errors."""
-    from rich.console import Console
-    from rich.table import Table
+    from semres_jax import Quantity
 
-    shown = Table(box=None, pad_edge=False, header_style="bold")
+    def over_runs(row: dict[str, Any], name: str) -> str:
+        return f"{Quantity(row[name], row[f'{name}_stderr']):.4f}"
+
+    cells = [
+        (row["condition"], str(row["items"]), f"{row['best_p_s']:.4f}", str(row["best_step"]), over_runs(row, "p_s"),
+         over_runs(row, "p_i"), row["family"], over_runs(row, "epsilon"), f"{row['mean_b']:.3f}", f"{row['var_b']:.5f}",
+         f"{row['off_front']:+.4f}")
+        for row in rows
+    ]  # fmt: skip
     heads = ("condition", "n", "best p_S", "at step", "p_S", "p_I", "fits best", "epsilon", "mean b", "Var b", "off")
-    for head in heads:
-        shown.add_column(head, justify="left" if head in ("condition", "fits best") else "right", no_wrap=True)
-    for row in rows:
-        shown.add_row(
-            row["condition"],
-            str(row["items"]),
-            f"{row['best_p_s']:.4f}",
-            str(row["best_step"]),
-            _told(row["p_s"], row["p_s_stderr"]),
-            _told(row["p_i"], row["p_i_stderr"]),
-            row["family"],
-            _told(row["epsilon"], row["epsilon_stderr"]),
-            f"{row['mean_b']:.3f}",
-            f"{row['var_b']:.5f}",
-            f"{row['off_front']:+.4f}",
-        )
-    console = Console() if Console().is_terminal else Console(width=_WIDE)
-    console.print(shown, highlight=False)
+    print_cells(heads, cells, left=("condition", "fits best"))
     print("after the last step, mean and standard error over runs; off: distance from the exact front of that family")
-
-
-def _told(value: float, stderr: float) -> str:
-    return f"{value:.4f} ± {stderr:.4f}" if stderr == stderr else f"{value:.4f}"

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,17 +10,14 @@ from typing import Any
 import numpy as np
 
 from semres_jax._checks import require_count
+from semres_jax._types import Progress
 
 # Endings of files that count as images, whatever their case.
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 
 def decode_all(
-    paths: Sequence[Path],
-    *,
-    size: int,
-    grey: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    paths: Sequence[Path], *, size: int, grey: bool = False, progress: Progress | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Decode images in threads: the centre square of each, resized (bicubic) to `size` pixels a side.
 
@@ -49,7 +46,7 @@ def decode_all(
         for index, digest in enumerate(pool.map(fill, range(len(paths)))):
             group[index] = firsts.setdefault(digest, index)
             if progress is not None:
-                progress(index + 1, len(paths))
+                progress("reading images", index + 1, len(paths))
     return images, group
 
 

@@ -89,9 +89,14 @@ def _named_distances(path: Path, names: Sequence[str] | None) -> np.ndarray:
 def _rows(path: Path, argument: str) -> list[tuple[int, list[str]]]:
     """Lines that aren't empty, with their numbers, blanks around entries removed."""
     _require_file(path, argument)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file)
-        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row))]
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row))]
+    except UnicodeDecodeError:
+        raise ValueError(f"{str(path)!r} is no text in UTF-8; give a CSV file") from None
+    except csv.Error as error:
+        raise ValueError(f"cannot read {str(path)!r} as CSV: {' '.join(str(error).split())[:200]}") from None
     if not rows:
         raise ValueError(f"the file of {argument}, {str(path)!r}, is empty")
     return rows

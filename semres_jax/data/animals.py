@@ -127,6 +127,6 @@ def silhouette_points(count: int = 2000) -> np.ndarray:
     most = classes * min(len(drawings) for drawings in members)
     if count % classes or not classes <= count <= most:
         raise ValueError(f"count must be a multiple of {classes} from {classes} to {most}; got {count}")
-    each = int(count) // classes
-    chosen = np.concatenate([drawings[np.arange(each) * len(drawings) // each] for drawings in members])
+    share = int(count) // classes
+    chosen = np.concatenate([drawings[np.arange(share) * len(drawings) // share] for drawings in members])
     return animals.images[chosen].reshape(len(chosen), -1).astype(np.float32) / 255

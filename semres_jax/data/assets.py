@@ -67,12 +67,11 @@ def find(name: str) -> Path:
         FileNotFoundError: it was not fetched.
         ValueError: no asset of that name; the file has another size.
     """
-    found = path(name)
-    if not found.is_file():
-        raise FileNotFoundError(f"{name!r} is not in {str(found.parent)!r}; scripts/fetch_assets {name} fetches it")
-    if found.stat().st_size != ASSETS[name].size:
+    file = path(name)
+    if not file.is_file():
+        raise FileNotFoundError(f"{name!r} is not in {str(file.parent)!r}; scripts/fetch_assets {name} fetches it")
+    if (size := file.stat().st_size) != ASSETS[name].size:
         raise ValueError(
-            f"{str(found)!r} has {found.stat().st_size} bytes and not {ASSETS[name].size}; "
-            f"remove it and run scripts/fetch_assets {name}"
+            f"{str(file)!r} has {size} bytes and not {ASSETS[name].size}; remove it and run scripts/fetch_assets {name}"
         )
-    return found
+    return file

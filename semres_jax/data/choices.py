@@ -209,7 +209,7 @@ def _wide(rows: _Rows) -> Choices:
     def trial(k: int) -> dict[str, Any] | None:
         if not rows.text(k, "choice"):
             return None
-        fields = {"distance": [rows.distance(k, name, empty=True) for name in names]}
+        fields: dict[str, Any] = {"distance": [rows.distance(k, name, empty=True) for name in names]}
         words = [rows.text(k, name) for name in labels]
         fields |= {"label": words} if labels else {}
         fields |= {"score": [rows.score(k, name) for name in scores]} if scores else {}

@@ -1,11 +1,11 @@
 """The birds of CUB-200-2011, from the user's own copy."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from semres_jax._types import Progress
 from semres_jax.data._decode import decode_all
 from semres_jax.data._tables import read_leaves
 from semres_jax.data.image_sets import ImageSet, class_distances, listed
@@ -18,7 +18,7 @@ def cub(
     leaves: str | os.PathLike[str],
     *,
     size: int = 224,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> ImageSet:
     """Images of CUB-200-2011 with distances from a tree: Wah et al. (2011), Caltech technical report CNS-TR-2011-001.
 
@@ -33,7 +33,7 @@ def cub(
         leaves: path of a CSV file with the first line "class,leaf" and classes as in classes.txt, such as
             "001.Black_footed_Albatross,Phoebastria_nigripes".
         size: pixels a side, at least 1.
-        progress: called with (images done, images in all) after each image.
+        progress: called with what is being done, images done and images in all, after each image.
 
     Raises:
         ValueError: a table or tree that doesn't fit (an unknown class or leaf is named), two classes at distance 0, a
@@ -67,9 +67,8 @@ def cub(
         if name in position:
             paths.append(folder / "images" / path)
             labels.append(position[name])
-    found = set(labels)
     for name, label in position.items():
-        if label not in found:
+        if label not in labels:
             raise ValueError(f"class {name!r} has no images in images.txt; remove it from {str(leaves)!r}")
     images, group = decode_all(paths, size=size, progress=progress)
     unit = "path length on the tree"

@@ -1,6 +1,5 @@
 """Embeddings that users have in files, and the labels of their rows."""
 
-import csv
 import os
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -9,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from semres_jax.data._tables import read_distances as read_distances
+from semres_jax.data._tables import _rows, read_distances as read_distances
 from semres_jax.data.image_sets import listed
 
 SUFFIXES = (".npy", ".npz", ".h5", ".hdf5", ".safetensors")
@@ -49,8 +48,8 @@ def read_embeddings(path: str | os.PathLike[str], key: str | None = None) -> Emb
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     file = pathlib.Path(folder, "words.npz")
         ...     np.savez(file, cat=np.ones(4), dog=np.zeros(4))
-        ...     found = read_embeddings(file)
-        >>> found.points.shape, found.names
+        ...     points, names = read_embeddings(file)
+        >>> points.shape, names
         ((2, 4), ('cat', 'dog'))
     """
     path = Path(path)
@@ -61,7 +60,10 @@ def read_embeddings(path: str | os.PathLike[str], key: str | None = None) -> Emb
     if path.suffix.lower() == ".npy":
         if key is not None:
             raise ValueError(f"a .npy file holds one array without a name; {str(path)!r} has no {key!r}")
-        points, names = _mapped(path), ()
+        try:
+            points, names = np.load(path, mmap_mode="r", allow_pickle=False), ()
+        except (ValueError, EOFError, OSError) as error:
+            raise _broken(path, error) from None
     else:
         points, names = _picked(path, _arrays(path, key), key)
     if points.ndim != 2 or points.dtype.kind not in "biuf":
@@ -93,54 +95,37 @@ def read_labels(path: str | os.PathLike[str], count: int, names: Sequence[str] =
         ['cat', 'dog']
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no file of labels {str(path)!r}")
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            lines = [(reader.line_num, [x.strip() for x in line]) for line in reader if any(map(str.strip, line))]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"cannot read {str(path)!r} as CSV: {' '.join(str(error).split())[:200]}") from None
-    heads = [cell.lower() for cell in lines[0][1]] if lines else []
+    (_, heads), *lines = _rows(path, "labels")
+    heads = [cell.lower() for cell in heads]
     if "label" not in heads:
         raise ValueError(f"the first line of {str(path)!r} must name a column 'label'; got {','.join(heads)[:200]!r}")
-    column = heads.index("label")
     by = next((word for word in ("row", "name") if word in heads), "")
     place = {name: k for k, name in enumerate(names)}
-    found: dict[int, str] = {}
-    for order, (number, cells) in enumerate(lines[1:]):
-        if len(cells) != len(heads) or not cells[column]:
+    labels: dict[int, str] = {}
+    for order, (number, cells) in enumerate(lines):
+        entry = dict(zip(heads, cells, strict=False))
+        if len(cells) != len(heads) or not entry["label"]:
             raise ValueError(f"line {number} of {str(path)!r} must have {len(heads)} entries; got {','.join(cells)!r}")
-        row, said = order, f"row {order}"
+        label, row = entry["label"], order
         if by == "row":
-            if not cells[heads.index(by)].isdigit():
-                raise ValueError(f"line {number} of {str(path)!r}: {cells[heads.index(by)]!r} is no number of a row")
-            row = int(cells[heads.index(by)])
-            said = f"row {row}"
-        elif by == "name":
-            said = repr(cells[heads.index(by)])
-            row = place.get(cells[heads.index(by)], count) if place else order
-        if not row < count:
-            raise ValueError(
-                f"label {cells[column]!r} on line {number} of {str(path)!r} is of {said}, which has no embedding "
-                f"(there are {count})"
-            )
-        if row in found:
-            raise ValueError(f"{said} has two labels in {str(path)!r}, {found[row]!r} and {cells[column]!r}")
-        found[row] = cells[column]
-    if len(found) < count:
-        first = next(k for k in range(count) if k not in found)
-        named = f"{names[first]!r}" if place else f"row {first}"
-        raise ValueError(f"{named} of {count} embeddings has no label in {str(path)!r}, which has {len(found)}")
-    values = [found[row] for row in range(count)]
+            if not entry[by].isdigit():
+                raise ValueError(f"line {number} of {str(path)!r}: {entry[by]!r} is no number of a row")
+            row = int(entry[by])
+        elif by == "name" and place:
+            row = place.get(entry[by], count)
+        which = repr(entry[by]) if by == "name" else f"row {row}"
+        if row >= count:
+            raise ValueError(f"label {label!r} on line {number} of {str(path)!r} is of {which}, which has no embedding "
+                             f"(there are {count})")  # fmt: skip
+        if row in labels:
+            raise ValueError(f"{which} has two labels in {str(path)!r}, {labels[row]!r} and {label!r}")
+        labels[row] = label
+    if len(labels) < count:
+        first = next(k for k in range(count) if k not in labels)
+        which = f"{names[first]!r}" if place else f"row {first}"
+        raise ValueError(f"{which} of {count} embeddings has no label in {str(path)!r}, which has {len(labels)}")
+    values = [labels[row] for row in range(count)]
     return [int(x) for x in values] if all(x.lstrip("-").isdigit() for x in values) else values
-
-
-def _mapped(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise _broken(path, error) from None
 
 
 def _broken(path: Path, error: Exception) -> ValueError:
@@ -181,5 +166,5 @@ def _picked(path: Path, arrays: Mapping[str, Any], key: str | None) -> tuple[np.
     shapes = {np.shape(x) for x in arrays.values()}
     if len(shapes) == 1 and len(next(iter(shapes))) == 1:
         return np.stack(list(arrays.values())), tuple(arrays)
-    many = f"{len(arrays)} arrays, {listed(list(arrays))}" if arrays else "no array"
-    raise ValueError(f"{str(path)!r} holds {many}; say which one the embeddings are (key)")
+    what = f"{len(arrays)} arrays, {listed(list(arrays))}" if arrays else "no array"
+    raise ValueError(f"{str(path)!r} holds {what}; say which one the embeddings are (key)")

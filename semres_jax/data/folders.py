@@ -1,12 +1,13 @@
 """Image sets from a user's own folder of class folders."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from semres_jax._types import Progress
 from semres_jax.data._decode import SUFFIXES, decode_all
 from semres_jax.data._tables import read_distances, read_leaves
 from semres_jax.data.image_sets import ImageSet, class_distances
@@ -21,7 +22,7 @@ def image_folder(
     leaves: Mapping[str, str] | str | os.PathLike[str] | None = None,
     size: int = 64,
     grey: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> ImageSet:
     """The images of a folder with one sub-folder for each class, with distances between the classes.
 
@@ -40,7 +41,7 @@ def image_folder(
             CSV file with the first line "class,leaf".
         size: pixels a side, at least 1.
         grey: one channel instead of three.
-        progress: called with (images done, images in all) after each image.
+        progress: called with what is being done, images done and images in all, after each image.
 
     Raises:
         ValueError: a folder without class folders, a class without images, an image that can't be decoded, neither or
@@ -91,8 +92,9 @@ def _files(folder: Path) -> dict[str, list[Path]]:
         raise ValueError(f"the image folder {str(folder)!r} has no sub-folders; put each class into one of its own")
     files = {}
     for place in classes:
-        found = (path for path in place.iterdir() if path.is_file() and path.suffix.lower() in SUFFIXES)
-        files[place.name] = _by_name(found)
+        files[place.name] = _by_name(
+            path for path in place.iterdir() if path.is_file() and path.suffix.lower() in SUFFIXES
+        )
         if not files[place.name]:
             endings = " ".join(suffix[1:] for suffix in SUFFIXES)
             raise ValueError(f"class {place.name!r} has no images in {str(place)!r}; files count that end in {endings}")

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from semres_jax._checks import require_count
+from semres_jax._random import words
 from semres_jax.spaces.finite import Finite
 from semres_jax.spaces.tree import Tree
 
@@ -51,7 +51,7 @@ class Split(NamedTuple):
     held_out: np.ndarray
 
 
-def split(images: ImageSet, *, seed: int = 0, test: float = 0.2, held_out: Sequence[str] = ()) -> Split:
+def split(images: ImageSet, *, key: Any = None, test: float = 0.2, held_out: Sequence[str] = ()) -> Split:
     """Training and test data, class by class, with all copies of a picture on the same side.
 
     Of each class a share `test` of its different pictures (at least 2, and never all) is test data. A picture and its
@@ -59,26 +59,27 @@ def split(images: ImageSet, *, seed: int = 0, test: float = 0.2, held_out: Seque
     as "another exemplar of the class", a copy would count as a success and be none. `train` keeps all. A group whose
     pictures bear different labels is in no part, since its class isn't known.
 
-    The same seed gives the same split on every machine, and holding out a class doesn't move the pictures of another.
+    The same key gives the same split on every machine, and holding out a class doesn't move the pictures of another.
 
     Args:
         images: what to split.
-        seed: at least 0.
+        key: of the random numbers; None: `jax.random.key(0)`.
         test: share of the different pictures of each class, in (0, 1).
         held_out: names of classes that are only tested; all their pictures go to `held_out`.
 
     Raises:
         ValueError: unknown class held out; fewer than 3 classes left to train with; a class with fewer than 3
-            different pictures (2 if held out); `test` not in (0, 1); `seed` negative.
+            different pictures (2 if held out); `test` not in (0, 1).
 
     Example:
+        >>> import jax
         >>> from semres_jax import data
         >>> animals = data.animal_images()
-        >>> parts = data.split(animals, seed=1, held_out=["bird"])
+        >>> parts = data.split(animals, key=jax.random.key(1), held_out=["bird"])
         >>> len(parts.train), len(parts.test), len(parts.held_out)
         (7201, 1776, 812)
     """
-    seed = require_count("seed", seed, 0)
+    entropy = words(key)
     if not 0.0 < test < 1.0:
         raise ValueError(f"test must be a share between 0 and 1, both excluded; got {test:g}")
     withheld = _positions(images.class_names, held_out)
@@ -93,7 +94,7 @@ def split(images: ImageSet, *, seed: int = 0, test: float = 0.2, held_out: Seque
         fewest = 1 + _FEWEST_TEST
         _require_pictures(name, len(first), fewest, f"1 to train and {_FEWEST_TEST} to test with")
         count = int(np.clip(np.floor(test * len(first) + 0.5), _FEWEST_TEST, len(first) - 1))
-        tested.append(first[_order(seed, label, len(first))[:count]])
+        tested.append(first[_order(entropy, label, len(first))[:count]])
     test_indices, held_indices = _sorted(tested), _sorted(withheld_pictures)
     # By group, not by picture: copies of a test picture must not be trained on.
     trained = np.isin(images.group, images.group[firsts])
@@ -182,13 +183,13 @@ def _positions(class_names: tuple[str, ...], held_out: Sequence[str]) -> set[int
     for name in held_out:
         if name not in class_names:
             raise ValueError(f"held_out has the unknown class {name!r}; the classes are {listed(class_names, 300)}")
-    found = {class_names.index(name) for name in held_out}
-    if len(class_names) - len(found) < _FEWEST_CLASSES:
+    withheld = {class_names.index(name) for name in held_out}
+    if len(class_names) - len(withheld) < _FEWEST_CLASSES:
         raise ValueError(
-            f"at least {_FEWEST_CLASSES} classes must be left to train with; held_out takes {len(found)} of "
+            f"at least {_FEWEST_CLASSES} classes must be left to train with; held_out takes {len(withheld)} of "
             f"{len(class_names)}"
         )
-    return found
+    return withheld
 
 
 def _different_pictures(images: ImageSet) -> np.ndarray:
@@ -207,10 +208,10 @@ def _require_pictures(name: str, count: int, fewest: int, purpose: str) -> None:
         )
 
 
-def _order(seed: int, label: int, count: int) -> np.ndarray:
+def _order(entropy: list[int], label: int, count: int) -> np.ndarray:
     """A shuffle of range(count), by sorting raw draws: NumPy keeps a bit generator's stream for good, while the
     methods of `Generator`, `permutation` among them, may change from one version to the next."""
-    draws = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(label,))).random_raw(count)
+    draws = np.random.PCG64(np.random.SeedSequence(entropy, spawn_key=(label,))).random_raw(count)
     return np.argsort(draws, kind="stable")
 
 

@@ -21,6 +21,7 @@ from semres_jax.measure.choices import (
 from semres_jax.measure.embeddings import (
     Embedded as Embedded,
     Levels as Levels,
+    Scored as Scored,
     at_equal_shares as at_equal_shares,
     embeddings as embeddings,
     fronts as fronts,
@@ -32,7 +33,7 @@ from semres_jax.measure.resolution import (
     FITTED as FITTED,
     Fit as Fit,
     Profile as Profile,
-    fit as fit,
+    fit_profile as fit_profile,
     profile as profile,
     reach as reach,
 )

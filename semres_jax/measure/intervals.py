@@ -1,12 +1,13 @@
 """Intervals over runs and exemplars, drawn again by their first-order influence, and over stimuli, to second order."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
 from semres_jax._checks import require_count
-from semres_jax._types import ArrayLike
+from semres_jax._random import generator
+from semres_jax._types import Quantity
 
 LEVEL = 0.95
 # Replicates whose weights of exemplars are made at once.
@@ -17,22 +18,14 @@ _NUMBERS = 2**22
 _FREEDOM = 4.0
 
 
-class Interval(NamedTuple):
-    """A mean and its interval, from the quantiles (1 - LEVEL) / 2 and (1 + LEVEL) / 2 of the replicates."""
-
-    value: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-
-
-def interval(replicates: np.ndarray, value: np.ndarray) -> Interval:
-    """The 95 % interval of (replicates, ...) around (...) values."""
+def interval(replicates: np.ndarray, value: np.ndarray) -> Quantity:
+    """(...) values with their 95 % intervals: quantiles (1 - LEVEL) / 2 and (1 + LEVEL) / 2 of (replicates, ...)."""
     low, high = np.quantile(replicates, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    return Interval(np.asarray(value), low, high)
+    return Quantity(np.asarray(value), low=low, high=high)
 
 
 def replicates(
-    values: np.ndarray, slopes: np.ndarray, labels: np.ndarray, *, count: int = 1000, seed: int = 0
+    values: np.ndarray, slopes: np.ndarray, labels: np.ndarray, *, count: int = 1000, key: Any = None
 ) -> np.ndarray:
     """Means over runs as they would be with other runs and other exemplars.
 
@@ -49,7 +42,7 @@ def replicates(
         slopes: (conditions, R, N, ...) changes of values per weight of an exemplar, from `measure.levels`.
         labels: (N,) class of each exemplar.
         count: of replicates.
-        seed: of the random numbers.
+        key: of the random numbers; None: `jax.random.key(0)`.
 
     Returns:
         (count, conditions, ...) means over runs.
@@ -58,27 +51,52 @@ def replicates(
         >>> import numpy as np
         >>> from semres_jax.measure import intervals
         >>> slopes = np.array([0.1, -0.1, 0.2, -0.2]).reshape(1, 1, 4)
-        >>> many = intervals.replicates(np.array([[0.7]]), slopes, np.array([0, 0, 1, 1]), count=4000)
-        >>> many.shape, round(float(many.std()), 2)
+        >>> means = intervals.replicates(np.array([[0.7]]), slopes, np.array([0, 0, 1, 1]), count=4000)
+        >>> means.shape, round(float(means.std()), 2)
         ((4000, 1), 0.32)
     """
     count = require_count("count", count, 2)
-    rng = np.random.default_rng(np.random.SeedSequence(seed))
-    runs = values.shape[1]
+    rng, runs = generator(key), values.shape[1]
     mean = values.mean(1, keepdims=True)
     stretched = mean + (values - mean) * (np.sqrt(runs / (runs - 1)) if runs > 1 else 0.0)
     classes = [np.flatnonzero(labels == c) for c in np.unique(labels)]
-    found = []
+    means = []
     for first in range(0, count, _BLOCK):
-        some = min(_BLOCK, count - first)
-        weights = np.zeros((some, len(labels)))
+        size = min(_BLOCK, count - first)
+        weights = np.zeros((size, len(labels)))
         for members in classes:
-            weights[:, members] = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), some)
-        moved = np.tensordot(weights - 1, slopes, axes=(1, 2))  # (some, conditions, R, ...)
-        drawn = np.stack([np.bincount(row, minlength=runs) for row in rng.integers(0, runs, (some, runs))]) / runs
-        drawn = drawn.reshape(some, 1, runs, *(1,) * (values.ndim - 2))
-        found.append(((stretched[None] + moved) * drawn).sum(2))
-    return np.concatenate(found)
+            weights[:, members] = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), size)
+        moved = np.tensordot(weights - 1, slopes, axes=(1, 2))  # (size, conditions, R, ...)
+        drawn = np.stack([np.bincount(row, minlength=runs) for row in rng.integers(0, runs, (size, runs))]) / runs
+        drawn = drawn.reshape(size, 1, runs, *(1,) * (values.ndim - 2))
+        means.append(((stretched[None] + moved) * drawn).sum(2))
+    return np.concatenate(means)
+
+
+def over_exemplars(
+    values: np.ndarray, slopes: np.ndarray, labels: np.ndarray, *, count: int = 1000, key: Any = None
+) -> Quantity:
+    """Standard errors and 95 % intervals of one run over its exemplars; of p_S and p_I on the scale of log odds.
+
+    Args:
+        values: (K, ...), p_S and p_I the first two of them.
+        slopes: (K, N, ...) changes per weight of an exemplar, which sum to 0 within each class.
+        labels, key: as in `replicates`.
+        count: of replicates; 0: no intervals.
+
+    Returns:
+        `Quantity` of (K, ...).
+    """
+    stderr = np.sqrt((slopes**2).sum(1))
+    if not count:
+        return Quantity(values, stderr, *np.full((2, *values.shape), np.nan))
+    moved = replicates(values[:, None], slopes[:, None], labels, count=count, key=key)
+    # Each class's mean takes one degree of freedom; the slopes already have the variance that this leaves.
+    moved = student(len(labels) - len(np.unique(labels))) * (moved - values)
+    estimates = interval(values + moved, values)._replace(stderr=stderr)
+    first = of_probability(Quantity(*(x[:2] for x in estimates)))
+    estimates.low[:2], estimates.high[:2] = first.low, first.high
+    return estimates
 
 
 def variances(slopes: np.ndarray, pairs: np.ndarray | None) -> tuple[float, float]:
@@ -103,8 +121,8 @@ def variances(slopes: np.ndarray, pairs: np.ndarray | None) -> tuple[float, floa
 
 
 def over_stimuli(
-    values: np.ndarray, slopes: np.ndarray, pairs: Sequence[np.ndarray | None], *, count: int = 1000, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    values: np.ndarray, slopes: np.ndarray, pairs: Sequence[np.ndarray | None], *, count: int = 1000, key: Any = None
+) -> Quantity:
     """Standard errors and 95 % intervals over stimuli of averages over sets of stimuli: p_S, p_I and what follows them.
 
     With w how often each of N stimuli is drawn in a replicate, it moves a value by
@@ -128,17 +146,17 @@ def over_stimuli(
         slopes: (K, N) of the jackknife; NaN where they aren't known.
         pairs: K tables (N, N), or None where pairs aren't known.
         count: of replicates; 0: no intervals.
-        seed: of the random numbers.
+        key: of the random numbers; None: `jax.random.key(0)`.
 
     Returns:
-        Standard errors, lower and upper ends, each (K,); NaN where slopes are.
+        `Quantity` of (K,); all but the values NaN where slopes are.
 
     Example:
         >>> import numpy as np
         >>> from semres_jax.measure import intervals
         >>> x = np.random.default_rng(0).normal(size=30)
-        >>> stderr, low, high = intervals.over_stimuli(x.mean()[None], (x - x.mean())[None] / 30, [None])
-        >>> bool(low[0] < x.mean() < high[0])
+        >>> mean = intervals.over_stimuli(x.mean()[None], (x - x.mean())[None] / 30, [None])
+        >>> bool(mean.low[0] < x.mean() < mean.high[0])
         True
     """
     count, size = require_count("count", count, 0), slopes.shape[1]
@@ -151,7 +169,7 @@ def over_stimuli(
         whole = float((slope**2).sum())
         scaled[k] = slope * (np.sqrt(first / whole) if whole > 0 else 1.0)
         scaled[k] *= _stretch(scaled[k], table)
-    rng = np.random.default_rng(np.random.SeedSequence(seed))
+    rng = generator(key)
     step = max(1, _NUMBERS // size)
     for start in range(0, count, step):
         rows = slice(start, min(start + step, count))
@@ -161,9 +179,8 @@ def over_stimuli(
             if table is not None:
                 moved[rows, k] += np.einsum("ri,ri->r", excess @ table, excess) / 2
     if not count:
-        return stderr, np.full(len(values), np.nan), np.full(len(values), np.nan)
-    _, low, high = interval(values + moved - moved.mean(0), values)
-    return stderr, low, high
+        return Quantity(values, stderr, *np.full((2, len(values)), np.nan))
+    return interval(values + moved - moved.mean(0), values)._replace(stderr=stderr)
 
 
 def _stretch(slope: np.ndarray, pairs: np.ndarray | None) -> float:
@@ -177,25 +194,28 @@ def _stretch(slope: np.ndarray, pairs: np.ndarray | None) -> float:
     return student(float(freedom))
 
 
-def of_probability(value: ArrayLike, low: ArrayLike, high: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Ends of an interval of a probability, as far from it in log odds as they were in units of a standard error.
+def of_probability(probability: Quantity) -> Quantity:
+    """A probability whose interval ends as far from it in log odds as it did in units of a standard error.
 
     ln(p / (1 - p)) has the slope 1 / (p (1 - p)): the end on the side of certainty comes closer, the other one goes
     further, and both stay within 0 and 1. At a value of 0 or 1 they are cut off.
 
     Example:
+        >>> from semres_jax import Quantity
         >>> from semres_jax.measure import intervals
-        >>> [round(float(end), 4) for end in intervals.of_probability(0.95, 0.89, 1.01)]
-        [0.8431, 0.9853]
+        >>> f"{intervals.of_probability(Quantity(0.95, low=0.89, high=1.01)):.4f}"
+        '0.9500 [0.8431, 0.9853]'
     """
     from scipy.special import expit, logit
 
-    value, ends = np.asarray(value), [np.asarray(low), np.asarray(high)]
+    value = np.asarray(probability.value)
     inside = (value > 0) & (value < 1)
     safe = np.where(inside, value, 0.5)
-    found = [np.where(inside, expit(logit(safe) + (end - value) / (safe * (1 - safe))), np.clip(end, 0.0, 1.0))
-             for end in ends]  # fmt: skip
-    return found[0], found[1]
+
+    def end(of: Any) -> np.ndarray:
+        return np.where(inside, expit(logit(safe) + (of - value) / (safe * (1 - safe))), np.clip(of, 0.0, 1.0))
+
+    return probability._replace(low=end(np.asarray(probability.low)), high=end(np.asarray(probability.high)))
 
 
 def student(freedom: float | int) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 
 from semres_jax import similarity
 from semres_jax._checks import concrete
-from semres_jax._types import ArrayLike
+from semres_jax._types import ArrayLike, Quantity
 from semres_jax.frontier import families
 from semres_jax.similarity import Family
 from semres_jax.spaces.base import MetricSpace
@@ -44,17 +44,15 @@ class Fit(NamedTuple):
     """A similarity function of one family fitted to a profile, for models of shape (...).
 
     Attributes:
-        epsilon, delta: resolution, in the unit of the space, and floor.
-        epsilon_stderr, delta_stderr: standard errors; NaN for a floor at its bound of 0.
+        epsilon, delta: resolution, in the unit of the space, and floor, with standard errors; NaN for that of a floor
+            at its bound of 0.
         rss: sum over unordered pairs of squared differences.
         aic: Akaike's information criterion, M ln(rss / M) + 6 for M unordered pairs (two numbers and the noise are
             fitted in every family, so families rank by it as by rss; a difference of 10 is decisive).
     """
 
-    epsilon: np.ndarray
-    delta: np.ndarray
-    epsilon_stderr: np.ndarray
-    delta_stderr: np.ndarray
+    epsilon: Quantity
+    delta: Quantity
     rss: np.ndarray
     aic: np.ndarray
 
@@ -75,8 +73,8 @@ def profile(space: MetricSpace, strengths: ArrayLike) -> Profile:
         >>> import numpy as np
         >>> from semres_jax import measure, spaces
         >>> line = spaces.Finite([[0, 1, 2], [1, 0, 1], [2, 1, 0]])
-        >>> found = measure.profile(line, [[2, 1, 0], [1, 2, 1], [0, 1, 2]])
-        >>> found.distance.tolist(), found.pairs.tolist(), found.mean.tolist()
+        >>> profile = measure.profile(line, [[2, 1, 0], [1, 2, 1], [0, 1, 2]])
+        >>> profile.distance.tolist(), profile.pairs.tolist(), profile.mean.tolist()
         ([1.0, 2.0], [4, 2], [0.5, 0.0])
     """
     table, strengths = _tables(space, strengths)
@@ -92,7 +90,7 @@ def profile(space: MetricSpace, strengths: ArrayLike) -> Profile:
     return Profile(distance, pairs, mean, np.maximum(variance, 0.0))
 
 
-def fit(found: Profile, family: Any) -> Fit:
+def fit_profile(profile: Profile, family: Any) -> Fit:
     """Least squares over all pairs: which resolution and floor make a family's g(d) closest to a profile.
 
     Minimises Σ (g(p, x)/g(p, p) - Δ - (1 - Δ) g0(d(p, x); ε))² over ε >= 0 and Δ in [0, 1]. For given ε the best Δ is a
@@ -102,7 +100,7 @@ def fit(found: Profile, family: Any) -> Fit:
     for every ε between two distances: the middle is given, with the standard deviation of a uniform distribution there.
 
     Args:
-        found: profiles of shape (..., L).
+        profile: profiles of shape (..., L).
         family: as in `similarity.get`: a name such as "linear" or "powerlaw(3)", or a class of similarities. Fields
             that it doesn't give stay at their defaults (a power law's exponent at 1).
 
@@ -117,19 +115,21 @@ def fit(found: Profile, family: Any) -> Fit:
         >>> from semres_jax import Linear, measure, spaces
         >>> ring = spaces.Finite.from_points(np.linspace(0, 1, 20))
         >>> profile = measure.profile(ring, Linear(0.4, 0.1)(ring.distances))
-        >>> best = measure.fit(profile, "linear")
-        >>> round(float(best.epsilon), 6), round(float(best.delta), 6)
+        >>> best = measure.fit_profile(profile, "linear")
+        >>> round(float(best.epsilon.value), 6), round(float(best.delta.value), 6)
         (0.4, 0.1)
     """
     kind = similarity.get(family)
-    shape, levels = found.mean.shape[:-1], found.distance.size
-    mean, variance = found.mean.reshape(-1, levels), found.variance.reshape(-1, levels)
+    shape, levels = profile.mean.shape[:-1], profile.distance.size
+    mean, variance = profile.mean.reshape(-1, levels), profile.variance.reshape(-1, levels)
     rows = max(1, _BLOCK // (_COARSE * levels))
     parts = [
-        _fitted(found.distance, found.pairs / 2, mean[i : i + rows], variance[i : i + rows], kind)
+        _fitted(profile.distance, profile.pairs / 2, mean[i : i + rows], variance[i : i + rows], kind)
         for i in range(0, len(mean), rows)
     ]
-    return Fit(*(np.concatenate(column).reshape(shape) for column in zip(*parts, strict=True)))
+    columns = (np.concatenate(column).reshape(shape) for column in zip(*parts, strict=True))
+    epsilon, delta, epsilon_stderr, delta_stderr, rss, aic = columns
+    return Fit(Quantity(epsilon, epsilon_stderr), Quantity(delta, delta_stderr), rss, aic)
 
 
 def reach(strengths: ArrayLike, above: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -175,23 +175,49 @@ def _best_floor(g: np.ndarray, mean: np.ndarray, weight: np.ndarray) -> tuple[np
     return delta, np.sum(weight * (mean - g - delta[..., None] * (1 - g)) ** 2, axis=-1)
 
 
-def _fitted(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, variance: np.ndarray, family: Family) -> Fit:
-    """(B,) fits to (B, L) profiles; weight: unordered pairs at each distance."""
-    rows, inside = np.arange(len(mean)), np.zeros(len(mean), int)
+def _fitted(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, variance: np.ndarray, family: Family) -> list[Any]:
+    """Epsilon, delta, their standard errors, rss and aic (B,) of (B, L) profiles; weight: unordered pairs."""
     if family.kind.steps:
-        # k distances inside: epsilon is halfway to the next.
-        edges = np.concatenate([[0.0], d])
-        middles = np.append((edges[1:] + edges[:-1]) / 2, d[-1])
-        if d.size <= _LEVELS:
-            steps = np.tril(np.ones((d.size + 1, d.size)), -1)
-            inside = _best_floor(steps[None], mean[:, None], weight)[1].argmin(axis=1)
-        else:
-            inside = np.array([_best_step(one, weight) for one in mean])
-        epsilon = middles[inside]
-        spread = np.append(np.diff(edges), 0.0)[inside] / np.sqrt(12)
-    elif d.size > _LEVELS:
-        epsilon = np.array([_searched(d, weight, one, family) for one in mean])
-        spread = None
+        inside, epsilon, spread = _steps(d, weight, mean)
+        g, slope = (np.arange(d.size)[None] < inside[:, None]).astype(float), np.zeros(mean.shape)
+    else:
+        epsilon, spread = _resolutions(d, weight, mean, family), None
+        g, slope = families.slopes(family, epsilon, d)
+    delta, rest = _best_floor(g, mean, weight)
+    pairs = float(weight.sum())
+    rss = rest + np.sum(weight * variance, axis=-1)
+    noise = rss / max(pairs - 2, 1)
+    by_epsilon, by_delta = (1 - delta)[:, None] * slope, 1 - g
+    squares = (np.sum(weight * x, axis=-1) for x in (by_epsilon**2, by_epsilon * by_delta, by_delta**2))
+    steep, cross, low = (np.where(x > 0, x, np.nan) for x in squares)
+    free = delta > 0
+    if spread is None:
+        determinant = steep * low - cross**2
+        determinant = np.where(determinant > 0, determinant, np.nan)
+        spread = np.sqrt(noise * np.where(free, low / determinant, 1 / steep))
+        floor_error = np.sqrt(noise * steep / determinant)
+    else:
+        floor_error = np.sqrt(noise / low)
+    aic = pairs * np.log(np.maximum(rss, np.finfo(float).tiny) / pairs) + 6
+    return [epsilon, delta, spread, np.where(free, floor_error, np.nan), rss, aic]
+
+
+def _steps(d: np.ndarray, weight: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How many distances a constant similarity should have inside, ε halfway to the next, its standard deviation."""
+    edges = np.concatenate([[0.0], d])
+    middles = np.append((edges[1:] + edges[:-1]) / 2, d[-1])
+    if d.size <= _LEVELS:
+        steps = np.tril(np.ones((d.size + 1, d.size)), -1)
+        inside = _best_floor(steps[None], mean[:, None], weight)[1].argmin(axis=1)
+    else:
+        inside = np.array([_best_step(row, weight) for row in mean])
+    return inside, middles[inside], np.append(np.diff(edges), 0.0)[inside] / np.sqrt(12)
+
+
+def _resolutions(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, family: Family) -> np.ndarray:
+    """The best resolutions on a grid that narrows; a straight similarity that doesn't end is given without a floor."""
+    if d.size > _LEVELS:
+        epsilon = np.array([_searched(d, weight, row, family) for row in mean])
     else:
         grid = np.geomspace(_FROM * d[d > 0][0], _TO * d[-1], _COARSE)
         left = _best_floor(families.values(family, grid, d)[None], mean[:, None], weight)[1]
@@ -199,33 +225,12 @@ def _fitted(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, variance: np.nd
         for _ in range(_ZOOMS):
             tried = epsilon[:, None] * ratio ** np.linspace(-1, 1, _ZOOM)
             left = _best_floor(families.values(family, tried, d), mean[:, None], weight)[1]
-            epsilon = tried[rows, left.argmin(axis=1)]
+            epsilon = tried[np.arange(len(mean)), left.argmin(axis=1)]
             ratio = ratio ** (2 / (_ZOOM - 1))
-        spread = None
     if family.kind.straight:
         floor = _best_floor(families.values(family, epsilon, d), mean, weight)[0]
         epsilon = np.where((epsilon >= d[-1]) & (floor < 1), epsilon / np.where(floor < 1, 1 - floor, 1.0), epsilon)
-    if spread is None:
-        g, slope = families.slopes(family, epsilon, d)
-    else:
-        g, slope = (np.arange(d.size)[None] < inside[:, None]).astype(float), np.zeros((len(mean), d.size))
-    delta, rest = _best_floor(g, mean, weight)
-    pairs = float(weight.sum())
-    rss = rest + np.sum(weight * variance, axis=-1)
-    noise = rss / max(pairs - 2, 1)
-    by_epsilon, by_delta = (1 - delta)[:, None] * slope, 1 - g
-    one, cross, two = (np.sum(weight * x, axis=-1) for x in (by_epsilon**2, by_epsilon * by_delta, by_delta**2))
-    free = delta > 0
-    one, two, cross = (np.where(x > 0, x, np.nan) for x in (one, two, cross))
-    if spread is None:
-        determinant = one * two - cross**2
-        determinant = np.where(determinant > 0, determinant, np.nan)
-        spread = np.sqrt(noise * np.where(free, two / determinant, 1 / one))
-        floor_error = np.sqrt(noise * one / determinant)
-    else:
-        floor_error = np.sqrt(noise / two)
-    aic = pairs * np.log(np.maximum(rss, np.finfo(float).tiny) / pairs) + 6
-    return Fit(epsilon, delta, spread, np.where(free, floor_error, np.nan), rss, aic)
+    return epsilon
 
 
 def _best_step(mean: np.ndarray, weight: np.ndarray) -> int:
@@ -242,15 +247,14 @@ def _searched(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, family: Famil
 
     home = np.minimum((np.cumsum(weight) / weight.sum() * _LEVELS).astype(int), _LEVELS - 1)
     total = np.bincount(home, weight, _LEVELS)
-    some = total > 0
-    pooled = [np.bincount(home, weight * x, _LEVELS)[some] / total[some] for x in (d, mean)]
-    few = _fitted(pooled[0], total[some], pooled[1][None], np.zeros((1, int(some.sum()))), family)
-    start = float(few.epsilon[0])
+    full = total > 0
+    pooled = [np.bincount(home, weight * x, _LEVELS)[full] / total[full] for x in (d, mean)]
+    start = float(_resolutions(pooled[0], total[full], pooled[1][None], family)[0])
 
     def left(log: float) -> float:
         epsilon = np.array([np.exp(log)])
         return float(_best_floor(families.values(family, epsilon, d), mean[None], weight)[1][0])
 
     bounds = (np.log(start / _NEAR), np.log(start * _NEAR))
-    found = minimize_scalar(left, bounds=bounds, method="bounded", options={"xatol": _CLOSE})
-    return float(np.exp(found.x))  # pyright: ignore[reportAttributeAccessIssue]
+    least: Any = minimize_scalar(left, bounds=bounds, method="bounded", options={"xatol": _CLOSE})
+    return float(np.exp(least.x))

@@ -209,14 +209,15 @@ def _checked(
 
 def _looks_like(entries: dict[str, np.ndarray]) -> str:
     """The end of a message that says which network's the file is, or nothing where that cannot be told."""
-    found: dict[int, int] = {}
+    counts: dict[int, int] = {}
     for name in entries:
         if match := re.match(r"layer(\d+)\.(\d+)\.", name):
             stage, block = int(match[1]), int(match[2])
-            found[stage] = max(found.get(stage, 0), block + 1)
-    blocks = tuple(found[stage] for stage in sorted(found))
-    first = [entries.get(f"layer{stage}.0.conv1.weight") for stage in sorted(found)]
-    widths = tuple(kernel.shape[0] for kernel in first if kernel is not None and kernel.ndim)
+            counts[stage] = max(counts.get(stage, 0), block + 1)
+    stages = sorted(counts)
+    blocks = tuple(counts[stage] for stage in stages)
+    kernels = [entries.get(f"layer{stage}.0.conv1.weight") for stage in stages]
+    widths = tuple(kernel.shape[0] for kernel in kernels if kernel is not None and kernel.ndim)
     parts = blocks, widths, "layer1.0.conv3.weight" in entries
     names = [name for name, known in _KNOWN.items() if known == parts]
     return f"; the file looks like {names[0]}" if names else ""

@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import hashlib
 import json
 import logging
 import re
@@ -10,20 +9,22 @@ import shutil
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from semres_jax.storage.locks import Lock
+from semres_jax.storage.processes import on_first
 from semres_jax.storage.results import Unwritable, write_json
-from semres_jax.storage.resume import difference, run_settings
+from semres_jax.storage.resume import difference, fingerprint, run_settings
 
 _KEPT = 2
 # An entry of settings.json by which a folder of ours is known from any other with a file of that name.
-_OURS = {"made_by": "semres_jax checkpoints 3"}
+_OURS = {"made_by": "semres_jax checkpoints 4"}
 # What a killed run leaves: its lock, and the settings that it was writing.
 _HALF = re.compile(r"\.semres-.*|\.settings-\d+-\d+\.json")
 # Names of checkpoints, whole and half-written, as Orbax gives them.
@@ -35,7 +36,7 @@ _STRAGGLERS = 0.1
 class Checkpoints:
     """Numbered checkpoints of one training in a folder; the newest two are kept, each written whole or not at all.
 
-    A checkpoint that was damaged afterwards is found out by the sha256 of its arrays, and the older one is taken. Each
+    A checkpoint that was damaged afterwards is told by the fingerprint of its arrays, and the older one is taken. Each
     carries the settings of its training, so that one which another training wrote is refused. Folders are used by one
     process at a time; of several hosts one makes them (`training.toy.train` sees to it).
 
@@ -77,7 +78,7 @@ class Checkpoints:
     def _begin(self, ocp: Any, resume: bool) -> None:
         there = _settings_of(self.folder)
         if there is not None and resume:
-            _same(self._settings, there, self.folder)
+            self._require_same(there, "the checkpoint", "give the same, or another folder, or leave out resume")
         else:
             self._remove(_WHOLE)
             # Last: without it what is left would be taken for someone else's.
@@ -123,7 +124,7 @@ class Checkpoints:
             self._damaged = []
             if number != self.latest():
                 tree = jax.tree.map(np.asarray, tree)
-                metadata = {"sha256": _digest(tree, self._settings), "settings": self._settings}
+                metadata = {"fingerprint": _digest(tree, self._settings), "settings": self._settings}
                 self._manager.save(number, args=self._save(tree), custom_metadata=metadata)
         if refused:
             with contextlib.suppress(OSError):
@@ -146,18 +147,12 @@ class Checkpoints:
             with _quiet() as refused:
                 tree = self._manager.restore(number, args=self._restore())
                 kept = self._manager.metadata(number).custom_metadata or {}
-                if kept.get("sha256") != _digest(tree, kept.get("settings")):
-                    raise ValueError("its arrays are not those that were written (their sha256 differs)")
+                if kept.get("fingerprint") != _digest(tree, kept.get("settings")):
+                    raise ValueError("its arrays are not those that were written (their fingerprint differs)")
             if refused:
                 damaged[number] = refused[0]
                 continue
-            differ = difference(self._settings, kept["settings"])
-            if differ is not None:
-                name, asked, there = differ
-                raise ValueError(
-                    f"can't resume with {name} = {asked}: checkpoint {number} in {str(self.folder)!r} is of another "
-                    f"run, made with {there} (leave out resume to start anew, or name another folder)"
-                )
+            self._require_same(kept["settings"], f"checkpoint {number}", "name another folder, or leave out resume")
             self._damaged = list(damaged)
             if damaged:
                 broken, reason = next(iter(damaged.items()))
@@ -174,10 +169,71 @@ class Checkpoints:
             "(remove the folder to start anew)"
         )
 
+    def _require_same(self, there: dict[str, Any], what: str, advice: str) -> None:
+        differ = difference(self._settings, there)
+        if differ is not None:
+            name, wanted, other = differ
+            raise ValueError(
+                f"can't resume with {name} = {wanted}: {what} in {str(self.folder)!r} was made with {other} ({advice})"
+            )
+
     def _remove(self, names: re.Pattern[str]) -> None:
         for path in self.folder.iterdir():
             if names.fullmatch(path.name):
                 shutil.rmtree(path)
+
+
+class Store:
+    """Checkpoints of a training, or nothing where no folder is given.
+
+    Of several processes the first has them, and of several threads with one lock one at a time is in Orbax.
+    """
+
+    def __init__(self, folder: Any, settings: dict[str, Any], resume: bool, lock: Any = None):
+        self.folder, self._lock = folder, lock or contextlib.nullcontext()
+        self._checkpoints: Any = None
+
+        def opened() -> None:
+            self._checkpoints = Checkpoints(folder, settings, resume=resume)
+
+        self._on_first(opened)
+
+    def _on_first(self, job: Callable[[], Any]) -> Any:
+        with self._lock:
+            return None if self.folder is None else on_first(job)
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self._checkpoints is not None:
+            with self._lock:
+                self._checkpoints.__exit__()
+
+    def save(self, number: int, state: Any, content: Mapping[str, Any]) -> None:
+        """Write the leaves of a state, and arrays by name."""
+        self._on_first(lambda: self._checkpoints.save(number, {"state": jax.tree.leaves(state), **content}))
+
+    def restore(self, state: Any) -> tuple[Any, dict[str, Any] | None]:
+        """State and content of the newest checkpoint, or the state given and None."""
+        content = self._on_first(lambda: None if self._checkpoints.latest() is None else self._checkpoints.restore())
+        if content is not None:
+            state = jax.tree.unflatten(jax.tree.structure(state), [jnp.asarray(x) for x in content["state"]])
+        return state, content
+
+
+@contextlib.contextmanager
+def held(folder: Any) -> Iterator[None]:
+    """The first process holds a folder of several folders of checkpoints, where one is given."""
+    with contextlib.ExitStack() as stack:
+
+        def hold() -> None:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            stack.enter_context(Lock(folder))
+
+        if folder is not None:
+            on_first(hold)
+        yield
 
 
 @contextlib.contextmanager
@@ -209,18 +265,12 @@ def _quiet() -> Iterator[list[str]]:
 
 def _reason(error: Exception) -> str:
     """One short line: of what TensorStore says, which goes from the outermost inwards, the end."""
-    told = re.sub(r" \[\w+=.*", "", " ".join(str(error).split())) or type(error).__name__
-    return told if len(told) < 120 else told.rsplit(": ", 1)[-1][-120:]
+    text = re.sub(r" \[\w+=.*", "", " ".join(str(error).split())) or type(error).__name__
+    return text if len(text) < 120 else text.rsplit(": ", 1)[-1][-120:]
 
 
 def _digest(tree: Any, settings: Any) -> str:
-    """sha256 of settings, and of names, types, shapes and bytes of the arrays of a tree."""
-    told = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        array = np.asarray(leaf, order="C")
-        told.update(f"{jax.tree_util.keystr(path)} {array.dtype.name} {array.shape}\n".encode())
-        told.update(array.tobytes())
-    return told.hexdigest()
+    return fingerprint((json.dumps(settings, sort_keys=True), tree))
 
 
 def _settings_of(folder: Path) -> dict[str, Any] | None:
@@ -236,29 +286,19 @@ def _settings_of(folder: Path) -> dict[str, Any] | None:
     names = sorted(path.name for path in folder.iterdir() if not _HALF.fullmatch(path.name))
     if not names:
         return None
-    told = folder / "settings.json"
-    if told.name not in names:
+    file = folder / "settings.json"
+    if file.name not in names:
         raise ValueError(
             f"folder {str(folder)!r} holds {names[0]!r} and no checkpoints of ours; nothing was touched (name another "
             "folder, or empty this one)"
         )
     try:
-        there = json.loads(told.read_text(encoding="utf-8"))
+        there = json.loads(file.read_text(encoding="utf-8"))
     except ValueError:
-        raise ValueError(f"{str(told)!r} is broken; remove its folder to start anew") from None
+        raise ValueError(f"{str(file)!r} is broken; remove its folder to start anew") from None
     if not isinstance(there, dict) or any(there.get(name) != value for name, value in _OURS.items()):
         raise ValueError(
-            f"{str(told)!r} is not of this version's checkpoints; nothing was touched (name another folder, or remove "
+            f"{str(file)!r} is not of this version's checkpoints; nothing was touched (name another folder, or remove "
             "this one)"
         )
     return there
-
-
-def _same(settings: dict[str, Any], there: dict[str, Any], folder: Path) -> None:
-    differ = difference(settings, there)
-    if differ is not None:
-        name, asked, other = differ
-        raise ValueError(
-            f"can't resume with {name} = {asked}: the checkpoint in {str(folder)!r} was made with {other} (give the "
-            "same, or another folder, or leave out resume)"
-        )

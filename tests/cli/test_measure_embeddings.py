@@ -35,13 +35,13 @@ def words(folder, file="ring.npy", **options):
 
 def test_one_embedding_a_stimulus(folder, capsys):
     assert cli.main([*words(folder, bootstrap="50", optimal="none"), "--json"]) == 0
-    told = capsys.readouterr().out
-    last = json.loads(told.splitlines()[-1])
+    output = capsys.readouterr().out
+    last = json.loads(output.splitlines()[-1])
     assert last["command"].startswith("semres measure embeddings")
     assert (last["exit"], last["design"]) == (0, "stimuli")
     assert last["p_s"]["low"] < last["p_s"]["value"] < last["p_s"]["high"]
     for word in ("model", "linear fit predicts", "constant front, nearest"):
-        assert word in told
+        assert word in output
     with xarray.open_dataset(folder / "out" / "measure.nc", engine="h5netcdf") as data:
         assert float(data.p_s) == last["p_s"]["value"]
         assert data.attrs["file"] == "ring.npy"
@@ -56,13 +56,13 @@ def test_one_embedding_a_stimulus(folder, capsys):
 def test_exemplars_of_leaves(folder, capsys):
     given = words(folder, "leaves.npy", distances=None, tree="tree.nwk", labels="labels.csv", similarity="euclidean")
     assert cli.main([*given, "--bootstrap", "0", "--optimal", "none", "--limit", "16"]) == 0
-    told = capsys.readouterr().out
-    assert "6 classes; the probe is another exemplar" in told
-    assert "sampled: 12 of 18 exemplars probe" in told
+    output = capsys.readouterr().out
+    assert "6 classes; the probe is another exemplar" in output
+    assert "sampled: 12 of 18 exemplars probe" in output
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"distances": None}, "either --distances or --tree"),
         ({"tree": "tree.nwk"}, "got both"),
@@ -78,8 +78,8 @@ def test_exemplars_of_leaves(folder, capsys):
         ({"bootstrap": "1"}, "bootstrap"),
     ],
 )
-def test_bad_input(folder, change, told, refusal):
-    assert told in refusal(*words(folder, **change))
+def test_bad_input(folder, change, message, refusal):
+    assert message in refusal(*words(folder, **change))
     assert not (folder / "out" / "measure.nc").exists()
 
 

@@ -22,8 +22,11 @@ def test_a_second_process_finds_the_programs_of_the_first(tmp_path):
         done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")
         kept.append({path.name for path in (tmp_path / "cache").rglob("jit_*-cache")})
-    assert any(name.startswith("jit_run") for name in kept[0])
-    assert kept[1] == kept[0]  # what is compiled anew is kept under another name
+    # What is compiled anew is kept under another name. Small programs are kept where a machine is busy.
+    first, second = ({name for name in names if name.startswith("jit_run")} for names in kept)
+    assert first
+    assert second == first
+    assert kept[1] >= kept[0]
 
 
 def test_where_jax_is_there_already_nothing_changes(monkeypatch):

@@ -19,7 +19,7 @@ FIGURES = {"resnet_alpha", "resnet_plane", "resnet_paths", "resnet_distances"}
 def folder(tmp_path_factory):
     """Made-up images in a folder for each class, and a tree."""
     root = tmp_path_factory.mktemp("bars")
-    images = made_up(each=12)
+    images = made_up(per_class=12)
     for k, (pixels, label) in enumerate(zip(images.images, images.labels, strict=True)):
         place = root / "images" / CLASSES[label]
         place.mkdir(parents=True, exist_ok=True)
@@ -30,16 +30,16 @@ def folder(tmp_path_factory):
 
 def words(folder, *more):
     data = ["resnet", "--data", str(folder / "images"), "--tree", str(folder / "tree.nwk"), "--size", "8"]
-    return [*data, "--alpha", "0,0.9", "--runs", "1", "--each", "2", "--out", str(folder / "out"), *more]
+    return [*data, "--alpha", "0,0.9", "--runs", "1", "--per-class", "2", "--out", str(folder / "out"), *more]
 
 
 def test_a_run_and_its_resume(folder, capsys, monkeypatch):
     assert cli.main(words(folder, "--epochs", "1", "--quick", "--json")) == 0
-    told = capsys.readouterr().out
-    last = json.loads(told.splitlines()[-1])
+    messages = capsys.readouterr().out
+    last = json.loads(messages.splitlines()[-1])
     assert last["exit"] == 0
     assert [row["alpha"] for row in last["rows"]] == pytest.approx([0, 0.9])
-    assert "ties allow p_S up to" in told
+    assert "ties allow p_S up to" in messages
     written = {path.name for path in (folder / "out").iterdir()}
     assert {"resnet.nc", "resnet.json", "checkpoints"} | {f"{name}.png" for name in FIGURES} <= written
     with xarray.open_dataset(folder / "out" / "resnet.nc", engine="h5netcdf") as data:
@@ -57,7 +57,7 @@ def test_a_run_and_its_resume(folder, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "messages"),
     [
         (["--alpha", "0,1.5"], ["--alpha", "1.5", "from 0 to 1"]),
         (["--alpha", "0.5,0.5"], ["--alpha", "0.5,0.5", "different"]),
@@ -69,14 +69,14 @@ def test_a_run_and_its_resume(folder, capsys, monkeypatch):
         (["--data", "animals"], ["--tree", "animals have their own"]),
     ],
 )
-def test_bad_input(folder, more, told, refusal):
+def test_bad_input(folder, more, messages, refusal):
     given = words(folder)
     for name in more[::2]:  # a later option would be taken for a list
         if name in given:
             place = given.index(name)
             del given[place : place + 2]
     message = refusal(*given, *more)
-    for word in told:
+    for word in messages:
         assert word in message
 
 

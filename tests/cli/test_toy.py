@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xarray
 
-from semres_jax import cli, plots, training
+from semres_jax import Execution, cli, plots, training
 from semres_jax.cli._common import warnings_as_lines
 
 TINY = ("--stimuli", "8", "--hidden", "3", "--batch", "16", "--runs", "2", "--steps", "30", "--records", "3")
@@ -20,11 +20,11 @@ TINY = ("--stimuli", "8", "--hidden", "3", "--batch", "16", "--runs", "2", "--st
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory) -> tuple[Path, str, str]:
     """The folder, and what was said on standard output and standard error."""
-    out, said, told = tmp_path_factory.mktemp("toy"), io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(told):
+    out, said, message = tmp_path_factory.mktemp("toy"), io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(message):
         words = ["toy", *TINY, "--lambda-rec", "0,0.3", "--test-items", "2", "--json", "--resume", "--out", str(out)]
         assert cli.main(words) == 0
-    return out, said.getvalue(), told.getvalue()
+    return out, said.getvalue(), message.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +43,8 @@ def test_it_writes_results_figures_and_checkpoints(folder):
     assert data.attrs["complete"] == 1
     assert data.attrs["command"].startswith("semres toy --stimuli 8")
     assert data.tested_p_s.test_n.values.tolist() == [2]
-    told = json.loads((folder / "toy.json").read_text())
-    assert [row["condition"] for row in told["rows"]] == data.condition.values.tolist()
+    message = json.loads((folder / "toy.json").read_text())
+    assert [row["condition"] for row in message["rows"]] == data.condition.values.tolist()
     assert (folder / "toy_paths.png").stat().st_size > 10_000
     assert (folder / "checkpoints" / "circle").is_dir()
 
@@ -66,13 +66,13 @@ def test_stopped_and_resumed_it_is_the_same(folder, tmp_path, capsys, monkeypatc
     whole, calls = training.toy.train, []
     monkeypatch.setattr(plots, "save_toy", lambda data, folder: [])  # the fixture's run makes figures
 
-    def stopped(*args, progress, **kwargs):
-        def tick(done, planned):
+    def stopped(*args, **kwargs):
+        def tick(what, done, planned):
             calls.append(done)
             if len(calls) == 3:
                 raise KeyboardInterrupt
 
-        return whole(*args, progress=tick, **kwargs)
+        return whole(*args, **kwargs | {"execution": Execution(progress=tick)})
 
     monkeypatch.setattr(training.toy, "train", stopped)
     assert cli.main(words) == cli.INTERRUPTED
@@ -86,8 +86,8 @@ def test_resuming_with_other_settings_is_refused_and_nothing_is_lost(folder, tmp
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
     before = (copy / "toy.nc").read_bytes()
-    told = refusal("toy", *TINY, "--lambda-rec", "0,0.3", "--seed", "5", "--resume", "--out", str(copy))
-    assert "can't resume with seed = 5" in told
+    message = refusal("toy", *TINY, "--lambda-rec", "0,0.3", "--seed", "5", "--resume", "--out", str(copy))
+    assert "can't resume with key[0] = 5" in message
     assert (copy / "toy.nc").read_bytes() == before
 
 
@@ -95,16 +95,16 @@ def test_a_folder_of_someone_else_is_refused_and_left_alone(tmp_path, refusal):
     theirs = tmp_path / "checkpoints" / "circle" / "thesis.tex"
     theirs.parent.mkdir(parents=True)
     theirs.write_text("x")
-    told = refusal("toy", *TINY, "--out", str(tmp_path))
-    assert "holds 'thesis.tex' and no checkpoints of ours; nothing was touched" in told
+    message = refusal("toy", *TINY, "--out", str(tmp_path))
+    assert "holds 'thesis.tex' and no checkpoints of ours; nothing was touched" in message
     assert theirs.read_text() == "x"
 
 
 def test_a_loss_that_is_not_finite_is_told(tmp_path, refusal):
-    told = refusal("toy", *TINY, "--learning-rate", "1e30", "--out", str(tmp_path))
-    assert "not finite at step" in told
-    assert "learning_rate = 1e+30" in told
-    assert str(tmp_path / "checkpoints" / "circle") in told
+    message = refusal("toy", *TINY, "--learning-rate", "1e30", "--out", str(tmp_path))
+    assert "not finite at step" in message
+    assert "learning_rate = 1e+30" in message
+    assert str(tmp_path / "checkpoints" / "circle") in message
 
 
 def test_warnings_are_lines(capsys):
@@ -114,7 +114,7 @@ def test_warnings_are_lines(capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--hidden", "0"], "hidden must be at least 1; got 0"),
         (["--items", "8", "--stimuli", "8"], "8 different items and a probe need 9 stimuli; circle has 8"),
@@ -135,7 +135,7 @@ def test_warnings_are_lines(capsys):
         (["--loss", "full", "--slots", "2"], "the full loss is for one slot"),
     ],
 )
-def test_bad_input_is_one_line_and_writes_nothing(words, told, tmp_path, refusal):
+def test_bad_input_is_one_line_and_writes_nothing(words, message, tmp_path, refusal):
     out = tmp_path / "out"
-    assert told in refusal("toy", *words, "--out", str(out))
+    assert message in refusal("toy", *words, "--out", str(out))
     assert not out.exists()

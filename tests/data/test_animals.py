@@ -85,7 +85,7 @@ def test_the_tree_is_ultrametric_and_dated():
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "age"),
+    ("animal", "other", "age"),
     [
         ("bird", "zebra", 318.0),
         ("elephant", "cow", 80.3),
@@ -98,10 +98,10 @@ def test_the_tree_is_ultrametric_and_dated():
         ("horse", "zebra", 4.25),
     ],
 )
-def test_dates(one, other, age):
+def test_dates(animal, other, age):
     """The nine nodes of the table in data/README.md."""
     animals = animal_images()
-    assert animals.distances[animals.class_names.index(one), animals.class_names.index(other)] == age
+    assert animals.distances[animals.class_names.index(animal), animals.class_names.index(other)] == age
 
 
 def test_images_with_distances():

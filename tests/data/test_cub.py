@@ -73,7 +73,7 @@ def test_tree_as_file_or_object_and_default_size(folder, table, tmp_path):
     seen = []
     birds = cub(folder, path, str(table), progress=lambda *done: seen.append(done))
     assert birds.images.shape[1:] == (224, 224, 3)
-    assert seen[-1] == (12, 12)
+    assert seen[-1] == ("reading images", 12, 12)
     again = cub(str(folder), spaces.Tree.from_newick(NEWICK), table, size=224)
     np.testing.assert_array_equal(again.images, birds.images)
 

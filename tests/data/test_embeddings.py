@@ -27,9 +27,9 @@ def files(tmp_path):
     [("a.npy", None), ("a.npz", None), ("a.npz", "layer"), ("a.safetensors", None), ("a.h5", "deep/layer")],
 )
 def test_every_kind_of_file(files, name, key):
-    found = read_embeddings(files / name, key)
-    np.testing.assert_array_equal(found.points, POINTS)
-    assert found.names == ()
+    table = read_embeddings(files / name, key)
+    np.testing.assert_array_equal(table.points, POINTS)
+    assert table.names == ()
 
 
 def test_a_npy_file_is_mapped(files):
@@ -38,9 +38,9 @@ def test_a_npy_file_is_mapped(files):
 
 def test_one_vector_for_each_name(tmp_path):
     save_file({"cat": POINTS[0], "dog": POINTS[1], "elk": POINTS[2]}, tmp_path / "w.safetensors")
-    found = read_embeddings(tmp_path / "w.safetensors")
-    np.testing.assert_array_equal(found.points, POINTS[:3])
-    assert found.names == ("cat", "dog", "elk")
+    table = read_embeddings(tmp_path / "w.safetensors")
+    np.testing.assert_array_equal(table.points, POINTS[:3])
+    assert table.names == ("cat", "dog", "elk")
 
 
 @pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.safetensors", "a.h5"])
@@ -55,7 +55,7 @@ def test_truncated_files(files, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "key", "told"),
+    ("name", "key", "message"),
     [
         ("a.txt", None, "ends in .npy"),
         ("a.npz", "other", "no array 'other'; it has 'layer'"),
@@ -66,12 +66,12 @@ def test_truncated_files(files, name):
         ("objects.npy", None, "truncated, corrupt or of another kind"),
     ],
 )
-def test_files_without_a_table(files, name, key, told):
+def test_files_without_a_table(files, name, key, message):
     np.save(files / "flat.npy", POINTS.ravel())
     np.save(files / "objects.npy", np.array([{}, []], object), allow_pickle=True)
     with pytest.raises(ValueError) as caught:
         read_embeddings(files / name, key)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -97,10 +97,10 @@ def test_labels(tmp_path, text, names, want):
 
 
 @pytest.mark.parametrize(
-    ("text", "names", "told"),
+    ("text", "names", "message"),
     [
         ("class\ncat\n", (), "'label'; got 'class'"),
-        ("", (), "'label'"),
+        ("", (), "is empty"),
         ("label\ncat\ndog\nelk\n", (), "label 'elk' on line 4"),
         ("label\ncat\n", (), "row 1 of 2 embeddings has no label"),
         ("row,label\n0,cat\n5,dog\n", (), "is of row 5, which has no embedding"),
@@ -110,9 +110,9 @@ def test_labels(tmp_path, text, names, want):
         ("row,label\n0\n", (), "line 2"),
     ],
 )
-def test_bad_labels(tmp_path, text, names, told):
+def test_bad_labels(tmp_path, text, names, message):
     (tmp_path / "l.csv").write_text(text)
     with pytest.raises(ValueError) as caught:
         read_labels(tmp_path / "l.csv", 2, names)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -118,8 +118,8 @@ def test_other_and_hidden_files_do_not_count(folder):
 
 def test_progress(folder):
     seen = []
-    image_folder(folder, tree=NEWICK, size=4, progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(k, 6) for k in range(1, 7)]
+    image_folder(folder, tree=NEWICK, size=4, progress=lambda *parts: seen.append(parts))
+    assert seen == [("reading images", k, 6) for k in range(1, 7)]
 
 
 def test_leaves_from_mapping_and_file(folder, tmp_path):

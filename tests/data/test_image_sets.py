@@ -2,6 +2,7 @@
 
 import hashlib
 
+import jax
 import numpy as np
 import pytest
 
@@ -40,7 +41,7 @@ def with_copies(seed):
 @pytest.mark.parametrize("seed", range(12))
 def test_no_group_crosses_a_split(seed):
     images = with_copies(seed)
-    parts = split(images, seed=seed, test=0.3, held_out=["b"])
+    parts = split(images, key=jax.random.key(seed), test=0.3, held_out=["b"])
     groups = [set(images.group[part].tolist()) for part in parts]
     assert not groups[0] & groups[1]
     assert not groups[0] & groups[2]
@@ -51,7 +52,7 @@ def test_no_group_crosses_a_split(seed):
 @pytest.mark.parametrize("seed", range(4))
 def test_animals_keep_their_copies_together(seed):
     animals = animal_images()
-    parts = split(animals, seed=seed, held_out=["bird", "cow"])
+    parts = split(animals, key=jax.random.key(seed), held_out=["bird", "cow"])
     assert not np.isin(animals.group[parts.train], animals.group[parts.test]).any()
     assert len(np.unique(animals.group[parts.held_out])) == len(parts.held_out) == 812 + 995
 
@@ -59,7 +60,7 @@ def test_animals_keep_their_copies_together(seed):
 @pytest.mark.parametrize("seed", range(4))
 def test_what_each_part_holds(seed):
     images = with_copies(seed)
-    parts = split(images, seed=seed, test=0.25, held_out=["e", "a"])
+    parts = split(images, key=jax.random.key(seed), test=0.25, held_out=["e", "a"])
     labels = images.labels
     assert set(labels[parts.held_out]) == {0, 4}
     assert set(labels[parts.train]) == set(labels[parts.test]) == {1, 2, 3}
@@ -81,22 +82,22 @@ def test_what_each_part_holds(seed):
 
 def test_the_same_everywhere():
     """Pinned: another machine or NumPy must not give another split."""
-    parts = split(made_up(np.repeat([0, 1, 2], 10)), seed=7)
+    parts = split(made_up(np.repeat([0, 1, 2], 10)), key=jax.random.key(7))
     assert parts.test.tolist() == [1, 8, 11, 14, 22, 26]
-    digest = hashlib.sha256(split(animal_images(), seed=3).test.astype("<i8").tobytes()).hexdigest()
+    digest = hashlib.sha256(split(animal_images(), key=jax.random.key(3)).test.astype("<i8").tobytes()).hexdigest()
     assert digest[:16] == "530b53da4997e527"
 
 
 def test_seeds_differ_and_repeat():
     images = with_copies(0)
-    one, again, two = split(images, seed=1), split(images, seed=1), split(images, seed=2)
-    assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))
-    assert not np.array_equal(one.test, two.test)
+    first, again, other = (split(images, key=jax.random.key(seed)) for seed in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not np.array_equal(first.test, other.test)
 
 
 def test_holding_out_moves_no_other_class():
     images = with_copies(5)
-    all_classes, without = split(images, seed=1), split(images, seed=1, held_out=["c"])
+    all_classes, without = split(images, key=jax.random.key(1)), split(images, key=jax.random.key(1), held_out=["c"])
     for part in ("train", "test"):
         kept = getattr(all_classes, part)
         np.testing.assert_array_equal(getattr(without, part), kept[images.labels[kept] != 2])
@@ -136,7 +137,7 @@ def test_one_name_held_out_is_a_name():
         ([0, 1, 2] * 4, None, {"test": 1.0}, "test must be .* got 1$"),
         ([0, 1, 2] * 4, None, {"test": -0.5}, "test must be .* got -0.5$"),
         ([0, 1, 2] * 4, None, {"test": float("nan")}, "test must be .* got nan$"),
-        ([0, 1, 2] * 4, None, {"seed": -1}, "seed must be at least 0; got -1"),
+        ([0, 1, 2] * 4, None, {"key": -1}, "key must be a JAX random key; got -1"),
     ],
 )
 def test_what_split_refuses(labels, group, options, message):

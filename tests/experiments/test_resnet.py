@@ -1,9 +1,10 @@
 """The image experiment on made-up images: what is in the table is what was measured."""
 
+import jax
 import numpy as np
 import pytest
 
-from semres_jax import data, measure
+from semres_jax import Execution, data, measure
 from semres_jax.experiments import images as image_study
 from semres_jax.experiments.images.run import _chi_square, _predicted
 from semres_jax.laws import enumeration
@@ -20,15 +21,15 @@ SHARES = [0.2, 0.6]
 
 @pytest.fixture(scope="module")
 def images():
-    return made_up(each=30)
+    return made_up(per_class=30)
 
 
 @pytest.fixture(scope="module")
-def found(images):
+def study(images):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(resnet.ARCHITECTURES, "tiny", ((1,), (4,), False, "small"))
         said = []
-        recipe = Recipe(network="tiny", epochs=EPOCHS, each=6, learning_rate=0.05)
+        recipe = Recipe(network="tiny", epochs=EPOCHS, per_class=6, learning_rate=0.05)
         out = image_study.study(
             images,
             recipe,
@@ -36,34 +37,34 @@ def found(images):
             runs=RUNS,
             held_out=["bat", "elk"],
             graded_shares=SHARES,
-            progress=lambda *x: said.append(x),
+            execution=Execution(progress=lambda *x: said.append(x)),
         )
         assert said[-1] == ("scoring", 4 * EPOCHS + 4, 4 * EPOCHS + 4)
         return out
 
 
-def test_everything_is_that_of_the_embeddings(found, images, x64):
+def test_everything_is_that_of_the_embeddings(study, images, x64):
     parts = data.split(images, held_out=["bat", "elk"])
-    assert list(found["class"].values) == list(CLASSES)
-    assert found.trained.values.tolist() == [1, 0, 1, 1, 0, 1]
-    labels = found.label.values
+    assert list(study["class"].values) == list(CLASSES)
+    assert study.trained.values.tolist() == [1, 0, 1, 1, 0, 1]
+    labels = study.label.values
     tested = len(parts.test)
     np.testing.assert_array_equal(labels[:tested], images.labels[parts.test])
     # Of 30 held-out images of a class as many as the test has.
     assert np.bincount(labels[tested:]).tolist() == [0, 6, 0, 0, 6]
-    table = image_study.distances(found.embedding.values[1, 1])
+    table = image_study.distances(study.embedding.values[1, 1])
     known = [0, 2, 3, 5]
     inside, own = table[:tested, :tested], labels[:tested]
     tree = images.distances[np.ix_(known, known)]
-    want = measure.levels(inside, own, tree, found["share"].values)
+    want = measure.levels(inside, own, tree, study["share"].values)
     for name in ("p_s", "p_i", "hit_rate", "var_b"):
-        np.testing.assert_array_equal(found[name].values[1, 1], getattr(want, name))
-    np.testing.assert_allclose(found.path_p_s.values[1, 1, -1], want.p_s, rtol=1e-6)
-    held = measure.levels(table, labels, images.distances, found["share"].values, probes=[1, 4])
-    np.testing.assert_array_equal(found.held_p_s.values[1, 1], held.p_s)
-    linear = enumeration.exemplars(inside, own, Linear(found.graded_epsilon.values[1, 1]), tree)
-    np.testing.assert_allclose(found.linear_p_s.values[1, 1], linear.p_s, atol=1e-5)
-    np.testing.assert_allclose(found.linear_p_i.values[1, 1], linear.p_i, atol=1e-5)
+        np.testing.assert_array_equal(study[name].values[1, 1], getattr(want, name))
+    np.testing.assert_allclose(study.path_p_s.values[1, 1, -1], want.p_s, rtol=1e-6)
+    held = measure.levels(table, labels, images.distances, study["share"].values, probes=[1, 4])
+    np.testing.assert_array_equal(study.held_p_s.values[1, 1], held.p_s)
+    linear = enumeration.exemplars(inside, own, Linear(study.graded_epsilon.values[1, 1]), tree)
+    np.testing.assert_allclose(study.linear_p_s.values[1, 1], linear.p_s, atol=1e-5)
+    np.testing.assert_allclose(study.linear_p_i.values[1, 1], linear.p_i, atol=1e-5)
 
 
 def test_laws_hold_and_alternatives_do_not():
@@ -72,8 +73,8 @@ def test_laws_hold_and_alternatives_do_not():
     own = np.repeat(np.arange(6), 40)
     tree = np.abs(np.arange(6.0)[:, None] - np.arange(6.0))
     table = image_study.distances(np.arange(6.0)[own][:, None] + rng.normal(size=(240, 2)))
-    each = [_predicted(table, own, tree, seed) for seed in range(12)]
-    median = {name: np.median([one[name] for one in each]) for name in each[0] if name.startswith("chi2")}
+    splits = [_predicted(table, own, tree, jax.random.key(seed)) for seed in range(12)]
+    median = {name: np.median([split[name] for split in splits]) for name in splits[0] if name.startswith("chi2")}
     # χ² over 5 degrees of freedom, of two halves of one sample, which differ less than two samples.
     assert 0.2 < median["chi2_p_s"] < 2
     assert 0.2 < median["chi2_p_i"] < 2
@@ -82,21 +83,26 @@ def test_laws_hold_and_alternatives_do_not():
         assert median[f"chi2_{name}"] > 6.2
 
 
-def test_intervals_and_summary(found, tmp_path):
+def test_intervals_and_summary(study, tmp_path):
     for name in ("p_s", "p_i", "held_p_s", "linear_p_s", "exponential_p_i"):
-        mean = found[name].mean("run").values
-        low, high = (found[f"{name}_{end}"].values for end in ("low", "high"))
+        mean = study[name].mean("run").values
+        low, high = (study[f"{name}_{end}"].values for end in ("low", "high"))
         # Nothing at the first alpha's change from itself, nor where every image is within ε.
         assert (low <= mean + 1e-9).all()
         assert (mean <= high + 1e-9).all()
         assert (high - low).max() > 0.01
-    assert (found.p_s_change.values[0] == 0).all()
-    rows = image_study.summary(found)
+    assert (study.p_s_change.values[0] == 0).all()
+    rows = image_study.summary(study)
     assert [row["alpha"] for row in rows] == pytest.approx(ALPHAS)
     assert rows[1]["tree_correlation"] > rows[0]["tree_correlation"]
     assert rows[1]["best_p_s"] > rows[0]["best_p_s"]
     assert rows[0]["at"]["0.25"]["p_i_is"] == "overlap"
-    results.write(found, tmp_path / "resnet.nc")
+    place = int(np.abs(study["share"].values - 0.25).argmin())
+    for k in range(2):
+        assert rows[k]["at"]["0.25"]["p_s_interval"] == [
+            float(study[f"p_s_{end}"][k, place]) for end in ("low", "high")
+        ]
+    results.write(study, tmp_path / "resnet.nc")
     results.write_json(rows, tmp_path / "resnet.json")
 
 
@@ -107,13 +113,13 @@ def test_the_bootstrap_over_runs_and_exemplars():
     labels = np.zeros(images, int)
     covered = []
     for trial in range(200):
-        each = between * rng.normal(size=(1, runs, 1)) + within * rng.normal(size=images)
-        values = each.mean(-1)
-        slopes = (each - each.mean(-1, keepdims=True)) / images
-        many = intervals.replicates(values, slopes, labels, count=250, seed=trial)
-        value, low, high = intervals.interval(many, values.mean(1))
-        covered.append(bool(low[0] <= 0 <= high[0]))
-        assert low[0] < value[0] < high[0]
+        noisy = between * rng.normal(size=(1, runs, 1)) + within * rng.normal(size=images)
+        values = noisy.mean(-1)
+        slopes = (noisy - noisy.mean(-1, keepdims=True)) / images
+        replicates = intervals.replicates(values, slopes, labels, count=250, key=jax.random.key(trial))
+        mean = intervals.interval(replicates, values.mean(1))
+        covered.append(bool(mean.low[0] <= 0 <= mean.high[0]))
+        assert mean.low[0] < mean.value[0] < mean.high[0]
     # Few runs make percentile intervals a little too narrow; 200 trials tell 0.95 to 0.015.
     assert 0.95 - 5 * 0.015 < np.mean(covered) <= 1
 
@@ -122,6 +128,6 @@ def test_predictions_fail_where_there_is_no_noise_to_hide_in():
     """χ² is one of a law that holds, and large of a law that does not."""
     rng = np.random.default_rng(0)
     off = rng.normal(size=(2000, 5))
-    each = [_chi_square(x, np.eye(5)) for x in off]
-    assert np.mean(each) == pytest.approx(1, abs=5 * np.sqrt(2 / 5 / 2000))
+    squares = [_chi_square(x, np.eye(5)) for x in off]
+    assert np.mean(squares) == pytest.approx(1, abs=5 * np.sqrt(2 / 5 / 2000))
     assert _chi_square(off[0] + 10, np.eye(5)) > 50

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from semres_jax import Linear, frontier, measure, similarity, spaces
+from semres_jax import Execution, Linear, frontier, measure, similarity, spaces
 from semres_jax.experiments import toy
 from semres_jax.experiments.toy import presets
 from semres_jax.laws import enumeration, tables
@@ -42,14 +42,16 @@ def test_paths_are_those_of_the_training(data):
 def test_saved_weights_are_enough_to_score_again(x64, data):
     """Embeddings alone: w_x . w_y and a floor, for every number of items."""
     for place, (space, size) in enumerate(((RING, 8), (RING, 8), (SEGMENT, 7))):
-        one = data.isel(condition=place)
-        g = np.asarray(similarity_tables(one.weights.values[:, 0, :size])) + np.float64(np.float32(one.floor))
-        n = int(one["items"])
-        found = tables.accuracy(space, g, n=n)
-        np.testing.assert_allclose(one.p_s.sel(n=n).values[:, -1], found.p_s, rtol=EXACT)
-        np.testing.assert_allclose(one.p_i.sel(n=n).values[:, -1], found.p_i, rtol=EXACT)
+        condition = data.isel(condition=place)
+        g = np.asarray(similarity_tables(condition.weights.values[:, 0, :size])) + np.float64(
+            np.float32(condition.floor)
+        )
+        n = int(condition["items"])
+        exact = tables.accuracy(space, g, n=n)
+        np.testing.assert_allclose(condition.p_s.sel(n=n).values[:, -1], exact.p_s, rtol=EXACT)
+        np.testing.assert_allclose(condition.p_i.sel(n=n).values[:, -1], exact.p_i, rtol=EXACT)
         again = tables.accuracy(space, g, n=2)
-        np.testing.assert_allclose(one.tested_p_i.sel(test_n=2).values, again.p_i, rtol=EXACT)
+        np.testing.assert_allclose(condition.tested_p_i.sel(test_n=2).values, again.p_i, rtol=EXACT)
 
 
 def test_the_probe_and_its_items_limit_what_can_be_tested(data):
@@ -58,46 +60,46 @@ def test_the_probe_and_its_items_limit_what_can_be_tested(data):
 
 
 def test_fits_and_predictions_are_of_the_recorded_profile(x64, data):
-    one = data.isel(condition=0)
-    g = np.asarray(similarity_tables(one.weights.values[:, 0])) + 1e-10
+    condition = data.isel(condition=0)
+    g = np.asarray(similarity_tables(condition.weights.values[:, 0])) + 1e-10
     profile = measure.profile(RING, g)
-    np.testing.assert_allclose(one.profile.values[:, -1, : profile.mean.shape[-1]], profile.mean, rtol=1e-9)
-    fit = measure.fit(profile, "linear")
-    np.testing.assert_allclose(one.epsilon.sel(family="linear").values[:, -1], fit.epsilon, rtol=1e-6)
-    linear = Linear(fit.epsilon, fit.delta)
-    found = enumeration.accuracy(RING, linear)
-    np.testing.assert_allclose(one.predicted_p_s.sel(family="linear").values[:, -1], found.p_s, atol=1e-6)
+    np.testing.assert_allclose(condition.profile.values[:, -1, : profile.mean.shape[-1]], profile.mean, rtol=1e-9)
+    fit = measure.fit_profile(profile, "linear")
+    np.testing.assert_allclose(condition.epsilon.sel(family="linear").values[:, -1], fit.epsilon.value, rtol=1e-6)
+    linear = Linear(fit.epsilon.value, fit.delta.value)
+    exact = enumeration.accuracy(RING, linear)
+    np.testing.assert_allclose(condition.predicted_p_s.sel(family="linear").values[:, -1], exact.p_s, atol=1e-6)
     mean, variance = measure.reach(np.maximum(g - 1e-10, 0) * (g > 2e-10))
-    np.testing.assert_allclose(one.mean_b.values[:, -1], mean, rtol=EXACT)
-    np.testing.assert_allclose(one.var_b.values[:, -1], variance, atol=EXACT)
+    np.testing.assert_allclose(condition.mean_b.values[:, -1], mean, rtol=EXACT)
+    np.testing.assert_allclose(condition.var_b.values[:, -1], variance, atol=EXACT)
 
 
 @pytest.mark.parametrize("family", toy.FAMILIES)
 @pytest.mark.parametrize(("place", "space", "n"), [(0, RING, 2), (2, SEGMENT, 3)])
 def test_fronts_are_exact(x64, data, family, place, space, n):
-    one = data.isel(condition=place).sel(family=family)
-    known = np.isfinite(one.front_epsilon.values)
-    epsilon = one.front_epsilon.values[known]
-    found = enumeration.accuracy(space, similarity.get(family)(epsilon), n=n)
-    np.testing.assert_allclose(one.front_p_s.values[known], found.p_s, rtol=1e-10)
-    np.testing.assert_allclose(one.front_p_i.values[known], found.p_i, rtol=1e-10)
+    condition = data.isel(condition=place).sel(family=family)
+    known = np.isfinite(condition.front_epsilon.values)
+    epsilon = condition.front_epsilon.values[known]
+    exact = enumeration.accuracy(space, similarity.get(family)(epsilon), n=n)
+    np.testing.assert_allclose(condition.front_p_s.values[known], exact.p_s, rtol=1e-10)
+    np.testing.assert_allclose(condition.front_p_i.values[known], exact.p_i, rtol=1e-10)
 
 
 def test_the_best_similarity_has_the_floor_that_was_learned(data):
-    one = data.isel(condition=0)
-    best = frontier.optimal_finite(RING, float(one.relative_floor.values[:, -1].mean()))
-    assert float(one.optimal_p_s[0]) == pytest.approx(best.accuracy.p_s, abs=1e-9)
+    condition = data.isel(condition=0)
+    best = frontier.optimal_finite(RING, float(condition.relative_floor.values[:, -1].mean()))
+    assert float(condition.optimal_p_s[0]) == pytest.approx(best.accuracy.p_s, abs=1e-9)
     assert np.isnan(data.optimal_p_s.values[2]).all()  # of three items there is none
 
 
 def test_summary_is_of_the_last_step(data):
     row = toy.summary(data)[0]
-    one = data.isel(condition=0, step=-1).sel(n=2)
-    assert row["p_s"] == pytest.approx(float(one.p_s.mean()))
-    assert row["p_s_stderr"] == pytest.approx(float(np.std(one.p_s.values, ddof=1) / np.sqrt(2)))
-    family = one.sel(family=row["family"])
-    assert float(family.aic.mean()) == float(one.aic.mean("run").min())
-    gap = np.hypot(one.p_s - family.predicted_p_s, one.p_i - family.predicted_p_i)
+    condition = data.isel(condition=0, step=-1).sel(n=2)
+    assert row["p_s"] == pytest.approx(float(condition.p_s.mean()))
+    assert row["p_s_stderr"] == pytest.approx(float(np.std(condition.p_s.values, ddof=1) / np.sqrt(2)))
+    family = condition.sel(family=row["family"])
+    assert float(family.aic.mean()) == float(condition.aic.mean("run").min())
+    gap = np.hypot(condition.p_s - family.predicted_p_s, condition.p_i - family.predicted_p_i)
     assert row["off_predicted"] == pytest.approx(float(gap.mean()))
     best = data.isel(condition=0).sel(n=2).p_s.mean("run")
     assert row["best_p_s"] == pytest.approx(float(best.max()))
@@ -116,7 +118,7 @@ def test_a_study_that_was_stopped_goes_on(tmp_path, data):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        toy.study(CONDITIONS, **RUN, checkpoints=tmp_path, progress=stop)
+        toy.study(CONDITIONS, **RUN, checkpoints=tmp_path, execution=Execution(progress=stop))
     resumed = toy.study(CONDITIONS, **RUN, test_items=(2, 8), checkpoints=tmp_path, resume=True)
     for name in ("p_s", "p_i", "weights", "epsilon"):
         np.testing.assert_array_equal(resumed[name].values, data[name].values)
@@ -128,7 +130,7 @@ def test_twins_do_no_harm(x64, family):
     epsilon, p_s, p_i = frontier.family_front(twins, family, points=5)
     assert np.isfinite(np.stack([epsilon, p_s, p_i])).all()
     table = similarity.get(family)(1.3, 0.1)(twins.distances)
-    assert measure.fit(measure.profile(twins, table), family).delta == pytest.approx(0.1, abs=1e-6)
+    assert measure.fit_profile(measure.profile(twins, table), family).delta.value == pytest.approx(0.1, abs=1e-6)
 
 
 def test_conditions_must_have_different_names():

@@ -17,13 +17,11 @@ from semres_jax.similarity import Constant, Exponential, Linear, PowerLaw, Tabul
 from semres_jax.spaces import neighbours
 from semres_jax.storage.resume import Saved
 from tests.killed import goes_on_from_everywhere, same_bits
+from tests.problems import CLOUD, DELTA, PROBLEMS
 
 EXACT = 1e-10
 STANDARD_ERRORS = 5
-EPSILON, DELTA = np.array([0.05, 0.2, 0.45]), np.array([0.0, 0.1])
-RNG = np.random.default_rng(0)
-POINTS = RNG.random((12, 2))
-CLOUD = spaces.Finite(np.linalg.norm(POINTS[:, None] - POINTS[None], axis=-1))
+EPSILON = np.array([0.05, 0.2, 0.45])
 
 
 def _cells_are_those_of_the_laws(table, space, kinds, ns, **options):
@@ -50,6 +48,17 @@ def test_dimensions_and_variables():
     assert {"semres_jax", "commit", "jax", "device", "method", "key", "seconds", "exponent"} <= table.attrs.keys()
     for space in (spaces.Circle(), CLOUD):
         _cells_are_those_of_the_laws(table, space, [Constant], (2, 5))
+
+
+@pytest.mark.thorough(keep=4)
+@pytest.mark.parametrize("problem", PROBLEMS, ids=str)
+def test_answers_of_the_problems(problem):
+    kind = problem.similarity if problem.kind is PowerLaw else problem.kind
+    task = {"exponent": problem.exponent, "replace": problem.replace}
+    table = frontier.sweep(problem.space, kind, problem.n, epsilon=problem.epsilon, delta=DELTA, **task)
+    got = table[["p_s", "p_i"]].squeeze().transpose("epsilon", "delta")
+    tolerance = 1e-9 if problem.space.label == "interval" else EXACT
+    np.testing.assert_allclose((got.p_s, got.p_i), problem.exact, rtol=0, atol=tolerance)
 
 
 def test_averages_over_the_probe():

@@ -11,6 +11,7 @@ of s in equal steps; `nested` chooses the others' distances anew for each place 
 similarities need it. `strongest` is for an infinite exponent: the nearest wins, but where items tie.
 """
 
+import functools
 import itertools
 import math
 
@@ -129,6 +130,7 @@ def rule(law, strength, edges, order):
     return r, mass, tails(law.rough, order)
 
 
+@functools.cache
 def tails(rough, order):
     """T[i, j]: what mass at node j counts beyond node i of a panel."""
     t, w = legendre(order)
@@ -158,14 +160,15 @@ def together(law, strength, n, order, table=None):
     zero = np.isinf(loss)
     nothing = mass[zero].sum()
     if n == 2:
-        at = loss.ravel()
-        with np.errstate(invalid="ignore", over="ignore"):
-            credit = 1 / (1 + np.exp(at[:, None] - at[None, :]))  # the one at row i is nearer than the one at j
-        credit = np.where(np.isinf(at)[:, None], 0.5, credit)
-        later = np.kron(np.triu(np.ones((panels, panels)), 1), np.ones((r.shape[1],) * 2))
-        weight = later + np.kron(np.eye(panels), tail)
-        p_s = 2 * mass.ravel() @ (weight * credit) @ mass.ravel()
-        return p_s, mass.ravel() @ (1 / (1 + np.exp(-at)))
+        at, masses, width = loss.ravel(), mass.ravel(), r.shape[1]
+        p_s = 0.0
+        for i in range(panels):  # the nearest in this panel, the other one in it, or beyond
+            with np.errstate(invalid="ignore", over="ignore"):
+                credit = 1 / (1 + np.exp(loss[i][:, None] - at[None, i * width :]))
+            credit[np.isinf(loss[i])] = 0.5
+            credit[:, :width] *= tail
+            p_s += 2 * mass[i] @ (credit @ masses[i * width :])
+        return p_s, masses @ (1 / (1 + np.exp(-at)))
     depth = np.max(loss[~zero], initial=0.0)
     step = 0.28
     log_s = np.arange(-37.0, depth + 4.2, step)

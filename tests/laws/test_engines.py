@@ -7,11 +7,8 @@ import pytest
 
 from semres_jax import spaces
 from semres_jax.laws import accuracy, closed_form, engine_for, quadrature
-from semres_jax.montecarlo.estimate import estimate
 from semres_jax.similarity import Constant, Exponential, Linear
-
-LINE = [[0.0, 1.0, 2.0, 3.0], [1.0, 0.0, 1.0, 2.0], [2.0, 1.0, 0.0, 1.0], [3.0, 2.0, 1.0, 0.0]]
-WEIGHTED = spaces.Finite(LINE, [0.1, 0.2, 0.3, 0.4])
+from tests.problems import LINE, PROBLEMS, WEIGHTED
 
 # space, similarity, options, engine (None: no exact one)
 TABLE = [
@@ -52,20 +49,12 @@ def test_which_engine(space, similarity, options, engine):
             ask(space, similarity, **options)
 
 
-STANDARD_ERRORS = 5
-
-
-@pytest.mark.thorough(keep=3)
-@pytest.mark.parametrize(
-    ("space", "similarity", "options"), [row[:3] for row in TABLE if row[3] in ("closed_form", "enumeration")]
-)
-def test_agrees_with_monte_carlo(space, similarity, options):
-    if options.get("n", 2) > 10:
-        options = options | {"n": 10}
-    exact = accuracy(space, similarity, **options)
-    run = estimate(space, similarity, key=jax.random.key(3), trials=2**15, method="prng", **options)
-    assert abs(run.p_s - exact.p_s) < STANDARD_ERRORS * run.p_s_stderr
-    assert abs(run.p_i - exact.p_i) < STANDARD_ERRORS * run.p_i_stderr
+@pytest.mark.thorough(keep=8)
+@pytest.mark.parametrize("problem", PROBLEMS, ids=str)
+def test_answers_of_the_problems(problem):
+    assert engine_for(problem.space, problem.similarity, **problem.options) == problem.engine
+    got = accuracy(problem.space, problem.similarity, **problem.options)
+    np.testing.assert_allclose(got, problem.exact, rtol=0, atol=1e-9 if problem.space.label == "interval" else 1e-10)
 
 
 @pytest.mark.parametrize("space", [spaces.Circle(), spaces.Interval(), spaces.Finite(LINE), WEIGHTED], ids=str)

@@ -60,18 +60,18 @@ def test_a_toy_network_handed_in_as_embeddings(network, tmp_path):
 
     np.save(tmp_path / "w.npy", network["weights"][1][0, 0])
     points = read_embeddings(tmp_path / "w.npy").points
-    found = measure.embeddings(points, RING, optimal="none")
+    measured = measure.embeddings(points, RING, optimal="none")
     for name in ("p_s", "p_i"):
-        assert getattr(found, name).value == pytest.approx(float(last(name)[0]), abs=EXACT)
-    for k, fit in enumerate(found.fits.values()):
-        assert fit.epsilon == pytest.approx(last("epsilon")[k], rel=EXACT)
-        assert fit.delta == pytest.approx(last("fit_delta")[k], abs=EXACT)
+        assert getattr(measured, name).value == pytest.approx(float(last(name)[0]), abs=EXACT)
+    for k, fit in enumerate(measured.fits.values()):
+        assert fit.epsilon.value == pytest.approx(last("epsilon")[k], rel=EXACT)
+        assert fit.delta.value == pytest.approx(last("fit_delta")[k], abs=EXACT)
         for name in ("p_s", "p_i"):
             assert getattr(fit, name) == pytest.approx(last(f"predicted_{name}")[k], abs=EXACT)
-    assert found.mean_b == pytest.approx(last("mean_b"), abs=EXACT)
-    assert found.var_b == pytest.approx(last("var_b"), abs=EXACT)
+    assert measured.mean_b == pytest.approx(last("mean_b"), abs=EXACT)
+    assert measured.var_b == pytest.approx(last("var_b"), abs=EXACT)
     for family in ("constant", "linear"):
-        got, want = found.fronts[family].front, frontier.family_front(RING, family)
+        got, want = measured.fronts[family].front, frontier.family_front(RING, family)
         for k in range(3):
             np.testing.assert_allclose(got[k], want[k][: len(got[k])], rtol=0, atol=EXACT)
         # What is left out of the front is worse in both.
@@ -81,31 +81,31 @@ def test_a_toy_network_handed_in_as_embeddings(network, tmp_path):
 def test_more_items_are_harder_and_have_no_intervals():
     points = waves(np.arange(5) / 5, noise=0.3)
     table = around(np.arange(5) / 5)
-    found = measure.embeddings(points, table, n=3, optimal="none", fronts={}, shares=[0.1])
+    measured = measure.embeddings(points, table, n=3, optimal="none", fronts={}, shares=[0.1])
     with jax.enable_x64(True):
         want = tables.accuracy(spaces.Finite(table), np.maximum(points @ points.T, 0) + 1e-10, n=3)
-    assert (found.p_s.value, found.p_i.value) == pytest.approx((float(want.p_s), float(want.p_i)), abs=EXACT)
-    assert np.isnan([found.p_s.stderr, found.p_i.low]).all()
-    b = found.levels.mean_b[0]
-    assert 1 / 3 < found.levels.p_i.value[0] < 1 - b / 2
+    assert (measured.p_s.value, measured.p_i.value) == pytest.approx((float(want.p_s), float(want.p_i)), abs=EXACT)
+    assert np.isnan([measured.p_s.stderr, measured.p_i.low]).all()
+    b = measured.levels.mean_b[0]
+    assert 1 / 3 < measured.levels.p_i.value[0] < 1 - b / 2
 
 
 @pytest.mark.parametrize(
-    ("size", "labels", "told"),
+    ("size", "labels", "caution"),
     [
         (8, None, "intervals over fewer than 12 stimuli"),
         (12, None, ""),
         (12, list("aaabbbcccddd"), "intervals over fewer than 5 exemplars a class"),
     ],
 )
-def test_what_few_stimuli_or_exemplars_do_to_intervals_is_said(size, labels, told):
+def test_what_few_stimuli_or_exemplars_do_to_intervals_is_said(size, labels, caution):
     points = waves(np.arange(size) / size, noise=0.2)
     settings = {"labels": labels, "similarity": "cosine", "floor": 0.01, "fronts": {}, "optimal": "none"}
     count = size if labels is None else 4
-    found = measure.embeddings(points, around(np.arange(count) / count), bootstrap=20, **settings)
-    assert "; ".join(found.cautions)[: len(told)] == told
-    assert bool(found.cautions) == bool(told)
-    assert found.summary()["cautions"] == list(found.cautions)
+    measured = measure.embeddings(points, around(np.arange(count) / count), bootstrap=20, **settings)
+    assert "; ".join(measured.cautions)[: len(caution)] == caution
+    assert bool(measured.cautions) == bool(caution)
+    assert measured.summary()["cautions"] == list(measured.cautions)
     without = measure.embeddings(points, around(np.arange(count) / count), bootstrap=0, **settings)
     assert without.cautions == ()
 
@@ -135,11 +135,11 @@ def test_sums_and_slopes_of_stimuli(space):
     np.testing.assert_allclose(
         np.stack([got.slope_s, got.slope_i], 1), left_out(lambda keep: score(keep, h), size), rtol=0, atol=EXACT
     )
-    for k, one in enumerate(epsilon):
-        inside = (apart <= one).astype(float)
-        mine = np.array([levels.scored.p_s[k], levels.scored.p_i[k]])
+    for k, threshold in enumerate(epsilon):
+        inside = (apart <= threshold).astype(float)
+        mine = np.array([levels.p_s[k], levels.p_i[k]])
         np.testing.assert_allclose(mine, score(everyone, inside), rtol=0, atol=EXACT)
-        slopes = np.stack([levels.scored.slope_s[:, k], levels.scored.slope_i[:, k]], 1)
+        slopes = levels.slopes[:2, :, k].T
         np.testing.assert_allclose(slopes, left_out(lambda keep: score(keep, inside), size), rtol=0, atol=EXACT)  # noqa: B023
         mean, variance = measure.reach(inside)
         np.testing.assert_allclose([levels.mean_b[k], levels.var_b[k]], [mean, variance], rtol=0, atol=EXACT)
@@ -152,16 +152,18 @@ def test_standard_errors_are_those_of_fresh_stimuli():
         x = np.random.default_rng([7, seed]).random(size)
         space = spaces.Finite(around(x))
         fronts = {"constant": frontier.family_front(space, "constant")}
-        got = measure.embeddings(waves(x), space, fronts=fronts, optimal="none", shares=[0.3], bootstrap=300, seed=seed)
-        each = [got.p_s, got.p_i, got.fronts["constant"].distance, got.levels.p_s]
-        values.append([np.ravel(one.value)[0] for one in each])
-        errors.append([np.ravel(one.stderr)[0] for one in each])
-        covered.append([[np.ravel(one.low)[0], np.ravel(one.high)[0]] for one in each])
-    spread, told = np.std(values, axis=0, ddof=1), np.sqrt(np.mean(np.square(errors), axis=0))
+        got = measure.embeddings(
+            waves(x), space, fronts=fronts, optimal="none", shares=[0.3], bootstrap=300, key=jax.random.key(seed)
+        )
+        quantities = [got.p_s, got.p_i, got.fronts["constant"].distance, got.levels.p_s]
+        values.append([np.ravel(number.value)[0] for number in quantities])
+        errors.append([np.ravel(number.stderr)[0] for number in quantities])
+        covered.append([[np.ravel(number.low)[0], np.ravel(number.high)[0]] for number in quantities])
+    spread, error = np.std(values, axis=0, ddof=1), np.sqrt(np.mean(np.square(errors), axis=0))
     # The spread of 100 has a relative standard error of 1/sqrt(2 * 100). Thresholds err to the safe side.
     slack = MARGIN / np.sqrt(2 * repeats)
-    assert (told > spread * (1 - slack)).all()
-    assert (told[:3] < spread[:3] * (1 + slack)).all()
+    assert (error > spread * (1 - slack)).all()
+    assert (error[:3] < spread[:3] * (1 + slack)).all()
     mean = np.mean(values, axis=0)[:, None]
     inside = np.mean((np.array(covered)[..., 0] <= mean.T) & (np.array(covered)[..., 1] >= mean.T), axis=0)
     assert (inside > 0.95 - MARGIN * np.sqrt(0.95 * 0.05 / repeats)).all()
@@ -174,7 +176,7 @@ def exemplars(seed=0, dimensions=3):
 @pytest.mark.parametrize("similarity", similarities.SIMILARITIES)
 def test_classes_agree_with_levels_and_sums_over_all_draws(similarity):
     points = exemplars()
-    found = measure.embeddings(
+    measured = measure.embeddings(
         points, CLASSES, labels=OWN, similarity=similarity, fronts={}, optimal="none", floor=0.01
     )
     model = similarities.own(points, similarity)
@@ -183,10 +185,10 @@ def test_classes_agree_with_levels_and_sums_over_all_draws(similarity):
     apart = similarities.dissimilarities(model, raw)
     want = measure.levels((apart + apart.T) / 2, OWN, CLASSES, position.SHARES)
     for name in ("epsilon", "mean_b", "var_b", "hit_rate"):
-        np.testing.assert_allclose(getattr(found.levels, name), getattr(want, name), rtol=0, atol=EXACT)
-    np.testing.assert_allclose(found.levels.p_s.value, want.p_s, rtol=0, atol=EXACT)
-    np.testing.assert_allclose(found.levels.p_i.value, want.p_i, rtol=0, atol=EXACT)
-    assert found.tie_rate == pytest.approx(want.tie_rate)
+        np.testing.assert_allclose(getattr(measured.levels, name), getattr(want, name), rtol=0, atol=EXACT)
+    np.testing.assert_allclose(measured.levels.p_s.value, want.p_s, rtol=0, atol=EXACT)
+    np.testing.assert_allclose(measured.levels.p_i.value, want.p_i, rtol=0, atol=EXACT)
+    assert measured.tie_rate == pytest.approx(want.tie_rate)
     strength = similarities.strengths(model, raw, 0.01)
     members, sums = [np.flatnonzero(c == OWN) for c in range(4)], np.zeros(2)
     for c in range(4):
@@ -201,25 +203,25 @@ def test_classes_agree_with_levels_and_sums_over_all_draws(similarity):
                     sums[0] += right / len(members[c]) / 24
                     mine = strength[p, members[c][members[c] != p]][:, None]
                     sums[1] += (mine / (mine + x.T)).mean() / len(members[c]) / 24
-    np.testing.assert_allclose([found.p_s.value, found.p_i.value], sums, rtol=0, atol=EXACT)
+    np.testing.assert_allclose([measured.p_s.value, measured.p_i.value], sums, rtol=0, atol=EXACT)
 
 
 def test_slopes_of_the_blocks_are_those_of_levels(monkeypatch):
     monkeypatch.setattr(exemplar_sums, "_NUMBERS", 64)  # many blocks
     points = exemplars()
     drawn = Draws.of(OWN, CLASSES, len(OWN))
-    chosen = exemplar_sums.probes(drawn, 100, 0)
+    chosen = exemplar_sums.probes(drawn, 100, None)
     model = similarities.own(points, "cosine")
     apart = similarities.dissimilarities(model, similarities.raw(model, chosen.rows))
     want = measure.levels((apart + apart.T) / 2, OWN, CLASSES, [0.2, 0.5, 0.8])
     got = exemplar_sums.summed(model, drawn, chosen, want.epsilon, 0.01)
     stretch = np.sqrt(np.bincount(OWN) / (np.bincount(OWN) - 1))[OWN][:, None]
-    for mine, theirs in zip(got.slopes, (want.slope_s, want.slope_i, want.slope_b), strict=True):
+    for mine, theirs in zip(got.levels.slopes, (want.slope_s, want.slope_i, want.slope_b), strict=True):
         np.testing.assert_allclose(mine, theirs * stretch, rtol=0, atol=EXACT)
 
 
-def drawn_classes(seed, each, count=6):
-    own = np.repeat(np.arange(count), each)
+def drawn_classes(seed, members, count=6):
+    own = np.repeat(np.arange(count), members)
     centres = waves(np.arange(count) / count)
     return centres[own] + 0.5 * np.random.default_rng([9, seed]).normal(size=(len(own), centres.shape[1])), own
 
@@ -227,22 +229,22 @@ def drawn_classes(seed, each, count=6):
 @pytest.mark.parametrize("sampled", [False, True])
 def test_standard_errors_are_those_of_fresh_exemplars(sampled, monkeypatch):
     ring, repeats = spaces.grid(spaces.get("circle"), 6), 80
-    each, limit = (30, 24) if sampled else (6, 100)
+    members, limit = (30, 24) if sampled else (6, 100)
     values, errors = [], []
     for seed in range(repeats):
-        points, own = drawn_classes(seed, each)
+        points, own = drawn_classes(seed, members)
         got = measure.embeddings(
             points, ring, labels=own, similarity="cosine", fronts={}, optimal="none", shares=[0.2, 0.4], bootstrap=0,
-            limit=limit, floor=0.01, seed=seed,
+            limit=limit, floor=0.01, key=jax.random.key(seed),
         )  # fmt: skip
         assert bool(got.sampled) == sampled
         numbers = [got.p_s, got.p_i]
-        values.append([one.value for one in numbers])
-        errors.append([one.stderr for one in numbers])
-    spread, told = np.std(values, axis=0, ddof=1), np.sqrt(np.mean(np.square(errors), axis=0))
+        values.append([number.value for number in numbers])
+        errors.append([number.stderr for number in numbers])
+    spread, error = np.std(values, axis=0, ddof=1), np.sqrt(np.mean(np.square(errors), axis=0))
     slack = MARGIN / np.sqrt(2 * repeats)
-    assert (told > spread * (1 - slack)).all()
-    assert (told < spread * (1 + slack)).all()
+    assert (error > spread * (1 - slack)).all()
+    assert (error < spread * (1 + slack)).all()
 
 
 def test_sampled_probes_and_trials_are_unbiased():
@@ -250,22 +252,24 @@ def test_sampled_probes_and_trials_are_unbiased():
     ring = spaces.grid(spaces.get("circle"), 6)
     settings = {"labels": own, "similarity": "cosine", "fronts": {}, "optimal": "none", "floor": 0.01, "bootstrap": 0}
     whole = measure.embeddings(points, ring, **settings, shares=[0.3])
-    many = [measure.embeddings(points, ring, **settings, shares=[0.3], limit=24, seed=k) for k in range(40)]
-    assert many[0].sampled[0] == "24 of 180 exemplars probe"
+    parts = [
+        measure.embeddings(points, ring, **settings, shares=[0.3], limit=24, key=jax.random.key(k)) for k in range(40)
+    ]
+    assert parts[0].sampled[0] == "24 of 180 exemplars probe"
     for name in ("p_s", "p_i"):
-        values = np.array([getattr(one, name).value for one in many])
+        values = np.array([getattr(part, name).value for part in parts])
         assert values.mean() == pytest.approx(
-            getattr(whole, name).value, abs=MARGIN * values.std(ddof=1) / np.sqrt(len(many))
+            getattr(whole, name).value, abs=MARGIN * values.std(ddof=1) / np.sqrt(len(parts))
         )
 
 
 def test_more_stimuli_than_the_limit_are_sampled():
     x = np.random.default_rng(0).random(60)
-    found = measure.embeddings(waves(x), around(x), limit=20, fronts={}, optimal="none", bootstrap=0)
-    assert found.sampled == ("20 of 60 stimuli",)
-    assert found.stimuli == 60
+    measured = measure.embeddings(waves(x), around(x), limit=20, fronts={}, optimal="none", bootstrap=0)
+    assert measured.sampled == ("20 of 60 stimuli",)
+    assert measured.stimuli == 60
     whole = measure.embeddings(waves(x), around(x), fronts={}, optimal="none", bootstrap=0)
-    assert found.p_s.value == pytest.approx(whole.p_s.value, abs=MARGIN * found.p_s.stderr)
+    assert measured.p_s.value == pytest.approx(whole.p_s.value, abs=MARGIN * measured.p_s.stderr)
 
 
 def test_similarities_are_float64_and_subtract_where_points_are_close():
@@ -292,37 +296,40 @@ def test_similarities_are_float64_and_subtract_where_points_are_close():
 def test_rows_are_found_by_the_names_of_leaves():
     tree = spaces.Tree.from_newick("((a:1,b:1):1,(c:1.5,(d:1,e:1):0.5):0.5,f:4);")
     points = np.random.default_rng(0).random((5, 3))
-    found = measure.embeddings(points, tree, labels=["e", "c", "a", "b", "d"], optimal="none", bootstrap=0)
+    measured = measure.embeddings(points, tree, labels=["e", "c", "a", "b", "d"], optimal="none", bootstrap=0)
     order = [2, 3, 1, 4, 0]
     table = np.asarray(tree.distances)[:5, :5]
     again = measure.embeddings(points[order], table, optimal="none", bootstrap=0)
-    assert found.p_s == pytest.approx(again.p_s, nan_ok=True)
-    assert found.tie_rate == enumeration.tie_rate(spaces.Finite(table))
+    assert measured.p_s == pytest.approx(again.p_s, nan_ok=True)
+    assert measured.tie_rate == enumeration.tie_rate(spaces.Finite(table))
 
 
 def test_a_dataset_and_a_summary_hold_everything():
-    found = measure.embeddings(waves(np.arange(12) / 12, noise=0.1), RING, delta=0.1, bootstrap=50)
-    data, summary = found.dataset(), found.summary()
+    measured = measure.embeddings(waves(np.arange(12) / 12, noise=0.1), RING, delta=0.1, bootstrap=50)
+    data, summary = measured.dataset(), measured.summary()
     assert all("long_name" in variable.attrs for variable in data.data_vars.values())
     assert [row["front"] for row in summary["fronts"]] == ["constant", "linear", "optimal"]
-    assert data.front_distance.sel(front="optimal") == found.fronts["optimal"].distance.value
+    assert data.front_distance.sel(front="optimal") == measured.fronts["optimal"].distance.value
     assert summary["optimal_delta"] == 0.1
-    assert np.isnan(found.fits["constant"].resolution.low)
-    resolution = found.fits["linear"].resolution
-    assert resolution.low < found.fits["linear"].epsilon == resolution.value < resolution.high
+    assert np.isnan(measured.fits["constant"].resolution.low)
+    resolution = measured.fits["linear"].resolution
+    assert resolution.low < measured.fits["linear"].epsilon.value == resolution.value < resolution.high
     assert data.resolution_low.sel(family="linear") == resolution.low == summary["families"][1]["resolution"]["low"]
-    assert found.best in str(found)
+    assert measured.best in str(measured)
 
 
 def test_the_front_of_the_best_similarities_of_these_stimuli():
     points = waves(np.arange(12) / 12, noise=0.1)
-    found = measure.embeddings(points, RING, delta=0.1, optimal="finite", fronts={}, bootstrap=20)
-    front = found.fronts["optimal"].front
-    assert found.fronts["optimal"].distance.value == frontier.distance(found.p_s.value, found.p_i.value, front).distance
+    measured = measure.embeddings(points, RING, delta=0.1, optimal="finite", fronts={}, bootstrap=20)
+    front = measured.fronts["optimal"].front
+    assert (
+        measured.fronts["optimal"].distance.value
+        == frontier.distance(measured.p_s.value, measured.p_i.value, front).distance
+    )
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"points": np.full((12, 3), np.nan)}, "rows 0, 1, 2, 3, 4, 5, 6, 7, ... (12 rows) have NaN"),
         ({"points": np.vstack([np.ones((11, 3)), [[np.inf, 1, 1]]])}, "row 11 has NaN or infinity"),
@@ -341,9 +348,9 @@ def test_the_front_of_the_best_similarities_of_these_stimuli():
         ({"points": -np.eye(12), "floor": 0.0, "distances": np.ones((12, 12))}, "the distance of a point to itself"),
     ],
 )
-def test_bad_input(change, told):
+def test_bad_input(change, message):
     given = {"points": np.ones((12, 3)), "distances": RING} | change
     with pytest.raises(ValueError) as caught:
         measure.embeddings(given.pop("points"), given.pop("distances"), **given)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -67,8 +67,8 @@ def test_slopes_are_derivatives(probes, x64):
     got = measure.levels(d, OWN, CLASSES, SHARES[:-1], probes=probes)
 
     def at(weights):
-        found = enumeration.exemplars(d, OWN, Constant(got.epsilon), CLASSES, weights=weights, probes=probes)
-        return np.stack([found.p_s, found.p_i, found.mean_b])
+        sums = enumeration.exemplars(d, OWN, Constant(got.epsilon), CLASSES, weights=weights, probes=probes)
+        return np.stack([sums.p_s, sums.p_i, sums.mean_b])
 
     for i in (0, 5, 9, 14):
         change = step * (np.arange(len(OWN)) == i)
@@ -80,7 +80,7 @@ def test_slopes_are_derivatives(probes, x64):
 @pytest.mark.parametrize(("family", "kind"), [("linear", Linear), ("exponential", Exponential)])
 def test_graded_similarities_and_their_slopes(family, kind):
     d, step, epsilon = images(), 1e-2, 0.6
-    p_s, p_i, slope_s, slope_i = measure.graded(d, OWN, CLASSES, family, [epsilon])
+    p_s, p_i, slope_s, slope_i = measure.graded(d, OWN, CLASSES, family, [epsilon])[:4]
 
     with jax.enable_x64(True):
 
@@ -101,7 +101,7 @@ def test_slopes_give_the_spread_of_other_exemplars():
     own = np.repeat(np.arange(4), 40)
     places = 1.5 * np.array([[0, 0], [1, 0], [0, 1], [1, 1]])[own]
     shares, shown, trials = np.linspace(0.05, 0.95, 31), 8, 300
-    fixed, moving, told = [], [], []
+    fixed, moving, errors = [], [], []
     for _ in range(trials):
         points = rng.normal(size=(160, 2)) + places
         d = np.linalg.norm(points[:, None] - points[None], axis=-1)
@@ -113,10 +113,10 @@ def test_slopes_give_the_spread_of_other_exemplars():
         slopes = [x[:, near] for x in (got.slope_s, got.slope_i)]
         for slope, p in ((got.slope_s, got.p_s), (got.slope_i, got.p_i)):
             slopes.append(measure.at_equal_shares(slope, p, shares, got.slope_b)[:, shown])
-        told.append([np.sqrt((x**2).sum()) for x in slopes])
+        errors.append([np.sqrt((x**2).sum()) for x in slopes])
     spread = np.std(np.concatenate([fixed, moving], axis=1), axis=0)
     # 300 samples tell a standard deviation to 4.1 %; the second order is some 1 / 40.
-    np.testing.assert_allclose(np.mean(told, axis=0), spread, rtol=5 * 0.041 + 1 / 40)
+    np.testing.assert_allclose(np.mean(errors, axis=0), spread, rtol=5 * 0.041 + 1 / 40)
 
 
 @pytest.mark.parametrize("shares", [[], [0.0], [0.5, 0.5], [1.2], [np.nan]])

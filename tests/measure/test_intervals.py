@@ -1,9 +1,10 @@
 """How often intervals of few stimuli, or exemplars, hold the truth: a small scripts/study_embedding_coverage.py."""
 
+import jax
 import numpy as np
 import pytest
 
-from semres_jax import measure, spaces
+from semres_jax import Quantity, measure, spaces
 from semres_jax.measure import intervals
 
 SETS, SIZE = 120, 30
@@ -36,10 +37,17 @@ def test_intervals_of_thirty_stimuli_hold_the_truth(draw):
     rows = []
     for k in range(SETS):
         points, d = draw(np.random.default_rng([3, k]))
-        found = measure.embeddings(
-            points, d, fronts={}, optimal="none", shares=[0.3], bootstrap=400, families=["exponential"], seed=k
+        model = measure.embeddings(
+            points,
+            d,
+            fronts={},
+            optimal="none",
+            shares=[0.3],
+            bootstrap=400,
+            families=["exponential"],
+            key=jax.random.key(k),
         )
-        rows.append([found.p_s, found.p_i, found.fits["exponential"].resolution])
+        rows.append([model.p_s, model.p_i, model.fits["exponential"].resolution])
     value, stderr, low, high = np.moveaxis(np.array(rows, float), -1, 0)
     # Of averages over triples and pairs the mean over sets is the population's; of the resolution it is nearly so.
     truth = value.mean(0)
@@ -67,9 +75,9 @@ def test_averages_that_hang_on_pairs_of_stimuli(centre):
     rows = []
     for k in range(SETS):
         value, slopes, pairs = products(centre + np.random.default_rng([5, k]).normal(size=20))
-        stderr, low, high = intervals.over_stimuli(np.array([value]), slopes[None], [pairs], count=400, seed=k)
-        rows.append([value, stderr[0], low[0], high[0]])
-    value, stderr, low, high = np.transpose(rows)
+        key = jax.random.key(k)
+        rows.append(intervals.over_stimuli(np.array([value]), slopes[None], [pairs], count=400, key=key))
+    value, stderr, low, high = np.transpose(np.array(rows)[..., 0])
     assert held(low, high, centre**2) > FEWEST
     # The variance is that of the mean of products: 4 centre² / N + 2 / (N (N - 1)).
     want = np.sqrt(4 * centre**2 / 20 + 2 / 380)
@@ -80,9 +88,9 @@ def test_averages_that_hang_on_pairs_of_stimuli(centre):
 def test_without_pairs_and_replicates_it_is_the_standard_error_of_a_mean():
     x = np.random.default_rng(0).normal(size=30)
     slopes = (x - x.mean())[None] / np.sqrt(30 * 29)
-    stderr, low, high = intervals.over_stimuli(x.mean()[None], slopes, [None], count=0)
-    assert stderr[0] == pytest.approx(x.std(ddof=1) / np.sqrt(30), rel=1e-12)
-    assert np.isnan([low[0], high[0]]).all()
+    mean = intervals.over_stimuli(x.mean()[None], slopes, [None], count=0)
+    assert mean.stderr[0] == pytest.approx(x.std(ddof=1) / np.sqrt(30), rel=1e-12)
+    assert np.isnan([mean.low[0], mean.high[0]]).all()
 
 
 def test_intervals_of_three_exemplars_a_class_hold_the_truth():
@@ -91,11 +99,11 @@ def test_intervals_of_three_exemplars_a_class_hold_the_truth():
     centres = np.cos(2 * np.pi * (np.arange(4)[:, None] / 4 * turns + np.random.default_rng(1).random(6))) / turns
     for k in range(SETS):
         points = centres[own] + 0.9 * np.random.default_rng([9, k]).normal(size=(12, 6))
-        found = measure.embeddings(
+        model = measure.embeddings(
             points, ring, labels=own, similarity="cosine", fronts={}, optimal="none", floor=0.01, shares=[0.4],
-            bootstrap=400, families=["exponential"], seed=k,
+            bootstrap=400, families=["exponential"], key=jax.random.key(k),
         )  # fmt: skip
-        rows.append([found.p_s, found.p_i])
+        rows.append([model.p_s, model.p_i])
     value, _, low, high = np.moveaxis(np.array(rows, float), -1, 0)
     assert (held(low, high, value.mean(0)) > FEWEST).all()
     assert (low > 0).all()
@@ -103,7 +111,8 @@ def test_intervals_of_three_exemplars_a_class_hold_the_truth():
 
 
 def test_ends_of_probabilities_stay_probabilities():
-    low, high = intervals.of_probability([0.5, 0.99, 1.0, 0.0], [0.4, 0.9, 0.9, -0.1], [0.6, 1.08, 1.1, 0.1])
+    wide = Quantity([0.5, 0.99, 1.0, 0.0], low=[0.4, 0.9, 0.9, -0.1], high=[0.6, 1.08, 1.1, 0.1])
+    _, _, low, high = intervals.of_probability(wide)
     np.testing.assert_allclose(low[2:], [0.9, 0.0])
     np.testing.assert_allclose(high[2:], [1.0, 0.1])
     assert (0.5 - low[0]) == pytest.approx(high[0] - 0.5)

@@ -28,25 +28,25 @@ SEGMENT = spaces.grid(spaces.get("interval"), 40)
 @pytest.mark.parametrize("delta", [0.0, 0.07])
 def test_a_similarity_is_found_again(x64, space, family, kind, delta):
     for epsilon in (0.08, 0.3, 0.45):
-        found = measure.profile(space, kind(epsilon, delta=delta)(space.distances))
-        best = measure.fit(found, family)
-        assert best.epsilon == pytest.approx(epsilon, rel=FOUND)
-        assert best.delta == pytest.approx(delta, abs=FOUND)
-        others = [measure.fit(found, name).aic for name in NAMES if name != family]
+        profile = measure.profile(space, kind(epsilon, delta=delta)(space.distances))
+        best = measure.fit_profile(profile, family)
+        assert best.epsilon.value == pytest.approx(epsilon, rel=FOUND)
+        assert best.delta.value == pytest.approx(delta, abs=FOUND)
+        others = [measure.fit_profile(profile, name).aic for name in NAMES if name != family]
         assert best.aic < min(others)
 
 
 def test_a_linear_similarity_past_the_diameter_is_given_without_a_floor(x64):
-    best = measure.fit(measure.profile(RING, Linear(0.9, 0.1)(RING.distances)), "linear")
-    assert best.epsilon == pytest.approx(1.0, rel=FOUND)
-    assert best.delta == pytest.approx(0.0, abs=FOUND)
+    best = measure.fit_profile(measure.profile(RING, Linear(0.9, 0.1)(RING.distances)), "linear")
+    assert best.epsilon.value == pytest.approx(1.0, rel=FOUND)
+    assert best.delta.value == pytest.approx(0.0, abs=FOUND)
 
 
 def test_a_constant_similarity_ends_between_two_distances(x64):
-    best = measure.fit(measure.profile(RING, Constant(0.21, 0.1)(RING.distances)), "constant")
-    assert 0.2 < best.epsilon < 0.225
-    assert best.delta == pytest.approx(0.1, abs=FOUND)
-    assert best.epsilon_stderr == pytest.approx(0.025 / np.sqrt(12))
+    best = measure.fit_profile(measure.profile(RING, Constant(0.21, 0.1)(RING.distances)), "constant")
+    assert 0.2 < best.epsilon.value < 0.225
+    assert best.delta.value == pytest.approx(0.1, abs=FOUND)
+    assert best.epsilon.stderr == pytest.approx(0.025 / np.sqrt(12))
 
 
 def test_standard_errors_are_those_of_repeated_noise(x64):
@@ -54,20 +54,20 @@ def test_standard_errors_are_those_of_repeated_noise(x64):
     table = np.asarray(Linear(0.3, 0.1)(RING.distances))
     upper = np.triu(rng.normal(size=(repeats, 40, 40)) * noise, 1)
     noisy = table + upper + np.swapaxes(upper, 1, 2)  # a pair has one error, seen from both ends
-    best = measure.fit(measure.profile(RING, noisy), "linear")
-    for value, stderr in ((best.epsilon, best.epsilon_stderr), (best.delta, best.delta_stderr)):
+    best = measure.fit_profile(measure.profile(RING, noisy), "linear")
+    for value, stderr, *_ in (best.epsilon, best.delta):
         # The spread of 400 has a relative standard error of 1/sqrt(800).
         assert np.std(value) == pytest.approx(np.mean(stderr), rel=5 / np.sqrt(2 * repeats))
-    assert best.epsilon.mean() == pytest.approx(0.3, abs=5 * best.epsilon_stderr.mean() / np.sqrt(repeats))
+    assert best.epsilon.value.mean() == pytest.approx(0.3, abs=5 * best.epsilon.stderr.mean() / np.sqrt(repeats))
 
 
 def test_profiles_are_means_over_pairs_relative_to_the_probe():
     line = spaces.Finite([[0, 1, 2], [1, 0, 1], [2, 1, 0]])
-    found = measure.profile(line, [[4.0, 2.0, 1.0], [2.0, 2.0, 0.0], [1.0, 0.0, 1.0]])
-    np.testing.assert_array_equal(found.distance, [1, 2])
-    np.testing.assert_array_equal(found.pairs, [4, 2])
-    np.testing.assert_allclose(found.mean, [(0.5 + 1 + 0 + 0) / 4, (0.25 + 1) / 2])
-    np.testing.assert_allclose(found.variance, [np.var([0.5, 1, 0, 0]), np.var([0.25, 1])])
+    profile = measure.profile(line, [[4.0, 2.0, 1.0], [2.0, 2.0, 0.0], [1.0, 0.0, 1.0]])
+    np.testing.assert_array_equal(profile.distance, [1, 2])
+    np.testing.assert_array_equal(profile.pairs, [4, 2])
+    np.testing.assert_allclose(profile.mean, [(0.5 + 1 + 0 + 0) / 4, (0.25 + 1) / 2])
+    np.testing.assert_allclose(profile.variance, [np.var([0.5, 1, 0, 0]), np.var([0.25, 1])])
 
 
 def test_reach_of_a_similarity_that_ends_is_its_ball_measure(x64):
@@ -106,9 +106,9 @@ def test_a_similarity_of_ones_own_is_fitted_and_has_a_front(x64, named, monkeypa
     if named:
         monkeypatch.setitem(similarity.KINDS, "cosine", Cosine)
         family = "cosine"
-    best = measure.fit(measure.profile(RING, Cosine(0.13, 0.05)(RING.distances)), family)
-    assert best.epsilon == pytest.approx(0.13, rel=FOUND)
-    assert best.delta == pytest.approx(0.05, abs=FOUND)
+    best = measure.fit_profile(measure.profile(RING, Cosine(0.13, 0.05)(RING.distances)), family)
+    assert best.epsilon.value == pytest.approx(0.13, rel=FOUND)
+    assert best.delta.value == pytest.approx(0.05, abs=FOUND)
     front = frontier.family_front(RING, family, points=20)
     want = tables.accuracy(RING, Cosine(front.epsilon[7])(RING.distances))
     np.testing.assert_allclose([front.p_s[7], front.p_i[7]], want, rtol=0, atol=1e-12)
@@ -138,7 +138,7 @@ def test_slopes_of_families_are_derivatives(family):
 @pytest.mark.parametrize(
     "use",
     [
-        lambda family: measure.fit(measure.profile(RING, np.eye(40)), family),
+        lambda family: measure.fit_profile(measure.profile(RING, np.eye(40)), family),
         lambda family: measure.fronts(RING, families=[family]),
         lambda family: measure.embeddings(np.eye(40), RING, families=[family]),
     ],
@@ -159,9 +159,9 @@ def test_embeddings_take_other_families():
     points, ring = np.stack([np.cos(angle), np.sin(angle)], 1), spaces.grid(spaces.get("circle"), 12)
     families = ["gaussian", "linear"]
     fronts = measure.fronts(ring, families=families)
-    found = measure.embeddings(points, ring, families=families, fronts=fronts, optimal="none", bootstrap=20)
-    assert list(found.fits) == list(found.fronts) == families
-    best = measure.fit(found.profile, "gaussian")
-    assert found.fits["gaussian"].epsilon == best.epsilon
-    want = tables.accuracy(ring, Gaussian(float(best.epsilon), float(best.delta))(ring.distances))
-    assert found.fits["gaussian"].p_s == pytest.approx(float(want.p_s), abs=1e-6)  # the similarity in float32
+    model = measure.embeddings(points, ring, families=families, fronts=fronts, optimal="none", bootstrap=20)
+    assert list(model.fits) == list(model.fronts) == families
+    best = measure.fit_profile(model.profile, "gaussian")
+    assert model.fits["gaussian"].epsilon.value == best.epsilon.value
+    want = tables.accuracy(ring, Gaussian(float(best.epsilon.value), float(best.delta.value))(ring.distances))
+    assert model.fits["gaussian"].p_s == pytest.approx(float(want.p_s), abs=1e-6)  # the similarity in float32

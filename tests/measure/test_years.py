@@ -209,7 +209,7 @@ def test_states_of_years_by_layer(found):
     random, known = found.layers
     assert abs(random.p_s.value - 0.5) < 5 * random.p_s.stderr
     assert known.p_s.value > 0.5 + 5 * known.p_s.stderr
-    assert 20 < known.fits["exponential"].epsilon < 300
+    assert 20 < known.fits["exponential"].epsilon.value < 300
     rows = found.summary()["layers"]
     assert rows[1]["p_s"]["value"] == known.p_s.value
 

@@ -13,6 +13,7 @@ from semres_jax import Constant, Exponential, Gaussian, Linear, PowerLaw, Tabula
 from semres_jax.laws import enumeration
 from semres_jax.montecarlo import _rows, tally
 from semres_jax.similarity import stack
+from tests.problems import PROBLEMS
 
 SIGMAS = 5.0
 METHODS = ("prng", "lattice")
@@ -30,21 +31,18 @@ def _agrees(e, exact):
 
 
 # Integer, float, vector, discrete and finite points; items as a list and as an axis.
-LAWS = [("circle", n, m) for n in (2, 3, 40) for m in METHODS] + [
-    ("interval", 8, "prng"), ("torus", 2, "lattice"), ("sphere(9)", 3, "lattice"), ("torus", 40, "prng"),
-    ("hamming", 3, "prng"), ("finite", 2, "lattice"), ("finite", 3, "prng"), ("finite", 40, "prng"),
-]  # fmt: skip
+CASES = [
+    pytest.param(problem, method, marks=() if method in problem.quick else pytest.mark.thorough)
+    for problem in PROBLEMS
+    for method in METHODS
+]
 
 
-@pytest.mark.thorough(keep=4)
-@pytest.mark.parametrize(("name", "n", "method"), LAWS)
-def test_constant_similarity_against_the_exact_law(name, n, method):
-    space = spaces.get(name)
-    radii = {"sphere(9)": 1.6, "hamming": 0.5, "finite": 0.4}.get(name, 0.2)
-    similarity = Constant(radii * np.array([0.5, 1.0, 1.3])[:, None], np.array([0.0, 0.05]))
-    e = estimate(space, similarity, key=KEY, trials=2**16, n=n, method=method)
+@pytest.mark.parametrize(("problem", "method"), CASES, ids=str)
+def test_answers_of_the_problems(problem, method):
+    e = estimate(problem.space, problem.similarity, key=KEY, trials=2**16, method=method, **problem.options)
     assert e.p_s.shape == (3, 2)
-    _agrees(e, semres_jax.accuracy(space, similarity, n=n))
+    _agrees(e, semres_jax.Accuracy(*problem.exact))
 
 
 @pytest.mark.parametrize("method", METHODS)

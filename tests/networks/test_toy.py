@@ -35,7 +35,7 @@ def test_negative_products_are_cut():
 
 
 @pytest.mark.parametrize(
-    ("kwargs", "told"),
+    ("kwargs", "message"),
     [
         ({"hidden": 0}, "hidden must be at least 1; got 0"),
         ({"stimuli": 1}, "stimuli must be at least 2; got 1"),
@@ -43,6 +43,6 @@ def test_negative_products_are_cut():
         ({"scale": 0.0}, "scale must be a positive number; got 0"),
     ],
 )
-def test_bad_input(kwargs, told):
-    with pytest.raises(ValueError, match=told):
+def test_bad_input(kwargs, message):
+    with pytest.raises(ValueError, match=message):
         ToyAutoencoder(**({"stimuli": 3, "hidden": 2} | kwargs), rngs=nnx.Rngs(0))

@@ -31,13 +31,13 @@ def _difference(ours, expected) -> float:
 @nnx.jit(static_argnames="train")
 def _layers(net, pictures, train=False):
     """The activations of a network, named as in `torch_resnets.torch_network`."""
-    found = {"conv1": net.stem(pictures)}
-    x = jax.nn.relu(net.stem_norm(found["conv1"], use_running_average=not train))
-    found["stem"] = x = nnx.max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1)))
+    outputs = {"conv1": net.stem(pictures)}
+    x = jax.nn.relu(net.stem_norm(outputs["conv1"], use_running_average=not train))
+    outputs["stem"] = x = nnx.max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1)))
     for i, stage in enumerate(net.stages, 1):
         for j, block in enumerate(stage):
-            found[f"layer{i}.{j}"] = x = block(x, train=train)
-    return found | {"embedding": net.embed(pictures, train=train), "scores": net(pictures, train=train)}
+            outputs[f"layer{i}.{j}"] = x = block(x, train=train)
+    return outputs | {"embedding": net.embed(pictures, train=train), "scores": net(pictures, train=train)}
 
 
 # Against NumPy
@@ -89,21 +89,21 @@ def test_small_networks_compute_what_numpy_does(tmp_path, bottleneck):
 
 @pytest.mark.thorough(keep=1)
 @pytest.mark.parametrize(("name", "suffix"), [("resnet18", "pth"), ("resnet50", "safetensors")])
-def test_layers_are_those_of_torch_as_stored(tmp_path, name, suffix):
+def test_outputsare_those_of_torch_as_stored(tmp_path, name, suffix):
     net = weights.load(made.empty(name), made.save(tmp_path / f"{name}.{suffix}", torch_resnets.weights_of(name)))
-    found = _layers(net, torch_resnets.images(*PICTURES[name]))
+    outputs = _layers(net, torch_resnets.images(*PICTURES[name]))
     with np.load(REFERENCE) as stored:
         layers = stored[f"{name}/names"].tolist()
-        assert {*layers, "embedding", "scores"} == found.keys()
+        assert {*layers, "embedding", "scores"} == outputs.keys()
         for layer, samples, (mean, std) in zip(
             layers, stored[f"{name}/samples"], stored[f"{name}/moments"], strict=True
         ):
             scale = np.hypot(mean, std)
-            assert np.max(np.abs(torch_resnets.sample(found[layer]) - samples)) < CLOSE * scale, layer
-            assert abs(np.mean(found[layer]) - mean) < CLOSE * scale, layer
-            assert abs(np.std(found[layer]) - std) < CLOSE * scale, layer
+            assert np.max(np.abs(torch_resnets.sample(outputs[layer]) - samples)) < CLOSE * scale, layer
+            assert abs(np.mean(outputs[layer]) - mean) < CLOSE * scale, layer
+            assert abs(np.std(outputs[layer]) - std) < CLOSE * scale, layer
         for end in ("embedding", "scores"):
-            assert _difference(found[end], stored[f"{name}/{end}"]) < CLOSE, end
+            assert _difference(outputs[end], stored[f"{name}/{end}"]) < CLOSE, end
 
 
 # What files may be like
@@ -117,20 +117,20 @@ def test_views_of_shared_storages_are_read_as_torch_means_them(tmp_path):
         "number": torch_archive.Tensor(storage, 99, (), ()),
         "empty": torch_archive.Tensor(storage, 0, (0, 3), (3, 1)),
     }
-    found = weights.read(torch_archive.write(tmp_path / "views.pt", content))
-    np.testing.assert_array_equal(found["transposed"], storage[10:22].reshape(4, 3).T)
-    np.testing.assert_array_equal(found["repeated"], [[7, 12, 17]] * 2)
-    assert found["number"] == 99
-    assert found["empty"].shape == (0, 3)
+    outputs = weights.read(torch_archive.write(tmp_path / "views.pt", content))
+    np.testing.assert_array_equal(outputs["transposed"], storage[10:22].reshape(4, 3).T)
+    np.testing.assert_array_equal(outputs["repeated"], [[7, 12, 17]] * 2)
+    assert outputs["number"] == 99
+    assert outputs["empty"].shape == (0, 3)
 
 
 @pytest.mark.parametrize("order", ["little", "big"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float16, jnp.bfloat16, np.int64])
 def test_dtypes_and_byte_orders_of_torch(tmp_path, dtype, order):
     expected = np.array([[1, -2.5, 300], [0, 4, 5]]).astype(dtype)
-    found = weights.read(torch_archive.write(tmp_path / "x.pth", {"x": expected}, order=order))["x"]
-    assert found.dtype == expected.dtype
-    np.testing.assert_array_equal(found, expected)
+    outputs = weights.read(torch_archive.write(tmp_path / "x.pth", {"x": expected}, order=order))["x"]
+    assert outputs.dtype == expected.dtype
+    np.testing.assert_array_equal(outputs, expected)
 
 
 @pytest.mark.parametrize("name", ["a.safetensors", "a.pth"])
@@ -194,15 +194,15 @@ def _trained(torch, name: str):
     return net
 
 
-def _worst(name: str, found: dict, expected: dict) -> float:
-    assert found.keys() == expected.keys()
-    differences = {layer: _difference(found[layer], x) for layer, x in expected.items()}
+def _worst(name: str, outputs: dict, expected: dict) -> float:
+    assert outputs.keys() == expected.keys()
+    differences = {layer: _difference(outputs[layer], x) for layer, x in expected.items()}
     print(name, *(f"{layer} {difference:.1e}" for layer, difference in differences.items()))
     return max(differences.values())
 
 
 @pytest.mark.parametrize("name", list(torch_resnets.NETWORKS))
-def test_layers_are_those_of_torch(tmp_path, name):
+def test_outputsare_those_of_torch(tmp_path, name):
     torch = pytest.importorskip("torch")
     theirs = _trained(torch, name).eval()
     torch.save(theirs.state_dict(), tmp_path / "net.pth")
@@ -212,7 +212,7 @@ def test_layers_are_those_of_torch(tmp_path, name):
 
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("name", ["resnet18", "resnet34", pytest.param("resnet50", marks=pytest.mark.slow)])
-def test_layers_are_those_of_torch_when_normalised_by_the_batch(tmp_path, name):
+def test_outputsare_those_of_torch_when_normalised_by_the_batch(tmp_path, name):
     """In float64: normalised by their batch, networks of random weights enlarge differences from layer to layer.
 
     In float32 PyTorch itself is 4e-4 from its own float64 at the end of resnet50.

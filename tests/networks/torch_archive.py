@@ -45,7 +45,7 @@ def write(path: Path, content: Any, *, root: str = "archive", order: str = "litt
 
 
 def _pickled(value: Any, storages: list[np.ndarray]) -> bytes:
-    def each(*values: Any) -> bytes:
+    def written(*values: Any) -> bytes:
         return b"".join(_pickled(x, storages) for x in values)
 
     match value:
@@ -56,24 +56,24 @@ def _pickled(value: Any, storages: list[np.ndarray]) -> bytes:
         case str():
             return b"X" + struct.pack("<I", len(value.encode())) + value.encode()
         case tuple():
-            return b"(" + each(*value) + b"t"
+            return b"(" + written(*value) + b"t"
         case list():
-            return b"](" + each(*value) + b"e"
+            return b"](" + written(*value) + b"e"
         case dict():
-            items = each(*(x for item in value.items() for x in item))
-            return each(Call("collections", "OrderedDict", ())) + b"(" + items + b"u"
+            items = written(*(x for item in value.items() for x in item))
+            return written(Call("collections", "OrderedDict", ())) + b"(" + items + b"u"
         case Call():
             name = f"c{value.module}\n{value.name}\n".encode()
-            return name if value.arguments is None else name + each(value.arguments) + b"R"
+            return name if value.arguments is None else name + written(value.arguments) + b"R"
         case np.ndarray():
             value = np.array(value, order="C")
             stride = tuple(step // value.itemsize for step in value.strides)
-            return each(Tensor(value, 0, value.shape, stride))
+            return written(Tensor(value, 0, value.shape, stride))
     known = [key for key, storage in enumerate(storages) if storage is value.storage]
     key = known[0] if known else len(storages)
     if not known:
         storages.append(value.storage)
     kind = Call("torch", STORAGES[value.storage.dtype.name] + "Storage")
-    storage = each(("storage", kind, str(key), "cpu", value.storage.size)) + b"Q"
+    storage = written(("storage", kind, str(key), "cpu", value.storage.size)) + b"Q"
     head = b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage
-    return head + each(value.offset, value.size, value.stride, False, {}) + b"tR"
+    return head + written(value.offset, value.size, value.stride, False, {}) + b"tR"

@@ -123,14 +123,14 @@ def torch_network(blocks: tuple[int, ...], bottleneck: bool, widths: tuple[int, 
             self.fc = nn.Linear(here, classes)
 
         def layers(self, x):
-            found = {"conv1": self.conv1(x)}
-            found["stem"] = x = self.maxpool(torch.relu(self.bn1(found["conv1"])))
+            outputs = {"conv1": self.conv1(x)}
+            outputs["stem"] = x = self.maxpool(torch.relu(self.bn1(outputs["conv1"])))
             for i in range(1, len(blocks) + 1):
                 for j, block in enumerate(getattr(self, f"layer{i}")):
-                    found[f"layer{i}.{j}"] = x = block(x)
-            found["embedding"] = x.mean((2, 3))
-            found["scores"] = self.fc(found["embedding"])
-            return found
+                    outputs[f"layer{i}.{j}"] = x = block(x)
+            outputs["embedding"] = x.mean((2, 3))
+            outputs["scores"] = self.fc(outputs["embedding"])
+            return outputs
 
     return Network()
 

@@ -32,7 +32,7 @@ def circle():
     weights = rng.normal(size=(RUNS, steps.size, STIMULI, 3)) + np.linspace(3.0, 0.3, steps.size)[:, None, None]
     tables = np.maximum(weights @ np.swapaxes(weights, -1, -2), 0.0)
     profile, reach = measure.profile(ring, tables), measure.reach(tables)
-    fits = [measure.fit(profile, family) for family in toy.FAMILIES]
+    fits = [measure.fit_profile(profile, family) for family in toy.FAMILIES]
     path, by_family, front = ("run", "step"), ("run", "step", "family"), ("family", "point")
     padding = np.ones((3, 9))
     padding[0, 5:] = np.nan  # a constant similarity has fewer points than others
@@ -58,7 +58,8 @@ def circle():
         "label": ((), ""),
     }
     for field, name in (("epsilon", "epsilon"), ("delta", "fit_delta"), ("aic", "aic")):
-        content[name] = (by_family, np.stack([getattr(fit, field) for fit in fits], axis=-1))
+        values = [getattr(fit, field) if field == "aic" else getattr(fit, field).value for fit in fits]
+        content[name] = (by_family, np.stack(values, axis=-1))
     coordinates = {"step": steps, "n": [2], "family": list(toy.FAMILIES), "test_n": [2, 3, 4]}
     return xarray.Dataset(content, coordinates).expand_dims(condition=["circle"])
 

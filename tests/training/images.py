@@ -10,10 +10,10 @@ CLASSES = ("ape", "bat", "cod", "doe", "elk", "fox")
 SIDE = 8
 
 
-def made_up(each=12, seed=0):
+def made_up(per_class=12, seed=0):
     """Every class has a bright bar at a place of its own; its distance is how far the bars are apart."""
     rng = np.random.default_rng(seed)
-    labels = np.repeat(np.arange(len(CLASSES)), each)
+    labels = np.repeat(np.arange(len(CLASSES)), per_class)
     images = rng.integers(0, 120, (len(labels), SIDE, SIDE, 1))
     images[np.arange(len(labels)), :, labels + 1] += 120
     place = np.arange(len(CLASSES), dtype=float)

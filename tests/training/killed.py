@@ -21,7 +21,7 @@ import jax
 import numpy as np
 import orbax.checkpoint  # noqa: F401 # otherwise every child imports it
 
-from semres_jax import data, spaces
+from semres_jax import Execution, data, spaces
 from semres_jax.networks import resnet as networks
 from semres_jax.storage import locks
 from semres_jax.training import images as image_training, toy
@@ -34,27 +34,27 @@ _AT_START, _LATER = 1.0, 0.08
 def toy_history(**checkpoints: Any) -> tuple:
     ring = spaces.grid(spaces.get("circle"), 8)
     design = toy.Design(hidden=3, batch=8)
-    options = {"runs": 2, "steps": 60, "records": range(0, 60, 4), "devices": 1} | checkpoints
+    options = {"runs": 2, "steps": 60, "records": range(0, 60, 4), "execution": Execution(devices=1)} | checkpoints
     return tuple(toy.train(ring, design, **options))
 
 
 def resnet_history(**checkpoints: Any) -> tuple:
     networks.ARCHITECTURES["tiny"] = ((1,), (4,), False, "small")
     bars = images.made_up()
-    recipe = image_training.Recipe("tiny", epochs=5, each=2, learning_rate=0.05)
-    found = image_training.train(bars, data.split(bars), recipe, alphas=[0.5], **checkpoints)
-    return tuple(x for x in found if not isinstance(x, dict))
+    recipe = image_training.Recipe("tiny", epochs=5, per_class=2, learning_rate=0.05)
+    history = image_training.train(bars, data.split(bars), recipe, alphas=[0.5], **checkpoints)
+    return tuple(x for x in history if not isinstance(x, dict))
 
 
-def forked(train: Callable[..., tuple], file: Path, told: int, **checkpoints: Any) -> int:
-    """Process id of a child that trains, writes a byte to `told` after each checkpoint, and a file at its end."""
+def forked(train: Callable[..., tuple], file: Path, pipe: int, **checkpoints: Any) -> int:
+    """Process id of a child that trains, writes a byte to `pipe` after each checkpoint, and a file at its end."""
     pid = os.fork()
     if pid:
         return pid
     code = 1
     try:
-        found = train(progress=lambda done, planned: os.write(told, b"."), **checkpoints)
-        np.savez(file, *found)
+        history = train(execution=Execution(1, progress=lambda *_: os.write(pipe, b".") and None), **checkpoints)
+        np.savez(file, *history)
         code = 0
     except BaseException:
         traceback.print_exc()
@@ -73,7 +73,7 @@ def two_in_one_folder(folder: Path) -> list[str]:
         if not pid:
             line = "it began anew"
             try:
-                toy_history(seed=1, checkpoint=folder, progress=stop, **options)
+                toy_history(key=jax.random.key(1), checkpoint=folder, execution=Execution(1, progress=stop), **options)
             except Stopped:
                 pass
             except ValueError as error:
@@ -89,7 +89,7 @@ def two_in_one_folder(folder: Path) -> list[str]:
     class Stopped(Exception):
         pass
 
-    def stop(done: int, planned: int) -> None:
+    def stop(what: str, done: int, planned: int) -> None:
         raise Stopped
 
     @contextlib.contextmanager
@@ -100,11 +100,11 @@ def two_in_one_folder(folder: Path) -> list[str]:
         if not pid:
             locks.fcntl = locks.fcntl if locked else None
 
-            def wait(done: int, planned: int) -> None:
+            def wait(what: str, done: int, planned: int) -> None:
                 os.write(written[1], b".")
                 os.read(go[0], 1)
 
-            toy_history(checkpoint=folder, progress=wait)
+            toy_history(checkpoint=folder, execution=Execution(1, progress=wait))
             os._exit(0)
         os.read(written[0], 1)
 
@@ -150,8 +150,8 @@ def main(job: str, kills: int, folder: Path) -> dict[str, Any]:
         os.close(writer)
         if counts["kills"] < kills:
             wait = int(rng.integers(0, 4))
-            told = all(os.read(reader, 1) for _ in range(wait))  # not where it ended before
-            if told:
+            trained = all(os.read(reader, 1) for _ in range(wait))  # not where it ended before
+            if trained:
                 time.sleep(rng.uniform(0, _LATER if wait else _AT_START))
                 os.kill(pid, signal.SIGKILL)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

@@ -21,8 +21,8 @@ def tree(number: int, size: int = 60) -> dict:
     return {"state": [np.arange(size) + number, np.int32(number)], "scores": [np.full((2, 3, 4), number / 7)]}
 
 
-def same(one, other) -> bool:
-    return all(np.array_equal(one[name][k], other[name][k]) for name in one for k in range(len(one[name])))
+def same(arrays, other) -> bool:
+    return all(np.array_equal(arrays[name][k], other[name][k]) for name in arrays for k in range(len(arrays[name])))
 
 
 def files(folder: Path) -> dict[Path, tuple[bytes, int]]:
@@ -64,12 +64,12 @@ def test_a_damaged_file_is_never_taken_for_the_real_one(made, tmp_path, how, rec
         shutil.copytree(made, copy)
         spoiled = copy / path.relative_to(made)
         spoiled.unlink() if how == "gone" else spoil(spoiled, how)
-        found = restored(copy)
-        if not same(found, tree(12)):
+        arrays = restored(copy)
+        if not same(arrays, tree(12)):
             fell_back += 1
-            assert same(found, tree(9)), spoiled
-            told = str(recwarn.pop().message)
-            assert re.search(r"^checkpoint 12 in '.*' is damaged: .*; going on from 9$", told)
+            assert same(arrays, tree(9)), spoiled
+            message = str(recwarn.pop().message)
+            assert re.search(r"^checkpoint 12 in '.*' is damaged: .*; going on from 9$", message)
         assert not recwarn.list
         shutil.rmtree(copy)
     assert fell_back >= 4  # metadata, tree, manifest, data
@@ -80,7 +80,7 @@ def test_arrays_that_are_not_those_written_are_damage(made):
     shutil.rmtree(made / "12" / "default")
     shutil.copytree(made / "9" / "default", made / "12" / "default")
     with Checkpoints(made, SETTINGS, resume=True) as kept:
-        with pytest.warns(UserWarning, match=r"12 in .*their sha256 differs\); going on from 9"):
+        with pytest.warns(UserWarning, match=r"12 in .*their fingerprint differs\); going on from 9"):
             assert same(kept.restore(), tree(9))
         kept.save(10, tree(10))  # the damaged one makes way
         assert kept.latest() == 10
@@ -92,15 +92,15 @@ def test_without_a_whole_checkpoint_nothing_is_touched(made):
     for number in (9, 12):
         spoil(made / str(number) / "default" / "manifest.ocdbt", "cut")
     before = files(made)
-    told = r"checkpoint 12 in '.*' can't be read: .*no other that is whole \(remove the folder to start anew\)$"
-    with pytest.raises(ValueError, match=told):
+    message = r"checkpoint 12 in '.*' can't be read: .*no other that is whole \(remove the folder to start anew\)$"
+    with pytest.raises(ValueError, match=message):
         restored(made)
     assert files(made) == before
 
 
 @pytest.mark.parametrize("resume", [False, True])
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("thesis.tex", "x", r"holds '7' and no checkpoints of ours; nothing was touched"),
         ("settings.json", '{"editor.tabSize": 4}', r"settings.json' is not of this version's checkpoints"),
@@ -108,12 +108,12 @@ def test_without_a_whole_checkpoint_nothing_is_touched(made):
         ("settings.json", '{"made_by": "semr', r"settings.json' is broken; remove its folder"),
     ],
 )
-def test_a_folder_of_someone_else_is_refused(tmp_path, name, content, told, resume):
+def test_a_folder_of_someone_else_is_refused(tmp_path, name, content, message, resume):
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "photo.jpg").write_text("x")
     (tmp_path / name).write_text(content)
     before = files(tmp_path)
-    with pytest.raises(ValueError, match=told) as refused:
+    with pytest.raises(ValueError, match=message) as refused:
         Checkpoints(tmp_path, SETTINGS, resume=resume)
     assert "\n" not in str(refused.value)
     assert files(tmp_path) == before
@@ -153,8 +153,8 @@ def test_a_full_disk_is_one_line_and_leaves_the_older_whole(made):
     with Checkpoints(made, SETTINGS, resume=True) as kept:
         resource.setrlimit(resource.RLIMIT_FSIZE, (BYTES, hard))  # as good as full: writing fails halfway
         try:
-            told = r"checkpoint 20 can't be written to '.*': .*; checkpoint 12 is whole \(make room and resume\)$"
-            with pytest.raises(Unwritable, match=told):
+            message = r"checkpoint 20 can't be written to '.*': .*; checkpoint 12 is whole \(make room and resume\)$"
+            with pytest.raises(Unwritable, match=message):
                 kept.save(20, {"state": [noise]})
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

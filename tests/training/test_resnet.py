@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from semres_jax import data
+from semres_jax import Execution, data
 from semres_jax.networks import resnet as networks
 from semres_jax.training import images as image_training
 from semres_jax.training.images import batches, epochs, loop
@@ -17,11 +17,13 @@ EACH, EPOCHS = 4, 6
 
 
 def recipe(network, **more):
-    return image_training.Recipe(**{"network": network, "epochs": EPOCHS, "each": EACH, "learning_rate": 0.05} | more)
+    return image_training.Recipe(
+        **{"network": network, "epochs": EPOCHS, "per_class": EACH, "learning_rate": 0.05} | more
+    )
 
 
 def test_batches_are_balanced_and_go_through_all_images():
-    images = made_up(each=9)
+    images = made_up(per_class=9)
     keep = np.ones(54, bool)
     keep[:4] = False  # the first class has 5
     resident = batches.resident(images, np.flatnonzero(keep), EACH)
@@ -47,15 +49,15 @@ def test_losses_against_loops():
     tree = np.array([table[labels[i], labels[j]] for i, j in pairs])
     want_sim = ((far / far.mean() - tree / tree.mean()) ** 2).mean()
     want_id = np.mean([np.log(np.exp(s).sum()) - s[y] for s, y in zip(scores, labels, strict=True)])
-    one, two = (jnp.asarray(x, jnp.float32) for x in (embeddings, scores))
-    losses = jax.jit(lambda x: batches.losses(x, two, resident.distances, EACH))
-    cross, sim = losses(one)
+    points, logits = (jnp.asarray(x, jnp.float32) for x in (embeddings, scores))
+    losses = jax.jit(lambda x: batches.losses(x, logits, resident.distances, EACH))
+    cross, sim = losses(points)
     np.testing.assert_allclose([cross, sim], [want_id, want_sim], rtol=1e-5)
     # The scale of embeddings doesn't matter, and equal ones have a finite slope.
-    assert losses(100 * one)[1] == pytest.approx(float(sim), rel=1e-5)
+    assert losses(100 * points)[1] == pytest.approx(float(sim), rel=1e-5)
     slope = jax.jit(jax.grad(lambda x: losses(x)[1]))
-    assert jnp.isfinite(slope(one.at[3].set(one[2]))).all()
-    assert jnp.isfinite(slope(jnp.zeros_like(one))).all()
+    assert jnp.isfinite(slope(points.at[3].set(points[2]))).all()
+    assert jnp.isfinite(slope(jnp.zeros_like(points))).all()
 
 
 def test_rows_of_distances_computed_again_are_the_same(monkeypatch):
@@ -85,8 +87,8 @@ def test_augmentation_mirrors_and_moves():
                     columns if not mirrored else SIDE - 1 - np.clip(SIDE - 1 - np.arange(SIDE) + right, 0, SIDE - 1)
                 )
                 wanted[mirrored, down, right] = source[rows][:, columns].tobytes()
-    seen = [one.tobytes() for one in got]
-    counts = np.array([seen.count(one) for one in wanted.values()])
+    seen = [picture.tobytes() for picture in got]
+    counts = np.array([seen.count(picture) for picture in wanted.values()])
     assert counts.sum() == 400
     # 18 equally likely: five standard deviations.
     assert (np.abs(counts - 400 / 18) < 5 * np.sqrt(400 / 18)).all()
@@ -96,21 +98,21 @@ def test_alpha_weighs_the_losses_and_runs_repeat(tiny):
     images = made_up()
     parts = data.split(images)
     seen = []
-    found = image_training.train(
+    history = image_training.train(
         images, parts, recipe(tiny), alphas=[0.0, 0.9], runs=2, watch=lambda e: {"n": np.array(len(e))},
-        progress=lambda done, planned: seen.append((done, planned)),
+        execution=Execution(progress=lambda what, done, planned: seen.append((done, planned))),
     )  # fmt: skip
-    assert found.accuracy.shape == found.loss_id.shape == found.watched["n"].shape == (2, 2, EPOCHS)
-    assert found.embeddings.shape == (2, 2, len(parts.test), 4)
+    assert history.accuracy.shape == history.loss_id.shape == history.watched["n"].shape == (2, 2, EPOCHS)
+    assert history.embeddings.shape == (2, 2, len(parts.test), 4)
     assert seen[-1] == (4 * EPOCHS, 4 * EPOCHS)
-    assert (found.watched["n"] == len(parts.test)).all()
-    last = [x[..., -1].mean(1) for x in (found.loss_id, found.loss_sim)]
+    assert (history.watched["n"] == len(parts.test)).all()
+    last = [x[..., -1].mean(1) for x in (history.loss_id, history.loss_sim)]
     assert last[0][0] < last[0][1]
     assert last[1][0] > last[1][1]
     # The same again, one of them alone and without a watch.
     again = image_training.train(images, parts, recipe(tiny), alphas=[0.9], runs=1)
-    chex.assert_trees_all_equal(again.embeddings[0, 0], found.embeddings[1, 0])
-    chex.assert_trees_all_equal(again.loss_sim[0, 0], found.loss_sim[1, 0])
+    chex.assert_trees_all_equal(again.embeddings[0, 0], history.embeddings[1, 0])
+    chex.assert_trees_all_equal(again.loss_sim[0, 0], history.loss_sim[1, 0])
 
 
 @pytest.mark.thorough
@@ -133,7 +135,7 @@ def test_resume_gives_the_same_bits(tiny, tmp_path):
     class Stop(Exception):
         pass
 
-    def stop(done, planned):
+    def stop(what, done, planned):
         if done >= 2:
             raise Stop
 
@@ -143,12 +145,12 @@ def test_resume_gives_the_same_bits(tiny, tmp_path):
         )  # fmt: skip
 
     with pytest.raises(Stop):
-        run(checkpoint=tmp_path, progress=stop)
+        run(checkpoint=tmp_path, execution=Execution(progress=stop))
     resumed = run(checkpoint=tmp_path, resume=True)
     whole = run()
     chex.assert_trees_all_equal(resumed, whole)
-    with pytest.raises(ValueError, match=r"can't resume with each = 2: .* was made with 4"):
-        image_training.train(images, parts, recipe(tiny, each=2), alphas=[0.5], checkpoint=tmp_path, resume=True)
+    with pytest.raises(ValueError, match=r"can't resume with per_class = 2: .* was made with 4"):
+        image_training.train(images, parts, recipe(tiny, per_class=2), alphas=[0.5], checkpoint=tmp_path, resume=True)
 
 
 def test_nothing_is_compiled_again(tiny):
@@ -156,7 +158,7 @@ def test_nothing_is_compiled_again(tiny):
     parts = data.split(images)
     image_training.train(images, parts, recipe(tiny))
     before = epochs.epoch._cache_size()
-    image_training.train(images, parts, recipe(tiny), alphas=[0.3], seed=5)
+    image_training.train(images, parts, recipe(tiny), alphas=[0.3], key=jax.random.key(5))
     assert epochs.epoch._cache_size() == before
 
 
@@ -182,7 +184,7 @@ def test_training_starts_from_weights(monkeypatch, tmp_path):
     job = loop._Job(
         recipe("large", weights=str(path)), resident, jnp.asarray(images.images[:3]), np.zeros(1, int), None
     )
-    state = job.start(0, 0)
+    state = job.start(jax.random.key(0), 0)
     kernel = np.asarray(jax.tree.leaves(state.params["stem"]["kernel"])[0])
     np.testing.assert_array_equal(kernel, entries["conv1.weight"].transpose(2, 3, 1, 0))
     assert jax.tree.leaves(state.params["classifier"]["kernel"])[0].shape == (8, 6)
@@ -202,7 +204,7 @@ def test_training_starts_from_weights(monkeypatch, tmp_path):
     [
         ({"network": "resnet19"}, "network must be one of"),
         ({"epochs": 0}, "epochs must be"),
-        ({"each": 1}, "each must be"),
+        ({"per_class": 1}, "per_class must be"),
         ({"learning_rate": 0.0}, "learning_rate must be"),
         ({"momentum": 1.0}, "momentum must be from 0 to below 1; got 1"),
         ({"dtype": "float16"}, "dtype must be one of float32, bfloat16; got 'float16'"),

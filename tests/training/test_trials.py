@@ -23,8 +23,8 @@ def drawn(**kwargs):
 
 def test_every_tuple_of_distinct_stimuli_is_equally_likely():
     batch, size, items = 2**17, 6, 3
-    found = drawn(stimuli=size, slots=1, batch=batch, items=items)
-    chosen = np.column_stack([found.probe[0], found.items[0]])
+    trials = drawn(stimuli=size, slots=1, batch=batch, items=items)
+    chosen = np.column_stack([trials.probe[0], trials.items[0]])
     assert all(len(set(row)) == items + 1 for row in chosen[:1000])
     tuples = 6 * 5 * 4 * 3
     counts = np.unique(chosen @ size ** np.arange(items + 1), return_counts=True)[1]
@@ -35,13 +35,13 @@ def test_every_tuple_of_distinct_stimuli_is_equally_likely():
 
 def test_slots_and_batches_are_independent():
     batch = 2**16
-    found = drawn(stimuli=8, slots=2, batch=batch, items=2)
+    trials = drawn(stimuli=8, slots=2, batch=batch, items=2)
     table = np.zeros((8, 8))
-    np.add.at(table, (np.asarray(found.probe[0]), np.asarray(found.probe[1])), 1)
+    np.add.at(table, (np.asarray(trials.probe[0]), np.asarray(trials.probe[1])), 1)
     chi = ((table - batch / 64) ** 2 / (batch / 64)).sum()
     assert abs(chi - 63) < SIGMAS * np.sqrt(2 * 63)
     other = drawing.draw(SEED, jnp.uint32(4), stimuli=8, slots=2, batch=batch, items=2)
-    same = float(jnp.mean(other.probe[0] == found.probe[0]))
+    same = float(jnp.mean(other.probe[0] == trials.probe[0]))
     assert abs(same - 1 / 8) < SIGMAS * np.sqrt(7 / 64 / batch)
 
 
@@ -78,5 +78,5 @@ def test_expected_loss_is_the_mean_over_all_trials(x64, n):
     ranks = tables.ranking(tree)
     near = expected.near_probability(ranks, n)
     np.testing.assert_allclose(near.sum(1), 1, rtol=1e-12)
-    found = expected.mean_nll(jnp.asarray(strengths), ranks, near, n)
-    np.testing.assert_allclose(found, np.mean(losses), atol=1e-12 if n == 2 else LOGARITHM)
+    trials = expected.mean_nll(jnp.asarray(strengths), ranks, near, n)
+    np.testing.assert_allclose(trials, np.mean(losses), atol=1e-12 if n == 2 else LOGARITHM)

@@ -1,13 +1,15 @@
 """The image experiment: networks between telling classes and having their distances, laid over the laws."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from semres_jax import data as images_data, measure
 from semres_jax._checks import require_count
+from semres_jax._random import generator, key_or_default
 from semres_jax.data.image_sets import ImageSet
+from semres_jax.execution import Execution
 from semres_jax.experiments.images.summaries import summary as summary
 from semres_jax.experiments.images.table import dataset
 from semres_jax.measure import intervals
@@ -35,12 +37,12 @@ def study(
     *,
     alphas: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0),
     runs: int = 3,
-    seed: int = 0,
+    key: Any = None,
     held_out: Sequence[str] = (),
     graded_shares: Sequence[float] | np.ndarray = GRADED_SHARES,
     checkpoints: Any = None,
     resume: bool = False,
-    progress: Callable[[str, int, int], None] | None = None,
+    execution: Execution | None = None,
 ) -> "xarray.Dataset":
     """Train at every alpha, embed the test images, and score them by exact sums over their distances.
 
@@ -53,12 +55,12 @@ def study(
         recipe: of training; None for `training.images.Recipe()`.
         alphas: weights of the loss of distances, from 0 to 1.
         runs: trainings of each.
-        seed: of all random numbers; the split, too.
+        key: of all random numbers, those of the split too; None: `jax.random.key(0)`.
         held_out: names of classes that only the test sees.
         graded_shares: where linear and exponential similarities are summed too, over 50 test images of each class;
             () for nowhere.
         checkpoints, resume: as in `training.images.train`.
-        progress: called with what is being done, and parts done and planned.
+        execution: progress in epochs and networks scored.
 
     Returns:
         A dataset with dimensions alpha, run, epoch, share (of other classes' images within ε), class, ...: accuracies
@@ -70,9 +72,9 @@ def study(
 
     Example: `semres resnet --quick`, which writes the dataset and its figures.
     """
-    recipe = image_training.Recipe() if recipe is None else recipe
+    recipe, key, execution = recipe or image_training.Recipe(), key_or_default(key), execution or Execution()
     runs = require_count("runs", runs, 1)
-    parts = images_data.split(images, seed=seed, held_out=held_out)
+    parts = images_data.split(images, key=key, held_out=held_out)
     parts = parts._replace(held_out=_as_many(images.labels, parts))
     names = np.array(images.class_names)
     known = np.unique(images.labels[parts.train])
@@ -81,50 +83,48 @@ def study(
     trained_table = images.distances[np.ix_(known, known)]
 
     def watch(embeddings: np.ndarray) -> dict[str, np.ndarray]:
-        found = measure.levels(distances(embeddings[:tested]), labels[:tested], trained_table, SHARES)
-        return {"p_s": found.p_s, "p_i": found.p_i}
+        levels = measure.levels(distances(embeddings[:tested]), labels[:tested], trained_table, SHARES)
+        return {"p_s": levels.p_s, "p_i": levels.p_i}
 
     members = len(alphas) * runs
-
-    def say(what: str, done: int, planned: int) -> None:
-        if progress is not None:
-            progress(what, done, planned)
-
     epochs = members * recipe.epochs
+    training = execution.within("training", lambda what, done, _: execution.tell(what, done, epochs + members))
     history = image_training.train(
         images,
         parts,
         recipe,
         alphas=alphas,
-        seed=seed,
+        key=key,
         runs=runs,
         watch=watch,
         checkpoint=checkpoints,
         resume=resume,
-        progress=lambda done, _: say("training", done, epochs + members),
+        execution=training,
     )
     scored = []
     for k in range(members):
         embeddings = history.embeddings[divmod(k, runs)]
-        scored.append(_scored(embeddings, labels, tested, images.distances, known, graded_shares, seed))
-        say("scoring", epochs + k + 1, epochs + members)
-    each = {
-        name: np.stack([one[name] for one in scored]).reshape(len(alphas), runs, *np.shape(scored[0][name]))
+        scored.append(_scored(embeddings, labels, tested, images.distances, known, graded_shares, key))
+        execution.tell("scoring", epochs + k + 1, epochs + members)
+    values = {
+        name: np.stack([network[name] for network in scored]).reshape(len(alphas), runs, *np.shape(scored[0][name]))
         for name in scored[0]
     }
-    each |= _intervals(each, labels, tested, seed)
-    return dataset(images, recipe, history, each, labels, names, known, held_out, graded_shares, SHARES, TESTED_SHARES)
+    values |= _intervals(values, labels, tested, key)
+    return dataset(
+        images, recipe, history, values, labels, names, known, held_out, graded_shares, SHARES, TESTED_SHARES
+    )
 
 
 def _as_many(labels: np.ndarray, parts: images_data.Split) -> np.ndarray:
     """Of the held-out images of each class no more than the test has of its largest, evenly through the list."""
     most = np.bincount(labels[parts.test]).max()
-    found = [parts.held_out[:0]]
+    chosen = [parts.held_out[:0]]
     for c in np.unique(labels[parts.held_out]):
         members = parts.held_out[labels[parts.held_out] == c]
         count = min(most, len(members))
-        found.append(members[np.arange(count) * len(members) // count])
-    return np.concatenate(found)
+        chosen.append(members[np.arange(count) * len(members) // count])
+    return np.concatenate(chosen)
 
 
 def distances(embeddings: np.ndarray) -> np.ndarray:
@@ -141,35 +141,33 @@ def _scored(
     class_table: np.ndarray,
     known: np.ndarray,
     graded_shares: Any,
-    seed: int,
+    key: Any,
 ) -> dict[str, Any]:
     """Named arrays of one network: everything that is measured after the last epoch."""
     table = distances(embeddings)
     inside, own = table[:tested, :tested], labels[:tested]
     within = class_table[np.ix_(known, known)]
-    found = measure.levels(inside, own, within, SHARES)
-    names = ("epsilon", "p_s", "p_i", "p_own", "hit_rate", "mean_b", "near", "far", "var_b", "spread_b")
-    out: dict[str, Any] = {name: getattr(found, name) for name in names}
-    out |= _slopes(found, "")
-    out["tie_rate"] = found.tie_rate
+    levels = measure.levels(inside, own, within, SHARES)
+    names = ("epsilon", "p_s", "p_i", "p_own", "hit_rate", "mean_b", "near", "far", "var_b", "spread_b", "tie_rate")
+    out: dict[str, Any] = {name: getattr(levels, name) for name in names}
+    out |= _slopes(levels, "")
     if np.bincount(own)[known].min() >= _HALVED:
-        out |= _predicted(inside, own, within, seed)
+        out |= _predicted(inside, own, within, key)
     if len(graded_shares):
         some = np.concatenate([np.flatnonzero(own == c)[:_GRADED_EACH] for c in known])
         few, mine = inside[np.ix_(some, some)], own[some]
         at = measure.levels(few, mine, within, graded_shares)
         out["graded_epsilon"] = at.epsilon
         for family in GRADED:
-            p_s, p_i, slope_s, slope_i = measure.graded(few, mine, within, family, at.epsilon)
+            p_s, p_i, slope_s, slope_i = measure.graded(few, mine, within, family, at.epsilon)[:4]
             out |= {f"{family}_p_s": p_s, f"{family}_p_i": p_i}
             for p, value, slope in (("s", p_s, slope_s), ("i", p_i, slope_i)):
                 out[f"{family}_slope_{p}"] = measure.at_equal_shares(slope, value, graded_shares, at.slope_b)
         out["graded_images"] = some
     absent = np.setdiff1d(np.unique(labels), known)
     if absent.size:
-        found = measure.levels(table, labels, class_table, SHARES, probes=absent.tolist())
-        out |= {"held_p_s": found.p_s, "held_p_i": found.p_i, "held_tie_rate": found.tie_rate}
-        out |= _slopes(found, "held_")
+        held = measure.levels(table, labels, class_table, SHARES, probes=absent.tolist())
+        out |= {f"held_{name}": getattr(held, name) for name in ("p_s", "p_i", "tie_rate")} | _slopes(held, "held_")
     classes = np.unique(labels)
     belongs = (labels[:, None] == classes[None]).astype(float)
     sizes = belongs.sum(0)
@@ -179,7 +177,7 @@ def _scored(
     return out
 
 
-def _predicted(table: np.ndarray, own: np.ndarray, class_table: np.ndarray, seed: int) -> dict[str, Any]:
+def _predicted(table: np.ndarray, own: np.ndarray, class_table: np.ndarray, key: Any) -> dict[str, Any]:
     """The laws from one half of the images against the accuracies of the other half, and alternatives to them.
 
     p_S = 1/2 + (near - far) / 2 and p_I = 1/2 + (hit rate - <b>) / 2 with what the first half has at a share; measured
@@ -187,7 +185,7 @@ def _predicted(table: np.ndarray, own: np.ndarray, class_table: np.ndarray, seed
     labels in random order (no class there), or its classes sit on the tree in random order; or take it that images are
     as far apart as their classes (theorem 1). χ² of the levels over their number, with the covariance of both halves.
     """
-    rng = np.random.default_rng(np.random.SeedSequence([seed, 1]))
+    rng = generator(key, 1)
     half = np.zeros(len(own), bool)
     for c in np.unique(own):
         members = rng.permutation(np.flatnonzero(own == c))
@@ -202,8 +200,8 @@ def _predicted(table: np.ndarray, own: np.ndarray, class_table: np.ndarray, seed
     for p in "si":
         name, some = f"p_{p}", list(_TESTED)
         measured, wanted = (getattr(x, name)[some] for x in (seen, law))
-        one, two = (_slopes(x, "")[f"slope_{p}"][:, some].astype(np.float64) for x in (seen, law))
-        noise = one.T @ one + two.T @ two
+        slopes = [_slopes(half, "")[f"slope_{p}"][:, some].astype(np.float64) for half in (seen, law)]
+        noise = slopes[0].T @ slopes[0] + slopes[1].T @ slopes[1]
         out |= {f"half_{name}": measured, f"law_{name}": wanted}
         out[f"chi2_{name}"] = _chi_square(measured - wanted, noise)
         out[f"chi2_{name}_no_class"] = _chi_square(measured - getattr(no_class, name), noise)
@@ -213,12 +211,12 @@ def _predicted(table: np.ndarray, own: np.ndarray, class_table: np.ndarray, seed
     return out
 
 
-def _slopes(found: measure.Levels, which: str) -> dict[str, np.ndarray]:
+def _slopes(levels: measure.Levels, which: str) -> dict[str, np.ndarray]:
     """Slopes of both accuracies at equal shares."""
-    each = {"slope_s": (found.slope_s, found.p_s), "slope_i": (found.slope_i, found.p_i)}
+    pairs = {"slope_s": (levels.slope_s, levels.p_s), "slope_i": (levels.slope_i, levels.p_i)}
     return {
-        which + name: measure.at_equal_shares(slope, p, SHARES, found.slope_b).astype(np.float32)
-        for name, (slope, p) in each.items()
+        which + name: measure.at_equal_shares(slope, p, SHARES, levels.slope_b).astype(np.float32)
+        for name, (slope, p) in pairs.items()
     }
 
 
@@ -235,30 +233,29 @@ def _chi_square(off: np.ndarray, covariance: np.ndarray) -> float:
     return float(off @ np.linalg.solve(covariance, off) / len(off))
 
 
-def _intervals(each: dict[str, Any], labels: np.ndarray, tested: int, seed: int) -> dict[str, Any]:
+def _intervals(values: dict[str, Any], labels: np.ndarray, tested: int, key: Any) -> dict[str, Any]:
     """Bounds over runs and images of the means over runs; slopes are used up."""
-    out: dict[str, Any] = {}
-    own = labels[:tested]
-    many: dict[str, np.ndarray] = {}
-    for name in ("p_s", "p_i"):
-        many[name] = intervals.replicates(each[name], each.pop("slope_" + name[-1]), own, seed=seed)
-        _, out[f"{name}_low"], out[f"{name}_high"] = intervals.interval(many[name], each[name].mean(1))
+    own, out = labels[:tested], {}
+
+    def drawn(name: str, slope: str, of: np.ndarray) -> np.ndarray:
+        return intervals.replicates(values[name], values.pop(slope), of, key=key)
+
+    def bound(name: str, replicates: np.ndarray, mean: np.ndarray) -> None:
+        ends = intervals.interval(replicates, mean)
+        out[f"{name}_low"], out[f"{name}_high"] = ends.low, ends.high
+
+    for p in "si":
+        name = f"p_{p}"
+        mean, replicates = values[name].mean(1), drawn(name, f"slope_{p}", own)
+        bound(name, replicates, mean)
         # Against the first alpha, with the same runs and images in both.
-        base = many[name][:, :1]
-        change = many[name] / base - 1
-        value = each[name].mean(1) / each[name].mean(1)[:1] - 1
-        out[f"{name}_change"], out[f"{name}_change_low"], out[f"{name}_change_high"] = intervals.interval(change, value)
-        if f"held_{name}" in each:
-            held = intervals.replicates(each[f"held_{name}"], each.pop("held_slope_" + name[-1]), labels, seed=seed)
-            _, out[f"held_{name}_low"], out[f"held_{name}_high"] = intervals.interval(
-                held, each[f"held_{name}"].mean(1)
-            )
-    if "graded_images" in each:
-        some = each.pop("graded_images")[0, 0]
-        for family in GRADED:
-            for name in ("p_s", "p_i"):
-                values, slopes = each[f"{family}_{name}"], each.pop(f"{family}_slope_{name[-1]}")
-                graded = intervals.replicates(values, slopes, own[some], seed=seed)
-                _, low, high = intervals.interval(graded, values.mean(1))
-                out |= {f"{family}_{name}_low": low, f"{family}_{name}_high": high}
+        out[f"{name}_change"] = mean / mean[:1] - 1
+        bound(f"{name}_change", replicates / replicates[:, :1] - 1, out[f"{name}_change"])
+        if f"held_{name}" in values:
+            held = drawn(f"held_{name}", f"held_slope_{p}", labels)
+            bound(f"held_{name}", held, values[f"held_{name}"].mean(1))
+    if "graded_images" in values:
+        some = own[values.pop("graded_images")[0, 0]]
+        for name, slope in ((f"{family}_p_{p}", f"{family}_slope_{p}") for family in GRADED for p in "si"):
+            bound(name, drawn(name, slope, some), values[name].mean(1))
     return out

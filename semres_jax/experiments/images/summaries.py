@@ -26,56 +26,55 @@ def summary(data: "xarray.Dataset") -> list[dict[str, Any]]:
             held-out class.
         chi2_...: medians over runs.
     """
-    rows = []
-    for k, alpha in enumerate(data.alpha.values):
-        one = data.isel(alpha=k)
-        last = one.isel(epoch=-1)
-        row: dict[str, Any] = {"alpha": float(alpha)}
-        row |= {name: float(last[name].mean()) for name in ("accuracy", "loss_id", "loss_sim")}
-        row |= {"accuracy_low": float(last.accuracy.min()), "accuracy_high": float(last.accuracy.max())}
-        row |= _best(one, "")
-        row["at"] = {}
-        for share in _COMPARED:
-            place = int(np.abs(data["share"].values - share).argmin())
-            told: dict[str, Any] = {"share": float(data["share"][place])}
-            for name in ("p_s", "p_i"):
-                low, high = (float(one[f"{name}_{end}"][place]) for end in ("low", "high"))
-                told[name] = float(one[name].mean("run")[place])
-                told[f"{name}_interval"] = [low, high]
-                first = [float(data[f"{name}_{end}"][0, place]) for end in ("low", "high")]
-                told[f"{name}_is"] = "above" if low > first[1] else "below" if high < first[0] else "overlap"
-            row["at"][f"{share:g}"] = told
-        for name in ("p_s", "p_i"):
-            above = (one[f"{name}_low"] > data[f"{name}_high"][0]).values
-            below = (one[f"{name}_high"] < data[f"{name}_low"][0]).values
-            row[f"separate_{name}"] = {"above": float(above.mean()), "below": float(below.mean())}
-        if "held_p_s" in data:
-            row |= _best(one, "held_")
-        row |= _correlations(one)
-        row |= {str(name): float(one[name].median()) for name in data if str(name).startswith("chi2_")}
-        rows.append(row)
-    return rows
+    return [_row(data, k) for k in range(data.sizes["alpha"])]
 
 
-def _best(one: "xarray.Dataset", which: str) -> dict[str, Any]:
-    path = one[f"{which}p_s"].mean("run").values
+def _row(data: "xarray.Dataset", place: int) -> dict[str, Any]:
+    own, first = data.isel(alpha=place), data.isel(alpha=0)
+    last = own.isel(epoch=-1)
+    row: dict[str, Any] = {"alpha": float(own.alpha)}
+    row |= {name: float(last[name].mean()) for name in ("accuracy", "loss_id", "loss_sim")}
+    row |= {"accuracy_low": float(last.accuracy.min()), "accuracy_high": float(last.accuracy.max())}
+    row |= _best(own, "") | {"at": {f"{share:g}": _compared(own, first, share) for share in _COMPARED}}
+    for name in ("p_s", "p_i"):
+        above = (own[f"{name}_low"] > first[f"{name}_high"]).values
+        below = (own[f"{name}_high"] < first[f"{name}_low"]).values
+        row[f"separate_{name}"] = {"above": float(above.mean()), "below": float(below.mean())}
+    row |= (_best(own, "held_") if "held_p_s" in data else {}) | _correlations(own)
+    return row | {str(name): float(own[name].median()) for name in data if str(name).startswith("chi2_")}
+
+
+def _compared(own: "xarray.Dataset", first: "xarray.Dataset", share: float) -> dict[str, Any]:
+    """Accuracies at a share, and whether they are those of the first alpha."""
+    place = int(np.abs(own["share"].values - share).argmin())
+    row: dict[str, Any] = {"share": float(own["share"][place])}
+    for name in ("p_s", "p_i"):
+        low, high, least, most = (
+            float(data[f"{name}_{end}"][place]) for data in (own, first) for end in ("low", "high")
+        )
+        row |= {name: float(own[name].mean("run")[place]), f"{name}_interval": [low, high]}
+        row[f"{name}_is"] = "above" if low > most else "below" if high < least else "overlap"
+    return row
+
+
+def _best(own: "xarray.Dataset", which: str) -> dict[str, Any]:
+    path = own[f"{which}p_s"].mean("run").values
     best = int(path.argmax())
-    most = 1 - float(one[f"{which}tie_rate"].mean()) / 2
     return {
         f"{which}best_p_s": float(path[best]),
-        f"{which}best_p_s_interval": [float(one[f"{which}p_s_{end}"][best]) for end in ("low", "high")],
-        f"{which}best_share": float(one["share"][best]),
-        f"{which}most_p_s": most,
+        f"{which}best_p_s_interval": [float(own[f"{which}p_s_{end}"][best]) for end in ("low", "high")],
+        f"{which}best_share": float(own["share"][best]),
+        f"{which}most_p_s": 1 - float(own[f"{which}tie_rate"].mean()) / 2,
     }
 
 
-def _correlations(one: "xarray.Dataset") -> dict[str, float]:
-    tree, trained = one.tree_distance.values, one.trained.values.astype(bool)
+def _correlations(own: "xarray.Dataset") -> dict[str, float]:
+    tree, trained = own.tree_distance.values, own.trained.values.astype(bool)
     upper = np.triu(np.ones(tree.shape, bool), 1)
     both = trained[:, None] & trained[None]
-    found = {}
-    for name, which in (("tree_correlation", upper & both), ("held_tree_correlation", upper & ~both)):
-        if which.sum() > 2:
-            each = [np.corrcoef(x[which], tree[which])[0, 1] for x in one.class_distance.values]
-            found[name] = float(np.mean(each))
-    return found
+    pairs = {"tree_correlation": upper & both, "held_tree_correlation": upper & ~both}
+    return {
+        name: float(np.mean([np.corrcoef(x[which], tree[which])[0, 1] for x in own.class_distance.values]))
+        for name, which in pairs.items()
+        if which.sum() > 2
+    }

@@ -1,5 +1,6 @@
 """The image experiment as one labelled table."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,7 @@ def dataset(
     images: ImageSet,
     recipe: Recipe,
     history: History,
-    each: dict[str, Any],
+    values: dict[str, Any],
     labels: np.ndarray,
     names: np.ndarray,
     known: np.ndarray,
@@ -68,29 +69,24 @@ def dataset(
     tested_shares: np.ndarray,
 ) -> "xarray.Dataset":
     """All that was trained and measured; attributes say how."""
-    import dataclasses
-
     import xarray
 
     content: dict[str, Any] = {}
     for name, (dims, meaning) in _MEANINGS.items():
-        if name not in each:
+        if name not in values:
             continue
-        content[name] = ((*_PER_NETWORK, *dims), each[name], {"long_name": meaning})
-        for bound, told in _BOUNDS.items():
-            if f"{name}_{bound}" in each:
-                content[f"{name}_{bound}"] = (
-                    ("alpha", *dims),
-                    each[f"{name}_{bound}"],
-                    {"long_name": told.format(name)},
-                )
+        content[name] = ((*_PER_NETWORK, *dims), values[name], {"long_name": meaning})
+        for bound, words in _BOUNDS.items():
+            bounded = f"{name}_{bound}"
+            if bounded in values:
+                content[bounded] = (("alpha", *dims), values[bounded], {"long_name": words.format(name)})
     path = (*_PER_NETWORK, "epoch")
     content["accuracy"] = (path, history.accuracy, {"long_name": "share of test images classified rightly"})
     content["loss_id"] = (path, history.loss_id, {"long_name": "cross-entropy in training (nats)"})
     content["loss_sim"] = (path, history.loss_sim, {"long_name": "loss of distances in training (mean square)"})
     for name in ("p_s", "p_i"):
-        told = {"long_name": f"{name} after each epoch"}
-        content[f"path_{name}"] = ((*path, "share"), history.watched[name].astype(np.float32), told)
+        meaning = {"long_name": f"{name} after each epoch"}
+        content[f"path_{name}"] = ((*path, "share"), history.watched[name].astype(np.float32), meaning)
     classes = np.unique(labels)
     table = images.distances[np.ix_(classes, classes)]
     content["tree_distance"] = (("class", "other"), table, {"long_name": f"distance of two classes ({images.unit})"})
@@ -111,6 +107,11 @@ def dataset(
     }
     if len(graded_shares):
         coordinates["graded_share"] = ("graded_share", np.asarray(graded_shares), {"long_name": "the same, for graded"})
-    told = {name: value for name, value in dataclasses.asdict(recipe).items() if not isinstance(value, bool)}
-    told |= {"augment": int(recipe.augment), "data": images.name, "unit": images.unit, "held_out": ",".join(held_out)}
-    return xarray.Dataset(content, coordinates, told)
+    settings = {name: value for name, value in dataclasses.asdict(recipe).items() if not isinstance(value, bool)}
+    settings |= {
+        "augment": int(recipe.augment),
+        "data": images.name,
+        "unit": images.unit,
+        "held_out": ",".join(held_out),
+    }
+    return xarray.Dataset(content, coordinates, settings)

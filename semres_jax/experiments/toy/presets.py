@@ -48,15 +48,15 @@ def _items() -> list[Condition]:
 
 def _slots() -> list[Condition]:
     circle = _spread("circle")
-    found = []
+    conditions = []
     for alike in (Design(label="max"), Design(label="min"), Design(decision="sum", label="l1")):
         decision, label = alike.decision, alike.label
         for slots in (1, 2, 3, 5, 8, 11, 15):
-            if slots > 1 or not found:
+            if slots > 1 or not conditions:
                 design = dataclasses.replace(alike, slots=slots)
                 name = "one slot" if slots == 1 else f"{slots} slots, {decision} similarity, {label} distance"
-                found.append(Condition(name, circle, design))
-    return found
+                conditions.append(Condition(name, circle, design))
+    return conditions
 
 
 def _reconstruction() -> list[Condition]:

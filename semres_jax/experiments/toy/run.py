@@ -1,8 +1,7 @@
 """The toy network's experiments: conditions trained, their learned resolution fitted, laid over exact fronts."""
 
-import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +10,13 @@ import numpy as np
 
 from semres_jax import frontier, measure, similarity
 from semres_jax._checks import require_count
+from semres_jax.execution import Execution
 from semres_jax.experiments.toy.summaries import summary as summary
 from semres_jax.experiments.toy.table import joined, stacked
 from semres_jax.laws import tables
 from semres_jax.spaces import Finite
-from semres_jax.storage.locks import Lock
-from semres_jax.storage.processes import on_first
 from semres_jax.training import toy
+from semres_jax.training.checkpoints import held
 
 if TYPE_CHECKING:
     import xarray
@@ -51,15 +50,14 @@ class Condition:
 
     def members(self) -> list[tuple[str, toy.Hyper]]:
         """Name and numbers of each member of the grid."""
-        fields = dataclasses.fields(self.hyper)  # pyright: ignore[reportArgumentType]
-        values = {f.name: np.asarray(getattr(self.hyper, f.name)) for f in fields}
+        shape, values = self.hyper.shape, self.hyper.numbers()
         varied = [name for name, value in values.items() if value.size > 1]
-        found = []
-        for place in np.ndindex(self.hyper.shape):
-            here = {name: float(np.broadcast_to(value, self.hyper.shape)[place]) for name, value in values.items()}
-            told = ", ".join(f"{name} {here[name]:g}" for name in varied)
-            found.append((f"{self.name}, {told}" if told else self.name, toy.Hyper(**here)))
-        return found
+        members = []
+        for place in np.ndindex(shape):
+            here = {name: float(np.broadcast_to(value, shape)[place]) for name, value in values.items()}
+            label = ", ".join([self.name, *(f"{name} {here[name]:g}" for name in varied)])
+            members.append((label, toy.Hyper(**here)))
+        return members
 
 
 def study(
@@ -68,26 +66,24 @@ def study(
     runs: int = 10,
     steps: int = 7500,
     records: int = 100,
-    seed: int = 0,
+    key: Any = None,
     test_items: Sequence[int] = (),
     optimal: bool = False,
     checkpoints: Any = None,
     resume: bool = False,
-    progress: Callable[[str, int, int], None] | None = None,
-    finished: Callable[["xarray.Dataset"], Any] | None = None,
+    execution: Execution | None = None,
 ) -> "xarray.Dataset":
     """Train every condition, measure every recorded step, and lay it over the exact fronts of the same stimuli.
 
     Args:
         conditions: with different names.
-        runs, steps, records, seed: of `training.toy.train`; `shown_steps` are recorded too.
+        runs, steps, records, key: of `training.toy.train`; `shown_steps` are recorded too.
         test_items: numbers of items at which the networks are tested after the last step (one slot only).
         optimal: find the front of the best similarity with the floor that each condition learned (seconds each;
             two items, one slot).
         checkpoints: a folder in which each condition has one of its own.
         resume: go on from these.
-        progress: called with what is being done, and steps done and planned of all conditions.
-        finished: called with the dataset of the conditions done so far.
+        execution: devices; progress in steps of all conditions; `finished` gets the dataset of the conditions so far.
 
     Returns:
         A dataset with dimensions condition, run, step, n (items of the trials), family, level (of distance), ...:
@@ -100,53 +96,44 @@ def study(
 
     Example (a minute on two cores; `semres toy --preset fig4` does this and writes files and figures):
 
-        found = toy.study(presets.PRESETS["fig4"].conditions())
-        toy.summary(found)[0]["best_p_s"]
+        data = toy.study(presets.PRESETS["fig4"].conditions())
+        toy.summary(data)[0]["best_p_s"]
     """
     names = [name for condition in conditions for name, _ in condition.members()]
     if len(set(names)) < len(names) or not names:
         twice = next((name for name in names if names.count(name) > 1), "none")
         raise ValueError(f"conditions must be at least one, with different names; got {twice!r} twice or none at all")
     test_items = [require_count("test_items", n, 2) for n in test_items]
-    asked = np.union1d(toy.record_steps(steps, records), shown_steps(steps))
-    planned, found = steps * len(conditions), []
-    with contextlib.ExitStack() as held:
-
-        def hold() -> None:
-            Path(checkpoints).mkdir(parents=True, exist_ok=True)
-            held.enter_context(Lock(checkpoints))
-
-        if checkpoints is not None:
-            on_first(hold)
+    recorded = np.union1d(toy.record_steps(steps, records), shown_steps(steps))
+    execution, planned, measured = execution or Execution(), steps * len(conditions), []
+    with held(checkpoints):
         for number, condition in enumerate(conditions):
 
-            def say(done: int, _: int, number: int = number, name: str = condition.name) -> None:
-                if progress is not None:
-                    progress(name, steps * number + done, planned)
+            def tell(_: str, done: int, __: int, number: int = number, name: str = condition.name) -> None:
+                execution.tell(name, steps * number + done, planned)
 
-            say(0, steps)
-
+            tell("", 0, steps)
             history = toy.train(
                 condition.space,
                 condition.design,
                 condition.hyper,
-                seed=seed,
+                key=key,
                 runs=runs,
                 steps=steps,
-                records=asked,
+                records=recorded,
                 checkpoint=None if checkpoints is None else Path(checkpoints) / folder_name(condition.name),
                 resume=resume,
-                progress=say,
+                execution=execution.within(condition.name, tell),
             )
             for place, (name, hyper) in zip(np.ndindex(condition.hyper.shape), condition.members(), strict=True):
-                one = toy.History(*history[:2], *(x[place] for x in history[2:]))
-                measured = _measured(name, condition, hyper, one, test_items)
+                own = toy.History(*history[:2], *(x[place] for x in history[2:]))
+                measured.append(_measured(name, condition, hyper, own, test_items))
                 if optimal and condition.design.items == 2 and condition.design.slots == 1:
-                    measured |= _optimal_front(condition.space, float(measured["relative_floor"][1][:, -1].mean()))
-                found.append(measured)
-            if finished is not None:
-                finished(joined(found, steps))
-    return joined(found, steps)
+                    floor = float(measured[-1]["relative_floor"][1][:, -1].mean())
+                    measured[-1] |= _optimal_front(condition.space, floor)
+            if execution.finished is not None:
+                execution.finished(joined(measured, steps))
+    return joined(measured, steps)
 
 
 def shown_steps(steps: int) -> list[int]:
@@ -170,83 +157,103 @@ def _measured(
 ) -> dict[str, Any]:
     """Arrays of one condition, by variable: (dimensions, values)."""
     space, design = condition.space, condition.design
-    n, floor = design.items, float(np.float32(hyper.floor))  # as it was trained with
-    size = space.size
-    numbers: dict[str, Any] = {
-        name: ((), float(getattr(hyper, name))) for name in ("lambda_sim", "lambda_rec", "learning_rate", "floor")
-    }
-    for word in ("items", "hidden", "slots"):
-        numbers[word] = ((), getattr(design, word))
-    out: dict[str, Any] = numbers | {
+    floor = float(np.float32(hyper.floor))  # as it was trained with
+    with jax.enable_x64(True):
+        learned = [np.asarray(toy.similarity_tables(weights)) for weights in history.weights]  # by run: (T, S, N, N)
+    profile = _profile(space, learned, floor)
+    return {
         "condition": name,
+        **_trained(space, design, hyper, history),
+        **_similarities(learned, floor, history.steps),
+        "profile": (("run", "step", "level"), profile.mean),
+        "profile_sd": (("run", "step", "level"), np.sqrt(np.maximum(profile.variance, 0.0))),
+        "distance": (("level",), profile.distance),
+        "pairs": (("level",), profile.pairs),
+        **_fitted(space, profile, design.items),
+        **_fronts(space, design.items),
+        **(_tested(space, learned, floor, test_items) if design.slots == 1 else {}),
+    }
+
+
+def _trained(space: Finite, design: toy.Design, hyper: toy.Hyper, history: toy.History) -> dict[str, Any]:
+    """What was trained, and its history."""
+    scored, several = ("p_s", "p_i", "p_s_stderr", "p_i_stderr"), design.slots > 1
+    return {
+        **{name: ((), float(getattr(hyper, name))) for name in ("lambda_sim", "lambda_rec", "learning_rate", "floor")},
+        **{name: ((), getattr(design, name)) for name in ("items", "hidden", "slots")},
+        **{name: ((), getattr(design, name) if several else "") for name in ("decision", "label")},
+        "stimuli": ((), space.size),
         "steps": history.steps,
         "n": history.test_items,
-        "stimuli": ((), size),
-        "decision": ((), design.decision if design.slots > 1 else ""),
-        "label": ((), design.label if design.slots > 1 else ""),
-        "loss_sim": (("run", "step"), history.loss_sim),
-        "loss_rec": (("run", "step"), history.loss_rec),
+        **{name: (("run", "step"), getattr(history, name)) for name in ("loss_sim", "loss_rec")},
+        **{name: (("run", "step", "n"), getattr(history, name)) for name in scored},
         "weights": (("run", "slot", "stimulus", "dimension"), history.weights[:, -1]),
     }
-    for field in ("p_s", "p_i", "p_s_stderr", "p_i_stderr"):
-        out[field] = (("run", "step", "n"), getattr(history, field))
-    with jax.enable_x64(True):
-        each = [np.asarray(toy.similarity_tables(weights)) for weights in history.weights]  # by run: (T, S, N, N)
-    reach = [measure.reach(g) for g in each]
-    out["mean_b"], out["var_b"] = (
-        (("run", "step"), np.stack([np.asarray(pair[part]).mean(-1) for pair in reach])) for part in range(2)
-    )
-    own = np.stack([np.diagonal(g, axis1=-2, axis2=-1).mean((-1, -2)) for g in each])
-    out["relative_floor"] = (("run", "step"), floor / (own + floor))
-    seen = [measure.profile(space, g + floor) for g in each]
-    profile = measure.Profile(
-        seen[0].distance,
-        seen[0].pairs,
-        np.stack([one.mean.mean(1) for one in seen]),
-        np.stack([(one.variance + one.mean**2).mean(1) - one.mean.mean(1) ** 2 for one in seen]),
-    )
-    out["profile"] = (("run", "step", "level"), profile.mean)
-    out["profile_sd"] = (("run", "step", "level"), np.sqrt(np.maximum(profile.variance, 0.0)))
-    out["distance"] = (("level",), profile.distance)
-    out["pairs"] = (("level",), profile.pairs)
-    fits = {family: measure.fit(profile, family) for family in FAMILIES}
-    for field in ("epsilon", "delta", "epsilon_stderr", "delta_stderr", "aic"):
-        values = np.stack([getattr(fits[family], field) for family in FAMILIES], axis=-1)
-        out["fit_delta" if field == "delta" else field] = (("run", "step", "family"), values)
+
+
+def _similarities(learned: list[np.ndarray], floor: float, steps: np.ndarray) -> dict[str, Any]:
+    """How far similarities reach, how high the floor is, and tables of the first run and slot."""
+    mean_b, var_b = zip(*(measure.reach(g) for g in learned), strict=True)
+    own = np.stack([np.diagonal(g, axis1=-2, axis2=-1).mean((-1, -2)) for g in learned])
+    shown = np.flatnonzero(np.isin(steps, shown_steps(int(steps[-1]))))
+    return {
+        "mean_b": (("run", "step"), np.stack([np.asarray(b).mean(-1) for b in mean_b])),
+        "var_b": (("run", "step"), np.stack([np.asarray(b).mean(-1) for b in var_b])),
+        "relative_floor": (("run", "step"), floor / (own + floor)),
+        "similarity": (("shown", "probe", "stimulus"), learned[0][shown, 0].astype(np.float32)),
+        "shown_step": (("shown",), steps[shown]),
+    }
+
+
+def _profile(space: Finite, learned: list[np.ndarray], floor: float) -> measure.Profile:
+    """Profiles of runs and steps, over the pairs of all slots."""
+    runs = [measure.profile(space, g + floor) for g in learned]
+    mean = np.stack([run.mean.mean(1) for run in runs])
+    square = np.stack([(run.variance + run.mean**2).mean(1) for run in runs])
+    return measure.Profile(runs[0].distance, runs[0].pairs, mean, square - mean**2)
+
+
+def _fitted(space: Finite, profile: measure.Profile, n: int) -> dict[str, Any]:
+    """Fits of all families, and what each predicts on the same stimuli."""
+    fits = [measure.fit_profile(profile, family) for family in FAMILIES]
+    names = ("epsilon", "epsilon_stderr", "fit_delta", "delta_stderr", "aic")
+    columns = zip(*((*fit.epsilon[:2], *fit.delta[:2], fit.aic) for fit in fits), strict=True)
+    by_family = ("run", "step", "family")
+    out = {name: (by_family, np.stack(column, axis=-1)) for name, column in zip(names, columns, strict=True)}
     predicted = np.full((2, *profile.mean.shape[:2], len(FAMILIES)), np.nan)
     # Of many items only the last step: a table takes some ten milliseconds.
     rows = slice(None) if n == 2 else slice(-1, None)
-    for column, family in enumerate(FAMILIES):
-        epsilon, delta = (x[:, rows] for x in (fits[family].epsilon, fits[family].delta))
+    for column, (family, fit) in enumerate(zip(FAMILIES, fits, strict=True)):
+        epsilon, delta = (number.value[:, rows] for number in (fit.epsilon, fit.delta))
         predicted[:, :, rows, column] = _predicted(space, family, epsilon, delta, n)
-    out["predicted_p_s"], out["predicted_p_i"] = ((("run", "step", "family"), x) for x in predicted)
-    shown = [int(np.flatnonzero(history.steps == step)[0]) for step in shown_steps(int(history.steps[-1]))
-             if step in history.steps]  # fmt: skip
-    out["similarity"] = (("shown", "probe", "stimulus"), each[0][shown, 0].astype(np.float32))
-    out["shown_step"] = (("shown",), history.steps[shown])
-    fronts = [
-        frontier.family_front(space, family, n=n, points=_FRONT if n == 2 else _FRONT_MANY) for family in FAMILIES
-    ]
-    for field in ("epsilon", "p_s", "p_i"):
-        out[f"front_{field}"] = (("family", "point"), stacked([getattr(front, field) for front in fronts]))
-    tested = tuple(sorted({k for k in test_items if k < size}))
-    if tested and design.slots == 1:
-        out["test_n"] = tested
-        with jax.enable_x64(True):
-            last = np.stack([g[-1, 0] for g in each]) + floor
-            pairs = [tables.accuracy(space, last, n=k) for k in tested]
-        out["tested_p_s"], out["tested_p_i"] = (
-            (("run", "test_n"), np.stack([np.asarray(pair[part]) for pair in pairs], axis=-1)) for part in range(2)
-        )
-    return out
+    return out | {f"predicted_p_{p}": (by_family, x) for p, x in zip("si", predicted, strict=True)}
+
+
+def _fronts(space: Finite, n: int) -> dict[str, Any]:
+    points = _FRONT if n == 2 else _FRONT_MANY
+    fronts = [frontier.family_front(space, family, n=n, points=points) for family in FAMILIES]
+    return {
+        f"front_{field}": (("family", "point"), stacked([getattr(front, field) for front in fronts]))
+        for field in ("epsilon", "p_s", "p_i")
+    }
+
+
+def _tested(space: Finite, learned: list[np.ndarray], floor: float, test_items: Sequence[int]) -> dict[str, Any]:
+    """Accuracies with other numbers of items after the last step."""
+    tested = tuple(sorted({n for n in test_items if n < (space.size or 0)}))
+    if not tested:
+        return {}
+    with jax.enable_x64(True):
+        last = np.stack([g[-1, 0] for g in learned]) + floor
+        pairs = [tables.accuracy(space, last, n=n) for n in tested]
+    p_s, p_i = (np.stack([np.asarray(p) for p in column], axis=-1) for column in zip(*pairs, strict=True))
+    return {"test_n": tested, "tested_p_s": (("run", "test_n"), p_s), "tested_p_i": (("run", "test_n"), p_i)}
 
 
 def _optimal_front(space: Finite, floor: float) -> dict[str, Any]:
-    each = [frontier.optimal_finite(space, floor, weight=weight).accuracy for weight in _OPTIMAL_WEIGHTS]
-    return {
-        "optimal_p_s": (("weight",), np.array([one.p_s for one in each])),
-        "optimal_p_i": (("weight",), np.array([one.p_i for one in each])),
-    }
+    pairs = [frontier.optimal_finite(space, floor, weight=weight).accuracy for weight in _OPTIMAL_WEIGHTS]
+    columns = zip("si", zip(*pairs, strict=True), strict=True)
+    return {f"optimal_p_{p}": (("weight",), np.array(column)) for p, column in columns}
 
 
 def _predicted(space: Finite, family: str, epsilon: np.ndarray, delta: np.ndarray, n: int) -> np.ndarray:
@@ -254,9 +261,9 @@ def _predicted(space: Finite, family: str, epsilon: np.ndarray, delta: np.ndarra
     kind = similarity.get(family)
     d = np.asarray(space.distances, np.float64)[None]
     rows = max(1, _TABLES // d.size)
-    found = []
+    pieces = []
     with jax.enable_x64(True):
         for i in range(0, epsilon.size, rows):
             part = kind(*(x.reshape(-1, 1, 1)[i : i + rows] for x in (epsilon, delta)))
-            found.append(np.stack(tables.accuracy(space, part(d), n=n)))
-    return np.concatenate(found, axis=1).reshape(2, *epsilon.shape)
+            pieces.append(np.stack(tables.accuracy(space, part(d), n=n)))
+    return np.concatenate(pieces, axis=1).reshape(2, *epsilon.shape)

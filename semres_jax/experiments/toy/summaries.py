@@ -1,19 +1,15 @@
 """A toy experiment in a few numbers for each condition: where it ends, how far from which front."""
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from semres_jax import frontier
+from semres_jax._types import Accuracy, Quantity
 
 if TYPE_CHECKING:
     import xarray
-
-
-class _Front(NamedTuple):
-    p_s: np.ndarray
-    p_i: np.ndarray
 
 
 def summary(data: "xarray.Dataset") -> list[dict[str, Any]]:
@@ -37,44 +33,54 @@ def summary(data: "xarray.Dataset") -> list[dict[str, Any]]:
     return [_row(data.isel(condition=i)) for i in range(data.sizes["condition"])]
 
 
-def _row(one: "xarray.Dataset") -> dict[str, Any]:
-    row: dict[str, Any] = {"condition": str(one.condition.values), "items": int(one["items"]), "slots": int(one.slots)}
-    row |= {name: float(one[name]) for name in ("floor", "lambda_sim", "lambda_rec", "learning_rate")}
-    tested = one.sel(n=row["items"]) if row["items"] in one.n.values else one.isel(n=0)
+def _row(data: "xarray.Dataset") -> dict[str, Any]:
+    n, quantities = int(data["items"]), {}
+    tested = data.sel(n=n) if n in data.n.values else data.isel(n=0)
     path = tested.p_s.values.mean(0)
     best = int(path.argmax())
-    row |= {"best_p_s": path[best], "best_p_i": tested.p_i.values.mean(0)[best], "best_step": int(one.step[best])}
-    if row["items"] == 2:
+    if n == 2:
         top = tested.isel(step=best)
         b, loss = top.mean_b.values, 1.5 - math.log(2)
-        row["lacks"], row["lacks_stderr"] = _mean(0.5 + b - loss * b**2 - top.p_s.values)
-        row["lacks_by_var"], row["lacks_by_var_stderr"] = _mean(loss * top.var_b.values)
+        quantities["lacks"] = _over_runs(0.5 + b - loss * b**2 - top.p_s.values)
+        quantities["lacks_by_var"] = _over_runs(loss * top.var_b.values)
     last = tested.isel(step=-1)
     for name in ("p_s", "p_i", "loss_sim", "loss_rec", "mean_b", "var_b", "relative_floor"):
-        row[name], row[f"{name}_stderr"] = _mean(last[name].values)
+        quantities[name] = _over_runs(last[name].values)
+    families = list(data.family.values)
     family = int(np.nanargmin(last.aic.values.mean(0)))
-    row["family"] = str(one.family.values[family])
     fitted = last.isel(family=family)
     for name in ("epsilon", "fit_delta", "predicted_p_s", "predicted_p_i"):
-        row[name], row[f"{name}_stderr"] = _mean(fitted[name].values)
+        quantities[name] = _over_runs(fitted[name].values)
     off = np.hypot(last.p_s.values - fitted.predicted_p_s.values, last.p_i.values - fitted.predicted_p_i.values)
-    row["off_predicted"], row["off_predicted_stderr"] = _mean(off)
-    fronts = {"off_front": (one.front_p_s.values[family], one.front_p_i.values[family])}
-    constant = list(one.family.values).index("constant")
-    fronts["off_constant"] = (one.front_p_s.values[constant], one.front_p_i.values[constant])
-    if "optimal_p_s" in one:
-        fronts["off_optimal"] = (one.optimal_p_s.values, one.optimal_p_i.values)
-    row["front_best_p_s"] = float(np.nanmax(fronts["off_front"][0]))
-    for name, (p_s, p_i) in fronts.items():
-        known = np.isfinite(p_s)
+    quantities["off_predicted"] = _over_runs(off)
+    fronts = {
+        name: Accuracy(data.front_p_s.values[place], data.front_p_i.values[place])
+        for name, place in (("off_front", family), ("off_constant", families.index("constant")))
+    }
+    if "optimal_p_s" in data:
+        fronts["off_optimal"] = Accuracy(data.optimal_p_s.values, data.optimal_p_i.values)
+    for name, front in fronts.items():
+        known = np.isfinite(front.p_s)
         if known.any():
-            front = _Front(p_s[known], p_i[known])
-            found = frontier.distance(last.p_s.values, last.p_i.values, front).distance
-            row[name], row[f"{name}_stderr"] = _mean(np.asarray(found))
-    return row
+            front = Accuracy(front.p_s[known], front.p_i[known])
+            off = frontier.distance(last.p_s.values, last.p_i.values, front).distance
+            quantities[name] = _over_runs(np.asarray(off))
+    return {
+        "condition": str(data.condition.values),
+        "items": n,
+        "slots": int(data.slots),
+        **{name: float(data[name]) for name in ("floor", "lambda_sim", "lambda_rec", "learning_rate")},
+        "best_p_s": path[best],
+        "best_p_i": tested.p_i.values.mean(0)[best],
+        "best_step": int(data.step[best]),
+        "family": str(families[family]),
+        "front_best_p_s": float(np.nanmax(fronts["off_front"].p_s)),
+        **{name: quantity.value for name, quantity in quantities.items()},
+        **{f"{name}_stderr": quantity.stderr for name, quantity in quantities.items()},
+    }
 
 
-def _mean(values: np.ndarray) -> tuple[float, float]:
+def _over_runs(values: np.ndarray) -> Quantity:
     """Mean over runs and its standard error."""
     stderr = np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
-    return float(np.mean(values)), float(stderr)
+    return Quantity(float(np.mean(values)), float(stderr))

@@ -56,46 +56,52 @@ _MEANINGS = {
 }
 
 
-def joined(found: list[dict[str, Any]], steps: int) -> "xarray.Dataset":
+def joined(conditions: list[dict[str, Any]], steps: int) -> "xarray.Dataset":
     """One dataset of all conditions, NaN where one has fewer levels, items, slots or stimuli than another."""
     import xarray
 
-    ns = sorted({int(n) for one in found for n in one["n"]})
-    tested = sorted({int(n) for one in found for n in one.get("test_n", ())})
+    axes = {
+        name: sorted({int(n) for condition in conditions for n in condition.get(name, ())}) for name in ("n", "test_n")
+    }
     content: dict[str, Any] = {}
     for name, meaning in _MEANINGS.items():
-        each = [one.get(name) for one in found]
-        given = next((x for x in each if x is not None), None)
-        if given is None:
+        dims = next((condition[name][0] for condition in conditions if name in condition), None)
+        if dims is None:
             continue
-        dims = given[0]
-        if isinstance(given[1], str):
-            content[name] = (("condition",), [x[1] for x in each if x is not None], {"long_name": meaning})
+        columns = [_spread(condition, name, dims, axes) for condition in conditions]
+        if isinstance(columns[0], str):
+            content[name] = (("condition",), columns, {"long_name": meaning})
             continue
-        arrays = []
-        for one, x in zip(found, each, strict=True):
-            value = np.full((0,) * len(dims), np.nan) if x is None else np.asarray(x[1], float)
-            for axis, all_n, own in (("n", ns, one["n"]), ("test_n", tested, one.get("test_n", ()))):
-                if axis in dims and x is not None:
-                    wide = np.full((*value.shape[:-1], len(all_n)), np.nan)
-                    wide[..., [all_n.index(int(n)) for n in own]] = value
-                    value = wide
-            arrays.append(value)
-        whole = stacked(arrays)
+        whole = stacked(columns)
         if name in ("weights", "similarity"):
             whole = whole.astype(np.float32)
         elif name in _WHOLE:
             whole = whole.astype(np.int64)
         content[name] = (("condition", *dims), whole, {"long_name": meaning})
     coordinates: dict[str, Any] = {
-        "condition": [one["condition"] for one in found],
-        "step": ("step", found[0]["steps"], {"long_name": "step of Adam"}),
-        "n": ("n", ns, {"long_name": "items of a trial"}),
+        "condition": [condition["condition"] for condition in conditions],
+        "step": ("step", conditions[0]["steps"], {"long_name": "step of Adam"}),
+        "n": ("n", axes["n"], {"long_name": "items of a trial"}),
         "family": list(FITTED),
     }
-    if tested:
-        coordinates["test_n"] = ("test_n", tested, {"long_name": "items of a trial after the last step"})
-    return xarray.Dataset(content, coordinates, {"steps": steps, "conditions": len(found)})
+    if axes["test_n"]:
+        coordinates["test_n"] = ("test_n", axes["test_n"], {"long_name": "items of a trial after the last step"})
+    return xarray.Dataset(content, coordinates, {"steps": steps, "conditions": len(conditions)})
+
+
+def _spread(condition: dict[str, Any], name: str, dims: tuple[str, ...], axes: dict[str, list[int]]) -> Any:
+    """A variable of one condition, with NaN at numbers of items that others have."""
+    if name not in condition:
+        return np.full((0,) * len(dims), np.nan)
+    value = condition[name][1]
+    if isinstance(value, str):
+        return value
+    value = np.asarray(value, float)
+    for axis in axes.keys() & set(dims):  # always the last
+        wide = np.full((*value.shape[:-1], len(axes[axis])), np.nan)
+        wide[..., [axes[axis].index(int(n)) for n in condition[axis]]] = value
+        value = wide
+    return value
 
 
 def stacked(arrays: Sequence[np.ndarray]) -> np.ndarray:

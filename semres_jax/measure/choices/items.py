@@ -155,7 +155,8 @@ def _end(a: float, edge: float, target: float, n: np.ndarray, right: np.ndarray,
     def height(x: float) -> float:
         return float(_log_likelihood(x, n, right, trials)) - target
 
-    return edge if height(edge) >= 0 else float(brentq(height, a, edge, xtol=1e-300, rtol=1e-14))
+    root: Any = edge if height(edge) >= 0 else brentq(height, a, edge, xtol=1e-300, rtol=np.float64(1e-14))
+    return float(root)
 
 
 def _deviance(a: ArrayLike, n: np.ndarray, right: np.ndarray, trials: np.ndarray) -> Any:

@@ -101,7 +101,7 @@ def summarize_choices(table: "xarray.Dataset") -> dict[str, Any]:
         for bias in table.bias.values:
             fit = table.sel(family=family, bias=bias)
             names = [name + end for name in NUMBERS for end in _ENDS.values()]
-            row = {"family": str(family), "bias": str(bias)}
+            row: dict[str, Any] = {"family": str(family), "bias": str(bias)}
             row |= {name: fit[name].item() for name in (*names, *_CRITERIA)}
             for kind in ("label", "position"):
                 if f"{kind}_bias" in table and bias in (kind, "both"):

@@ -8,3 +8,4 @@ from semres_jax.measure.embeddings.exemplars import (
 )
 from semres_jax.measure.embeddings.position import embeddings as embeddings, fronts as fronts
 from semres_jax.measure.embeddings.result import Embedded as Embedded
+from semres_jax.measure.embeddings.stimulus_sums import Scored as Scored

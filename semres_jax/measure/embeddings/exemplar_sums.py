@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from semres_jax._random import generator
 from semres_jax._types import Array
 from semres_jax.laws import tables
 from semres_jax.laws.exemplars import Draws, first_reaching, shares_reached
@@ -41,114 +42,99 @@ class Sums(NamedTuple):
     """What a pass over the probes leaves.
 
     Attributes:
-        levels: with slopes already scaled for `Number`s, in order p_S, p_I, mean b: (3, N, E).
-        hit_rate, mean_b, var_b, p_s, p_i: (E,).
+        levels: at thresholds of dissimilarity, slopes scaled as `centred` does.
         between: (C, C) mean strength of the probe's class (rows) and others.
         reach: mean and variance over probes of the share of other classes' exemplars with strength above the floor.
         lowest: smallest strength of exemplars of different classes.
     """
 
-    p_s: np.ndarray
-    p_i: np.ndarray
-    mean_b: np.ndarray
-    var_b: np.ndarray
-    hit_rate: np.ndarray
-    slopes: np.ndarray
+    levels: stimulus_sums.Sums
     between: np.ndarray
     reach: tuple[float, float]
     lowest: float
 
 
-def probes(drawn: Draws, limit: int, seed: int) -> Probes:
+def probes(drawn: Draws, limit: int, key: Any) -> Probes:
     """All exemplars up to a limit; else as many of each class, of as many classes as leave two of each."""
     size, count = len(drawn.own), len(drawn.near)
     if size <= limit:
         return Probes(np.arange(size), drawn.weight, False)
-    rng = np.random.default_rng(np.random.SeedSequence([seed, 3]))
-    classes = np.arange(count)
+    rng, classes = generator(key, 3), np.arange(count)
     if limit // count < _FEWEST:
         classes = np.sort(rng.choice(count, max(limit // _FEWEST, 3), replace=False))
-    each = max(limit // len(classes), _FEWEST)
-    rows, weight = [], []
-    by_class = np.split(np.argsort(drawn.own, kind="stable"), np.cumsum(np.bincount(drawn.own))[:-1])
-    for c in classes:
-        some = by_class[c]
-        some = np.sort(rng.choice(some, min(each, len(some)), replace=False))
-        rows.append(some)
-        weight.append(np.full(len(some), 1 / len(classes) / len(some)))
+    most = max(limit // len(classes), _FEWEST)
+    members = [np.flatnonzero(drawn.own == c) for c in classes]
+    rows = [np.sort(rng.choice(some, min(most, len(some)), replace=False)) for some in members]
+    weight = [np.full(len(some), 1 / len(classes) / len(some)) for some in rows]
     return Probes(np.concatenate(rows), np.concatenate(weight), True)
 
 
-def thresholds(model: Any, drawn: Draws, chosen: Probes, shares: np.ndarray, seed: int) -> np.ndarray:
+def thresholds(model: similarities.Own, drawn: Draws, chosen: Probes, shares: np.ndarray, key: Any) -> np.ndarray:
     """(E,) dissimilarities within which shares of other classes' exemplars are; of some probes where these are many."""
     rows, weight = chosen.rows, chosen.weight
     if chosen.sampled:
-        rng = np.random.default_rng(np.random.SeedSequence([seed, 4]))
-        some = np.sort(rng.choice(len(rows), min(_FOR_LEVELS, len(rows)), replace=False))
-        rows, weight = rows[some], weight[some]
+        few = np.sort(generator(key, 4).choice(len(rows), min(_FOR_LEVELS, len(rows)), replace=False))
+        rows, weight = rows[few], weight[few]
     apart = similarities.dissimilarities(model, similarities.raw(model, rows))
-    if not chosen.sampled:
-        return exemplars._resolutions((apart + apart.T) / 2, drawn, shares)
+    apart = apart if chosen.sampled else (apart + apart.T) / 2
     mass = np.outer(weight, drawn.share) * (drawn.own[rows][:, None] != drawn.own[None])
-    order = np.argsort(apart, axis=None)
-    reached = np.cumsum(mass.ravel()[order])
-    place = reached.searchsorted(shares * reached[-1] * (1 - 1e-12))
-    return apart.ravel()[order[np.minimum(place, len(order) - 1)]]
+    return exemplars.reaching(apart, mass, shares)
 
 
-def summed(model: Any, drawn: Draws, chosen: Probes, epsilon: np.ndarray, floor: float) -> Sums:
+def summed(model: similarities.Own, drawn: Draws, chosen: Probes, epsilon: np.ndarray, floor: float) -> Sums:
     """One pass over the probes; `epsilon` ascends."""
-    size, count, many = len(drawn.own), len(drawn.near), len(epsilon)
+    size, count, levels = len(drawn.own), len(drawn.near), len(epsilon)
     others, different = count - 1, ~np.eye(count, dtype=bool)
     worth = np.stack([(drawn.near - drawn.far) / 2, different / others])
     order = np.argsort(drawn.own, kind="stable")
     starts = np.append(0, np.cumsum(np.bincount(drawn.own))[:-1])
-    sums, as_probe = np.zeros((5, many)), np.zeros((3, size, many))
-    as_item = np.zeros((3, size, many + 1))
+    sums, as_probe = np.zeros((5, levels)), np.zeros((3, size, levels))
+    as_item = np.zeros((3, size, levels + 1))
     between, seen, squares, lowest = np.zeros((count, count)), 0.0, 0.0, np.inf
     own_class = np.bincount(drawn.own[chosen.rows], chosen.weight, count)
-    step = max(1, _NUMBERS // max(size, count * (many + 1)))
-    for rows, weight, found in _blocks(model, chosen, step):
+    step = max(1, _NUMBERS // max(size, count * (levels + 1)))
+    for rows, weight, products in _blocks(model, chosen, step):
         here, c = np.arange(len(rows)), drawn.own[rows]
-        strength = similarities.strengths(model, found, floor)
-        apart = first_reaching(epsilon, similarities.dissimilarities(model, found))
-        within = shares_reached(apart, rows, drawn, many)
+        strength = similarities.strengths(model, products, floor)
+        apart = first_reaching(epsilon, similarities.dissimilarities(model, products))
+        within = shares_reached(apart, rows, drawn, levels)
         hit = within[here, c]
         other = within * different[c][..., None]
         b = other.sum(1) / others
         near, far = (np.einsum("pc,pce->pe", x[c], within) for x in (drawn.near, drawn.far))
         sums += np.stack([weight @ x for x in (hit, b, near, far, b**2)])
+        left = (1 - drawn.share[rows])[:, None]  # of the probe's class, without it
         for k in range(2):
             as_probe[k, rows] = weight[:, None] * np.einsum("pc,pce->pe", worth[k][c], within)
-        as_probe[2, rows] = weight[:, None] * hit / (1 - drawn.share[rows])[:, None]
-        place = (apart + (many + 1) * np.arange(size)[None]).ravel()
-        same = (drawn.own[None] == c[:, None]) / (1 - drawn.share[rows])[:, None]
+        as_probe[2, rows] = weight[:, None] * hit / left
+        place = (apart + (levels + 1) * np.arange(size)[None]).ravel()
+        alien = drawn.own[None] != c[:, None]
+        same = ~alien / left
         same[here, rows] = 0.0
         for k, w in enumerate((worth[0][c][:, drawn.own], worth[1][c][:, drawn.own], same)):
-            as_item[k] += np.bincount(place, (weight[:, None] * w).ravel(), size * (many + 1)).reshape(size, many + 1)
-        alien = drawn.own[None] != c[:, None]
+            mass = np.bincount(place, (weight[:, None] * w).ravel(), size * (levels + 1))
+            as_item[k] += mass.reshape(size, levels + 1)
         lowest = min(lowest, float(strength.min(where=alien, initial=np.inf)))
         above = ((strength > floor) & alien) @ drawn.share / others
         seen, squares = seen + weight @ above, squares + weight @ above**2
         strength[here, rows] = 0.0
         mean = np.add.reduceat(strength[:, order] * drawn.share[order], starts, axis=1)
-        mean[here, c] /= 1 - drawn.share[rows]
+        mean[here, c] /= left[:, 0]
         np.add.at(between, c, mean * (weight / own_class[c])[:, None])
     hit, mean_b, near, far, square = sums
     item = np.cumsum(as_item, axis=2)[..., :-1] * drawn.share[:, None]
-    found = [centred(x, drawn.own, chosen.rows) + centred(y, drawn.own) for x, y in zip(as_probe, item, strict=True)]
-    slopes = np.stack([found[0], (found[2] - found[1]) / 2, found[1]])
-    return Sums(
+    s, b, own = (centred(x, drawn.own, chosen.rows) + centred(y, drawn.own)
+                 for x, y in zip(as_probe, item, strict=True))  # fmt: skip
+    constant = stimulus_sums.Sums(
+        epsilon,
         0.5 + (near - far) / 2,
         0.5 + (hit - mean_b) / 2,
         mean_b,
         np.maximum(square - mean_b**2, 0.0),
         hit,
-        slopes,
-        between,
-        (float(seen), float(max(squares - seen**2, 0.0))),
-        lowest,
+        np.stack([s, (own - b) / 2, b]),
     )
+    return Sums(constant, between, (float(seen), float(max(squares - seen**2, 0.0))), lowest)
 
 
 def centred(slopes: np.ndarray, own: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
@@ -163,46 +149,43 @@ def centred(slopes: np.ndarray, own: np.ndarray, rows: np.ndarray | None = None)
     np.add.at(mean, own[rows], flat[rows])
     mean /= np.maximum(number, 1)[:, None]
     stretch = np.sqrt(number / np.maximum(number - 1, 1))
-    found = np.zeros_like(flat)
-    found[rows] = (flat[rows] - mean[own[rows]]) * stretch[own[rows]][:, None]
-    return found.reshape(slopes.shape)
+    spread = np.zeros_like(flat)
+    spread[rows] = (flat[rows] - mean[own[rows]]) * stretch[own[rows]][:, None]
+    return spread.reshape(slopes.shape)
 
 
-def top(model: Any, chosen: Probes) -> float:
+def top(model: similarities.Own, chosen: Probes) -> float:
     """Unit of the dissimilarities: largest distance of any probe, of a few where probes are sampled; or as it is."""
     if model.kind != "euclidean":
         return model.top
-    some = chosen.rows[:: max(1, len(chosen.rows) // _FOR_LEVELS)] if chosen.sampled else chosen.rows
-    return float(similarities.raw(model, some).max())
+    few = chosen.rows[:: max(1, len(chosen.rows) // _FOR_LEVELS)] if chosen.sampled else chosen.rows
+    return float(similarities.raw(model, few).max())
 
 
-def _blocks(model: Any, chosen: Probes, step: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _blocks(model: similarities.Own, chosen: Probes, step: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Rows of probes, their weights and `raw` numbers, `step` at a time; the points are read for many at once."""
-    many = max(1, _AT_ONCE // len(model.points))
-    for outer in range(0, len(chosen.rows), many):
-        rows, weight = (x[outer : outer + many] for x in (chosen.rows, chosen.weight))
-        found = similarities.raw(model, rows)
+    length = max(1, _AT_ONCE // len(model.points))
+    for outer in range(0, len(chosen.rows), length):
+        rows, weight = (x[outer : outer + length] for x in (chosen.rows, chosen.weight))
+        products = similarities.raw(model, rows)
         for first in range(0, len(rows), step):
             part = slice(first, first + step)
-            yield rows[part], weight[part], found[part]
+            yield rows[part], weight[part], products[part]
 
 
-class Own(NamedTuple):
-    """Accuracies of the model's own graded similarity, scaled slopes (N,), and how they were summed."""
+def graded(
+    model: similarities.Own, space: Finite, drawn: Draws, chosen: Probes, floor: float, key: Any
+) -> tuple[stimulus_sums.Scored, str]:
+    """Accuracies of the model's own graded similarity with scaled slopes (N,), and in words what was sampled.
 
-    scored: stimulus_sums.Scored
-    sampled: str
-
-
-def graded(model: Any, space: Finite, drawn: Draws, chosen: Probes, floor: float, seed: int) -> Own:
-    """Over all draws where these aren't too many; else of each probe one exemplar of each class is drawn at a time."""
-    size = len(drawn.own)
-    if chosen.sampled or size > _EXACT:
-        return _drawn(model, space, drawn, chosen, floor, seed)
-    return Own(_all_draws(model, drawn, floor), "")
+    Over all draws where these aren't too many; else of each probe one exemplar of each class is drawn at a time.
+    """
+    if chosen.sampled or len(drawn.own) > _EXACT:
+        return _drawn(model, space, drawn, chosen, floor, key)
+    return _all_draws(model, drawn, floor), ""
 
 
-def _all_draws(model: Any, drawn: Draws, floor: float) -> stimulus_sums.Scored:
+def _all_draws(model: similarities.Own, drawn: Draws, floor: float) -> stimulus_sums.Scored:
     """The mean over probes of the credit of all pairs of items, of different classes, the probe's own the nearest."""
     own, share, count = drawn.own, drawn.share, len(drawn.near)
     size, pairs = len(own), (count - 1) * (count - 2) / 2
@@ -239,9 +222,9 @@ def _pairs(h: Array, outer: Array, inner: Array, group: Array, kind: Array) -> t
 
     def probe(row: Any) -> tuple[Array, Array]:
         strength, out, within, equal, class_of = row
-        one, other = strength[:, None], strength[None, :]
-        total = one + other
-        right = jnp.where(nearer, other, one) / jnp.where(total > 0, total, 1.0)
+        item, other = strength[:, None], strength[None, :]
+        total = item + other
+        right = jnp.where(nearer, other, item) / jnp.where(total > 0, total, 1.0)
         right = jnp.where((total > 0) & (equal[:, None] != equal[None, :]), right, 0.5)
         right = jnp.where(class_of[:, None] != class_of[None, :], right, 0.0)
         return jnp.sum(right * out[None, :], axis=1), jnp.sum(right * within[None, :], axis=1)
@@ -249,11 +232,12 @@ def _pairs(h: Array, outer: Array, inner: Array, group: Array, kind: Array) -> t
     return jax.lax.map(probe, (h, outer, inner, group, kind))
 
 
-def _drawn(model: Any, space: Finite, drawn: Draws, chosen: Probes, floor: float, seed: int) -> Own:
+def _drawn(
+    model: similarities.Own, space: Finite, drawn: Draws, chosen: Probes, floor: float, key: Any
+) -> tuple[stimulus_sums.Scored, str]:
     """Each probe meets one exemplar of each class, drawn for it alone, and all pairs of these are its trials."""
     size, count, own = len(drawn.own), len(drawn.near), drawn.own
-    rng = np.random.default_rng(np.random.SeedSequence([seed, 5]))
-    ranks = tables.ranking(space)
+    rng, ranks = generator(key, 5), tables.ranking(space)
     members, number = np.argsort(own, kind="stable"), np.bincount(own)
     start = np.cumsum(number) - number
     position = np.empty(size, int)
@@ -273,13 +257,13 @@ def _drawn(model: Any, space: Finite, drawn: Draws, chosen: Probes, floor: float
             pick[here, c] = members[start[c] + other + (other >= position[rows])]
             strength = similarities.strengths(model, similarities.paired(model, rows, pick), floor)
             h, which = (np.take_along_axis(x, ranks.order[c], axis=1) for x in (strength, pick))
-            each = tables.shared(h, ranks.group[c]) / ((count - 1) * (count - 2) / 2)
+            credits = tables.shared(h, ranks.group[c]) / ((count - 1) * (count - 2) / 2)
             mine = strength[here, c][:, None]
             both = mine + h
             hit = np.where(both > 0, mine / np.where(both > 0, both, 1.0), 0.5) / (count - 1)
-            value[0, rows] += each.sum(1) / 2 / repeats
+            value[0, rows] += credits.sum(1) / 2 / repeats
             value[1, rows] += hit.sum(1) / repeats
-            for k, (credit, whose) in enumerate(((each, which), (hit, which), (hit.sum(1), pick[here, c]))):
+            for k, (credit, whose) in enumerate(((credits, which), (hit, which), (hit.sum(1), pick[here, c]))):
                 item[k] += np.bincount(whose.ravel(), credit.ravel(), size)
                 times[k] += np.bincount(whose.ravel(), minlength=size)
     p_s, p_i = (float(chosen.weight @ x[chosen.rows]) for x in value)
@@ -295,6 +279,5 @@ def _drawn(model: Any, space: Finite, drawn: Draws, chosen: Probes, floor: float
     weight[chosen.rows] = chosen.weight
     slopes = [centred((weight * x)[:, None], own, chosen.rows)[:, 0] + centred(y[:, None], own)[:, 0]
               for x, y in zip(value, as_item, strict=True)]  # fmt: skip
-    trials = repeats * len(chosen.rows)
-    told = f"graded accuracies from {trials} probes, one exemplar of each class drawn for each"
-    return Own(stimulus_sums.Scored(p_s, p_i, *slopes), told)
+    words = f"graded accuracies from {repeats * len(chosen.rows)} probes, one exemplar of each class drawn for each"
+    return stimulus_sums.Scored(p_s, p_i, *slopes), words

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from semres_jax import similarity
 from semres_jax._types import ArrayLike
 from semres_jax.laws import enumeration, exemplars
-from semres_jax.similarity import get as family_of
+from semres_jax.measure.embeddings.stimulus_sums import Scored
 from semres_jax.spaces.base import MetricSpace
 
 
@@ -76,19 +77,16 @@ def levels(
         >>> from semres_jax import measure
         >>> x = np.array([0.0, 0.1, 1.0, 1.1, 3.0, 3.1])
         >>> species = np.array([[0, 1, 3], [1, 0, 2], [3, 2, 0]])
-        >>> found = measure.levels(abs(x[:, None] - x), list("aabbcc"), species, [0.5, 1.0])
-        >>> found.p_s.round(4).tolist(), found.p_i.round(4).tolist()
+        >>> levels = measure.levels(abs(x[:, None] - x), list("aabbcc"), species, [0.5, 1.0])
+        >>> levels.p_s.round(4).tolist(), levels.p_i.round(4).tolist()
         ([0.8333, 0.5], [0.7083, 0.5])
     """
-    wanted = np.asarray(shares, np.float64).ravel()
-    if not wanted.size or not ((wanted > 0) & (wanted <= 1)).all() or (np.diff(wanted) <= 0).any():
-        raise ValueError(f"shares must ascend from above 0 to at most 1; got {np.asarray(shares).tolist()}")
+    wanted = ascending(shares)
     table = exemplars.square("distances", distances)
     drawn = exemplars.Draws.of(labels, class_distances, len(table), probes)
-    epsilon = _resolutions(table, drawn, wanted)
     own, count, size = drawn.own, len(drawn.near), len(table)
-    others = count - 1
-    different = ~np.eye(count, dtype=bool)
+    epsilon = reaching(table, np.outer(drawn.weight, drawn.share) * (own[:, None] != own[None]), wanted)
+    others, different = count - 1, ~np.eye(count, dtype=bool)
     sums = np.zeros((7, wanted.size))
     # What an exemplar of class k (columns) within ε of a probe of class c (rows) is worth, in p_S and in mean b.
     worth = np.stack([(drawn.near - drawn.far) / 2, different / others])
@@ -124,10 +122,8 @@ def levels(
         far,
         np.maximum(square - mean**2, 0.0),
         np.maximum(spread, 0.0),
-        slopes[0],
-        slopes[1],
-        slopes[2],
-        drawn.tie_rate,
+        *slopes,
+        tie_rate=drawn.tie_rate,
     )
 
 
@@ -156,21 +152,21 @@ def graded(
     distances: np.ndarray,
     labels: Sequence[Any] | np.ndarray,
     class_distances: ArrayLike | MetricSpace,
-    family: str,
+    family: Any,
     epsilon: ArrayLike,
     *,
     slopes: bool = True,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+) -> Scored:
     """Accuracies of a family of similarities at E resolutions, exact sums as in `laws.enumeration.exemplars`.
 
     Args:
         distances, labels, class_distances: as in `levels`.
-        family: name of a similarity, such as "linear" or "exponential".
+        family: as in `similarity.get`, such as "linear" or "exponential".
         epsilon: (E,).
         slopes: find those of exemplars too, which takes three times as long.
 
     Returns:
-        p_s, p_i (E,), and their slopes in each exemplar's weight (N, E), as those of `Levels`; NaN if not asked for.
+        `Scored` of (E,), slopes (N, E) as those of `Levels`; NaN if not wanted.
 
     Raises:
         ValueError: unknown family; as `laws.enumeration.exemplars`.
@@ -180,28 +176,26 @@ def graded(
         >>> from semres_jax import measure
         >>> x = np.array([0.0, 0.1, 1.0, 1.1, 3.0, 3.1])
         >>> species = np.array([[0, 1, 3], [1, 0, 2], [3, 2, 0]])
-        >>> p_s, p_i, *_ = measure.graded(abs(x[:, None] - x), list("aabbcc"), species, "linear", [2.0])
-        >>> p_s.round(3).tolist(), p_i.round(3).tolist()
+        >>> linear = measure.graded(abs(x[:, None] - x), list("aabbcc"), species, "linear", [2.0])
+        >>> linear.p_s.round(3).tolist(), linear.p_i.round(3).tolist()
         ([0.867], [0.881])
     """
-    kind = family_of(family)
-    table, found = np.asarray(distances, np.float32), []
-    for one in np.asarray(epsilon, np.float32).ravel():
-        similarity = kind(one)
+    members, rows = similarity.get(family), []
+    table = np.asarray(distances, np.float32)
+    for resolution in np.asarray(epsilon, np.float32).ravel():
+        similar = members(resolution)
 
-        def both(weights: Any, similarity: Any = similarity) -> tuple[Any, Any]:
-            got = enumeration.exemplars(table, labels, similarity, class_distances, weights=weights)
-            return got.p_s, got.p_i
+        def both(weights: Any, similar: Any = similar) -> tuple[Any, Any]:
+            sums = enumeration.exemplars(table, labels, similar, class_distances, weights=weights)
+            return sums.p_s, sums.p_i
 
         if slopes:
             values, back = jax.vjp(both, np.ones(len(table), np.float32))
-            each = [back(y)[0] for y in (_UNITS[0], _UNITS[1])]
+            moved = [back(unit)[0] for unit in _UNITS]
         else:
-            values = both(None)
-            each = [np.full(len(table), np.nan)] * 2
-        found.append([np.asarray(x, np.float64) for x in (*values, *each)])
-    p_s, p_i, slope_s, slope_i = (np.stack(column, axis=-1) for column in zip(*found, strict=True))
-    return p_s, p_i, slope_s, slope_i
+            values, moved = both(None), np.full((2, len(table)), np.nan)
+        rows.append([np.asarray(x, np.float64) for x in (*values, *moved)])
+    return Scored(*(np.stack(column, axis=-1) for column in zip(*rows, strict=True)))
 
 
 # Cells that distances are put into before they are sorted.
@@ -209,27 +203,33 @@ _CELLS = 4096
 _UNITS = tuple((np.float32(k == 0), np.float32(k == 1)) for k in range(2))
 
 
-def _resolutions(table: np.ndarray, drawn: exemplars.Draws, shares: np.ndarray) -> np.ndarray:
-    """(E,) smallest distances within which at least so large a share of the exemplars of other classes is.
+def ascending(shares: ArrayLike) -> np.ndarray:
+    """Shares as float64, checked."""
+    values = np.asarray(shares, np.float64).ravel()
+    if not values.size or not ((values > 0) & (values <= 1)).all() or (np.diff(values) <= 0).any():
+        raise ValueError(f"shares must ascend from above 0 to at most 1; got {np.asarray(shares).tolist()}")
+    return values
+
+
+def reaching(table: np.ndarray, weight: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """(E,) smallest distances within which at least so large a share of the weight is.
 
     Only distances in the cells where the shares are reached get sorted.
     """
-    weight = np.outer(drawn.weight, drawn.share) * (drawn.own[:, None] != drawn.own[None])
-    counted = weight.ravel() > 0
-    d, weight = table.ravel()[counted], weight.ravel()[counted]
+    d, weight = table[weight > 0], weight[weight > 0]
     cell = (d * (_CELLS / max(float(d.max()), 1e-300))).astype(np.int32)
     mass = np.bincount(cell, weight, _CELLS + 1)
     reached = np.cumsum(mass)
     # Rounding of the sum must not ask for one distance more.
     wanted = shares * reached[-1] * (1 - 1e-12)
     home = reached.searchsorted(wanted)
-    some = np.isin(np.arange(_CELLS + 1), home)[cell]
-    d, weight, cell = d[some], weight[some], cell[some]
+    near = np.isin(np.arange(_CELLS + 1), home)[cell]
+    d, weight, cell = d[near], weight[near], cell[near]
     order = np.argsort(d, kind="stable")
     d, weight, cell = d[order], weight[order], cell[order]
-    found = np.empty(len(shares))
+    epsilon = np.empty(len(shares))
     for k, (place, target) in enumerate(zip(home, wanted, strict=True)):
         inside = slice(*cell.searchsorted([place, place + 1]))
         so_far = reached[place] - mass[place] + np.cumsum(weight[inside])
-        found[k] = d[inside][min(so_far.searchsorted(target), len(so_far) - 1)]
-    return found
+        epsilon[k] = d[inside][min(so_far.searchsorted(target), len(so_far) - 1)]
+    return epsilon

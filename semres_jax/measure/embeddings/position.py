@@ -1,21 +1,24 @@
 """Where embeddings stand: accuracies of their own similarity, the similarity function it is most like, the fronts."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from semres_jax._types import ArrayLike
+from semres_jax._random import generator
+from semres_jax._types import ArrayLike, Quantity
 from semres_jax.frontier.families import Front, family_front, table as family_table
 from semres_jax.frontier.finite import optimal_finite
 from semres_jax.frontier.optimal import optimal_front
 from semres_jax.laws import enumeration, tables
 from semres_jax.laws.exemplars import Draws
-from semres_jax.measure import _fit_errors, intervals as resampling
-from semres_jax.measure.embeddings import exemplar_sums, exemplars, off_front, request, similarities, stimulus_sums
-from semres_jax.measure.embeddings.result import Embedded, Fitted, Number, Placed, Thresholds
-from semres_jax.measure.resolution import FITTED, Profile, fit, profile, reach
-from semres_jax.similarity import Family, Similarity, get as family_of
+from semres_jax.measure import intervals
+from semres_jax.measure.embeddings import exemplar_sums, exemplars, influence, similarities, stimulus_sums
+from semres_jax.measure.embeddings.request import Request, labels_of, matched, of_the_classes, table_of
+from semres_jax.measure.embeddings.result import Embedded, Fitted, Placed, Thresholds
+from semres_jax.measure.resolution import FITTED, Profile, fit_profile, profile, reach
+from semres_jax.similarity import Family, get as family_of
 from semres_jax.spaces.base import MetricSpace
 from semres_jax.spaces.finite import Finite
 
@@ -40,9 +43,9 @@ def embeddings(
     optimal: str = "homogeneous",
     delta: float | None = None,
     bootstrap: int = 1000,
-    seed: int = 0,
+    key: Any = None,
     limit: int = LIMIT,
-    families: Sequence[str | type[Similarity]] = FITTED,
+    families: Sequence[Any] = FITTED,
 ) -> Embedded:
     """Where embeddings stand: accuracies of their own similarity, what similarity function it is, how far from fronts.
 
@@ -62,7 +65,7 @@ def embeddings(
     could have been drawn. Leaving a stimulus, or a pair of them, out changes p_S, an average over triples, and p_I,
     over pairs, by what it contributes, and replicates weigh these contributions by how often a stimulus is drawn (no
     copies: those would be at distance 0). How, and how often the intervals hold the truth: see
-    `measure.bootstrap.over_stimuli`. So it is for the resolution of fits, on a logarithmic scale. For thresholds what
+    `measure.intervals.over_stimuli`. So it is for the resolution of fits, on a logarithmic scale. For thresholds what
     pairs add is counted twice: their intervals are on the safe side. The largest distance of "euclidean", and whatever
     else of the similarity is taken from the stimuli, is held as it is. Fronts of families are exact on the same
     stimuli, and move with them; that of all similarities doesn't.
@@ -89,7 +92,7 @@ def embeddings(
         delta: floor Δ of the optimal front; None: the lowest similarity of two stimuli relative to the probe's own, so
             that the model's similarity is one of those that the front is of.
         bootstrap: replicates of the intervals; 0: no intervals.
-        seed: of what is sampled and of replicates.
+        key: of what is sampled and of replicates; None: `jax.random.key(0)`.
         limit: of more stimuli than this a random part, as many, is measured; of more exemplars, so many probe (as many
             of each class), and all are items. No table is larger than limit times N, or kept. Graded accuracies of more
             than 1024 exemplars are those of trials with one exemplar of each class drawn for each probe. `sampled` says
@@ -108,26 +111,23 @@ def embeddings(
         >>> from semres_jax import measure, spaces
         >>> angle = 2 * np.pi * np.arange(12) / 12
         >>> ring = spaces.grid(spaces.get("circle"), 12)
-        >>> found = measure.embeddings(np.stack([np.cos(angle), np.sin(angle)], 1), ring, optimal="none")
-        >>> round(float(found.p_s.value), 4), round(float(found.p_i.value), 4), found.best
+        >>> model = measure.embeddings(np.stack([np.cos(angle), np.sin(angle)], 1), ring, optimal="none")
+        >>> round(float(model.p_s.value), 4), round(float(model.p_i.value), 4), model.best
         (0.7643, 0.855, 'linear')
     """
-    kinds = [family_of(family) for family in families]
-    asked = request.checked(similarity, floor, shares, n, optimal, delta, bootstrap, seed, limit)
-    model = similarities.own(points, asked.similarity)
+    request = Request(similarity, floor, shares, n, optimal, delta, bootstrap, key, limit, families, fronts)
+    model = similarities.own(points, similarity)
     count = len(model.points)
-    if labels is not None and len(labels) != count:
-        raise ValueError(request.lengths(labels, count))
-    if labels is not None and len({x.item() if isinstance(x, np.generic) else x for x in labels}) < count:
-        return of_classes(model, distances, labels, fronts, kinds, asked)
-    table, names = request.table_of(distances)
-    space, places = request.matched(table, names, labels, count)
-    return of_stimuli(model, space, places, fronts, kinds, asked)
+    names = labels_of(labels, count)
+    table, known_names = table_of(distances)
+    if names is not None and len(set(names)) < count:
+        space = Finite(of_the_classes(table, known_names, names))
+        return of_classes(model, space, names, request)
+    space, places = matched(table, known_names, names, count)
+    return of_stimuli(model, space, places, request)
 
 
-def fronts(
-    space: ArrayLike | MetricSpace, *, n: int = 2, families: Sequence[str | type[Similarity]] = FRONTS
-) -> dict[str, Front]:
+def fronts(space: ArrayLike | MetricSpace, *, n: int = 2, families: Sequence[Any] = FRONTS) -> dict[str, Front]:
     """Exact fronts of families of similarities on given stimuli, to hand to many `embeddings`.
 
     Args:
@@ -145,227 +145,176 @@ def fronts(
         ['constant', 'linear']
     """
     finite = space if isinstance(space, MetricSpace) else Finite(np.asarray(space, np.float64))
-    kinds = [family_of(family) for family in families]
-    return {kind.label: family_front(finite, kind, n=n) for kind in kinds}
+    return {family.label: family_front(finite, family, n=n) for family in map(family_of, families)}
 
 
-def of_stimuli(
-    model: similarities.Own,
-    space: Finite,
-    places: np.ndarray,
-    known: Any,
-    kinds: Sequence[Family],
-    asked: request.Asked,
-) -> Embedded:
+def of_stimuli(model: similarities.Own, space: Finite, places: np.ndarray, request: Request) -> Embedded:
     """One embedding of each stimulus: the probe is the item."""
     sampled: tuple[str, ...] = ()
     count = len(places)
-    if count > asked.limit:
-        rng = np.random.default_rng(np.random.SeedSequence([asked.seed, 2]))
-        some = np.sort(rng.choice(count, asked.limit, replace=False))
-        space, places = Finite(np.asarray(space.distances)[np.ix_(some, some)]), places[some]
-        sampled, known = (f"{asked.limit} of {count} stimuli",), None
-    found = similarities.raw(model, places, places)
-    found = (found + found.T) / 2
-    if asked.similarity == "euclidean":
-        model = model.with_top(found.max())
-    strengths = similarities.strengths(model, found, asked.floor)
-    if not (np.diagonal(strengths) > 0).all():
-        row = int(places[np.argmin(np.diagonal(strengths))])
-        raise ValueError(f"row {row} has no similarity to itself; give a floor above 0")
+    if count > request.limit:
+        few = np.sort(generator(request.key, 2).choice(count, request.limit, replace=False))
+        space, places = Finite(np.asarray(space.distances)[np.ix_(few, few)]), places[few]
+        sampled, request = (f"{request.limit} of {count} stimuli",), dataclasses.replace(request, fronts=None)
+    products = similarities.raw(model, places, places)
+    products = (products + products.T) / 2
+    if request.similarity == "euclidean":
+        model = model.with_top(products.max())
+    strengths = similarities.strengths(model, products, request.floor)
+    diagonal = np.diagonal(strengths)
+    if not (diagonal > 0).all():
+        raise ValueError(f"row {int(places[np.argmin(diagonal)])} has no similarity to itself; give a floor above 0")
     ranks = tables.ranking(space)
-    space.require_distinct(asked.n)
-    own = stimulus_sums.graded(space, ranks, strengths, asked.n)
-    levels = _levels(model, space, ranks, found, asked)
-    seen = profile(space, strengths)
-    fits = {kind.label: _fitted(space, ranks, seen, kind, asked, strengths) for kind in kinds}
-    relative = strengths / np.diagonal(strengths)[:, None]
-    lowest = float(relative[~np.eye(len(relative), dtype=bool)].min())
-    delta = lowest if asked.delta is None else asked.delta
-    known = fronts(space, n=asked.n) if known is None else dict(known)
-    known |= optimal_fronts(space, delta, asked)
-    # The front of all similarities is taken as it is, also that of these stimuli.
-    off = {name: off_front.off(None if name == "optimal" else space, name, one, own) for name, one in known.items()}
-    columns = [own.slope_s, own.slope_i, *(one.slope for one in off.values())]
-    values = [own.p_s, own.p_i, *(one.distance for one in off.values())]
-    both = [own.pairs_s, own.pairs_i, *(one.pairs for one in off.values())]
-    p_s, p_i, *gaps = over_stimuli(np.array(values), np.stack(columns), both, asked)
-    p_s, p_i = (probability(one) for one in (p_s, p_i))
-    mean_b, var_b = reach(strengths, asked.floor)
-    return Embedded(
+    space.require_distinct(request.n)
+    relative = strengths / diagonal[:, None]
+    mean_b, var_b = reach(strengths, request.floor)
+    return _embedded(
+        request, model, space, stimulus_sums.graded(space, ranks, strengths, request.n), strengths,
+        lowest=float(relative[~np.eye(len(relative), dtype=bool)].min()),
+        labels=None,
         design="stimuli",
-        similarity=asked.similarity,
-        floor=asked.floor,
-        n=asked.n,
-        rows=len(model.points),
-        dimensions=model.points.shape[1],
         stimuli=count,
         sampled=sampled,
-        p_s=p_s,
-        p_i=p_i,
         mean_b=float(mean_b),
         var_b=float(var_b),
-        tie_rate=enumeration.tie_rate(space, n=asked.n),
-        levels=levels,
-        profile=seen,
-        fits=fits,
-        delta=delta,
-        fronts={name: Placed(one, gap, off[name].p_s, off[name].p_i)
-                for (name, one), gap in zip(known.items(), gaps, strict=True)},
+        tie_rate=enumeration.tie_rate(space, n=request.n),
+        levels=_levels(model, space, ranks, products, request),
     )  # fmt: skip
 
 
-def of_classes(
-    model: similarities.Own,
-    distances: Any,
-    labels: Any,
-    known: Any,
-    kinds: Sequence[Family],
-    asked: request.Asked,
-) -> Embedded:
+def of_classes(model: similarities.Own, space: Finite, labels: Sequence[Any], request: Request) -> Embedded:
     """Several embeddings a class: the probe is another exemplar."""
-    if asked.n > 2:
-        raise ValueError(f"classes with several exemplars are measured with n = 2 items; got n = {asked.n}")
-    table, names = request.table_of(distances)
-    between = request.of_the_classes(table, names, labels)
-    space = Finite(between)
-    drawn = Draws.of(labels, between, len(labels))
-    chosen = exemplar_sums.probes(drawn, asked.limit, asked.seed)
+    if request.n > 2:
+        raise ValueError(f"classes with several exemplars are measured with n = 2 items; got n = {request.n}")
+    drawn = Draws.of(labels, np.asarray(space.distances), len(labels))
+    chosen = exemplar_sums.probes(drawn, request.limit, request.key)
     model = model.with_top(exemplar_sums.top(model, chosen))
     epsilon, which = np.unique(
-        exemplar_sums.thresholds(model, drawn, chosen, asked.shares, asked.seed), return_inverse=True
+        exemplar_sums.thresholds(model, drawn, chosen, request.shares, request.key), return_inverse=True
     )
-    sums = exemplar_sums.summed(model, drawn, chosen, epsilon, asked.floor)
-    own, told = exemplar_sums.graded(model, space, drawn, chosen, asked.floor, asked.seed)
+    sums = exemplar_sums.summed(model, drawn, chosen, epsilon, request.floor)
+    own, words = exemplar_sums.graded(model, space, drawn, chosen, request.floor, request.key)
     inner = np.diagonal(sums.between)
     if not (inner > 0).all():
         raise ValueError(f"exemplars of class {int(np.argmin(inner))} (in sorted order) are not similar at all; "
                          "give a floor above 0")  # fmt: skip
-    ranks = tables.ranking(space)
-    seen = profile(space, sums.between)
-    fits = {kind.label: _fitted(space, ranks, seen, kind, asked) for kind in kinds}
-    delta = float(min(sums.lowest / inner.mean(), 1.0)) if asked.delta is None else asked.delta
-    known = fronts(space) if known is None else dict(known)
-    known |= optimal_fronts(space, delta, asked)
-    off = {name: off_front.off(None, name, one, own) for name, one in known.items()}
-    columns = np.stack([own.slope_s, own.slope_i, *(one.slope for one in off.values())])
-    values = np.array([own.p_s, own.p_i, *(one.distance for one in off.values())])
-    p_s, p_i, *gaps = numbers(values, columns, drawn.own, asked, 2)
-    slopes = sums.slopes[:2]
-    if len(epsilon) > 1 and (np.diff(sums.mean_b) > 0).all():
-        slopes = np.stack([exemplars.at_equal_shares(slope, p, sums.mean_b, sums.slopes[2])
-                           for slope, p in zip(slopes, (sums.p_s, sums.p_i), strict=True)])  # fmt: skip
-    both = numbers(np.stack([sums.p_s, sums.p_i]), slopes, drawn.own, asked, 2)
-    at_s, at_i = (Number(*(x[which] for x in one)) for one in both)
     sampled = (f"{len(chosen.rows)} of {len(labels)} exemplars probe",) if chosen.sampled else ()
-    return Embedded(
+    return _embedded(
+        request, model, space, own, sums.between,
+        lowest=float(min(sums.lowest / inner.mean(), 1.0)),
+        labels=drawn.own,
         design="classes",
-        similarity=asked.similarity,
-        floor=asked.floor,
-        n=2,
-        rows=len(labels),
-        dimensions=model.points.shape[1],
-        stimuli=len(between),
-        sampled=sampled + ((told,) if told else ()),
-        p_s=p_s,
-        p_i=p_i,
+        stimuli=len(inner),
+        sampled=sampled + ((words,) if words else ()),
         mean_b=sums.reach[0],
         var_b=sums.reach[1],
         tie_rate=drawn.tie_rate,
-        levels=Thresholds(
-            asked.shares, epsilon[which], sums.mean_b[which], sums.var_b[which], sums.hit_rate[which], at_s, at_i
-        ),
-        profile=seen,
-        fits=fits,
-        delta=delta,
-        fronts={name: Placed(one, gap, off[name].p_s, off[name].p_i)
-                for (name, one), gap in zip(known.items(), gaps, strict=True)},
+        levels=_thresholds(request, sums.levels, which, drawn.own),
     )  # fmt: skip
 
 
-def over_stimuli(values: np.ndarray, slopes: np.ndarray, pairs: Sequence[Any], asked: request.Asked) -> list[Number]:
-    """Values (K,) with standard errors and, where replicates are asked for, intervals over stimuli."""
-    columns = resampling.over_stimuli(values, slopes, pairs, count=asked.bootstrap, seed=asked.seed)
-    return [Number(*(x[()] for x in row)) for row in zip(values, *columns, strict=True)]
+def _embedded(
+    request: Request,
+    model: similarities.Own,
+    space: Finite,
+    own: stimulus_sums.Scored,
+    strengths: np.ndarray,
+    *,
+    lowest: float,
+    labels: np.ndarray | None,
+    **fields: Any,
+) -> Embedded:
+    """What both designs have: fits, fronts, and intervals over exemplars with these labels, or over stimuli."""
+    ranks, shape = tables.ranking(space), profile(space, strengths)
+    relative = strengths / np.diagonal(strengths)[:, None] if labels is None else None
+    delta = lowest if request.delta is None else request.delta
+    known = fronts(space, n=request.n) if request.fronts is None else request.fronts
+    known = {**known, **optimal_fronts(space, delta, request)}
+    # The front of all similarities is taken as it is, also that of these stimuli.
+    off = [
+        influence.off(space if labels is None and name != "optimal" else None, name, front, own)
+        for name, front in known.items()
+    ]
+    values = np.array([own.p_s, own.p_i, *(gap.distance for gap in off)])
+    slopes = np.stack([own.slope_s, own.slope_i, *(gap.slope for gap in off)])
+    if labels is None:
+        pairs = [own.pairs_s, own.pairs_i, *(gap.pairs for gap in off)]
+        estimates = intervals.over_stimuli(values, slopes, pairs, **request.replicates)
+        for end in (estimates.low, estimates.high):
+            end[:2] = np.clip(end[:2], 0.0, 1.0)
+    else:
+        estimates = intervals.over_exemplars(values, slopes, labels, **request.replicates)
+    p_s, p_i, *gaps = (Quantity(*row) for row in zip(*estimates, strict=True))
+    return Embedded(
+        similarity=request.similarity,
+        floor=request.floor,
+        n=request.n,
+        rows=len(model.points),
+        dimensions=model.points.shape[1],
+        p_s=p_s,
+        p_i=p_i,
+        profile=shape,
+        fits={family.label: _fitted(space, ranks, shape, family, request, relative) for family in request.families},
+        delta=delta,
+        fronts={name: Placed(front, gap, there.p_s, there.p_i)
+                for (name, front), gap, there in zip(known.items(), gaps, off, strict=True)},
+        **fields,
+    )  # fmt: skip
 
 
-def probability(number: Number) -> Number:
-    """A probability's interval ends at 0 and 1."""
-    return number._replace(low=np.clip(number.low, 0.0, 1.0), high=np.clip(number.high, 0.0, 1.0))
-
-
-def numbers(
-    values: np.ndarray, slopes: np.ndarray, labels: np.ndarray, asked: request.Asked, probabilities: int
-) -> list[Number]:
-    """Values (K, ...) with standard errors and, where replicates are asked for, intervals, of slopes (K, N, ...).
-
-    The first `probabilities` of the values are that: their replicates are laid out on the scale of log odds.
-    """
-    stderr = np.sqrt((slopes**2).sum(1))
-    low = high = np.full(values.shape, np.nan)
-    if asked.bootstrap:
-        moved = resampling.replicates(values[:, None], slopes[:, None], labels, count=asked.bootstrap, seed=asked.seed)
-        # Each class's mean takes one degree of freedom; the slopes already have the variance that this leaves.
-        moved = resampling.student(len(labels) - len(np.unique(labels))) * (moved - values)
-        _, low, high = resampling.interval(values + moved, values)
-        for k in range(probabilities):
-            low[k], high[k] = resampling.of_probability(values[k], low[k], high[k])
-    return [Number(*(x[()] for x in one)) for one in zip(values, stderr, low, high, strict=True)]
-
-
-def _levels(model: Any, space: Finite, ranks: Any, found: np.ndarray, asked: request.Asked) -> Thresholds:
-    apart = similarities.dissimilarities(model, found)
-    size = len(apart)
-    ordered = np.sort(apart[np.triu_indices(size, 1)])
-    wanted = np.ceil(asked.shares * len(ordered) * (1 - 1e-12)).astype(int) - 1
+def _levels(
+    model: similarities.Own, space: Finite, ranks: tables.Ranking, products: np.ndarray, request: Request
+) -> Thresholds:
+    apart = similarities.dissimilarities(model, products)
+    ordered = np.sort(apart[np.triu_indices(len(apart), 1)])
+    wanted = np.ceil(request.shares * len(ordered) * (1 - 1e-12)).astype(int) - 1
     epsilon, which = np.unique(ordered[np.maximum(wanted, 0)], return_inverse=True)
-    with_slopes = asked.n == 2 and asked.bootstrap > 0
-    got = stimulus_sums.within(ranks, apart, epsilon, slopes=with_slopes)
-    p_s, p_i, slope_s, slope_i = got.scored[:4]
-    if asked.n > 2:
-        each = [stimulus_sums.graded(space, ranks, np.asarray(apart <= one, np.float64), asked.n) for one in epsilon]
-        p_s, p_i = (np.array([one[k] for one in each]) for k in range(2))
-        slope_s = slope_i = np.full((size, len(epsilon)), np.nan)
-    slopes = np.stack([slope_s, slope_i])
-    if with_slopes and len(epsilon) > 1 and (np.diff(got.mean_b) > 0).all():
-        # ε is what reaches a share of the stimuli there are: it moves with them.
-        steep = [np.gradient(p, got.mean_b)[None] * got.slope_b for p in (p_s, p_i)]
-        slopes = slopes - np.stack(steep)
-    both = numbers(np.stack([p_s, p_i]), slopes, np.zeros(size, int), asked, 2)
-    at_s, at_i = (Number(*(x[which] for x in one)) for one in both)
-    hit = np.ones(len(which))
-    return Thresholds(asked.shares, epsilon[which], got.mean_b[which], got.var_b[which], hit, at_s, at_i)
+    sums = stimulus_sums.within(ranks, apart, epsilon, slopes=request.n == 2 and request.bootstrap > 0)
+    if request.n > 2:
+        pairs = [tables.of_ranking(space, ranks, apart <= threshold, request.n) for threshold in epsilon]
+        p_s, p_i = np.transpose(pairs)
+        sums = sums._replace(p_s=p_s, p_i=p_i)
+    return _thresholds(request, sums, which, np.zeros(len(apart), int))
+
+
+def _thresholds(request: Request, sums: stimulus_sums.Sums, which: np.ndarray, labels: np.ndarray) -> Thresholds:
+    """Those of the sums that belong to the shares; a resolution is what reaches a share: it moves with the stimuli."""
+    values, slopes = np.stack([sums.p_s, sums.p_i]), sums.slopes[:2]
+    if np.isfinite(slopes).all() and len(sums.epsilon) > 1 and (np.diff(sums.mean_b) > 0).all():
+        slopes = np.stack([exemplars.at_equal_shares(slope, p, sums.mean_b, sums.slopes[2])
+                           for slope, p in zip(slopes, values, strict=True)])  # fmt: skip
+    estimates = intervals.over_exemplars(values, slopes, labels, **request.replicates)
+    p_s, p_i = (Quantity(*(part[k][which] for part in estimates)) for k in range(2))
+    moments = (x[which] for x in (sums.epsilon, sums.mean_b, sums.var_b, sums.hit_rate))
+    return Thresholds(request.shares, *moments, p_s=p_s, p_i=p_i)
 
 
 def _fitted(
-    space: Finite, ranks: Any, seen: Profile, family: Family, asked: request.Asked, strengths: Any = None
+    space: Finite, ranks: tables.Ranking, shape: Profile, family: Family, request: Request, relative: np.ndarray | None
 ) -> Fitted:
-    """A family's fit; with the strengths of single stimuli also what its resolution is off by over them."""
-    best = fit(seen, family)
-    epsilon, delta, spread, floor_spread, aic = (
-        float(x) for x in (best.epsilon, best.delta, best.epsilon_stderr, best.delta_stderr, best.aic)
-    )
-    distances = np.asarray(space.distances, np.float64)
-    there = stimulus_sums.graded(space, ranks, family_table(family, distances, epsilon, delta), asked.n, slopes=False)
-    resolution = Number(epsilon, np.nan, np.nan, np.nan)
-    if strengths is not None and asked.bootstrap:
-        relative = strengths / np.diagonal(strengths)[:, None]
-        moved = _fit_errors.log_resolution(distances, relative, family, epsilon, delta)
-        if moved is not None:
-            (log,) = over_stimuli(np.log([epsilon]), moved[0][None], [moved[1]], asked)
-            resolution = Number(epsilon, epsilon * log.stderr, np.exp(log.low), np.exp(log.high))
-    return Fitted(epsilon, delta, spread, floor_spread, aic, there.p_s, there.p_i, resolution)
+    """A family's fit; with the relative similarity of stimuli also what its resolution is off by over them."""
+    best = fit_profile(shape, family)
+    epsilon, delta = (Quantity(*map(float, number)) for number in (best.epsilon, best.delta))
+    distances, resolution = np.asarray(space.distances, np.float64), Quantity(epsilon.value)
+    table = family_table(family, distances, epsilon.value, delta.value)
+    moved = None
+    if relative is not None and request.bootstrap:
+        moved = influence.log_resolution(distances, relative, family, epsilon.value, delta.value)
+    if moved is not None:
+        log = intervals.over_stimuli(np.log([epsilon.value]), moved[0][None], [moved[1]], **request.replicates)
+        resolution = Quantity(epsilon.value, epsilon.value * log.stderr[0], *np.exp([log.low[0], log.high[0]]))
+    return Fitted(epsilon, delta, float(best.aic), *tables.of_ranking(space, ranks, table, request.n), resolution)
 
 
-def optimal_fronts(space: Finite, delta: float, asked: request.Asked) -> dict[str, Front]:
-    """The front of all similarities with values down to a floor, where it is asked for."""
-    if asked.optimal == "none" or not 0 < delta < 1:
+def optimal_fronts(space: Finite, delta: float, request: Request) -> dict[str, Front]:
+    """The front of all similarities with values down to a floor, where it is wanted."""
+    if request.optimal == "none" or not 0 < delta < 1:
         return {}
-    if asked.optimal == "finite":
+    if request.optimal == "finite":
         weights = _OPTIMAL_WEIGHTS
-        each = [optimal_finite(space, delta, weight=weight).accuracy for weight in weights]
+        pairs = [optimal_finite(space, delta, weight=weight).accuracy for weight in weights]
     else:
-        found = optimal_front(delta, n=asked.n, levels=_OPTIMAL_LEVELS)
-        weights, each = [one.weight for one in found], [one.accuracy for one in found]
-    points = (np.array([float(getattr(one, p)) for one in each]) for p in ("p_s", "p_i"))
+        optima = optimal_front(delta, n=request.n, levels=_OPTIMAL_LEVELS)
+        weights, pairs = [optimum.weight for optimum in optima], [optimum.accuracy for optimum in optima]
+    points = (np.array([float(p) for p in column]) for column in zip(*pairs, strict=True))
     return {"optimal": Front(np.asarray(weights), *points)}

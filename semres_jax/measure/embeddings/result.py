@@ -1,11 +1,12 @@
 """What `measure.embeddings` finds, as one immutable result: for people, for files."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from semres_jax._types import Quantity
 from semres_jax.frontier.families import Front
 from semres_jax.measure.resolution import Profile
 
@@ -15,27 +16,26 @@ if TYPE_CHECKING:
 
 # Fewer than these, and intervals hold the truth less often than they say (scripts/study_embedding_coverage.py).
 _FEW_STIMULI, _FEW_EXEMPLARS = 12, 5
-
-
-class Number(NamedTuple):
-    """A value, its standard error over stimuli (or exemplars), and its 95 % interval; NaN where one isn't known."""
-
-    value: Any
-    stderr: Any
-    low: Any
-    high: Any
+HEADS = ("", "p_S", "p_I", "epsilon", "delta", "AIC - best", "distance of the model")
+_SETTINGS = ("design", "similarity", "floor", "n", "rows", "dimensions", "stimuli")
+_PARTS = {
+    "": "",
+    "_stderr": "standard error of ",
+    "_low": "lower end of the 95 % interval of ",
+    "_high": "upper end of the 95 % interval of ",
+}
 
 
 class Thresholds(NamedTuple):
     """The constant similarity on the model's own dissimilarities, at E resolutions.
 
     Attributes:
-        share: (E,) asked for, of other stimuli (other classes' exemplars) within ε.
+        share: (E,) wanted, of other stimuli (other classes' exemplars) within ε.
         epsilon: (E,) the smallest dissimilarity that reaches it.
         mean_b, var_b: (E,) mean and variance over probes of the share that is within ε: more than `share` where many
             dissimilarities are equal.
         hit_rate: (E,) probability that another exemplar of the probe's class is within ε; 1 for one embedding each.
-        p_s, p_i: `Number`s of (E,).
+        p_s, p_i: accuracies (E,), with intervals.
     """
 
     share: np.ndarray
@@ -43,30 +43,28 @@ class Thresholds(NamedTuple):
     mean_b: np.ndarray
     var_b: np.ndarray
     hit_rate: np.ndarray
-    p_s: Number
-    p_i: Number
+    p_s: Quantity
+    p_i: Quantity
 
 
 class Fitted(NamedTuple):
     """A family fitted to the model's own similarity over the given distances, and what it predicts.
 
     Attributes:
-        epsilon, delta: resolution, in the unit of the given distances, and floor, as `measure.fit`.
-        epsilon_stderr, delta_stderr: those of `measure.fit`, which takes pairs for independent.
+        epsilon, delta: resolution, in the unit of the given distances, and floor, with the standard errors of
+            `measure.fit_profile`, which takes pairs for independent.
         aic: Akaike's criterion; families rank by it.
         p_s, p_i: accuracies of the fitted similarity on the same stimuli, exactly.
-        resolution: epsilon with what it is off by over stimuli; NaN for classes, and for the constant similarity, whose
-            fit jumps from distance to distance.
+        resolution: epsilon with what it is off by over stimuli, which isn't known for classes, and for the constant
+            similarity, whose fit jumps from distance to distance.
     """
 
-    epsilon: float
-    delta: float
-    epsilon_stderr: float
-    delta_stderr: float
+    epsilon: Quantity
+    delta: Quantity
     aic: float
     p_s: float
     p_i: float
-    resolution: Number
+    resolution: Quantity
 
 
 class Placed(NamedTuple):
@@ -79,7 +77,7 @@ class Placed(NamedTuple):
     """
 
     front: Front
-    distance: Number
+    distance: Quantity
     p_s: float
     p_i: float
 
@@ -90,7 +88,7 @@ class Embedded:
 
     Attributes:
         design: "stimuli" (one embedding each; the probe is the item) or "classes" (the probe is another exemplar).
-        similarity, floor, n: as asked for.
+        similarity, floor, n: as given.
         rows, dimensions: of the embeddings that were given.
         stimuli: how many stimuli, or classes, the distances are between.
         sampled: what was not summed over all there is, in words; empty: everything is exact.
@@ -101,7 +99,7 @@ class Embedded:
         profile: the model's own similarity, relative to the probe's own, over the given distances.
         fits: by family; `best` names the one with the smallest AIC.
         delta: floor that the optimal front is of: the smallest similarity there is, relative to the probe's own.
-        fronts: by name, "constant", "linear" and, where asked for, "optimal".
+        fronts: by name, "constant", "linear" and, where wanted, "optimal".
     """
 
     design: str
@@ -112,8 +110,8 @@ class Embedded:
     dimensions: int
     stimuli: int
     sampled: tuple[str, ...]
-    p_s: Number
-    p_i: Number
+    p_s: Quantity
+    p_i: Quantity
     mean_b: float
     var_b: float
     tie_rate: float
@@ -140,22 +138,45 @@ class Embedded:
         return ()
 
     def __str__(self) -> str:
-        fit = self.fits[self.best]
         return (
-            f"{self.rows} embeddings, {self.similarity}: p_S = {_told(self.p_s)}, p_I = {_told(self.p_i)}; "
-            f"{self.best}, epsilon = {fit.epsilon:.4g}"
+            f"{self.rows} embeddings, {self.similarity}: p_S = {self.p_s:.4f}, p_I = {self.p_i:.4f}; "
+            f"{self.best}, epsilon = {self.fits[self.best].epsilon.value:.4g}"
         )
+
+    def table(self) -> list[tuple[str, ...]]:
+        """Rows to print under `HEADS`: the model, what each family predicts of it, the nearest point of each front."""
+        least = self.fits[self.best].aic
+        rows = [("model", f"{self.p_s:.4f}", f"{self.p_i:.4f}", "", "", "", "")]
+        rows += [
+            (f"{name} fit predicts", f"{fit.p_s:.4f}", f"{fit.p_i:.4f}", f"{fit.resolution:.4g}",
+             f"{fit.delta.value:.3g}", f"{fit.aic - least:.1f}", "")
+            for name, fit in self.fits.items()
+        ]  # fmt: skip
+        return rows + [
+            (f"{name} front, nearest", f"{front.p_s:.4f}", f"{front.p_i:.4f}", "", "", "", f"{front.distance:+.4f}")
+            for name, front in self.fronts.items()
+        ]
+
+    def notes(self) -> list[str]:
+        """Lines that belong under the table: what was measured, sampled, and what to be careful with."""
+        what = "stimuli, one embedding each" if self.design == "stimuli" else "classes; the probe is another exemplar"
+        measured = f"{self.rows} x {self.dimensions} embeddings of {self.stimuli} {what}; n = {self.n}"
+        reach = f"share above the floor {self.mean_b:.3f}, variance {self.var_b:.2g}; ties {self.tie_rate:.1%}"
+        sampled, cautions = (
+            (f"sampled: {line}" for line in self.sampled),
+            (f"caution: {line}" for line in self.cautions),
+        )
+        return [f"{measured}; {reach}", *sampled, *cautions]
 
     def summary(self) -> dict[str, Any]:
         """Numbers for JSON: one row for each family and each front."""
-        return {
-            "design": self.design,
-            "similarity": self.similarity,
-            "floor": self.floor,
-            "n": self.n,
-            "rows": self.rows,
-            "dimensions": self.dimensions,
-            "stimuli": self.stimuli,
+        families = [
+            {"family": name, "epsilon": fit.epsilon.value, "delta": fit.delta.value,
+             "epsilon_stderr": fit.epsilon.stderr, "delta_stderr": fit.delta.stderr, "aic": fit.aic,
+             "p_s": fit.p_s, "p_i": fit.p_i, "resolution": fit.resolution._asdict()}
+            for name, fit in self.fits.items()
+        ]  # fmt: skip
+        return {name: getattr(self, name) for name in _SETTINGS} | {
             "sampled": list(self.sampled),
             "cautions": list(self.cautions),
             "p_s": self.p_s._asdict(),
@@ -164,13 +185,10 @@ class Embedded:
             "var_b": self.var_b,
             "tie_rate": self.tie_rate,
             "best_family": self.best,
-            "families": [
-                {"family": name} | fit._asdict() | {"resolution": fit.resolution._asdict()}
-                for name, fit in self.fits.items()
-            ],
+            "families": families,
             "fronts": [
-                {"front": name, "nearest_p_s": one.p_s, "nearest_p_i": one.p_i} | one.distance._asdict()
-                for name, one in self.fronts.items()
+                {"front": name, "nearest_p_s": front.p_s, "nearest_p_i": front.p_i} | front.distance._asdict()
+                for name, front in self.fronts.items()
             ],
             "optimal_delta": self.delta,
         }
@@ -179,78 +197,84 @@ class Embedded:
         """Everything as a labelled dataset: dimensions share, level (of given distance), family, front, point."""
         import xarray
 
-        content: dict[str, Any] = {}
-
-        def put(name: str, dims: tuple[str, ...], values: Any, told: str) -> None:
-            content[name] = (dims, np.asarray(values), {"long_name": told})
-
-        def put_number(name: str, dims: tuple[str, ...], number: Number, told: str) -> None:
-            put(name, dims, number.value, told)
-            put(f"{name}_stderr", dims, number.stderr, f"standard error of {told}")
-            put(f"{name}_low", dims, number.low, f"lower end of the 95 % interval of {told}")
-            put(f"{name}_high", dims, number.high, f"upper end of the 95 % interval of {told}")
-
-        put_number("p_s", (), self.p_s, "generalization p_S of the model's own similarity")
-        put_number("p_i", (), self.p_i, "identification p_I of the model's own similarity")
-        put("mean_b", (), self.mean_b, "mean share of other stimuli with a similarity above the floor")
-        put("var_b", (), self.var_b, "variance over probes of that share")
-        put("tie_rate", (), self.tie_rate, "share of similarity trials whose items are equally far")
-        levels, share = self.levels, ("share",)
-        put("level_epsilon", share, levels.epsilon, "threshold of the model's own dissimilarity")
-        put("level_mean_b", share, levels.mean_b, "mean share of others within the threshold")
-        put("level_var_b", share, levels.var_b, "variance over probes of the share of others within the threshold")
-        put("level_hit_rate", share, levels.hit_rate, "probability that the probe's own item is within the threshold")
-        put_number("level_p_s", share, levels.p_s, "generalization p_S at the threshold")
-        put_number("level_p_i", share, levels.p_i, "identification p_I at the threshold")
-        put("distance", ("level",), self.profile.distance, "given distance between stimuli")
-        put("pairs", ("level",), self.profile.pairs, "ordered pairs at the distance")
-        put("profile", ("level",), self.profile.mean, "mean similarity relative to the probe's own")
-        spread = np.sqrt(np.maximum(self.profile.variance, 0.0))
-        put("profile_sd", ("level",), spread, "its standard deviation over pairs")
-        told = {
-            "epsilon": "fitted resolution, in the unit of the given distances",
-            "delta": "fitted floor",
-            "epsilon_stderr": "standard error of the fitted resolution, pairs taken for independent",
-            "delta_stderr": "standard error of the fitted floor, pairs taken for independent",
-            "aic": "Akaike's information criterion",
-            "p_s": "generalization p_S of the fitted similarity on the same stimuli",
-            "p_i": "identification p_I of the fitted similarity on the same stimuli",
-        }
-        for field, words in told.items():
-            name = f"predicted_{field}" if field in ("p_s", "p_i") else f"fit_{field}"
-            put(name, ("family",), [getattr(fit, field) for fit in self.fits.values()], words)
-        each = Number(*(np.array([fit.resolution[k] for fit in self.fits.values()]) for k in range(4)))
-        put_number("resolution", ("family",), each, "fitted resolution over stimuli")
-        names = list(self.fronts)
-        if names:
-            places = list(self.fronts.values())
-            longest = max(len(one.front.p_s) for one in places)
-
-            def padded(field: str) -> np.ndarray:
-                rows = [np.asarray(getattr(one.front, field), float) for one in places]
-                return np.stack([np.append(row, np.full(longest - len(row), np.nan)) for row in rows])
-
-            put(
-                "front_epsilon",
-                ("front", "point"),
-                padded("epsilon"),
-                "resolution along the front; optimal: weight of p_S",
-            )
-            put("front_p_s", ("front", "point"), padded("p_s"), "generalization p_S of the front")
-            put("front_p_i", ("front", "point"), padded("p_i"), "identification p_I of the front")
-            each = Number(*(np.array([one.distance[k] for one in places]) for k in range(4)))
-            put_number("front_distance", ("front",), each, "signed distance from the front")
-            put("nearest_p_s", ("front",), [one.p_s for one in places], "p_S of the front's nearest point")
-            put("nearest_p_i", ("front",), [one.p_i for one in places], "p_I of the front's nearest point")
-        coords: dict[str, Any] = {"share": levels.share, "family": list(self.fits)}
-        attributes = {
-            "design": self.design, "similarity": self.similarity, "floor": self.floor, "n": self.n, "rows": self.rows,
-            "dimensions": self.dimensions, "stimuli": self.stimuli, "sampled": "; ".join(self.sampled),
+        attributes = {name: getattr(self, name) for name in _SETTINGS} | {
+            "sampled": "; ".join(self.sampled),
             "cautions": "; ".join(self.cautions),
-            "best_family": self.best, "optimal_delta": self.delta,
-        }  # fmt: skip
-        return xarray.Dataset(content, coords | ({"front": names} if names else {}), attributes)
+            "best_family": self.best,
+            "optimal_delta": self.delta,
+        }
+        variables = {**_of_model(self), **_of_fits(self.fits.values()), **_of_fronts(list(self.fronts.values()))}
+        coords: dict[str, Any] = {"share": self.levels.share, "family": list(self.fits)}
+        return xarray.Dataset(variables, coords | ({"front": list(self.fronts)} if self.fronts else {}), attributes)
 
 
-def _told(number: Number) -> str:
-    return f"{number.value:.4f}" + (f" ± {number.stderr:.4f}" if np.isfinite(number.stderr) else "")
+def _of_model(model: Embedded) -> dict[str, Any]:
+    levels, profile = model.levels, model.profile
+    rows = [
+        ("p_s", (), model.p_s, "generalization p_S of the model's own similarity"),
+        ("p_i", (), model.p_i, "identification p_I of the model's own similarity"),
+        ("mean_b", (), model.mean_b, "mean share of other stimuli with a similarity above the floor"),
+        ("var_b", (), model.var_b, "variance over probes of that share"),
+        ("tie_rate", (), model.tie_rate, "share of similarity trials whose items are equally far"),
+        ("level_epsilon", "share", levels.epsilon, "threshold of the model's own dissimilarity"),
+        ("level_mean_b", "share", levels.mean_b, "mean share of others within the threshold"),
+        ("level_var_b", "share", levels.var_b, "variance over probes of the share of others within the threshold"),
+        ("level_hit_rate", "share", levels.hit_rate, "probability that the probe's own item is within the threshold"),
+        ("level_p_s", "share", levels.p_s, "generalization p_S at the threshold"),
+        ("level_p_i", "share", levels.p_i, "identification p_I at the threshold"),
+        ("distance", "level", profile.distance, "given distance between stimuli"),
+        ("pairs", "level", profile.pairs, "ordered pairs at the distance"),
+        ("profile", "level", profile.mean, "mean similarity relative to the probe's own"),
+        ("profile_sd", "level", np.sqrt(np.maximum(profile.variance, 0.0)), "its standard deviation over pairs"),
+    ]
+    return _variables(rows)
+
+
+def _of_fits(fits: Collection[Fitted]) -> dict[str, Any]:
+    epsilon, delta, aic, p_s, p_i, resolution = zip(*fits, strict=True)
+    epsilon, delta, resolution = map(_stacked, (epsilon, delta, resolution))
+    columns = [
+        ("fit_epsilon", epsilon.value, "fitted resolution, in the unit of the given distances"),
+        ("fit_delta", delta.value, "fitted floor"),
+        ("fit_epsilon_stderr", epsilon.stderr, "standard error of the fitted resolution, pairs taken for independent"),
+        ("fit_delta_stderr", delta.stderr, "standard error of the fitted floor, pairs taken for independent"),
+        ("fit_aic", aic, "Akaike's information criterion"),
+        ("predicted_p_s", p_s, "generalization p_S of the fitted similarity on the same stimuli"),
+        ("predicted_p_i", p_i, "identification p_I of the fitted similarity on the same stimuli"),
+        ("resolution", resolution, "fitted resolution over stimuli"),
+    ]
+    return _variables([(name, "family", values, text) for name, values, text in columns])
+
+
+def _of_fronts(fronts: Sequence[Placed]) -> dict[str, Any]:
+    if not fronts:
+        return {}
+    longest = max(len(placed.front.p_s) for placed in fronts)
+    epsilon, p_s, p_i = (
+        np.stack([np.pad(np.asarray(row, float), (0, longest - len(row)), constant_values=np.nan) for row in column])
+        for column in zip(*(placed.front for placed in fronts), strict=True)
+    )
+    both = ("front", "point")
+    rows = [
+        ("front_epsilon", both, epsilon, "resolution along the front; optimal: weight of p_S"),
+        ("front_p_s", both, p_s, "generalization p_S of the front"),
+        ("front_p_i", both, p_i, "identification p_I of the front"),
+        ("front_distance", "front", _stacked([placed.distance for placed in fronts]), "signed distance from the front"),
+        ("nearest_p_s", "front", [placed.p_s for placed in fronts], "p_S of the front's nearest point"),
+        ("nearest_p_i", "front", [placed.p_i for placed in fronts], "p_I of the front's nearest point"),
+    ]
+    return _variables(rows)
+
+
+def _stacked(quantities: Iterable[Quantity]) -> Quantity:
+    return Quantity(*map(np.array, zip(*quantities, strict=True)))
+
+
+def _variables(rows: Iterable[tuple[str, Any, Any, str]]) -> dict[str, Any]:
+    """Variables of a dataset from names, dimensions, values and descriptions; four of each `Quantity`."""
+    variables: dict[str, Any] = {}
+    for name, dims, value, text in rows:
+        parts = value if isinstance(value, Quantity) else (value,)
+        for part, (end, what) in zip(parts, _PARTS.items(), strict=False):
+            variables[name + end] = (dims, np.asarray(part), {"long_name": what + text})
+    return variables

@@ -75,11 +75,9 @@ def raw(model: Own, rows: np.ndarray, columns: np.ndarray | None = None) -> np.n
     count, wide = model.points.shape
     columns = np.arange(count) if columns is None else columns
     left = _prepared(model, rows)
-    found = np.empty((len(rows), len(columns)))
+    products = np.empty((len(rows), len(columns)))
     for first in range(0, len(columns), _rows(wide)):
-        some = columns[first : first + _rows(wide)]
-        here = slice(first, first + len(some))
-        right = _prepared(model, some)
+        right = _prepared(model, columns[first : first + _rows(wide)])
         product = left @ right.T
         if model.kind == "relu":
             np.maximum(product, 0.0, out=product)
@@ -87,12 +85,12 @@ def raw(model: Own, rows: np.ndarray, columns: np.ndarray | None = None) -> np.n
             np.clip(product, -1.0, 1.0, out=product)
         else:
             product = _euclidean(left, right, product)
-        found[:, here] = product
+        products[:, first : first + len(right)] = product
     if model.kind == "euclidean":
-        found[rows[:, None] == columns[None]] = 0.0
+        products[rows[:, None] == columns[None]] = 0.0
     elif model.kind == "cosine":
-        found[rows[:, None] == columns[None]] = 1.0
-    return found
+        products[rows[:, None] == columns[None]] = 1.0
+    return products
 
 
 def paired(model: Own, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -105,18 +103,18 @@ def paired(model: Own, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     return np.maximum(product, 0.0) if model.kind == "relu" else np.clip(product, -1.0, 1.0)
 
 
-def strengths(model: Own, found: np.ndarray, floor: float) -> np.ndarray:
+def strengths(model: Own, products: np.ndarray, floor: float) -> np.ndarray:
     """Strengths of `raw` numbers: ReLU(x·y), max(0, cos), or 1 - |x - y| / top; plus a floor."""
     if model.kind == "euclidean":
-        return np.maximum(1.0 - found / model.top, 0.0) + floor
-    return np.maximum(found, 0.0) + floor
+        return np.maximum(1.0 - products / model.top, 0.0) + floor
+    return np.maximum(products, 0.0) + floor
 
 
-def dissimilarities(model: Own, found: np.ndarray) -> np.ndarray:
+def dissimilarities(model: Own, products: np.ndarray) -> np.ndarray:
     """Dissimilarities, at least 0, of `raw` numbers: top - ReLU(x·y), 1 - cos, or |x - y|."""
     if model.kind == "euclidean":
-        return found
-    return np.maximum((model.top if model.kind == "relu" else 1.0) - found, 0.0)
+        return products
+    return np.maximum((model.top if model.kind == "relu" else 1.0) - products, 0.0)
 
 
 def _rows(wide: int) -> int:
@@ -136,8 +134,8 @@ def _prepared(model: Own, rows: np.ndarray) -> np.ndarray:
 
 
 def _euclidean(left: np.ndarray, right: np.ndarray, product: np.ndarray) -> np.ndarray:
-    one, other = ((x**2).sum(1) for x in (left, right))
-    scale = one[:, None] + other[None]
+    lengths = [(x**2).sum(1) for x in (left, right)]
+    scale = lengths[0][:, None] + lengths[1][None]
     squared = np.maximum(scale - 2.0 * product, 0.0)
     close = np.argwhere(squared < _CLOSE * scale)
     for first in range(0, len(close), _PAIRS):

@@ -96,9 +96,9 @@ class Language:
                 "p_s": one.p_s._asdict(),
                 "p_i": one.p_i._asdict(),
                 "family": one.best,
-                "epsilon": one.fits[one.best].epsilon,
-                "epsilon_stderr": one.fits[one.best].epsilon_stderr,
-                "delta": one.fits[one.best].delta,
+                "epsilon": one.fits[one.best].epsilon.value,
+                "epsilon_stderr": one.fits[one.best].epsilon.stderr,
+                "delta": one.fits[one.best].delta.value,
                 "mean_b": one.mean_b,
             }
             for k, one in enumerate(self.layers)
@@ -152,8 +152,9 @@ class Language:
                     content[f"layer_{field}" + ("" if part == "value" else f"_{part}")] = (("layer",), values)
             best = [one.fits[one.best] for one in self.layers]
             content["layer_family"] = (("layer",), np.array([one.best for one in self.layers], dtype=object))
-            for field in ("epsilon", "epsilon_stderr", "delta"):
-                content[f"layer_{field}"] = (("layer",), [getattr(one, field) for one in best])
+            content["layer_epsilon"] = (("layer",), [fit.epsilon.value for fit in best])
+            content["layer_epsilon_stderr"] = (("layer",), [fit.epsilon.stderr for fit in best])
+            content["layer_delta"] = (("layer",), [fit.delta.value for fit in best])
             content["layer_distance"] = (("years_apart",), self.layers[0].profile.distance, {"units": "years"})
             content["layer_profile"] = (("layer", "years_apart"), np.stack([one.profile.mean for one in self.layers]))
         return xarray.Dataset(content, {"end": ["value", "low", "high"]})

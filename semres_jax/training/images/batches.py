@@ -35,7 +35,7 @@ class Resident(NamedTuple):
     scale: Any
 
 
-def resident(images: ImageSet, train: np.ndarray, each: int, scale: np.ndarray | None = None) -> Resident:
+def resident(images: ImageSet, train: np.ndarray, per_class: int, scale: np.ndarray | None = None) -> Resident:
     """The training images of the classes that occur in `train`, numbered in their order."""
     labels = images.labels[train]
     classes = np.unique(labels)
@@ -48,21 +48,21 @@ def resident(images: ImageSet, train: np.ndarray, each: int, scale: np.ndarray |
         channels = range(pixels.shape[-1])
         scale = np.array([[f(pixels[..., c]) / 255 for c in channels] for f in (np.mean, np.std)], np.float32)
     table = images.distances[np.ix_(classes, classes)]
-    pairs = len(classes) * each * (len(classes) * each - 1)
-    table = table / (table.sum() * each**2 / pairs)
+    pairs = len(classes) * per_class * (len(classes) * per_class - 1)
+    table = table / (table.sum() * per_class**2 / pairs)
     counts = np.array([len(place) for place in places], np.int32)
     return Resident(*map(jnp.asarray, (pixels, members, counts, table.astype(np.float32), scale)))
 
 
-def order(key: Any, data: Resident, each: int, steps: int) -> Array:
-    """(steps, K, each) indices of images: every class in random order, round and round until the steps are full."""
+def order(key: Any, data: Resident, per_class: int, steps: int) -> Array:
+    """(steps, K, per_class) indices of images: each class in random order, round and round until all steps are full."""
     classes, most = data.members.shape
     drawn = jax.random.uniform(key, (classes, most))
     drawn = jnp.where(jnp.arange(most)[None] < data.counts[:, None], drawn, 2.0)
     shuffled = jnp.take_along_axis(data.members, jnp.argsort(drawn, axis=1), axis=1)
-    place = jnp.arange(steps * each)[None] % data.counts[:, None]
+    place = jnp.arange(steps * per_class)[None] % data.counts[:, None]
     picked = jnp.take_along_axis(shuffled, place, axis=1)
-    return jnp.swapaxes(picked.reshape(classes, steps, each), 0, 1)
+    return jnp.swapaxes(picked.reshape(classes, steps, per_class), 0, 1)
 
 
 def batch(key: Any, data: Resident, index: Array, augment: bool) -> Array:
@@ -92,8 +92,8 @@ def normal(images: Array, scale: Array) -> Array:
 def pair_distances(x: Array) -> Array:
     """(B, B) Euclidean distances of (B, F) embeddings, by differences; the gradient is 0 at equal ones."""
 
-    def row(one: Array) -> Array:
-        square = jnp.sum((x - one[None]) ** 2, axis=-1)
+    def row(point: Array) -> Array:
+        square = jnp.sum((x - point[None]) ** 2, axis=-1)
         apart = square > 0
         return jnp.where(apart, jnp.sqrt(jnp.where(apart, square, 1.0)), 0.0)
 
@@ -102,7 +102,7 @@ def pair_distances(x: Array) -> Array:
     return jax.lax.map(jax.checkpoint(row), x)
 
 
-def losses(embeddings: Array, scores: Array, distances: Array, each: int) -> tuple[Array, Array]:
+def losses(embeddings: Array, scores: Array, distances: Array, per_class: int) -> tuple[Array, Array]:
     """Cross-entropy (nats) of the classes, and the loss of distances, of a batch in the order of classes.
 
         L_sim = < (F_ij / <F> - E_ij / <E>)² >
@@ -111,13 +111,13 @@ def losses(embeddings: Array, scores: Array, distances: Array, each: int) -> tup
     the largest as in the published code, set the scale: a mean moves little when one pair does.
 
     Args:
-        embeddings: (K each, F).
-        scores: (K each, K), before the softmax.
+        embeddings: (K per_class, F).
+        scores: (K per_class, K), before the softmax.
         distances: (K, K) between classes, over their mean in such a batch.
-        each: images of each class.
+        per_class: images of each class.
     """
     classes, size = distances.shape[0], embeddings.shape[0]
-    labels = np.repeat(np.arange(classes), each)
+    labels = np.repeat(np.arange(classes), per_class)
     log_share = jax.nn.log_softmax(scores)
     cross = -jnp.mean(jnp.take_along_axis(log_share, jnp.asarray(labels)[:, None], axis=1))
     far = pair_distances(embeddings)

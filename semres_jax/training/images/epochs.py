@@ -26,7 +26,7 @@ class Recipe:
     Args:
         network: small, resnet18, resnet34, resnet50.
         epochs: at least 1.
-        each: images of every class in a batch, at least 2. A batch has the same number of each.
+        per_class: images of every class in a batch, at least 2. A batch has the same number of each.
         learning_rate: its largest, above 0.
         momentum: from 0 to below 1.
         weight_decay: at least 0.
@@ -40,13 +40,13 @@ class Recipe:
 
     Example:
         >>> from semres_jax.training import images as image_training
-        >>> image_training.Recipe(epochs=3, network="resnet18").each
+        >>> image_training.Recipe(epochs=3, network="resnet18").per_class
         12
     """
 
     network: str = "small"
     epochs: int = 12
-    each: int = 12
+    per_class: int = 12
     learning_rate: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 5e-4
@@ -56,7 +56,7 @@ class Recipe:
     weights: str = ""
 
     def __post_init__(self):
-        for name, least in (("epochs", 1), ("each", 2)):
+        for name, least in (("epochs", 1), ("per_class", 2)):
             require_count(name, getattr(self, name), least)
         require("learning_rate", self.learning_rate, 1e-30, 1e30, "a positive number, such as 0.1")
         for name in ("weight_decay", "warmup"):
@@ -102,7 +102,7 @@ def epoch(
 
     def member(state: State, alpha: Array, key: Any) -> tuple[State, Array]:
         ordered, drawn = jax.random.split(jax.random.fold_in(key, number))
-        index = batches.order(ordered, data, recipe.each, steps).reshape(steps, -1)
+        index = batches.order(ordered, data, recipe.per_class, steps).reshape(steps, -1)
 
         def step(state: State, now: tuple[Array, Array]) -> tuple[State, Array]:
             place, picked = now
@@ -111,7 +111,7 @@ def epoch(
             def loss(params: Any) -> tuple[Array, tuple[Any, Array]]:
                 net = nnx.merge(graph, params, state.stats, copy=True)
                 embedded = net.embed(x, train=True)
-                both = batches.losses(embedded, net.classifier(embedded), data.distances, recipe.each)
+                both = batches.losses(embedded, net.classifier(embedded), data.distances, recipe.per_class)
                 total = (1.0 - alpha) * both[0] + alpha * both[1]
                 return total, (nnx.state(net, nnx.BatchStat), jnp.stack(both))
 
@@ -148,8 +148,8 @@ def embed(states: State, images: Array, scale: Array, graph: Any) -> tuple[Array
         count = images.shape[0]
         size = min(_EMBEDDED, count)
         filled = jnp.pad(images, ((0, -count % size), (0, 0), (0, 0), (0, 0)))
-        each = jax.lax.map(some, filled.reshape(-1, size, *images.shape[1:]))
-        return jax.tree.map(lambda x: x.reshape(-1, x.shape[-1])[:count], each)
+        pieces = jax.lax.map(some, filled.reshape(-1, size, *images.shape[1:]))
+        return jax.tree.map(lambda x: x.reshape(-1, x.shape[-1])[:count], pieces)
 
-    each = [member(jax.tree.map(lambda x, k=k: x[k], states)) for k in range(states.bad.shape[0])]
-    return jax.tree.map(lambda *x: jnp.stack(x), *each)
+    pairs = [member(jax.tree.map(lambda x, k=k: x[k], states)) for k in range(states.bad.shape[0])]
+    return jax.tree.map(lambda *x: jnp.stack(x), *pairs)

@@ -4,9 +4,8 @@ On a CPU members (a run at an alpha each) are trained in threads, one on a core;
 trained at once, under `vmap`.
 """
 
-import contextlib
 import dataclasses
-import hashlib
+import math
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -20,12 +19,14 @@ import numpy as np
 from flax import nnx
 
 from semres_jax._checks import require_count
+from semres_jax._random import key_or_default, words
 from semres_jax._types import Array
 from semres_jax.data.image_sets import ImageSet, Split
+from semres_jax.execution import Execution
 from semres_jax.networks import resnet
-from semres_jax.storage.locks import Lock
 from semres_jax.storage.resume import fingerprint
-from semres_jax.training.diverged import Diverged as Diverged
+from semres_jax.training.checkpoints import Store, held
+from semres_jax.training.diverged import Diverged as Diverged, refuse_diverged
 from semres_jax.training.images import batches, epochs
 from semres_jax.training.images.epochs import Recipe as Recipe
 
@@ -61,13 +62,13 @@ def train(
     recipe: Recipe | None = None,
     *,
     alphas: Sequence[float] = (0.0,),
-    seed: int = 0,
+    key: Any = None,
     runs: int = 1,
     watch: Watch | None = None,
     together: int | None = None,
     checkpoint: Any = None,
     resume: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    execution: Execution | None = None,
 ) -> History:
     """Train networks to tell classes, to have their distances, or both.
 
@@ -82,14 +83,14 @@ def train(
         parts: `data.split` of them. Nothing is learned from test or held-out images, and nothing is chosen by them.
         recipe: None for `Recipe()`.
         alphas: weights of the loss of distances, from 0 to 1.
-        seed: run r of every alpha starts from fold_in(key(seed), r) and sees the same batches.
+        key: run r of every alpha starts from fold_in(key, r) and sees the same batches; None: `jax.random.key(0)`.
         runs: R, at least 1.
         watch: called after each epoch of each member with the embeddings of its test and held-out images (in the order
             of `parts`), in threads; gives named arrays, always of the same shapes.
         together: members that are trained at once under vmap; None: as many as memory allows, one on a CPU.
         checkpoint: a folder for checkpoints, written after every epoch.
         resume: go on from the newest checkpoints there; the result is that of a run in one go.
-        progress: called with epochs done and planned, of all members.
+        execution: progress in epochs of all members.
 
     Raises:
         ValueError: alphas out of [0, 1], or twice the same with checkpoints; checkpoints of other settings, or damaged;
@@ -100,55 +101,47 @@ def train(
     Example (a minute and a half on two cores):
 
         animals = data.animal_images()
-        found = resnet.train(animals, data.split(animals), alphas=[0.0, 0.9])
-        found.accuracy[:, 0, -1], found.embeddings.shape
+        history = images.train(animals, data.split(animals), alphas=[0.0, 0.9])
+        history.accuracy[:, 0, -1], history.embeddings.shape
     """
     if jax.process_count() > 1:
         raise ValueError(f"resnet trains in one process; jax.distributed joined {jax.process_count()} (start it alone)")
-    recipe = Recipe() if recipe is None else recipe
-    runs, seed = require_count("runs", runs, 1), require_count("seed", seed, 0)
-    values = np.asarray(alphas, np.float32).ravel()
-    if not values.size or not ((values >= 0) & (values <= 1)).all():
-        raise ValueError(f"alphas must be at least one number from 0 to 1; got {list(alphas)}")
-    if checkpoint is not None and len(set(values.tolist())) < values.size:
-        raise ValueError(
-            f"alphas with checkpoints must differ in float32; got {', '.join(map(_written, values.tolist()))}"
-        )
+    recipe, key, execution = recipe or Recipe(), key_or_default(key), execution or Execution()
+    runs, values = require_count("runs", runs, 1), _checked_alphas(alphas, checkpoint is not None)
     scale = batches.IMAGENET if recipe.weights else None
-    data = batches.resident(images, parts.train, recipe.each, scale)
+    data = batches.resident(images, parts.train, recipe.per_class, scale)
     shown = np.concatenate([parts.test, parts.held_out])
     own = np.searchsorted(np.unique(images.labels[parts.train]), images.labels[parts.test])
     job = _Job(recipe, data, jnp.asarray(images.images[shown]), own, watch)
-    first = job.start(seed, 0)  # weights that do not fit are refused before a checkpoint is touched
+    first = job.start(key, 0)  # weights that do not fit are refused before a checkpoint is touched
     members = [(float(alpha), run) for alpha in values for run in range(runs)]
     size = job.together(len(members)) if together is None else require_count("together", together, 1)
     sets = [members[i : i + size] for i in range(0, len(members), size)]
-    told = dataclasses.asdict(recipe) | {"seed": seed, "images": _fingerprint(images, parts)}
+    settings = dataclasses.asdict(recipe) | {"key": words(key), "images": _fingerprint(images, parts)}
     if recipe.weights:  # another file may come to have that name
-        told["weights_content"] = fingerprint(jax.tree.leaves(first.params))
+        settings["weights_content"] = fingerprint(jax.tree.leaves(first.params))
     done, lock, stop = [0], threading.Lock(), threading.Event()
 
     def say(epochs: int) -> None:
         with lock:
             done[0] += epochs
-            if progress is not None:
-                progress(done[0], len(members) * recipe.epochs)
+            execution.tell("training", done[0], len(members) * recipe.epochs)
 
-    def one(group: list[tuple[float, int]]) -> list[dict[str, np.ndarray]]:
+    def trained(group: list[tuple[float, int]]) -> list[dict[str, np.ndarray]]:
         named = "_".join(f"alpha{_written(a)}-run{r}" for a, r in group)
         folder = None if checkpoint is None else Path(checkpoint) / named
-        settings = told | {"alphas": [a for a, _ in group], "runs": [r for _, r in group]}
-        return job.train(group, seed, _Store(folder, settings, resume, lock), say, stop)
+        own = settings | {"alphas": [a for a, _ in group], "runs": [r for _, r in group]}
+        return job.train(group, key, Store(folder, own, resume, lock), say, stop)
 
     workers = min(len(sets), os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
-    with _whole_folder(checkpoint), ThreadPoolExecutor(workers) as pool:
+    with held(checkpoint), ThreadPoolExecutor(workers) as pool:
         try:
-            found = [row for rows in pool.map(one, sets) for row in rows]
+            histories = [row for rows in pool.map(trained, sets) for row in rows]
         except BaseException:  # Ctrl-C too: threads end with their epoch, and nothing new is begun
             stop.set()
             pool.shutdown(cancel_futures=True)
             raise
-    columns = {name: np.stack([row[name] for row in found]) for name in found[0]}
+    columns = {name: np.stack([row[name] for row in histories]) for name in histories[0]}
     columns = {name: x.reshape(len(values), runs, *x.shape[1:]) for name, x in columns.items()}
     loss_id, loss_sim, accuracy, last = (
         columns.pop(name) for name in ("loss_id", "loss_sim", "accuracy", "embeddings")
@@ -156,17 +149,20 @@ def train(
     return History(values, loss_id, loss_sim, accuracy, columns, last)
 
 
+def _checked_alphas(alphas: Sequence[float], different: bool) -> np.ndarray:
+    values = np.asarray(alphas, np.float32).ravel()
+    if not values.size or not ((values >= 0) & (values <= 1)).all():
+        raise ValueError(f"alphas must be at least one number from 0 to 1; got {list(alphas)}")
+    if different and len(set(values.tolist())) < values.size:
+        raise ValueError(
+            f"alphas with checkpoints must differ in float32; got {', '.join(map(_written, values.tolist()))}"
+        )
+    return values
+
+
 def _written(alpha: float) -> str:
     """In as few digits as tell it from the next float32."""
     return np.format_float_positional(np.float32(alpha), trim="-")
-
-
-def _whole_folder(checkpoint: Any) -> contextlib.AbstractContextManager[Any]:
-    """A hold on the folder of all members."""
-    if checkpoint is None:
-        return contextlib.nullcontext()
-    Path(checkpoint).mkdir(parents=True, exist_ok=True)
-    return Lock(checkpoint)
 
 
 class _Job:
@@ -176,7 +172,7 @@ class _Job:
         self._recipe, self._data, self._shown, self._own, self._watch = recipe, data, shown, own, watch
         # Grey images meet ImageNet's weights as three equal colours: those of the scale.
         self._classes, self._channels = data.members.shape[0], data.scale.shape[-1]
-        self._steps = max(1, round(int(data.counts.sum()) / (self._classes * recipe.each)))
+        self._steps = max(1, round(int(data.counts.sum()) / (self._classes * recipe.per_class)))
         dtype = jnp.dtype(recipe.dtype)
 
         def network(key: Any) -> resnet.ResNet:
@@ -188,14 +184,13 @@ class _Job:
 
     def together(self, members: int) -> int:
         """How many members to train at once, by the memory of the device."""
-        told = jax.local_devices()[0].memory_stats() if jax.default_backend() != "cpu" else None
-        free = (told or {}).get("bytes_limit", 0) * _MEMORY
-        height, width = self._data.images.shape[1:3]
-        each = self._classes * self._recipe.each * height * width * _PER_PIXEL * jnp.dtype(self._recipe.dtype).itemsize
-        return max(1, min(members, int(free // each)))
+        memory = jax.local_devices()[0].memory_stats() if jax.default_backend() != "cpu" else None
+        free = (memory or {}).get("bytes_limit", 0) * _MEMORY
+        pixels = self._classes * self._recipe.per_class * math.prod(self._data.images.shape[1:3])
+        return max(1, min(members, int(free // (pixels * _PER_PIXEL * jnp.dtype(self._recipe.dtype).itemsize))))
 
-    def start(self, seed: int, run: int) -> epochs.State:
-        params, stats = self._fresh(jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), run), 0))
+    def start(self, key: Any, run: int) -> epochs.State:
+        params, stats = self._fresh(jax.random.fold_in(jax.random.fold_in(key, run), 0))
         if self._recipe.weights:
             from semres_jax.networks import weights
 
@@ -208,19 +203,20 @@ class _Job:
     def train(
         self,
         group: list[tuple[float, int]],
-        seed: int,
-        store: "_Store",
+        key: Any,
+        store: Store,
         say: Callable[[int], None],
         stop: threading.Event,
     ) -> list[dict[str, np.ndarray]]:
         """Members of a group, from where the store has them to the last epoch: named arrays of each."""
-        states = [self.start(seed, run) for _, run in group]
+        states = [self.start(key, run) for _, run in group]
         state = jax.tree.map(lambda *x: jnp.stack(x), *states)
-        keys = jnp.stack([jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), run), 1) for _, run in group])
+        keys = jnp.stack([jax.random.fold_in(jax.random.fold_in(key, run), 1) for _, run in group])
         alphas = jnp.asarray([alpha for alpha, _ in group], jnp.float32)
         embedded = None
         with store:
-            state, rows = store.restore(state)
+            state, content = store.restore(state)
+            rows = _rows(content["rows"]) if content else []
             say(len(group) * len(rows))
             self._refuse(state, group, store.folder)
             for epoch in range(len(rows), self._recipe.epochs):
@@ -231,7 +227,8 @@ class _Job:
                 )
                 embedded, scores = map(np.asarray, epochs.embed(state, self._shown, self._data.scale, self._graph))
                 rows.append(self._row(np.asarray(losses), embedded, scores))
-                store.save(epoch + 1, state, rows)  # of a member without a loss, its last good weights
+                columns = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+                store.save(epoch + 1, state, {"rows": columns})  # of a member without a loss, its last good weights
                 self._refuse(state, group, store.folder)
                 say(len(group))
             if embedded is None:  # resumed at its end
@@ -246,64 +243,25 @@ class _Job:
         guess = scores[:, : len(self._own)].argmax(-1)
         row = {"loss_id": losses[:, 0], "loss_sim": losses[:, 1], "accuracy": (guess == self._own[None]).mean(1)}
         if self._watch is not None:
-            seen = [self._watch(one) for one in embedded]
-            row |= {name: np.stack([one[name] for one in seen]) for name in seen[0]}
+            watched = [self._watch(embeddings) for embeddings in embedded]
+            row |= {name: np.stack([member[name] for member in watched]) for name in watched[0]}
         return row
 
     def _refuse(self, state: epochs.State, group: list[tuple[float, int]], folder: Path | None) -> None:
-        bad = np.asarray(state.bad)
-        if (bad < 0).all():
-            return
-        k = int(np.flatnonzero(bad >= 0)[np.argmin(bad[bad >= 0])])
-        where = f"in {str(folder)!r}" if folder else "lost: no checkpoint folder was given"
-        raise Diverged(
-            f"the loss was not finite at step {bad[k] % self._steps} of epoch {bad[k] // self._steps + 1} of run "
-            f"{group[k][1]} with alpha = {group[k][0]:g}, learning_rate = {self._recipe.learning_rate:g}; last good "
-            f"weights are {where} (a smaller learning_rate may do)"
-        )
+        def described(member: int, step: int) -> str:
+            (alpha, run), rate = group[member], self._recipe.learning_rate
+            epoch, step = divmod(step, self._steps)
+            return f"step {step} of epoch {epoch + 1} of run {run} with alpha = {alpha:g}, learning_rate = {rate:g}"
+
+        refuse_diverged(state.bad, described, folder)
 
 
-class _Store:
-    """Checkpoints of a group of members, or nothing where no folder is given. One thread at a time is in Orbax."""
-
-    def __init__(self, folder: Path | None, settings: dict[str, Any], resume: bool, lock: threading.Lock):
-        self.folder, self._lock, self._kept = folder, lock, None
-        if folder is not None:
-            from semres_jax.training.checkpoints import Checkpoints
-
-            with lock:
-                self._kept = Checkpoints(folder, settings, resume=resume)
-
-    def __enter__(self) -> "_Store":
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        if self._kept is not None:
-            with self._lock:
-                self._kept.__exit__()
-
-    def save(self, epoch: int, state: epochs.State, rows: list[dict[str, np.ndarray]]) -> None:
-        if self._kept is not None:
-            content = {
-                "state": jax.tree.leaves(state),
-                "rows": {name: np.stack([row[name] for row in rows]) for name in rows[0]},
-            }
-            with self._lock:
-                self._kept.save(epoch, content)
-
-    def restore(self, state: epochs.State) -> tuple[epochs.State, list[dict[str, np.ndarray]]]:
-        if self._kept is None or self._kept.latest() is None:
-            return state, []
-        with self._lock:
-            content = self._kept.restore()
-        leaves = [jnp.asarray(x) for x in content["state"]]
-        count = len(next(iter(content["rows"].values())))
-        rows = [{name: np.asarray(x[k]) for name, x in content["rows"].items()} for k in range(count)]
-        return jax.tree.unflatten(jax.tree.structure(state), leaves), rows
+def _rows(columns: dict[str, Any]) -> list[dict[str, np.ndarray]]:
+    """Named arrays of each epoch."""
+    return [dict(zip(columns, map(np.asarray, values), strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 def _fingerprint(images: ImageSet, parts: Split) -> str:
-    told = hashlib.sha256()
-    for array in (images.images, images.labels, images.distances, *parts):
-        told.update(np.ascontiguousarray(array).tobytes())
-    return told.hexdigest()[:16]
+    pixels = np.ascontiguousarray(images.images).reshape(len(images.images), -1)
+    # Each picture as one entry of so many bytes: numbers would be widened to eight times the size.
+    return fingerprint([*pixels.view(f"V{pixels.shape[1]}"), images.labels, images.distances, *parts])

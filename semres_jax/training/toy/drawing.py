@@ -44,10 +44,10 @@ def draw(seed: Array, number: Array, *, stimuli: int, slots: int, batch: int, it
     for k in range(items):
 
         def at(place: Array, moved: tuple[tuple[Array, Array], ...] = tuple(moved)) -> Array:
-            found = place
+            stimulus = place
             for earlier, there in moved:
-                found = jnp.where(place == earlier, there, found)
-            return found
+                stimulus = jnp.where(place == earlier, there, stimulus)
+            return stimulus
 
         place = k + _below(w[:, 1 + k], stimuli - 1 - k)
         drawn.append(at(place))
@@ -58,8 +58,8 @@ def draw(seed: Array, number: Array, *, stimuli: int, slots: int, batch: int, it
 
 def _below(word: Array, bound: int) -> Array:
     """floor(word bound / 2^32) in 32-bit integers, for bound up to 2^16."""
-    high, low, many = word >> 16, word & 0xFFFF, jnp.uint32(bound)
-    return ((high * many + ((low * many) >> 16)) >> 16).astype(jnp.int32)
+    high, low, size = word >> 16, word & 0xFFFF, jnp.uint32(bound)
+    return ((high * size + ((low * size) >> 16)) >> 16).astype(jnp.int32)
 
 
 def pick(tables: Array, trials: Trials, other: Any = None) -> Array:

@@ -22,11 +22,7 @@ def near_probability(ranks: Ranking, n: int) -> np.ndarray:
     group = np.asarray(ranks.group)
     others = group.shape[1]
     ways = np.array([math.comb(j, n - 1) for j in range(others)], float) / math.comb(others, n)
-    found = np.empty(group.shape)
-    for row, out in zip(group, found, strict=True):
-        size = np.bincount(row)
-        out[:] = (np.bincount(row, weights=ways) / size)[row]
-    return found
+    return np.stack([(np.bincount(row, weights=ways) / np.bincount(row))[row] for row in group])
 
 
 def mean_nll(strengths: Array, ranks: Ranking, near: Any, n: int) -> Array:
@@ -64,9 +60,9 @@ def _mean_log(h: Array, n: int) -> Array:
     @jax.checkpoint  # pyright: ignore[reportPrivateImportUsage]
     def step(mean: Array, item: tuple[Array, Array]) -> tuple[Array, None]:
         # Averages over sets of k of the j items so far: a set of the j + 1 holds the new one with probability k/(j+1).
-        one, j = item
+        strength, j = item
         share = (jnp.arange(n + 1, dtype=h.dtype) / (j + 1.0))[:, None]
-        e = jnp.exp(-jnp.exp(jnp.minimum(jnp.log(one)[:, None] + log_s[None], 7.0)))[:, None, :]
+        e = jnp.exp(-jnp.exp(jnp.minimum(jnp.log(strength)[:, None] + log_s[None], 7.0)))[:, None, :]
         before = jnp.concatenate([jnp.zeros_like(mean[:, :1]), mean[:, :-1]], axis=1)
         return jnp.maximum(1.0 - share[None], 0.0) * mean + jnp.minimum(share[None], 1.0) * e * before, None
 

@@ -4,10 +4,9 @@ Trials are drawn, the loss is taken, Adam steps, and at recorded steps both accu
 compiled program. Settings that are numbers (`Hyper`) are arrays, and a grid of them is trained in that same program.
 """
 
-import dataclasses
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -17,16 +16,19 @@ import optax
 from flax import nnx
 
 from semres_jax._checks import require_count
+from semres_jax._random import key_or_default
 from semres_jax._types import Array
+from semres_jax.execution import Execution
 from semres_jax.montecarlo import sharding
 from semres_jax.networks.toy import ToyAutoencoder
 from semres_jax.spaces.base import MetricSpace
-from semres_jax.training.diverged import Diverged as Diverged
+from semres_jax.training.checkpoints import Store
+from semres_jax.training.diverged import Diverged as Diverged, refuse_diverged
 from semres_jax.training.toy import drawing
 from semres_jax.training.toy.losses import Task, loss_parts, make_task, scores, similarity_tables as similarity_tables
 from semres_jax.training.toy.settings import Design as Design, Hyper as Hyper
 from semres_jax.training.toy.spread import Parts
-from semres_jax.training.toy.state import Kept, settings
+from semres_jax.training.toy.state import restored, settings
 
 # Parts of a run between which there is progress, a checkpoint, and Ctrl-C is heard.
 _SEGMENTS = 12
@@ -73,8 +75,7 @@ def record_steps(steps: int, records: int = 100) -> np.ndarray:
         [0, 8, 23, 50, 100]
     """
     steps, records = require_count("steps", steps, 0), require_count("records", records, 2)
-    many = np.geomspace(10, steps + 10, records) - 10
-    return np.unique(np.round(many).astype(np.int64))
+    return np.unique(np.round(np.geomspace(10, steps + 10, records) - 10).astype(np.int64))
 
 
 def train(
@@ -82,14 +83,13 @@ def train(
     design: Design | None = None,
     hyper: Hyper | None = None,
     *,
-    seed: int = 0,
+    key: Any = None,
     runs: int = 10,
     steps: int = 7500,
     records: int | Sequence[int] | np.ndarray = 100,
     checkpoint: Any = None,
     resume: bool = False,
-    devices: Any = None,
-    progress: Callable[[int, int], None] | None = None,
+    execution: Execution | None = None,
 ) -> History:
     """Train the toy network on the similarity task of a finite space, on reconstruction, or on both.
 
@@ -106,14 +106,14 @@ def train(
         space: finite, of equally likely stimuli.
         design: network, trials and loss; None for those of the paper's figure 4.
         hyper: numbers, of any shape; None for those of the paper's figure 4.
-        seed: run r of every member of the grid starts from fold_in(key(seed), r) and sees the same trials.
+        key: run r of every member of the grid starts from fold_in(key, r) and sees the same trials; None:
+            `jax.random.key(0)`.
         runs: R, at least 1.
         steps: of Adam.
         records: how many steps are recorded, or which; 0 and the last are always. Results do not depend on it.
         checkpoint: a folder for checkpoints, written between parts of the run and at its end, by the first process.
         resume: go on from the newest checkpoint there, where there is one; the result is that of a run in one go.
-        devices: local devices, or how many; default all of them.
-        progress: called with steps done and planned.
+        execution: devices, and progress in steps.
 
     Returns:
         `History`. In a second call with numbers of the same shapes nothing is compiled.
@@ -128,40 +128,43 @@ def train(
         >>> from semres_jax import spaces
         >>> from semres_jax.training import toy
         >>> line = spaces.Finite(np.abs(np.arange(6.0)[:, None] - np.arange(6.0)))
-        >>> found = toy.train(line, toy.Design(hidden=3, batch=16), runs=2, steps=30, records=[10])
-        >>> found.steps.tolist(), found.p_s.shape
+        >>> history = toy.train(line, toy.Design(hidden=3, batch=16), runs=2, steps=30, records=[10])
+        >>> history.steps.tolist(), history.p_s.shape
         ([0, 10, 30], (2, 3, 1))
     """
     design, hyper = Design() if design is None else design, Hyper() if hyper is None else hyper
-    runs, steps, seed = (require_count(*x) for x in (("runs", runs, 1), ("steps", steps, 0), ("seed", seed, 0)))
+    key, execution = key_or_default(key), execution or Execution()
+    runs, steps = require_count("runs", runs, 1), require_count("steps", steps, 0)
     recorded = _recorded(records, steps)
     with jax.enable_x64(True):
         task = make_task(space, design)
         grid = hyper.shape
         members = math.prod(grid)
         flat = jax.tree.map(lambda x: np.repeat(np.broadcast_to(x, grid).ravel(), runs).astype(np.float32), hyper)
-        keys = [jax.random.fold_in(jax.random.key(seed), r) for r in range(runs)] * members
-        words = jnp.stack([jax.random.bits(jax.random.fold_in(key, 1), (2,), jnp.uint32) for key in keys])
+        keys = [jax.random.fold_in(key, r) for r in range(runs)] * members
+        words = jnp.stack([jax.random.bits(jax.random.fold_in(run, 1), (2,), jnp.uint32) for run in keys])
         state, graph = _start(keys, flat, space.size or 0, design)
-        kept = Kept(checkpoint, settings(space, design, hyper, seed, runs), resume, recorded)
-        advance = Parts(_advance, len(keys), task, design, graph, sharding.resolve(devices))
-        try:
-            state, found = kept.restore(state)
-            _refuse_nan(state, hyper, grid, runs, kept.folder)
+        advance = Parts(_advance, len(keys), task, design, graph, sharding.resolve(execution.devices))
+
+        def described(number: int, step: int) -> str:
+            member, run = divmod(number, runs)
+            values = ((name, np.broadcast_to(x, grid).ravel()[member]) for name, x in hyper.numbers().items())
+            return f"step {step} of run {run} with {', '.join(f'{name} = {value:g}' for name, value in values)}"
+
+        with Store(checkpoint, settings(space, design, hyper, key, runs), resume) as store:
+            state, rows = restored(store, state, recorded)
+            refuse_diverged(state.bad, described, checkpoint)
             length = -(-len(recorded) // _SEGMENTS)
-            while len(found) < len(recorded):
-                first = len(found)
-                part = recorded[first : first + length]
+            while len(rows) < len(recorded):
+                part = recorded[len(rows) : len(rows) + length]
                 targets = np.append(part, np.full(length - len(part), part[-1])).astype(np.int32)
                 state, columns = advance(state, words, flat, jnp.asarray(targets))
-                found += [tuple(x[row] for x in columns) for row in range(len(part))]
-                kept.save(state, found)
-                _refuse_nan(state, hyper, grid, runs, kept.folder)
-                if progress is not None:
-                    progress(int(part[-1]), steps)
-        finally:
-            kept.close()
-    columns = [np.stack(column, axis=1) for column in zip(*found, strict=True)]
+                rows += [tuple(x[row] for x in columns) for row in range(len(part))]
+                content = [np.stack(column) for column in zip(*rows, strict=True)]
+                store.save(int(state.step), state, {"steps": recorded[: len(rows)], "scores": content})
+                refuse_diverged(state.bad, described, checkpoint)
+                execution.tell("training", int(part[-1]), steps)
+    columns = [np.stack(column, axis=1) for column in zip(*rows, strict=True)]
     shaped = [x.reshape(*grid, runs, *x.shape[1:]) for x in columns]
     return History(recorded, np.array(design.test_items), *shaped)
 
@@ -169,11 +172,11 @@ def train(
 def _recorded(records: int | Sequence[int] | np.ndarray, steps: int) -> np.ndarray:
     if np.ndim(records) == 0:
         return record_steps(steps, int(records))  # pyright: ignore[reportArgumentType]
-    asked = np.unique(np.append(np.asarray(records, np.int64), [0, steps]))
-    if asked[0] < 0 or asked[-1] > steps:
-        wrong = asked[0] if asked[0] < 0 else asked[-1]
+    recorded = np.unique(np.append(np.asarray(records, np.int64), [0, steps]))
+    if recorded[0] < 0 or recorded[-1] > steps:
+        wrong = recorded[0] if recorded[0] < 0 else recorded[-1]
         raise ValueError(f"recorded steps must be from 0 to steps = {steps}; got {wrong}")
-    return asked
+    return recorded
 
 
 def _start(keys: list[Any], hyper: Hyper, size: int, design: Design) -> tuple[_State, Any]:
@@ -183,8 +186,8 @@ def _start(keys: list[Any], hyper: Hyper, size: int, design: Design) -> tuple[_S
         return ToyAutoencoder(size, design.hidden, slots=design.slots, scale=1.0, rngs=nnx.Rngs(params=key))
 
     graph = nnx.graphdef(network(keys[0]))
-    each = [nnx.state(network(jax.random.fold_in(key, 0)), nnx.Param) for key in keys]
-    params = jax.tree.map(lambda *x: jnp.stack(x), *each)
+    params = [nnx.state(network(jax.random.fold_in(key, 0)), nnx.Param) for key in keys]
+    params = jax.tree.map(lambda *x: jnp.stack(x), *params)
     params = jax.tree.map(lambda x: x * jnp.asarray(hyper.scale)[:, None, None, None], params)
     moments = jax.vmap(optax.adam(1.0).init)(params)
     return _State(params, moments, jnp.full(len(keys), -1, jnp.int32), jnp.zeros((), jnp.int32)), graph
@@ -197,7 +200,7 @@ def _advance(
     """Train to each of the target steps in turn and score there: the state, and scores with targets in front."""
     size = task.labels.shape[-1]
 
-    def step(params: Any, moments: Any, bad: Array, seed: Array, one: Hyper, number: Array) -> tuple[Any, Any, Array]:
+    def step(params: Any, moments: Any, bad: Array, seed: Array, hyper: Hyper, number: Array) -> tuple[Any, Any, Array]:
         trials = None
         if design.loss == "trials":
             trials = drawing.draw(
@@ -210,11 +213,11 @@ def _advance(
             )
 
         def loss(params: Any) -> Array:
-            sim, rec = loss_parts(params, graph, one.floor, task, trials, design)
-            return one.lambda_sim * sim + one.lambda_rec * rec
+            sim, rec = loss_parts(params, graph, hyper.floor, task, trials, design)
+            return hyper.lambda_sim * sim + hyper.lambda_rec * rec
 
         value, slope = jax.value_and_grad(loss)(params)
-        change, new_moments = optax.adam(one.learning_rate).update(slope, moments)
+        change, new_moments = optax.adam(hyper.learning_rate).update(slope, moments)
         new = optax.apply_updates(params, change)
         finite = jax.tree.reduce(lambda so_far, x: so_far & jnp.all(jnp.isfinite(x)), new, jnp.isfinite(value))
         bad = jnp.where((bad < 0) & ~finite, number, bad)
@@ -237,20 +240,3 @@ def _advance(
         return _State(carry[0], carry[1], carry[2], target), (*scored, weights)
 
     return jax.lax.scan(record, state, targets)
-
-
-def _refuse_nan(state: _State, hyper: Hyper, grid: tuple[int, ...], runs: int, folder: Any) -> None:
-    bad = np.asarray(state.bad)
-    if (bad < 0).all():
-        return
-    first = int(np.flatnonzero(bad >= 0)[np.argmin(bad[bad >= 0])])
-    member = first // runs
-    numbers = ", ".join(
-        f"{field.name} = {np.broadcast_to(getattr(hyper, field.name), grid).ravel()[member]:g}"
-        for field in dataclasses.fields(hyper)  # pyright: ignore[reportArgumentType]
-    )
-    where = f"in {str(folder)!r}" if folder else "lost: no checkpoint folder was given"
-    raise Diverged(
-        f"the loss was not finite at step {bad[first]} of run {first % runs} with {numbers}; last good weights are "
-        f"{where} (a smaller learning_rate may do)"
-    )

@@ -75,8 +75,7 @@ def scores(weights: Array, seed: Array, floor: Array, task: Task, design: Design
     rec = jnp.mean((g - jnp.eye(g.shape[-1], dtype=g.dtype)[None]) ** 2)
     floor = floor.astype(g.dtype)
     if design.slots == 1:
-        each = tables.by_probe(g[0] + floor, task.ranks, design.test_items)
-        p_s, p_i = (jnp.mean(p, axis=-1) for p in each)
+        p_s, p_i = (jnp.mean(p, axis=-1) for p in tables.by_probe(g[0] + floor, task.ranks, design.test_items))
         sim = expected.mean_nll(g[0] + floor, task.ranks, task.near, design.items)
         return p_s, p_i, jnp.zeros_like(p_s), jnp.zeros_like(p_i), sim, rec
     return *_sampled(g + floor, seed, task, design), rec
@@ -98,7 +97,7 @@ def similarity_tables(weights: Any) -> Any:
 def _sampled(g: Array, seed: Array, task: Task, design: Design) -> tuple[Array, ...]:
     """(K,) p_S, p_I, standard errors, and the similarity loss, on trials of the run, the same at every step."""
     at_items = design.test_items + (() if design.items in design.test_items else (design.items,))
-    found = []
+    means = []
     for number, n in enumerate(at_items):
 
         def chunk(which: Array, n: int = n, number: int = number) -> Array:
@@ -113,9 +112,8 @@ def _sampled(g: Array, seed: Array, task: Task, design: Design) -> tuple[Array, 
             p_i = own / (own + jnp.sum(h[:, 1:], axis=-1))
             return jnp.stack([jnp.sum(x) for x in (p_s, p_i, p_s**2, p_i**2, _nll(h, right))])
 
-        total = jnp.sum(jax.lax.map(chunk, jnp.arange(_SCORE_TRIALS // _SCORE_CHUNK)), axis=0) / _SCORE_TRIALS
-        found.append(total)
-    mean = jnp.stack(found)
+        means.append(jnp.sum(jax.lax.map(chunk, jnp.arange(_SCORE_TRIALS // _SCORE_CHUNK)), axis=0) / _SCORE_TRIALS)
+    mean = jnp.stack(means)
     stderr = jnp.sqrt(jnp.maximum(mean[:, 2:4] - mean[:, :2] ** 2, 0.0) / _SCORE_TRIALS)
     k = len(design.test_items)
     at = at_items.index(design.items)

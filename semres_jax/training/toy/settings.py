@@ -47,6 +47,10 @@ class Hyper:
         if sim is not None and rec is not None and not (sim + rec > 0).all():
             raise ValueError("lambda_sim and lambda_rec are both 0: there is nothing to train; 0.1 and 0 would do")
 
+    def numbers(self) -> dict[str, np.ndarray]:
+        """The settings by name."""
+        return {field.name: np.asarray(getattr(self, field.name)) for field in dataclasses.fields(self)}  # pyright: ignore[reportArgumentType]
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the grid."""

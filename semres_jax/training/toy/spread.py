@@ -41,18 +41,18 @@ class Parts:
         on_cpu = devices[0].platform == "cpu"
         parts = max(2, -(-runs // _PART)) if on_cpu else len(devices) * self._hosts
         self._size = -(-runs // min(runs, parts))
-        self._each = -(-runs // (self._size * self._hosts))  # parts of each host; the last are repeated to fill up
-        self._devices = devices[: self._each]
+        self._share = -(-runs // (self._size * self._hosts))  # parts of each host; the last are repeated to fill up
+        self._devices = devices[: self._share]
         self._compiled = False
 
     def __call__(self, state: Any, seeds: Array, hyper: Any, targets: Array) -> tuple[Any, list[np.ndarray]]:
         whole = jax.tree.map(np.asarray, (state._replace(step=None), seeds, hyper))
-        mine = [self._host + i * self._hosts for i in range(self._each)]
+        mine = [self._host + i * self._hosts for i in range(self._share)]
         threads = len(self._devices) == 1
         done = (self._in_threads if threads else self._on_devices)(whole, state.step, targets, mine)
         every = processes.gather(done)
         # Part k was the k // P-th of host k % P.
-        parts = [every[host][i] for i in range(self._each) for host in range(self._hosts)]
+        parts = [every[host][i] for i in range(self._share) for host in range(self._hosts)]
         states, scored = zip(*parts, strict=True)
         joined = jax.tree.map(lambda *x: np.concatenate(x)[: self._runs], *states)
         columns = [np.concatenate(column, axis=1)[:, : self._runs] for column in zip(*scored, strict=True)]
@@ -65,18 +65,18 @@ class Parts:
         return jax.tree.map(lambda x: x[rows], whole)
 
     def _in_threads(self, whole: Any, step: Any, targets: Array, mine: list[int]) -> list[Any]:
-        def one(part: int) -> Any:
+        def advanced(part: int) -> Any:
             with jax.enable_x64(True), jax.default_device(self._devices[0]):  # threads have contexts of their own
                 state, seeds, hyper = self._rows(whole, part)
-                found = self._advance(state._replace(step=step), seeds, hyper, self._task, targets, *self._rest)
-                state, columns = jax.tree.map(np.asarray, found)
+                outcome = self._advance(state._replace(step=step), seeds, hyper, self._task, targets, *self._rest)
+                state, columns = jax.tree.map(np.asarray, outcome)
                 return state._replace(step=None), columns
 
-        # One compiles, the others find it.
-        done = [] if self._compiled else [one(mine[0])]
+        # The first compiles, the others find the program.
+        done = [] if self._compiled else [advanced(mine[0])]
         self._compiled = True
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            return done + list(pool.map(one, mine[len(done) :]))
+            return done + list(pool.map(advanced, mine[len(done) :]))
 
     def _on_devices(self, whole: Any, step: Any, targets: Array, mine: list[int]) -> list[Any]:
         program, width, done = _program(self._advance, *self._rest, self._devices), len(self._devices), []
