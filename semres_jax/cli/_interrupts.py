@@ -19,7 +19,11 @@ _telling = threading.Lock()
 
 def tell() -> None:
     """The one line of an interrupted command on standard error, unless it is there already."""
-    if _telling.acquire(blocking=False):
+    if not _telling.acquire(blocking=False):
+        return
+    if threading.current_thread() is threading.main_thread():
+        print(_LINE, file=sys.stderr, flush=True)
+    else:  # the main thread may hold the stream
         os.write(2, f"{_LINE}\n".encode())
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import tyro
 
@@ -20,9 +20,6 @@ from semres_jax.cli._common import (
     output_folder,
     progress_bar,
 )
-
-if TYPE_CHECKING:
-    import xarray
 
 _WIDE = 200
 
@@ -66,6 +63,7 @@ class Optimal:
         """Find, print, write; 0 where every optimum is certain to 1e-6, 1 where one isn't."""
         with checking_input():
             from semres_jax import Execution, frontier, plots
+            from semres_jax.frontier import optimal_fronts
             from semres_jax.frontier.optimal import asked
             from semres_jax.storage import results
 
@@ -84,39 +82,11 @@ class Optimal:
         attributes |= {"seconds": round(time.perf_counter() - started, 3)}
         table = table.assign_attrs(attributes | table.attrs)
         results.write(table, folder / "optimal.nc")
-        content = attributes | summary(table)
+        content = attributes | optimal_fronts.summary(table)
         results.write_json(content, folder / "optimal.json")
         print_table(content)
         pictures, code = plots.save_optimal(table, folder), 1 if content["failed"] else 0
         return finish("optimal", folder, "optimal", content, pictures, as_json=self.json, code=code)
-
-
-def summary(table: "xarray.Dataset") -> dict[str, Any]:
-    """What optimal.json and the last line say: one row for each floor, of the best p_S, and what is not certain."""
-    from semres_jax.frontier.optimal import GAP
-
-    rows = []
-    for delta in table.delta.values:
-        part = table.sel(delta=delta)
-        best = part.sel(weight=1.0)
-        rows.append({
-            "delta": float(delta),
-            "n": int(table.attrs["n"]),
-            "p_s": float(best.p_s),
-            "p_i": float(best.p_i),
-            "constant_b": float(part.constant_b),
-            "constant_p_s": float(part.constant_p_s),
-            "deficit": float(part.deficit),
-            "atom_one": float(best.atoms.sel(end="one")),
-            "atom_floor": float(best.atoms.sel(end="floor")),
-            "levels": int(best.levels),
-            "gap": float(part.gap.max()),
-            "certificate": str(table.attrs["certificate"]),
-            "starts": int(best.starts),
-            "agreeing": int(best.agreeing),
-        })  # fmt: skip
-    failed = [f"delta = {row['delta']:g}" for row in rows if not row["gap"] <= GAP]
-    return {"rows": rows, "gap_limit": GAP, "failed": failed}
 
 
 def print_table(content: dict[str, Any]) -> None:

@@ -75,6 +75,7 @@ class Sweep:
             import jax
 
             from semres_jax import Execution, frontier, plots, spaces
+            from semres_jax.frontier.sweep import optima_rows
             from semres_jax.storage import results
 
             require_seed(self.seed)
@@ -89,9 +90,9 @@ class Sweep:
 
             def write(table: "xarray.Dataset", complete: bool = False) -> dict[str, Any]:
                 """The results so far, each file whole."""
-                told = table.attrs | attributes | {"complete": int(complete)}
-                results.write(table.assign_attrs(told), folder / "sweep.nc")
-                content = told | {"optima": summary(table)}
+                known = table.attrs | attributes | {"complete": int(complete)}
+                results.write(table.assign_attrs(known), folder / "sweep.nc")
+                content = known | {"optima": optima_rows(table)}
                 results.write_json(content, folder / "sweep.json")
                 return content
 
@@ -121,23 +122,6 @@ class Sweep:
         saved.complete()
         print_table(content["optima"])
         return finish("sweep", folder, "sweep", content, plots.save_sweep(table, folder), as_json=self.json)
-
-
-def summary(table: "xarray.Dataset") -> list[dict[str, Any]]:
-    """One row for each space, similarity, floor, n and exponent: the best p_S of the grid and where it is."""
-    import itertools
-
-    from semres_jax.frontier import optima
-
-    best = optima(table)
-    names = [name for name in ("space", "similarity", "delta", "n", "exponent") if name in best.dims]
-    rows = []
-    for values in itertools.product(*(best[name].values for name in names)):
-        here = best.sel(dict(zip(names, values, strict=True)))
-        row = {name: value.item() for name, value in zip(names, values, strict=True)}
-        row |= {name: float(here[name]) for name in ("epsilon", "mean_b", "p_s", "p_i")}
-        rows.append(row | {"tie_rate": float(table.tie_rate.sel(space=row["space"], n=row["n"]))})
-    return rows
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:

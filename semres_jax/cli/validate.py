@@ -26,6 +26,8 @@ from semres_jax.cli._common import (
 if TYPE_CHECKING:
     import xarray
 
+    from semres_jax.experiments.validation import Case
+
 _TRIALS, _QUICK_TRIALS = 2**22, 2**19
 _NS = (2, 3, 8, 32)
 # Trials of all cases together from which on a run is planned first.
@@ -76,7 +78,7 @@ class Validate:
         with checking_input():
             import jax
 
-            from semres_jax import Execution, plots, spaces
+            from semres_jax import Execution, plots
             from semres_jax.experiments import validation
             from semres_jax.storage import results
 
@@ -84,20 +86,11 @@ class Validate:
             trials = self.trials if self.trials is not None else (_QUICK_TRIALS if self.quick else _TRIALS)
             if trials < 1:
                 raise ValueError(f"--trials must be at least 1; got {trials}")
-            quantiles = _QUICK_QUANTILES if self.quick else validation.QUANTILES
-            found = spaces.by_label(self.space) if self.space else validation.default_spaces()
-            few = self.quick and self.n is None
-            ns = self.n if self.n is not None else (_QUICK_NS if few else _NS)
-            cases = validation.cases(found, ns=ns, deltas=self.delta, quantiles=quantiles)
-            if few:
-                some = {label: space for label, space in found.items() if self.space or label in _QUICK_SPACES}
-                cases += validation.cases(some, ns=_QUICK_MANY, deltas=self.delta, quantiles=quantiles)
+            cases = self._cases()
             if self.plan:
                 with progress_bar() as progress:
-                    todo = [case for case in cases if not case.note]
-                    expected = validation.plan(
-                        todo, trials=trials, method=self.method, execution=Execution(progress=progress)
-                    )
+                    todo, how = [case for case in cases if not case.note], Execution(progress=progress)
+                    expected = validation.plan(todo, trials=trials, method=self.method, execution=how)
                 print(expected)
                 if self.json:
                     say_json({"command": "validate", "exit": 0, "plan": expected._asdict()})
@@ -108,9 +101,9 @@ class Validate:
 
             def write(table: "xarray.Dataset", complete: bool = False) -> dict[str, Any]:
                 """The results so far, each file whole."""
-                told = attributes | {"seconds": round(saved.seconds, 3), "complete": int(complete)}
-                results.write(table.assign_attrs(told), folder / "validation.nc")
-                content = told | summary(table)
+                known = attributes | {"seconds": round(saved.seconds, 3), "complete": int(complete)}
+                results.write(table.assign_attrs(known), folder / "validation.nc")
+                content = known | validation.summary(table)
                 results.write_json(content, folder / "validation.json")
                 return content
 
@@ -124,56 +117,41 @@ class Validate:
                     key=jax.random.key(self.seed),
                     method=self.method,
                     execution=Execution(progress=progress, saved=saved),
-                    expected=(lambda told: print(told) if is_first_host() else None) if long else None,
+                    expected=(lambda plan: print(plan) if is_first_host() else None) if long else None,
                 )
         except ValueError as error:
             if saved.opened:  # everything is checked before
                 raise
             raise BadInput(" ".join(str(error).split())) from error
         if not is_first_host():
-            return 1 if summary(table)["failed"] else 0
+            return 1 if validation.summary(table)["failed"] else 0
         content = write(table, complete=True)
         saved.complete()
-        print_table(table)
+        print_table(content)
         pictures, code = plots.save_all(table, folder), 1 if content["failed"] else 0
         return finish("validate", folder, "validation", content, pictures, as_json=self.json, code=code)
 
+    def _cases(self) -> "list[Case]":
+        from semres_jax import spaces
+        from semres_jax.experiments import validation
 
-def summary(table: "xarray.Dataset") -> dict[str, Any]:
-    """What validation.json and the last line say: one row for each (space, n, delta), the worst of all, what failed."""
-    import numpy as np
-
-    from semres_jax.experiments.validation.run import Z_LIMIT, worst
-
-    extremes, rows = worst(table), []
-    for i, space in enumerate(table.space.values):
-        for j, n in enumerate(table.n.values):
-            for k, delta in enumerate(table.delta.values):
-                if not table.note.values[i, j] and not np.isfinite(table.p_s.values[i, j, k]).any():
-                    continue  # not asked for, or not done yet
-                rows.append({
-                    "space": str(space),
-                    "n": int(n),
-                    "delta": float(delta),
-                    "worst_z": float(extremes.z.values[i, j, k]),
-                    "worst_error": float(extremes.error.values[i, j, k]),
-                    "trials": float(table.trials.values[i, j]),
-                    "trials_per_second": float(table.trials_per_second.values[i, j]),
-                    "note": str(table.note.values[i, j]),
-                })  # fmt: skip
-    # JSON has no infinity; a law that fails where nothing may differ is infinitely wrong.
-    failed = [f"{row['space']}, n = {row['n']}, delta = {row['delta']:g}" for row in rows if row["worst_z"] > Z_LIMIT]
-    checked = [row["worst_z"] for row in rows if row["worst_z"] == row["worst_z"]]
-    return {"rows": rows, "worst_z": max(checked, default=None), "z_limit": Z_LIMIT, "failed": failed}
+        quantiles = _QUICK_QUANTILES if self.quick else validation.QUANTILES
+        by_label = spaces.by_label(self.space) if self.space else validation.default_spaces()
+        few = self.quick and self.n is None
+        ns = self.n if self.n is not None else (_QUICK_NS if few else _NS)
+        cases = validation.cases(by_label, ns=ns, deltas=self.delta, quantiles=quantiles)
+        if few:
+            some = {label: space for label, space in by_label.items() if self.space or label in _QUICK_SPACES}
+            cases += validation.cases(some, ns=_QUICK_MANY, deltas=self.delta, quantiles=quantiles)
+        return cases
 
 
-def print_table(table: "xarray.Dataset") -> None:
+def print_table(content: dict[str, Any]) -> None:
     """One row for each (space, n, delta) on standard output; red where a law fails."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    content = summary(table)
     shown = Table(box=None, pad_edge=False, header_style="bold")
     shown.add_column("space", no_wrap=True)
     for head in ("n", "delta", "worst |z|", "worst error", "trials/s"):
@@ -187,9 +165,9 @@ def print_table(table: "xarray.Dataset") -> None:
     console = Console(soft_wrap=True) if not Console().is_terminal else Console()
     console.print(shown)
     limit, failures = content["z_limit"], len(content["failed"])
-    told = f"{failures} of them further than {limit:g}" if failures else f"none further than {limit:g}"
+    outcome = f"{failures} of them further than {limit:g}" if failures else f"none further than {limit:g}"
     largest = _known(content["worst_z"], ".2f")
-    console.print(f"largest |z| of {len(content['rows'])} rows: {largest}, {told}", highlight=False)
+    console.print(f"largest |z| of {len(content['rows'])} rows: {largest}, {outcome}", highlight=False)
 
 
 def _known(value: float | None, spec: str) -> str:

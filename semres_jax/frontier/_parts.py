@@ -67,7 +67,7 @@ class Part(NamedTuple):
         return np.stack(run[:6])[..., None]
 
 
-Found = Callable[[Part, np.ndarray], None]
+Finished = Callable[[Part, np.ndarray], None]
 
 
 def cut(places, families, counts, powers, members, method: str, replace: bool) -> list[Part]:
@@ -95,11 +95,11 @@ def cut(places, families, counts, powers, members, method: str, replace: bool) -
     return parts
 
 
-def compute(parts: Sequence[Part], devices: tuple[Any, ...], found: Found) -> None:
-    """Every part exactly, `found` with its numbers, (6, members, ns) of which the last four are 0.
+def compute(parts: Sequence[Part], devices: tuple[Any, ...], finished: Finished) -> None:
+    """Every part exactly, `finished` is called with it and its numbers, (6, members, ns) of which the last four are 0.
 
     One process works in threads (programs run without Python's lock), and the first error or Ctrl-C stops the rest. Of
-    several, each computes every so-maniest batch, and all are told what all have found.
+    several, each computes every so-maniest batch, and all hear what all have computed.
     """
     batches = _batches(parts, len(devices))
     index, hosts = processes.hosts()
@@ -108,7 +108,7 @@ def compute(parts: Sequence[Part], devices: tuple[Any, ...], found: Found) -> No
         if hosts == 1:
             waiting = {pool.submit(_exact, batch, devices): batch for batch in batches}
             for future in concurrent.futures.as_completed(waiting):
-                _tell(waiting[future], future.result(), found)
+                _tell(waiting[future], future.result(), finished)
             return
         for start in range(0, len(batches), _ROUND * hosts):
             shares = [batches[start : start + _ROUND * hosts][host::hosts] for host in range(hosts)]
@@ -120,16 +120,18 @@ def compute(parts: Sequence[Part], devices: tuple[Any, ...], found: Found) -> No
             for share, numbers in zip(shares, processes.gather(flat), strict=True):
                 for batch in share:
                     ends = np.cumsum([int(np.prod(part.shape)) for part in batch])
-                    each = np.split(np.asarray(numbers)[: ends[-1]], ends[:-1])
+                    arrays = np.split(np.asarray(numbers)[: ends[-1]], ends[:-1])
                     numbers = numbers[ends[-1] :]
-                    _tell(batch, (one.reshape(part.shape) for one, part in zip(each, batch, strict=True)), found)
+                    _tell(
+                        batch, (array.reshape(part.shape) for array, part in zip(arrays, batch, strict=True)), finished
+                    )
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _tell(batch: Sequence[Part], numbers: Iterable[np.ndarray], found: Found) -> None:
+def _tell(batch: Sequence[Part], numbers: Iterable[np.ndarray], finished: Finished) -> None:
     for part, own in zip(batch, numbers, strict=True):
-        found(part, own)
+        finished(part, own)
 
 
 def _batches(parts: Sequence[Part], devices: int) -> list[list[Part]]:
@@ -158,8 +160,8 @@ def _exact(batch: Sequence[Part], devices: tuple[Any, ...]) -> list[np.ndarray]:
     if _by_quadrature(first):
         with jax.enable_x64(True):
             among = devices[:1] if len(batch) == 1 else devices
-            each = quadrature.accuracies(first.space, similarity, ns=first.ns, exponent=first.exponent, devices=among)
-            values = np.asarray(each)
+            values = quadrature.accuracies(first.space, similarity, ns=first.ns, exponent=first.exponent, devices=among)
+            values = np.asarray(values)
     else:
         options = {"exponent": first.exponent, "replace": first.replace}
         values = np.asarray([engines.accuracy(first.space, similarity, n=n, **options) for n in first.ns])

@@ -11,7 +11,7 @@ from semres_jax import similarity
 from semres_jax._types import ArrayLike
 from semres_jax.execution import Execution
 from semres_jax.frontier.families import on_circle
-from semres_jax.frontier.optimal import WEIGHTS, Optimum, asked, optimal
+from semres_jax.frontier.optimal import GAP, WEIGHTS, Optimum, asked, optimal
 from semres_jax.laws import closed_form
 
 # Families whose fronts are laid beside the optimal ones.
@@ -142,3 +142,29 @@ def _dataset(
     }
     coordinates = {"delta": floors, "weight": parts, "end": ["one", "floor"], "u": u, "family": families}
     return xarray.Dataset(variables, coordinates, {"n": n, "certificate": found[-1].certificate})
+
+
+def summary(table: xarray.Dataset) -> dict[str, Any]:
+    """What optimal.json and the last line say: one row for each floor, of the best p_S, and what is not certain."""
+    rows = []
+    for delta in table.delta.values:
+        part = table.sel(delta=delta)
+        best = part.sel(weight=1.0)
+        rows.append({
+            "delta": float(delta),
+            "n": int(table.attrs["n"]),
+            "p_s": float(best.p_s),
+            "p_i": float(best.p_i),
+            "constant_b": float(part.constant_b),
+            "constant_p_s": float(part.constant_p_s),
+            "deficit": float(part.deficit),
+            "atom_one": float(best.atoms.sel(end="one")),
+            "atom_floor": float(best.atoms.sel(end="floor")),
+            "levels": int(best.levels),
+            "gap": float(part.gap.max()),
+            "certificate": str(table.attrs["certificate"]),
+            "starts": int(best.starts),
+            "agreeing": int(best.agreeing),
+        })  # fmt: skip
+    failed = [f"delta = {row['delta']:g}" for row in rows if not row["gap"] <= GAP]
+    return {"rows": rows, "gap_limit": GAP, "failed": failed}

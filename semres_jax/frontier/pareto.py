@@ -64,8 +64,8 @@ def distance(
 
     Args:
         p_s, p_i: measured accuracies in [0, 1], broadcasting. NaN gives NaN.
-        front: what has p_s and p_i along one axis: an `Accuracy`, an `Estimate`, a dataset of `sweep` at one space,
-            similarity, delta and n.
+        front: what has p_s and p_i along one axis, as an `Accuracy`, an `Estimate`, a dataset of `sweep` at one space,
+            similarity, delta and n; or several that have one of each, as `optimal_front` gives them.
         p_s_stderr, p_i_stderr: standard errors, at least 0, broadcasting.
 
     Returns:
@@ -78,9 +78,12 @@ def distance(
         >>> import numpy as np
         >>> from semres_jax import frontier, laws
         >>> front = laws.constant(np.linspace(0, 1, 1001))
-        >>> found = frontier.distance([0.7, 0.8], [0.75, 0.75], front, p_s_stderr=0.01, p_i_stderr=0.01)
-        >>> found.distance.round(3).tolist(), found.stderr.round(3).tolist()
+        >>> pairs = frontier.distance([0.7, 0.8], [0.75, 0.75], front, p_s_stderr=0.01, p_i_stderr=0.01)
+        >>> pairs.distance.round(3).tolist(), pairs.stderr.round(3).tolist()
         ([-0.05, 0.05], [0.01, 0.01])
+        >>> front = frontier.optimal_front(0.1, weights=[0.5, 1.0], levels=33)
+        >>> abs(float(frontier.distance(*front[1].accuracy, front).distance))
+        0.0
     """
     p_s, p_i = _pairs(p_s, p_i, same=False)
     errors = []
@@ -88,7 +91,10 @@ def distance(
         errors.append(np.asarray(value, np.float64))
         require(name, errors[-1][~np.isnan(errors[-1])], 0.0, np.inf, "a standard error, at least 0")
     p_s, p_i, *errors = np.broadcast_arrays(p_s, p_i, *errors)
-    front_s, front_i = _pairs(np.asarray(front.p_s), np.asarray(front.p_i))
+    several = not hasattr(front, "p_s")
+    points = [getattr(point, "accuracy", point) for point in front] if several else []
+    curve = [[getattr(point, name) for point in points] if several else getattr(front, name) for name in ("p_s", "p_i")]
+    front_s, front_i = _pairs(*map(np.asarray, curve))
     if front_s.ndim != 1:
         raise ValueError(
             f"front must be one curve, p_s and p_i along one axis; got shape {front_s.shape} (select a space, a "
@@ -130,5 +136,5 @@ def _pairs(p_s: Any, p_i: Any, same: bool = True) -> tuple[np.ndarray, np.ndarra
         arrays.append(np.asarray(known, np.float64))
     if same and arrays[0].shape != arrays[1].shape:
         raise ValueError(f"p_s and p_i must have one shape; got {arrays[0].shape} and {arrays[1].shape}")
-    one, other = np.broadcast_arrays(*arrays)
-    return one, other
+    p_s, p_i = np.broadcast_arrays(*arrays)
+    return p_s, p_i

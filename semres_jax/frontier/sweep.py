@@ -1,6 +1,7 @@
 """Accuracies over grids of resolutions, floors, numbers of items, similarities and spaces, in few compiled calls."""
 
 import dataclasses
+import itertools
 from typing import Any
 
 import jax
@@ -101,38 +102,29 @@ def sweep(
     members = tuple(x.ravel() for x in np.meshgrid(epsilons, deltas, indexing="ij"))
     parts = _parts.cut(places, families, counts, powers, members, method, replace)
     table = _empty(places, families, epsilons, deltas, counts, powers)
-    told: dict[str, Any] = {"method": method, "key": str(jax.random.key_data(key).tolist()), "replace": int(replace)}
+    options: dict[str, Any] = {"method": method, "key": str(jax.random.key_data(key).tolist()), "replace": int(replace)}
     if method != "exact":
-        told["trials"] = int(trials if trials is not None else DEFAULT_TRIALS)
-    table.attrs |= provenance() | {"device": devices[0].device_kind} | told
+        options["trials"] = int(trials if trials is not None else DEFAULT_TRIALS)
+    table.attrs |= provenance() | {"device": devices[0].device_kind} | options
     saved = how.saved or Saved(None)
-    saved.open(
-        {"run": "sweep"} | told | {
-            "n": counts,
-            "exponent": [repr(power) for power in powers],
-            "delta": deltas,
-            "epsilon": epsilons,
-            "space": {label: fingerprint(space) for label, space in places.items()},
-            "similarity": {label: fingerprint(make(0.5, 0.25)) for label, make in families.items()},
-        }
-    )  # fmt: skip
+    saved.open({"run": "sweep"} | options | _settings(places, families, epsilons, deltas, counts, powers))
     known = [_describe(table, i, space, epsilons, counts, replace) for i, space in enumerate(places.values())]
     planned, done = len(members[0]) * len(places) * len(families) * len(powers), 0
 
-    def enter(part: _parts.Part, found: np.ndarray) -> None:
+    def enter(part: _parts.Part, numbers: np.ndarray) -> None:
         nonlocal done
-        for name, values in zip(_NUMBERS, found, strict=True):
+        for name, values in zip(_NUMBERS, numbers, strict=True):
             if name in _MOMENTS and (method == "exact" or known[part.at[0]]):
                 continue
             target = table[name].values.reshape(*table[name].shape[:2], len(members[0]), len(counts), -1)
             target[part.at[0], part.at[1], part.members, part.columns, part.at[2]] = values
-        done += len(found[0]) * len(range(*part.columns.indices(len(counts)))) / len(counts)
+        done += len(numbers[0]) * len(range(*part.columns.indices(len(counts)))) / len(counts)
         table.attrs["seconds"] = round(saved.seconds, 3)
         how.tell(part.what, round(done), planned)
 
-    def keep(part: _parts.Part, found: np.ndarray) -> None:
-        enter(part, found)
-        saved.finish(part.name, {"numbers": found}, table)
+    def keep(part: _parts.Part, numbers: np.ndarray) -> None:
+        enter(part, numbers)
+        saved.finish(part.name, {"numbers": numbers}, table)
         if how.finished is not None:
             how.finished(table)
 
@@ -150,6 +142,17 @@ def sweep(
             keep(part, part.simulate(key, method, trials, dataclasses.replace(how, saved=saved)))
     table.attrs["seconds"] = round(saved.seconds, 3)
     return table
+
+
+def _settings(places, families, epsilons, deltas, counts, powers) -> dict[str, Any]:
+    return {
+        "n": counts,
+        "exponent": [repr(power) for power in powers],
+        "delta": deltas,
+        "epsilon": epsilons,
+        "space": {label: fingerprint(space) for label, space in places.items()},
+        "similarity": {label: fingerprint(make(0.5, 0.25)) for label, make in families.items()},
+    }
 
 
 def _empty(places, families, epsilons, deltas, counts, powers) -> xarray.Dataset:
@@ -221,16 +224,29 @@ def optima(table: xarray.Dataset) -> xarray.Dataset:
         0.5
     """
     there = table.p_s.fillna(-1.0).argmax("epsilon")
-    found = table[["p_s", "p_i", "mean_b"]].isel(epsilon=there)
+    best = table[["p_s", "p_i", "mean_b"]].isel(epsilon=there)
     powers = exponents_of(table)
     with jax.enable_x64(True):
         floors = np.asarray(choice.power(jnp.asarray(table.delta.values)[:, None], jnp.asarray(powers)[None]))
     unique, member = np.unique(floors, return_inverse=True)
     law = np.array([[closed_form.optimal_ball_measure(int(n), float(floor)) for floor in unique] for n in table.n])
-    best = law[:, member.reshape(floors.shape)]
+    measures = law[:, member.reshape(floors.shape)]
     several = "exponent" in table.dims
     dims = ("n", "delta", "exponent") if several else ("n", "delta")
-    return found.reset_coords("epsilon").assign(best_b=(dims, best if several else best[..., 0]))
+    return best.reset_coords("epsilon").assign(best_b=(dims, measures if several else measures[..., 0]))
+
+
+def optima_rows(table: xarray.Dataset) -> list[dict[str, Any]]:
+    """One row for each space, similarity, floor, n and exponent: the best p_S of the grid and where it is."""
+    best = optima(table)
+    names = [name for name in ("space", "similarity", "delta", "n", "exponent") if name in best.dims]
+    rows = []
+    for values in itertools.product(*(best[name].values for name in names)):
+        here = best.sel(dict(zip(names, values, strict=True)))
+        row = {name: value.item() for name, value in zip(names, values, strict=True)}
+        row |= {name: float(here[name]) for name in ("epsilon", "mean_b", "p_s", "p_i")}
+        rows.append(row | {"tie_rate": float(table.tie_rate.sel(space=row["space"], n=row["n"]))})
+    return rows
 
 
 def exponents_of(table: xarray.Dataset) -> np.ndarray:

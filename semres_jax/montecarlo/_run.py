@@ -35,7 +35,7 @@ LOG2_LATTICE = 31
 _LOG2_STREAM, _PASS = 30, 2**40
 # Trials of one call of the devices at most, and bytes of its sums.
 _LONGEST, _BYTES = 2**26, 2**24
-# Seconds between two calls that end, which is how often progress is told, and between two merges of the hosts' sums.
+# Seconds between two calls that end, which is how often progress is digest, and between two merges of the hosts' sums.
 _CALL_SECONDS, _MERGE_SECONDS = 0.05, 2.0
 # Nats of ln(1/g) from which on a strength is about to underflow, and how far unbounded spaces are looked at.
 _UNDERFLOW, _FAR = 600.0, 64.0
@@ -89,8 +89,8 @@ def _tile(static: _Static, tile: Array, streams, space, similarity, exponent, la
         if static.method == "prng":
 
             def prng_rows(first: Array, number: int) -> WordSource:
-                each = offset + (first + jnp.arange(number)).astype(jnp.uint32) * jnp.uint32(columns)
-                return prng_words(seed, each[:, None] + jnp.arange(columns, dtype=jnp.uint32)[None])
+                starts = offset + (first + jnp.arange(number)).astype(jnp.uint32) * jnp.uint32(columns)
+                return prng_words(seed, starts[:, None] + jnp.arange(columns, dtype=jnp.uint32)[None])
 
             rows: Callable[[Array, int], WordSource] = prng_rows
         else:
@@ -220,13 +220,7 @@ class Run:
         lanes = self._lanes(plan.points)
         per_stream = -(-plan.points // lanes)
         tiles = per_stream * (1 if self.method == "prng" else plan.streams)
-        whole, finite = plan.points % lanes == 0, np.isfinite(self.exponent)
-        rule = tally.LUCE if self.counting or self.exponent == 1.0 else tally.POWER if finite else tally.ARGMAX
-        if self.steep and finite and not self.counting:
-            rule = tally.STEEP
-        crowd = tally.crowding(self.epsilons, self.space.has_ticks) if self.counting else 0
-        rows = _rows.shape(self.n, lanes) if self.by_rows else None
-        static = _Static(self.n, self.method, self.replace, lanes, whole, self.counting, rule, crowd, rows)
+        static = self._static(lanes, plan.points % lanes == 0)
         with jax.enable_x64(True):
             shape = self._shape_of_sums()
             # The program depends on neither chunk nor devices, or sums would too, in their last bits.
@@ -243,8 +237,8 @@ class Run:
                 return program(np.int64(first), np.int64(count), seeds[device], *self.arguments[device], layout)
 
             def add(sums: ExactSum, first: int, values: np.ndarray) -> None:
-                each = np.arange(first, first + len(values))
-                sums.add(each * 0 if self.method == "prng" else each // per_stream, self._moments(values))
+                indices = np.arange(first, first + len(values))
+                sums.add(indices * 0 if self.method == "prng" else indices // per_stream, self._moments(values))
                 if values.shape[-1] > sums.whole.shape[-1]:
                     self.reach = np.maximum(self.reach, values[..., sums.whole.shape[-1] :].max(axis=(0, 1)))
 
@@ -283,6 +277,15 @@ class Run:
                 reached(stop)
                 if stop == tiles:
                     return
+
+    def _static(self, lanes: int, whole: bool) -> _Static:
+        finite = np.isfinite(self.exponent)
+        rule = tally.LUCE if self.counting or self.exponent == 1.0 else tally.POWER if finite else tally.ARGMAX
+        if self.steep and finite and not self.counting:
+            rule = tally.STEEP
+        crowd = tally.crowding(self.epsilons, self.space.has_ticks) if self.counting else 0
+        rows = _rows.shape(self.n, lanes) if self.by_rows else None
+        return _Static(self.n, self.method, self.replace, lanes, whole, self.counting, rule, crowd, rows)
 
     def _calls(self, call: Callable, first: int, stop: int, most: int):
         """Tiles first, ..., stop - 1 in calls of as many as take a while, several under way at a time: yields the
@@ -347,12 +350,12 @@ class Run:
 def _fingerprint(arguments: Any, how: str) -> int:
     """A number that tells runs of other arguments apart."""
     leaves, structure = jax.tree.flatten(arguments)
-    told = hashlib.sha256(f"{structure} {how}".encode())
+    digest = hashlib.sha256(f"{structure} {how}".encode())
     for leaf in leaves:
         if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.extended):
             leaf = jax.random.key_data(leaf)
-        told.update(np.asarray(leaf).tobytes())
-    return int.from_bytes(told.digest()[:8], "little")
+        digest.update(np.asarray(leaf).tobytes())
+    return int.from_bytes(digest.digest()[:8], "little")
 
 
 def _coordinates(space: MetricSpace) -> tuple[int, ...]:

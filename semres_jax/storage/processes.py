@@ -66,16 +66,16 @@ def on_first(action: Callable[[], Any]) -> Any:
     index, count = hosts()
     if count == 1:
         return action()
-    told, trouble = b"", None
+    message, trouble = b"", None
     if index == 0:
         try:
-            told = pickle.dumps((action(), None))
+            message = pickle.dumps((action(), None))
         except BaseException as error:  # Ctrl-C too: the others must not wait for what does not come
             trouble = error
-            told = pickle.dumps((None, error))
-    length = int(gather(np.uint64(len(told)))[0])
+            message = pickle.dumps((None, error))
+    length = int(gather(np.uint64(len(message)))[0])
     sent = np.zeros(length, np.uint8)
-    sent[: len(told)] = np.frombuffer(told, np.uint8)
+    sent[: len(message)] = np.frombuffer(message, np.uint8)
     if trouble is not None:
         gather(sent)
         raise trouble

@@ -116,9 +116,9 @@ class Saved:
         if self._was_made_with is not None:
             differ = difference(self._settings, self._was_made_with)
             if differ is not None:
-                name, asked, there = differ
+                name, given, there = differ
                 raise ValueError(
-                    f"can't resume with {name} = {asked}: {str(self.path)!r} was made with {there} "
+                    f"can't resume with {name} = {given}: {str(self.path)!r} was made with {there} "
                     "(give the same, or another folder, or leave out resume)"
                 )
         self.opened = True
@@ -228,12 +228,12 @@ class Saved:
 
     def _find(self) -> None:
         """What the file holds, the same in all processes."""
-        told = _of_the_first(self._locked_content() if self._writes else b"")
-        if told.startswith(_REFUSED):
-            raise ValueError(told.removeprefix(_REFUSED).decode())
-        if not told:
+        answer = _of_the_first(self._locked_content() if self._writes else b"")
+        if answer.startswith(_REFUSED):
+            raise ValueError(answer.removeprefix(_REFUSED).decode())
+        if not answer:
             return
-        content = told.removeprefix(_FOUND)
+        content = answer.removeprefix(_FOUND)
         try:
             header, self._finished, self._running = _parsed(content)
         except ValueError as error:
@@ -333,7 +333,7 @@ def fingerprint(tree: Any) -> str:
     return made.hexdigest()[:16]
 
 
-def difference(asked: Any, there: Any, name: str = "") -> tuple[str, str, str] | None:
+def difference(settings: Any, there: Any, name: str = "") -> tuple[str, str, str] | None:
     """Where two settings first differ: the name, and both values for a reader; None where they don't.
 
     Example:
@@ -341,19 +341,19 @@ def difference(asked: Any, there: Any, name: str = "") -> tuple[str, str, str] |
         >>> resume.difference({"n": 2, "delta": [0.0, 0.1]}, {"n": 2, "delta": [0.0, 0.2]})
         ('delta[1]', '0.1', '0.2')
     """
-    if isinstance(asked, dict) and isinstance(there, dict):
-        for key in [*asked, *(key for key in there if key not in asked)]:
+    if isinstance(settings, dict) and isinstance(there, dict):
+        for key in [*settings, *(key for key in there if key not in settings)]:
             where = f"{name}: {key}" if name else key
-            if key not in asked or key not in there:
-                return where, _shown(asked.get(key)), _shown(there.get(key))
-            found = difference(asked[key], there[key], where)
-            if found is not None:
-                return found
+            if key not in settings or key not in there:
+                return where, _shown(settings.get(key)), _shown(there.get(key))
+            differ = difference(settings[key], there[key], where)
+            if differ is not None:
+                return differ
         return None
-    if isinstance(asked, list) and isinstance(there, list) and len(asked) == len(there):
-        pairs = enumerate(zip(asked, there, strict=True))
-        return next((found for i, (a, b) in pairs if (found := difference(a, b, f"{name}[{i}]"))), None)
-    return None if asked == there else (name, _shown(asked), _shown(there))
+    if isinstance(settings, list) and isinstance(there, list) and len(settings) == len(there):
+        pairs = enumerate(zip(settings, there, strict=True))
+        return next((differ for i, (a, b) in pairs if (differ := difference(a, b, f"{name}[{i}]"))), None)
+    return None if settings == there else (name, _shown(settings), _shown(there))
 
 
 def _shown(value: Any) -> str:

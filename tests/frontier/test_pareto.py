@@ -144,3 +144,10 @@ def test_everything_broadcasts():
 def test_distance_refuses(front, more, told):
     with pytest.raises(ValueError, match=told):
         frontier.distance(**{"p_s": 0.5, "p_i": 0.5, "front": front} | more)
+
+
+def test_a_front_may_be_a_list_of_its_points():
+    front = Accuracy(np.array([0.5, 0.7, 0.75]), np.array([1.0, 0.9, 0.75]))
+    points = [Accuracy(*point) for point in zip(front.p_s, front.p_i, strict=True)]
+    expected = frontier.distance([0.6, 0.8], 0.8, front, p_s_stderr=0.01)
+    np.testing.assert_array_equal(frontier.distance([0.6, 0.8], 0.8, points, p_s_stderr=0.01), expected)

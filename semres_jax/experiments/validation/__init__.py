@@ -7,4 +7,9 @@ from semres_jax.experiments.validation.cases import (
 )
 from semres_jax.experiments.validation.plan import Plan as Plan, plan as plan
 from semres_jax.experiments.validation.resolutions import QUANTILES as QUANTILES, resolutions as resolutions
-from semres_jax.experiments.validation.run import validate as validate, worst as worst, z_scores as z_scores
+from semres_jax.experiments.validation.run import (
+    summary as summary,
+    validate as validate,
+    worst as worst,
+    z_scores as z_scores,
+)

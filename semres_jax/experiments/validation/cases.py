@@ -71,16 +71,16 @@ def cases(
     ns = sorted({require_items(n) for n in ns})
     require("delta", np.asarray(deltas, np.float64), 0.0, 1.0, "a floor between 0 and 1")
     floors = np.unique(np.asarray(deltas, np.float64))
-    found = []
+    result = []
     for label, space in by_label.items():
         grid = Constant(resolutions(space, quantiles)[:, None], floors)
         for n in ns:
             note = ""
             if space.size is not None and n + 1 > space.size:
                 note = f"left out: {n} items and a probe of {space.size} stimuli"
-            found.append(Case(label, space, n, grid, note))
+            result.append(Case(label, space, n, grid, note))
         if isinstance(space, spaces.Circle) and 2 in ns and floors[0] == 0:
             every = max(1, len(_LINEAR_REACHES) // len(quantiles))
             reaches = np.array(_LINEAR_REACHES[::every])
-            found.append(Case(f"{label}, linear", space, 2, Linear(space.diameter * reaches[:, None], 0.0)))
-    return found
+            result.append(Case(f"{label}, linear", space, 2, Linear(space.diameter * reaches[:, None], 0.0)))
+    return result

@@ -35,8 +35,8 @@ class Plan(NamedTuple):
     def __str__(self) -> str:
         longest = max(range(len(self.names)), key=lambda i: self.seconds[i])
         return (
-            f"plan: {len(self.names)} cases of {self.trials:.3g} trials, about {_told(sum(self.seconds))} of "
-            f"simulation here (longest: {self.names[longest]}, {_told(self.seconds[longest])}); memory "
+            f"plan: {len(self.names)} cases of {self.trials:.3g} trials, about {_duration(sum(self.seconds))} of "
+            f"simulation here (longest: {self.names[longest]}, {_duration(self.seconds[longest])}); memory "
             f"{self.memory / 2**20:,.0f} MB, which does not grow with the trials"
         )
 
@@ -105,10 +105,10 @@ def peak_memory() -> int:
     # Kilobytes, but on a Mac bytes.
     process = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     stats = [device.memory_stats() or {} for device in jax.local_devices() if device.platform != "cpu"]
-    return process + sum(one.get("peak_bytes_in_use", 0) for one in stats)
+    return process + sum(device.get("peak_bytes_in_use", 0) for device in stats)
 
 
-def _told(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     for unit, size in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
         if seconds >= 2 * size:
             return f"{seconds / size:.1f} {unit}"

@@ -34,7 +34,7 @@ def resolutions(space: MetricSpace, quantiles: Sequence[float] | np.ndarray = QU
         >>> [round(float(e), 3) for e in validation.resolutions(spaces.Circle(), (0.0, 0.5, 1.0))]
         [0.0, 0.25, 0.5]
     """
-    asked = np.asarray(quantiles, np.float64)
+    wanted = np.asarray(quantiles, np.float64)
     if space.distances is not None and space.weights is None:
         distances = np.asarray(space.distances)[np.triu_indices(space.size, 1)]  # pyright: ignore
     else:
@@ -42,17 +42,17 @@ def resolutions(space: MetricSpace, quantiles: Sequence[float] | np.ndarray = QU
     distances = np.sort(distances)
     diameter = float(space.diameter)
     if not space.discrete:
-        found = np.quantile(distances, np.minimum(asked, 1.0 if np.isfinite(diameter) else _NEARLY_ALL))
+        values = np.quantile(distances, np.minimum(wanted, 1.0 if np.isfinite(diameter) else _NEARLY_ALL))
         if np.isfinite(diameter):
-            found[asked == 1.0] = diameter
-        found[asked == 0.0] = 0.0
-        return np.unique(found)
+            values[wanted == 1.0] = diameter
+        values[wanted == 0.0] = 0.0
+        return np.unique(values)
     atoms = np.unique(np.append(distances, [0.0, diameter]))
     # Equal distances may differ by rounding: neighbours of one atom, not two.
     first = np.append(True, np.diff(atoms) > _SAME_ATOM * diameter)
     starts, ends = atoms[first], atoms[np.append(first[1:], True)]
-    reached = distances[np.clip((asked * len(distances)).astype(int), 0, len(distances) - 1)]
-    reached[asked == 0.0] = 0.0
+    reached = distances[np.clip((wanted * len(distances)).astype(int), 0, len(distances) - 1)]
+    reached[wanted == 0.0] = 0.0
     place = np.unique(np.searchsorted(starts, reached, side="right") - 1)
     return np.append((ends[:-1] + starts[1:]) / 2, diameter)[place]  # halfway to the next one
 

@@ -153,16 +153,16 @@ def validate(
 
 def _settings(run: Sequence[Case]) -> dict[str, Any]:
     """What decides the numbers of the cases."""
-    told: dict[str, Any] = {"cases": [case.name for case in run]}
+    settings: dict[str, Any] = {"cases": [case.name for case in run]}
     for case in run:
         similarity: Any = case.similarity
-        told[case.name] = {
+        settings[case.name] = {
             "delta": np.unique(similarity.delta),
             "epsilon": np.ravel(similarity.epsilon),
             "space": fingerprint(case.space),
             "similarity": f"{similarity.name} {fingerprint(similarity)}",
         }
-    return told
+    return settings
 
 
 def _simulate(case: Case, trials: int, key: Any, method: str, execution: Execution) -> Numbers:
@@ -196,6 +196,30 @@ def worst(table: xarray.Dataset) -> xarray.Dataset:
         z = np.fmax(abs(table.z_s), abs(table.z_i)).max("resolution")
         error = np.fmax(abs(table.p_s - table.exact_p_s), abs(table.p_i - table.exact_p_i)).max("resolution")
     return xarray.Dataset({"z": z, "error": error})
+
+
+def summary(table: xarray.Dataset) -> dict[str, Any]:
+    """What validation.json and the last line say: one row for each (space, n, delta), the worst of all, what failed."""
+    extremes, rows = worst(table), []
+    for i, space in enumerate(table.space.values):
+        for j, n in enumerate(table.n.values):
+            for k, delta in enumerate(table.delta.values):
+                if not table.note.values[i, j] and not np.isfinite(table.p_s.values[i, j, k]).any():
+                    continue  # not asked for, or not done yet
+                rows.append({
+                    "space": str(space),
+                    "n": int(n),
+                    "delta": float(delta),
+                    "worst_z": float(extremes.z.values[i, j, k]),
+                    "worst_error": float(extremes.error.values[i, j, k]),
+                    "trials": float(table.trials.values[i, j]),
+                    "trials_per_second": float(table.trials_per_second.values[i, j]),
+                    "note": str(table.note.values[i, j]),
+                })  # fmt: skip
+    # JSON has no infinity; a law that fails where nothing may differ is infinitely wrong.
+    failed = [f"{row['space']}, n = {row['n']}, delta = {row['delta']:g}" for row in rows if row["worst_z"] > Z_LIMIT]
+    checked = [row["worst_z"] for row in rows if row["worst_z"] == row["worst_z"]]
+    return {"rows": rows, "worst_z": max(checked, default=None), "z_limit": Z_LIMIT, "failed": failed}
 
 
 def _laws(case: Case, curve: Similarity | None) -> Numbers:
@@ -257,7 +281,7 @@ def _empty(run: Sequence[Case]) -> xarray.Dataset:
     return xarray.Dataset(variables, coordinates)
 
 
-def _fill(table: xarray.Dataset, case: Case, found: Numbers, method: str) -> None:
+def _fill(table: xarray.Dataset, case: Case, numbers: Numbers, method: str) -> None:
     """Enter the results of one case, arrays of shape (resolution, delta)."""
     row, column = _place(table, case)
     size = case.similarity.shape[0]
@@ -271,25 +295,25 @@ def _fill(table: xarray.Dataset, case: Case, found: Numbers, method: str) -> Non
             into[:size] = values
 
     for name in ("p_s", "p_i", "p_s_stderr", "p_i_stderr"):
-        enter(name, found[name])
+        enter(name, numbers[name])
     for name in ("mean_b", "var_b"):  # the floor doesn't matter to them
-        enter(name, found[name][:, 0])
+        enter(name, numbers[name][:, 0])
     for name, kept in (("trials", "trials"), ("seconds", "seconds"), ("trials_per_second", "speed"), ("note", "note")):
-        table[name].values[row, column] = found[kept].item()
-    if "curve" in found:
-        for name, values in zip(("curve_p_s", "curve_p_i"), found["curve"], strict=True):
+        table[name].values[row, column] = numbers[kept].item()
+    if "curve" in numbers:
+        for name, values in zip(("curve_p_s", "curve_p_i"), numbers["curve"], strict=True):
             table[name].values[row, : len(values)] = values
-    if "exact" not in found:
+    if "exact" not in numbers:
         return
     resolution, shifts = 0.0, SHIFTS
     if method == "prng":
         epsilon = case.similarity.epsilon  # pyright: ignore[reportAttributeAccessIssue]
         # Where the outcome of a trial is certain, so is the estimate.
         certain = (epsilon >= float(case.space.diameter)) | ((epsilon == 0) & (not case.space.discrete))
-        resolution = np.where(certain & isinstance(case.similarity, Constant), 0.0, 1.0 / found["trials"])
+        resolution = np.where(certain & isinstance(case.similarity, Constant), 0.0, 1.0 / numbers["trials"])
         shifts = None
-    for task, law in zip(("s", "i"), found["exact"], strict=True):
-        value, stderr = found[f"p_{task}"], found[f"p_{task}_stderr"]
+    for task, law in zip(("s", "i"), numbers["exact"], strict=True):
+        value, stderr = numbers[f"p_{task}"], numbers[f"p_{task}_stderr"]
         enter(f"exact_p_{task}", law)
         enter(f"z_{task}", z_scores(value, stderr, law, resolution=resolution, shifts=shifts))
 
