@@ -69,7 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return _hosts.run(command, _told)
 
-    with _interrupts.never_lost(of_process=argv is None), contextlib.ExitStack() as until_the_end:
+    with (
+        _interrupts.never_lost(of_process=argv is None and "--distributed" not in words),
+        contextlib.ExitStack() as until_the_end,
+    ):
         UNTIL_THE_END.set(until_the_end)
         return _told(parsed_and_run)
 
@@ -83,7 +86,9 @@ def _told(run: Callable[[], int]) -> int:
     except (BadInput, Unwritable) as error:
         print(f"semres: {error}", file=sys.stderr)
         return BAD_INPUT
-    except KeyboardInterrupt:
+    except (Exception, KeyboardInterrupt) as error:
+        if not (isinstance(error, KeyboardInterrupt) or _interrupts.happened()):  # some libraries raise others instead
+            raise
         _interrupts.tell()
         return INTERRUPTED
 

@@ -14,7 +14,12 @@ from types import FrameType
 _GRACE, _AGAIN = 0.9, 0.02
 INTERRUPTED = 130
 _LINE = "semres: interrupted; files written so far are whole"
-_telling = threading.Lock()
+_telling, _pressed = threading.Lock(), threading.Event()
+
+
+def happened() -> bool:
+    """Whether this command was interrupted."""
+    return _pressed.is_set()
 
 
 def tell() -> None:
@@ -53,6 +58,7 @@ def never_lost(*, of_process: bool) -> Iterator[None]:
 
     before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGALRM)}
     sys.unraisablehook = again
+    _pressed.clear()
     if _telling.locked():  # by an earlier command of this process
         _telling.release()
     if of_process:
@@ -71,6 +77,7 @@ def never_lost(*, of_process: bool) -> Iterator[None]:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """Raise `KeyboardInterrupt`, or come back in a moment where it would do harm."""
+    _pressed.set()
     callbacks = {getattr(callback, "__code__", None) for callback in gc.callbacks}
     while frame is not None:
         if frame.f_code in callbacks or frame.f_code.co_filename.startswith("<frozen importlib"):

@@ -94,7 +94,7 @@ def distance(
     several = not hasattr(front, "p_s")
     points = [getattr(point, "accuracy", point) for point in front] if several else []
     curve = [[getattr(point, name) for point in points] if several else getattr(front, name) for name in ("p_s", "p_i")]
-    front_s, front_i = _pairs(*map(np.asarray, curve))
+    front_s, front_i = _pairs(np.asarray(curve[0]), np.asarray(curve[1]))
     if front_s.ndim != 1:
         raise ValueError(
             f"front must be one curve, p_s and p_i along one axis; got shape {front_s.shape} (select a space, a "

@@ -162,7 +162,7 @@ def ask(
     answers = {}
     for task, trials in plan.trials.items():
         texts, names = wording.prompts(trials, template, chat), wording.answers(trials, template)
-        numbers = np.full(trials.name.shape, np.nan)
+        numbers: np.ndarray = np.full(trials.name.shape, np.nan)
         for cell, rows in _cells(task, texts, backend.tokens, batch):
             kept = saved.finished(cell)
             if kept is None:

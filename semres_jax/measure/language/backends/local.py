@@ -31,9 +31,6 @@ class _Item(NamedTuple):
     owners: Sequence[int] = ()
 
 
-_POSITIONS, _TARGETS = map(_Item._fields.index, ("positions", "targets"))
-
-
 class _Group(NamedTuple):
     """Items that are evaluated at once, filled up to `length` tokens and to a number of rows."""
 
@@ -193,7 +190,8 @@ class Local(Backend):
             lengths.setdefault(_up(len(item.tokens)), []).append(item)
         done = 0
         for length, alike in sorted(lengths.items()):
-            unique, wanted = (_power(max(len(item[k]) for item in alike)) for k in (_POSITIONS, _TARGETS))
+            unique = _power(max(len(item.positions) for item in alike))
+            wanted = _power(max(len(item.targets) for item in alike))
             rows = _rows(len(alike), length, unique * numbers)
             for first in range(0, len(alike), rows):
                 group = alike[first : first + rows]
