@@ -100,9 +100,9 @@ def parse(words: Sequence[str]) -> Any:
         SystemExit: with code 0 after help was printed, with code 2 after one line on standard error.
     """
     kinds = tuple(Annotated[kind, tyro.conf.subcommand(name)] for name, kind in COMMANDS.items())
-    told = io.StringIO()
+    errors = io.StringIO()
     try:
-        with contextlib.redirect_stderr(told):
+        with contextlib.redirect_stderr(errors):
             return tyro.cli(
                 Union[kinds],  # noqa: UP007 # pyright: ignore
                 prog="semres",
@@ -112,7 +112,7 @@ def parse(words: Sequence[str]) -> Any:
             )
     except SystemExit as stop:
         if stop.code:
-            print(f"semres: {_one_line(told.getvalue())}", file=sys.stderr)
+            print(f"semres: {_one_line(errors.getvalue())}", file=sys.stderr)
         raise
 
 

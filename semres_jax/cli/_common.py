@@ -1,6 +1,7 @@
 """What commands share: how lists and counts are written, bad input, progress, the last line for machines."""
 
 import contextlib
+import itertools
 import json
 import sys
 import time
@@ -14,6 +15,8 @@ import tyro
 from tyro.constructors import PrimitiveConstructorSpec
 
 if TYPE_CHECKING:
+    import xarray
+
     from semres_jax.storage.resume import Saved
 
 # Between two refreshes of the progress bar's text.
@@ -33,11 +36,17 @@ class BadInput(Exception):
 
 
 @contextlib.contextmanager
-def checking_input() -> Iterator[None]:
-    """Where input is read and checked: what the library refuses there is `BadInput`, not a bug."""
+def checking_input(saved: "Saved | None" = None, *more: type[Exception]) -> Iterator[None]:
+    """Where input is read and checked: what the library refuses there, as these errors and `more`, is `BadInput`.
+
+    Args:
+        saved: of a run that checks everything before it opens this; what is refused later is a bug.
+    """
     try:
         yield
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, *more) as error:
+        if saved is not None and saved.opened and not isinstance(error, more):
+            raise
         raise BadInput(" ".join(str(error).split())) from error
 
 
@@ -72,7 +81,7 @@ def going_on(path: Path, *, resume: bool, results: Callable[[Any], Any]) -> "Sav
     """
     from semres_jax.storage.resume import Saved
 
-    told = {
+    lines = {
         (True, "nothing"): f"nothing to resume in {path.parent}; starting anew",
         (True, "complete"): f"the run in {path.parent} is complete; nothing is computed again",
         (False, "unfinished"): f"replacing the unfinished run in {path.parent} (--resume goes on from it)",
@@ -80,8 +89,8 @@ def going_on(path: Path, *, resume: bool, results: Callable[[Any], Any]) -> "Sav
     }
 
     def begins(there: str) -> None:
-        if is_first_host() and (resume, there) in told:
-            print(f"semres: {told[resume, there]}", file=sys.stderr)
+        if is_first_host() and (resume, there) in lines:
+            print(f"semres: {lines[resume, there]}", file=sys.stderr)
 
     return Saved(path, resume=resume, results=results, begins=begins)
 
@@ -151,15 +160,15 @@ def grid(text: str) -> tuple[float, ...]:
         return _list_of(number)(text)
     if len(words) not in (3, 4) or words[3:] not in ([], ["log"]):
         raise ValueError(f"{text!r} is no grid such as 0:0.5:200 (first, last, how many), 0.01:1:50:log, or 0.1,0.2")
-    first, last, many = number(words[0]), number(words[1]), count(words[2])
-    if many < 2:
-        raise ValueError(f"a grid from {first:g} to {last:g} needs at least 2 numbers; got {many}")
+    first, last, points = number(words[0]), number(words[1]), count(words[2])
+    if points < 2:
+        raise ValueError(f"a grid from {first:g} to {last:g} needs at least 2 numbers; got {points}")
     if len(words) == 3:
-        return tuple(first + (last - first) * i / (many - 1) for i in range(many))
+        return tuple(first + (last - first) * i / (points - 1) for i in range(points))
     if not first > 0:
         raise ValueError(f"a grid of equal ratios must begin above 0; got {first:g}")
     ratio = last / first
-    return tuple(float(f"{first * ratio ** (i / (many - 1)):.12g}") for i in range(many))
+    return tuple(float(f"{first * ratio ** (i / (points - 1)):.12g}") for i in range(points))
 
 
 grid_option = _option(grid, "FIRST:LAST:INT[:log]|X,X,...")
@@ -172,16 +181,26 @@ Numbers = Annotated[tuple[float, ...], _option(_list_of(number), "X,X,...")]
 Distributed = Annotated[bool, tyro.conf.arg(help="Join the processes of a cluster: JAX's own environment, as SLURM's.")]
 
 
-def print_cells(heads: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[str] = ()) -> None:
-    """A table on standard output, as wide as it is where that is no terminal; columns named in `left` begin there."""
+def print_cells(
+    heads: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[str] = (), styles: Iterable[str | None] = ()
+) -> None:
+    """A table on standard output, as wide as it is where that is no terminal.
+
+    Args:
+        heads: of the columns.
+        rows: what stands in them.
+        left: heads of columns that begin at the left; others end at the right.
+        styles: of the rows.
+    """
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for head in heads:
         table.add_column(head, justify="left" if head in left else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
+    for row, style in itertools.zip_longest(rows, styles):
+        table.add_row(*map(Text, row), style=style)
     console = Console() if Console().is_terminal else Console(width=_WIDE)
     console.print(table, highlight=False)
 
@@ -232,12 +251,53 @@ def say_json(content: dict[str, Any]) -> None:
     print(json.dumps(plain(content), allow_nan=False), flush=True)
 
 
-def finish(
-    command: str, folder: Path, name: str, content: dict[str, Any], pictures: list[str], *, as_json: bool, code: int = 0
-) -> int:
-    """The last lines of a run whose results are NAME.nc, NAME.json and pictures; its exit code."""
-    files = ", ".join((f"{name}.nc", f"{name}.json", *pictures))
-    print(f"{content['seconds']:.1f} s; results in {folder}: {files}")
-    if as_json:
-        say_json({"command": command, "exit": code, "out": str(folder)} | content)
-    return code
+class Report:
+    """The results of a command: NAME.nc, NAME.json and pictures in a folder, with where they come from.
+
+    Args:
+        command: whose results they are, for the last line.
+        out: the folder, made if missing and locked until the command ends; of several hosts the first has it.
+        name: of the files.
+        title: of the results.
+        seed: of all random numbers, where there are any.
+        more: further attributes of both files.
+
+    Raises:
+        OSError, ValueError: as `output_folder`.
+    """
+
+    def __init__(self, command: str, out: Path, name: str, *, title: str, seed: int | None = None, **more: Any):
+        from semres_jax.storage.results import provenance
+
+        self.command, self.name = command, name
+        self.folder = output_folder(out) if is_first_host() else out
+        self.attributes = provenance(seed=seed, command=COMMAND_LINE.get()) | {"title": title} | more
+        self.content: dict[str, Any] = {}
+        self._started = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """How long the command has been at work."""
+        return round(time.perf_counter() - self._started, 3)
+
+    def write(self, table: "xarray.Dataset", summary: dict[str, Any], **more: Any) -> dict[str, Any]:
+        """Both files, each whole: the table, and a summary of it, which comes back with all attributes.
+
+        Args:
+            more: attributes that are known by now; `seconds` unless it is given.
+        """
+        from semres_jax.storage import results
+
+        attributes = self.attributes | {"seconds": self.seconds} | more
+        results.write(table.assign_attrs(attributes | table.attrs | more), self.folder / f"{self.name}.nc")
+        self.content = attributes | summary
+        results.write_json(self.content, self.folder / f"{self.name}.json")
+        return self.content
+
+    def end(self, pictures: list[str], *, as_json: bool, code: int = 0) -> int:
+        """The last lines of the command; its exit code."""
+        files = ", ".join((f"{self.name}.nc", f"{self.name}.json", *pictures))
+        print(f"{self.content['seconds']:.1f} s; results in {self.folder}: {files}")
+        if as_json:
+            say_json({"command": self.command, "exit": code, "out": str(self.folder)} | self.content)
+        return code

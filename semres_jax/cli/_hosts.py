@@ -23,7 +23,7 @@ _GONE = re.compile(
 )
 
 
-def run(command: Any, told: Callable[[Callable[[], int]], int]) -> int:
+def run(command: Any, coded: Callable[[Callable[[], int]], int]) -> int:
     """Join the other processes and run the command in all of them.
 
     Process 0 alone prints results and has --out; the others have a temporary folder in its place, and print nothing but
@@ -32,7 +32,7 @@ def run(command: Any, told: Callable[[Callable[[], int]], int]) -> int:
 
     Args:
         command: with `run()` and `out`.
-        told: runs a function, and makes bad input and Ctrl-C one line on standard error and an exit code.
+        coded: runs a function, and makes bad input and Ctrl-C one line on standard error and an exit code.
 
     Raises:
         BadInput: there is no cluster.
@@ -60,7 +60,7 @@ def run(command: Any, told: Callable[[Callable[[], int]], int]) -> int:
 
     with _own_output():
         try:
-            code = told(named)
+            code = coded(named)
         except Exception:
             traceback.print_exc()
             code = 1

@@ -2,26 +2,22 @@
 
 import dataclasses
 import math
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
 from semres_jax.cli._common import (
-    COMMAND_LINE,
+    Report,
     _list_of,
     _option,
     checking_input,
     count,
-    finish,
     number,
-    output_folder,
+    print_cells,
     progress_bar,
     require_seed,
 )
-
-_WIDE = 200
 
 
 def fit_or_number(text: str) -> float | str:
@@ -97,29 +93,21 @@ class MeasureChoices:
             import jax
 
             from semres_jax import Execution, data, measure, plots
-            from semres_jax.storage import results
 
             table = data.vlm_spatial() if shipped else data.read_choices(self.file, kind)
             settings: dict[str, Any] = {"families": self.family, "biases": self.bias, "delta": self.delta}
             settings |= {"exponent": self.exponent}
             # What can't be fitted at all is refused before the folder is made.
             measure.check_choices(table, **settings)
-            folder = output_folder(self.out)
-        attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
-        attributes |= {"title": "fits to choices", "unit": "pixel" if shipped else self.unit}
-        started = time.perf_counter()
+            about = {"unit": "pixel" if shipped else self.unit, "source": str(self.file)}
+            report = Report("measure", self.out, "measure", title="fits to choices", seed=self.seed, **about)
         with progress_bar() as progress, checking_input():
             fits = measure.choices_table(
                 table, **settings, level=self.level, bootstrap=self.bootstrap, key=jax.random.key(self.seed),
                 execution=Execution(progress=progress),
             )  # fmt: skip
-        attributes |= {"seconds": round(time.perf_counter() - started, 3), "source": str(self.file)}
-        fits = fits.assign_attrs(attributes | fits.attrs)
-        content = attributes | measure.summarize_choices(fits)
-        results.write(fits, folder / "measure.nc")
-        results.write_json(content, folder / "measure.json")
-        print_table(content)
-        return finish("measure", folder, "measure", content, plots.save_choices(fits, folder), as_json=self.json)
+        print_table(report.write(fits, measure.summarize_choices(fits)))
+        return report.end(plots.save_choices(fits, report.folder), as_json=self.json)
 
     def _items(self) -> int:
         with checking_input():
@@ -127,43 +115,40 @@ class MeasureChoices:
 
             from semres_jax import measure, plots
             from semres_jax.data import choices as tables
-            from semres_jax.storage import results
 
             counts, key = tables.read_items(self.file), jax.random.key(self.seed)
             fit = measure.fit_items_law(*counts, level=self.level, bootstrap=self.bootstrap, key=key)
-            folder = output_folder(self.out)
-        attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
-        attributes |= {"title": "n-item law", "seconds": 0.0, "source": str(self.file)}
-        content = attributes | fit.summary()
-        dataset = fit.dataset()
-        results.write(dataset.assign_attrs(attributes | dataset.attrs), folder / "measure.nc")
-        results.write_json(content, folder / "measure.json")
+            about = {"seconds": 0.0, "source": str(self.file)}
+            report = Report("measure", self.out, "measure", title="n-item law", seed=self.seed, **about)
+        content = report.write(fit.dataset(), fit.summary(), seconds=0.0)
         print(fit)
-        return finish("measure", folder, "measure", content, plots.save_items(content, folder), as_json=self.json)
+        return report.end(plots.save_items(content, report.folder), as_json=self.json)
 
 
 def print_table(content: dict[str, Any]) -> None:
     """One row for each fit, the best first, its biases, tests and notes on standard output."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for head in ("family", "bias"):
-        shown.add_column(head, no_wrap=True)
-    for head in ("epsilon", "delta", "exponent", "ln L", "k", "AIC - best", "BIC - best", "R2", "agreeing"):
-        shown.add_column(head, justify="right", no_wrap=True)
     best = content["rows"][0]
     least = min(row["bic"] for row in content["rows"])
-    for row in content["rows"]:
-        shown.add_row(
-            row["family"], row["bias"], *(escape(_cell(row, name)) for name in ("epsilon", "delta", "exponent")),
-            f"{row['log_likelihood']:.2f}", str(row["parameters"]), f"{row['aic'] - best['aic']:.1f}",
-            f"{row['bic'] - least:.1f}", f"{row['mcfadden_r2']:.3f}", f"{row['agreeing']}/{row['starts']}",
-            style="bold" if row is best else None,
-        )  # fmt: skip
-    console = Console() if Console().is_terminal else Console(width=_WIDE)
-    console.print(shown)
+    cells = [
+        (row["family"], row["bias"], *(_cell(row, name) for name in ("epsilon", "delta", "exponent")),
+         f"{row['log_likelihood']:.2f}", str(row["parameters"]), f"{row['aic'] - best['aic']:.1f}",
+         f"{row['bic'] - least:.1f}", f"{row['mcfadden_r2']:.3f}", f"{row['agreeing']}/{row['starts']}")
+        for row in content["rows"]
+    ]  # fmt: skip
+    heads = (
+        "family",
+        "bias",
+        "epsilon",
+        "delta",
+        "exponent",
+        "ln L",
+        "k",
+        "AIC - best",
+        "BIC - best",
+        "R2",
+        "agreeing",
+    )
+    print_cells(heads, cells, left=("family", "bias"), styles=["bold"])
     for kind in ("label", "position"):
         if f"{kind}_bias" in best:
             biases = (f"{name} {_shown(*ends)}" for name, ends in best[f"{kind}_bias"].items())

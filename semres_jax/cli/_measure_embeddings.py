@@ -1,19 +1,17 @@
 """`semres measure embeddings`: a file of embeddings, laid over the laws."""
 
 import dataclasses
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from semres_jax.cli._common import (
-    COMMAND_LINE,
+    Report,
     Whole,
     checking_input,
-    finish,
     grid_option,
-    output_folder,
+    print_cells,
     require_seed,
 )
 
@@ -74,7 +72,6 @@ class MeasureEmbeddings:
             from semres_jax import data, measure, plots
             from semres_jax.data.embeddings import read_distances
             from semres_jax.spaces import Tree
-            from semres_jax.storage import results
 
             require_seed(self.seed)
             if (self.distances is None) == (self.tree is None):
@@ -92,35 +89,21 @@ class MeasureEmbeddings:
             between: Any = Tree.from_newick(self.tree) if self.tree else None
             if between is None:
                 between = read_distances(self.distances, [] if labels is None else sorted(set(labels)))
-            folder = output_folder(self.out)
-            attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
-            attributes |= {"title": "measured embeddings", "file": self.file.name}
-            started = time.perf_counter()
+            about = {"title": "measured embeddings", "file": self.file.name}
+            report = Report("measure embeddings", self.out, "measure", seed=self.seed, **about)
             settings: dict[str, Any] = {name: getattr(self, name) for name in _SETTINGS}
             settings |= {} if self.shares is None else {"shares": self.shares}
             model = measure.embeddings(points, between, labels=labels, key=jax.random.key(self.seed), **settings)
-        attributes |= {"seconds": round(time.perf_counter() - started, 3)}
-        table, content = model.dataset(), attributes | model.summary()
-        table = table.assign_attrs(attributes | table.attrs)
-        results.write(table, folder / "measure.nc")
-        results.write_json(content, folder / "measure.json")
+        table = model.dataset()
+        report.write(table, model.summary())
         print_table(model)
-        pictures = plots.save_embeddings(table, folder)
-        return finish("measure embeddings", folder, "measure", content, pictures, as_json=self.json)
+        return report.end(plots.save_embeddings(table, report.folder), as_json=self.json)
 
 
 def print_table(model: "Embedded") -> None:
     """The model, what each family predicts of it, how far it is from each front, and what was measured."""
-    from rich.console import Console
-    from rich.table import Table
-
     from semres_jax.measure.embeddings.result import HEADS
 
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for head in HEADS:
-        shown.add_column(head, justify="right" if head else "left", no_wrap=True)
-    for row in model.table():
-        shown.add_row(*row, style="bold" if row[0] == "model" else None)
-    console = Console() if Console().is_terminal else Console(width=_WIDE)
-    console.print(shown, highlight=False)
+    rows = model.table()
+    print_cells(HEADS, rows, left=("",), styles=["bold" if row[0] == "model" else None for row in rows])
     print(*model.notes(), sep="\n")

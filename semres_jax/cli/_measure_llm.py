@@ -2,28 +2,25 @@
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from semres_jax.cli._common import (
-    COMMAND_LINE,
-    BadInput,
     Counts,
+    Report,
     Whole,
     _list_of,
     _option,
     checking_input,
-    finish,
     going_on,
-    output_folder,
+    print_cells,
     progress_bar,
 )
 
 if TYPE_CHECKING:
     from semres_jax.measure.language.analysis import Language
 
-_WIDE = 200
 _TEMPLATE = Literal["chat", "paper", "question", "completion", "examples"]
 _TASKS = ("pairs", "items", "identify", "layers")
 
@@ -76,7 +73,6 @@ class MeasureLlm:
             from semres_jax.execution import Execution
             from semres_jax.measure import backends
             from semres_jax.measure.language import analysis, asking
-            from semres_jax.storage import results
 
             try:
                 backend = backends.open_backend(self.model, self.endpoint)
@@ -89,78 +85,56 @@ class MeasureLlm:
                 backend, tasks=tasks, prompts=self.prompts, counts=self.n or (), halves=self.offsets or (),
                 template=self.template, key=jax.random.key(self.seed),
             )  # fmt: skip
-            folder = output_folder(self.out)
-            saved = going_on(folder / "measure.state", resume=self.resume, results=lambda table: None)
-            attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
-            attributes |= {"title": "the year task of a language model", "model": backend.name}
-            attributes |= {"template": self.template, "generate": int(self.generate)}
+            title = "the year task of a language model"
+            about = {"model": backend.name, "template": self.template, "generate": int(self.generate)}
+            report = Report("measure llm", self.out, "measure", title=title, seed=self.seed, **about)
+            saved = going_on(report.folder / "measure.state", resume=self.resume, results=lambda table: None)
         settings = {
             "model": backend.name, "tasks": tasks, "prompts": self.prompts, "n": self.n, "offsets": self.offsets,
             "template": self.template, "generate": self.generate, "seed": self.seed, "batch": self.batch,
             "names": plan.names,
         }  # fmt: skip
-        try:
-            with saved, progress_bar() as progress:
-                saved.open(settings)
-                execution = Execution(progress=progress, saved=saved)
-                answers, states = asking.ask(
-                    backend, plan, generate=self.generate, batch=self.batch, execution=execution
-                )
-                attributes["seconds_asking"] = round(saved.seconds, 3)
-                result = analysis.analyse(plan, answers, states, likelihood=not self.no_likelihood, execution=execution)
-        except (ValueError, ConnectionError) as error:
-            if saved.opened and not isinstance(error, ConnectionError):  # everything else is checked before
-                raise
-            raise BadInput(" ".join(str(error).split())) from error
-        attributes["seconds"] = round(saved.seconds, 3)
-        table = result.dataset().assign_attrs(attributes)
-        results.write(table, folder / "measure.nc")
-        content = attributes | {"prompts": plan.prompts, "names": plan.names} | result.summary()
-        results.write_json(content, folder / "measure.json")
+        with checking_input(saved, ConnectionError), saved, progress_bar() as progress:
+            saved.open(settings)
+            execution = Execution(progress=progress, saved=saved)
+            answers, states = asking.ask(backend, plan, generate=self.generate, batch=self.batch, execution=execution)
+            asking_took = round(saved.seconds, 3)
+            result = analysis.analyse(plan, answers, states, likelihood=not self.no_likelihood, execution=execution)
+        table, took = result.dataset(), {"seconds_asking": asking_took, "seconds": round(saved.seconds, 3)}
+        report.write(table, {"prompts": plan.prompts, "names": plan.names} | result.summary(), **took)
         saved.complete()
         print_result(result)
-        pictures = plots.save_measure_llm(table, folder)
-        return finish("measure llm", folder, "measure", content, pictures, as_json=self.json)
+        return report.end(plots.save_measure_llm(table, report.folder), as_json=self.json)
 
 
 def print_result(result: "Language") -> None:
     """Accuracies, resolutions and states of layers on standard output."""
-    from rich.console import Console
-
-    console = Console() if Console().is_terminal else Console(width=_WIDE)
     rows = [
         (task, f"{'D' if task == 'pairs' else 'n'} = {at}", str(right.groups), f"{right.mean:.3f}",
          f"{likeliest.mean:.3f}", f"{right.chance:.3f}", f"{right.p:.2g}")
         for task, cells in result.cells.items() for at, (right, likeliest) in cells.items()
     ]  # fmt: skip
-    _print_table(console, ("task", "at", "groups", "P(right) [95 %]", "likeliest right [95 %]", "chance", "p"), rows)
+    if rows:
+        print_cells(
+            ("task", "at", "groups", "P(right) [95 %]", "likeliest right [95 %]", "chance", "p"), rows, left=("task",)
+        )
     for sentence in result.sentences():
-        console.print(sentence, highlight=False, markup=False)
+        print(sentence)
     rows = [
         (task, row.family, row.bias, f"{row.epsilon:.0f}", f"{row.delta.value:.3g}", f"{row.quasi_aic:.1f}",
          f"{row.mcfadden_r2:.4f}", f"{row.chi2:.1f} / {row.degrees}")
         for task, families in result.resolutions.items() for row in families
     ]  # fmt: skip
     heads = ("task", "family", "biases", "epsilon (years)", "delta", "quasi-AIC", "McFadden R2", "chi2 / cells")
-    _print_table(console, heads, rows)
+    if rows:
+        print_cells(heads, rows, left=("task",))
     last, rows = len(result.layers) - 1, []
     for k, layer in enumerate(result.layers):
         if k % 5 == 0 or k == last:
             accuracies = (f"{number.value:.4f} ± {number.stderr:.4f}" for number in (layer.p_s, layer.p_i))
             fit = layer.fits[layer.best]
             rows.append((str(k), *accuracies, layer.best, f"{fit.epsilon:.1f}", f"{fit.delta.value:.3f}"))
-    _print_table(console, ("layer", "p_S", "p_I", "family", "epsilon (years)", "delta"), rows)
+    if rows:
+        print_cells(("layer", "p_S", "p_I", "family", "epsilon (years)", "delta"), rows, left=("task",))
     if rows:
         print("layers: states of the year's last digit, less their mean over years, by cosine; 0 is the embedding")
-
-
-def _print_table(console: Any, heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    from rich.table import Table
-
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for head in heads:
-        shown.add_column(head, justify="left" if head == "task" else "right", no_wrap=True)
-    for row in rows:
-        shown.add_row(*(cell.replace("[", "\\[") for cell in row))
-    if rows:
-        console.print(shown)

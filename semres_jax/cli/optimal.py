@@ -1,27 +1,23 @@
 """`semres optimal`: the best similarity there is for a floor, and the front of all similarities."""
 
 import dataclasses
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
 from semres_jax.cli._common import (
-    COMMAND_LINE,
     Count,
     Numbers,
+    Report,
     Whole,
     _option,
     checking_input,
     count,
-    finish,
     grid,
-    output_folder,
+    print_cells,
     progress_bar,
 )
-
-_WIDE = 200
 
 
 def read_weights(text: str) -> tuple[float, ...]:
@@ -65,7 +61,6 @@ class Optimal:
             from semres_jax import Execution, frontier, plots
             from semres_jax.frontier import optimal_fronts
             from semres_jax.frontier.optimal import asked
-            from semres_jax.storage import results
 
             weights = frontier.WEIGHTS if self.weights is None else self.weights
             if not self.delta or not weights:
@@ -73,37 +68,25 @@ class Optimal:
             for delta in self.delta:
                 for weight in weights:
                     asked(delta, weight, self.n, self.levels)
-            folder = output_folder(self.out)
-        attributes = results.provenance(command=COMMAND_LINE.get()) | {"title": "optimal similarity functions"}
-        started = time.perf_counter()
+            report = Report("optimal", self.out, "optimal", title="optimal similarity functions")
         with progress_bar() as progress:
             how = Execution(progress=progress)
             table = frontier.optimal_table(self.delta, weights=weights, n=self.n, levels=self.levels, execution=how)
-        attributes |= {"seconds": round(time.perf_counter() - started, 3)}
-        table = table.assign_attrs(attributes | table.attrs)
-        results.write(table, folder / "optimal.nc")
-        content = attributes | optimal_fronts.summary(table)
-        results.write_json(content, folder / "optimal.json")
+        content = report.write(table, optimal_fronts.summary(table))
         print_table(content)
-        pictures, code = plots.save_optimal(table, folder), 1 if content["failed"] else 0
-        return finish("optimal", folder, "optimal", content, pictures, as_json=self.json, code=code)
+        code = 1 if content["failed"] else 0
+        return report.end(plots.save_optimal(table, report.folder), as_json=self.json, code=code)
 
 
 def print_table(content: dict[str, Any]) -> None:
     """One row for each floor on standard output; red where an optimum is not certain."""
-    from rich.console import Console
-    from rich.table import Table
-
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for head in ("delta", "n", "p_S = p_I", "constant", "deficit", "atoms 1, delta", "gap"):
-        shown.add_column(head, justify="right", no_wrap=True)
-    shown.add_column("certificate", no_wrap=True)
-    for row in content["rows"]:
-        failed = not row["gap"] <= content["gap_limit"]
-        cells = [f"{row['delta']:g}", str(row["n"]), f"{row['p_s']:.6f}", f"{row['constant_p_s']:.6f}"]
-        cells += [f"{row['deficit']:.2e}", f"{row['atom_one']:.4f} {row['atom_floor']:.4f}", f"{row['gap']:.1e}"]
-        told = "GAP TOO LARGE" if failed else row["certificate"]
-        shown.add_row(*cells, told, style="bold red" if failed else None)
-    console = Console() if Console().is_terminal else Console(width=_WIDE)
-    console.print(shown)
+    failing = [not row["gap"] <= content["gap_limit"] for row in content["rows"]]
+    cells = [
+        (f"{row['delta']:g}", str(row["n"]), f"{row['p_s']:.6f}", f"{row['constant_p_s']:.6f}", f"{row['deficit']:.2e}",
+         f"{row['atom_one']:.4f} {row['atom_floor']:.4f}", f"{row['gap']:.1e}",
+         "GAP TOO LARGE" if fails else row["certificate"])
+        for row, fails in zip(content["rows"], failing, strict=True)
+    ]  # fmt: skip
+    heads = ("delta", "n", "p_S = p_I", "constant", "deficit", "atoms 1, delta", "gap", "certificate")
+    print_cells(heads, cells, left=("certificate",), styles=["bold red" if fails else None for fails in failing])
     print("constant: the best p_S of a constant similarity; gap: the largest along the front")

@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from semres_jax.cli._common import (
-    COMMAND_LINE,
-    BadInput,
     Count,
+    Report,
     Whole,
     _list_of,
     _option,
     checking_input,
-    finish,
     number,
-    output_folder,
     print_cells,
     progress_bar,
     require_seed,
@@ -94,7 +91,6 @@ class Resnet:
 
             from semres_jax import Execution, plots
             from semres_jax.experiments import images as image_study
-            from semres_jax.storage import results
             from semres_jax.training.images.loop import Diverged
 
             recipe, more = self.settings()
@@ -102,34 +98,27 @@ class Resnet:
                 images = self.images(progress)
             held = _ANIMALS_HELD_OUT if self.held_out is None and self.data == "animals" else self.held_out or ()
             held = () if held == ("none",) else held
-            folder = output_folder(self.out)
-        attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
-        attributes |= {"title": "residual networks on images over the laws"}
+            title = "residual networks on images over the laws"
+            report = Report("resnet", self.out, "resnet", title=title, seed=self.seed)
+        folder = report.folder
         if self.resume and not (folder / "checkpoints").is_dir():
             print(f"semres: no checkpoints in {folder}; starting anew", file=sys.stderr)
-        try:
-            with progress_bar() as progress, warnings_as_lines():
-                data = image_study.study(
-                    images,
-                    recipe,
-                    key=jax.random.key(self.seed),
-                    held_out=held,
-                    **more,
-                    checkpoints=folder / "checkpoints",
-                    resume=self.resume,
-                    execution=Execution(progress=progress),
-                )
-        except (ValueError, OSError, Diverged) as error:  # input is checked before a network is trained
-            raise BadInput(" ".join(str(error).split())) from error
-        attributes["seconds"] = round(time.perf_counter() - started, 3)
-        data = data.assign_attrs(data.attrs | attributes)
-        results.write(data, folder / "resnet.nc")
-        content = attributes | {"recipe": dataclasses.asdict(recipe), "held_out": list(held)}
-        content["rows"] = image_study.summary(data)
-        results.write_json(content, folder / "resnet.json")
+        # Input is checked before a network is trained.
+        with checking_input(None, Diverged), progress_bar() as progress, warnings_as_lines():
+            data = image_study.study(
+                images,
+                recipe,
+                key=jax.random.key(self.seed),
+                held_out=held,
+                **more,
+                checkpoints=folder / "checkpoints",
+                resume=self.resume,
+                execution=Execution(progress=progress),
+            )
+        summary = {"recipe": dataclasses.asdict(recipe), "held_out": list(held), "rows": image_study.summary(data)}
+        content = report.write(data, summary, seconds=round(time.perf_counter() - started, 3))
         print_table(content["rows"])
-        pictures = plots.save_resnet(data, folder)
-        return finish("resnet", folder, "resnet", content, pictures, as_json=self.json)
+        return report.end(plots.save_resnet(data, folder), as_json=self.json)
 
     def settings(self) -> tuple[Any, dict[str, Any]]:
         """The recipe of training, and what else `study` is to do.

@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from semres_jax.cli._common import (
-    COMMAND_LINE,
-    BadInput,
     Count,
     Counts,
     Distributed,
     Numbers,
+    Report,
     checking_input,
-    finish,
     going_on,
     grid_option,
     is_first_host,
-    output_folder,
+    print_cells,
     progress_bar,
     require_seed,
 )
@@ -76,69 +74,49 @@ class Sweep:
 
             from semres_jax import Execution, frontier, plots, spaces
             from semres_jax.frontier.sweep import optima_rows
-            from semres_jax.storage import results
 
             require_seed(self.seed)
             if self.trials is not None and self.method == "exact":
                 raise ValueError("--trials is for --method lattice or prng; the exact method makes none")
             if self.trials is not None and self.trials < 1:
                 raise ValueError(f"--trials must be at least 1; got {self.trials}")
-            found = spaces.by_label(self.space or ("circle",))
-            folder = output_folder(self.out) if is_first_host() else self.out
-            attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
-            attributes |= {"title": "generalization and identification over a grid"}
+            places = spaces.by_label(self.space or ("circle",))
+            title = "generalization and identification over a grid"
+            report = Report("sweep", self.out, "sweep", title=title, seed=self.seed)
 
             def write(table: "xarray.Dataset", complete: bool = False) -> dict[str, Any]:
-                """The results so far, each file whole."""
-                known = table.attrs | attributes | {"complete": int(complete)}
-                results.write(table.assign_attrs(known), folder / "sweep.nc")
-                content = known | {"optima": optima_rows(table)}
-                results.write_json(content, folder / "sweep.json")
-                return content
+                own = {name: value for name, value in table.attrs.items() if name not in report.attributes}
+                return report.write(table, {"optima": optima_rows(table)}, **own, complete=int(complete))
 
-            saved = going_on(folder / "sweep.state", resume=self.resume, results=write)
-        try:
-            with saved, progress_bar() as progress:
-                table = frontier.sweep(
-                    found,
-                    list(self.similarity or ("constant",)),
-                    list(self.n or ()),
-                    epsilon=list(self.epsilon),
-                    delta=list(self.delta),
-                    exponent=list(self.exponent),
-                    method=self.method,
-                    trials=self.trials,
-                    key=jax.random.key(self.seed),
-                    replace=self.replace,
-                    execution=Execution(progress=progress, saved=saved),
-                )
-        except ValueError as error:
-            if saved.opened:  # everything is checked before
-                raise
-            raise BadInput(" ".join(str(error).split())) from error
+            saved = going_on(report.folder / "sweep.state", resume=self.resume, results=write)
+        with checking_input(saved), saved, progress_bar() as progress:
+            table = frontier.sweep(
+                places,
+                list(self.similarity or ("constant",)),
+                list(self.n or ()),
+                epsilon=list(self.epsilon),
+                delta=list(self.delta),
+                exponent=list(self.exponent),
+                method=self.method,
+                trials=self.trials,
+                key=jax.random.key(self.seed),
+                replace=self.replace,
+                execution=Execution(progress=progress, saved=saved),
+            )
         if not is_first_host():
             return 0
         content = write(table, complete=True)
         saved.complete()
         print_table(content["optima"])
-        return finish("sweep", folder, "sweep", content, plots.save_sweep(table, folder), as_json=self.json)
+        return report.end(plots.save_sweep(table, report.folder), as_json=self.json)
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:
     """The best resolution of each curve on standard output."""
-    from rich.console import Console
-    from rich.table import Table
-
-    names = list(rows[0])
-    shown = Table(
-        box=None, pad_edge=False, header_style="bold", title="the best p_S of each grid", title_justify="left"
-    )
     heads = {"mean_b": "mean b", "p_s": "p_S", "p_i": "p_I", "tie_rate": "ties"}
-    for name in names:
-        shown.add_column(heads.get(name, name), justify="left" if name in ("space", "similarity") else "right")
-    for row in rows:
-        shown.add_row(
-            *(f"{v:.5g}" if isinstance(v, float) and v == v else "–" if v != v else str(v) for v in row.values())
-        )
-    console = Console(soft_wrap=True) if not Console().is_terminal else Console()
-    console.print(shown, highlight=False)
+    cells = [
+        [f"{x:.5g}" if isinstance(x, float) and x == x else "–" if x != x else str(x) for x in row.values()]
+        for row in rows
+    ]
+    print("the best p_S of each grid")
+    print_cells([heads.get(name, name) for name in rows[0]], cells, left=("space", "similarity"))

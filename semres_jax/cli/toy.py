@@ -2,25 +2,21 @@
 
 import dataclasses
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from semres_jax.cli._common import (
-    COMMAND_LINE,
-    BadInput,
     Count,
     Counts,
     Distributed,
+    Report,
     Whole,
     _list_of,
     _option,
     checking_input,
-    finish,
     number,
-    output_folder,
     print_cells,
     progress_bar,
     require_seed,
@@ -98,44 +94,34 @@ class Toy:
 
             from semres_jax import Execution, plots
             from semres_jax.experiments import toy
-            from semres_jax.storage import results
             from semres_jax.training.toy.loop import Diverged
 
             conditions, steps, more = self.settings()
-            folder = output_folder(self.out)
-        attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
-        attributes |= {"title": "toy ReLU networks over the laws", "preset": self.preset or ""}
-        started = time.perf_counter()
+            title = "toy ReLU networks over the laws"
+            report = Report("toy", self.out, "toy", title=title, seed=self.seed, preset=self.preset or "")
+        folder = report.folder
         if self.resume and not (folder / "checkpoints").is_dir():
             print(f"semres: no checkpoints in {folder}; starting anew", file=sys.stderr)
 
         def write(data: "xarray.Dataset", complete: bool = False) -> dict[str, Any]:
-            """The results so far, each file whole."""
-            about = attributes | {"seconds": round(time.perf_counter() - started, 3), "complete": int(complete)}
-            results.write(data.assign_attrs(data.attrs | about), folder / "toy.nc")
-            content = about | data.attrs | {"rows": toy.summary(data)}
-            results.write_json(content, folder / "toy.json")
-            return content
+            return report.write(data, data.attrs | {"rows": toy.summary(data)}, complete=int(complete))
 
-        try:
-            with progress_bar() as progress, warnings_as_lines():
-                data = toy.study(
-                    conditions,
-                    runs=self.runs,
-                    steps=steps,
-                    records=self.records,
-                    key=jax.random.key(self.seed),
-                    **more,
-                    checkpoints=folder / "checkpoints",
-                    resume=self.resume,
-                    execution=Execution(progress=progress, finished=write),
-                )
-        except (ValueError, OSError, Diverged) as error:  # input is checked before a condition is trained
-            raise BadInput(" ".join(str(error).split())) from error
+        # Input is checked before a condition is trained.
+        with checking_input(None, Diverged), progress_bar() as progress, warnings_as_lines():
+            data = toy.study(
+                conditions,
+                runs=self.runs,
+                steps=steps,
+                records=self.records,
+                key=jax.random.key(self.seed),
+                **more,
+                checkpoints=folder / "checkpoints",
+                resume=self.resume,
+                execution=Execution(progress=progress, finished=write),
+            )
         content = write(data, complete=True)
         print_table(content["rows"])
-        pictures = plots.save_toy(data, folder)
-        return finish("toy", folder, "toy", content, pictures, as_json=self.json)
+        return report.end(plots.save_toy(data, folder), as_json=self.json)
 
     def settings(self) -> "tuple[list[Condition], int, dict[str, Any]]":
         """Conditions, steps, and what else `study` is to do.

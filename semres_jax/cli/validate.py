@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from semres_jax.cli._common import (
-    COMMAND_LINE,
-    BadInput,
     Count,
     Counts,
     Distributed,
     Numbers,
+    Report,
     checking_input,
-    finish,
     going_on,
     is_first_host,
-    output_folder,
+    print_cells,
     progress_bar,
     require_seed,
     say_json,
@@ -80,7 +78,6 @@ class Validate:
 
             from semres_jax import Execution, plots
             from semres_jax.experiments import validation
-            from semres_jax.storage import results
 
             require_seed(self.seed)
             trials = self.trials if self.trials is not None else (_QUICK_TRIALS if self.quick else _TRIALS)
@@ -95,41 +92,31 @@ class Validate:
                 if self.json:
                     say_json({"command": "validate", "exit": 0, "plan": expected._asdict()})
                 return 0
-            folder = output_folder(self.out) if is_first_host() else self.out
-            attributes = results.provenance(seed=self.seed, command=COMMAND_LINE.get())
-            attributes |= {"title": "exact laws against simulation", "method": self.method}
+            title = "exact laws against simulation"
+            report = Report("validate", self.out, "validation", title=title, seed=self.seed, method=self.method)
 
             def write(table: "xarray.Dataset", complete: bool = False) -> dict[str, Any]:
-                """The results so far, each file whole."""
-                known = attributes | {"seconds": round(saved.seconds, 3), "complete": int(complete)}
-                results.write(table.assign_attrs(known), folder / "validation.nc")
-                content = known | validation.summary(table)
-                results.write_json(content, folder / "validation.json")
-                return content
+                summary = validation.summary(table)
+                return report.write(table, summary, seconds=round(saved.seconds, 3), complete=int(complete))
 
-            saved = going_on(folder / "validate.state", resume=self.resume, results=write)
+            saved = going_on(report.folder / "validate.state", resume=self.resume, results=write)
         long = trials * len(cases) >= _LONG
-        try:
-            with saved, progress_bar() as progress:
-                table = validation.validate(
-                    cases,
-                    trials=trials,
-                    key=jax.random.key(self.seed),
-                    method=self.method,
-                    execution=Execution(progress=progress, saved=saved),
-                    expected=(lambda plan: print(plan) if is_first_host() else None) if long else None,
-                )
-        except ValueError as error:
-            if saved.opened:  # everything is checked before
-                raise
-            raise BadInput(" ".join(str(error).split())) from error
+        with checking_input(saved), saved, progress_bar() as progress:
+            table = validation.validate(
+                cases,
+                trials=trials,
+                key=jax.random.key(self.seed),
+                method=self.method,
+                execution=Execution(progress=progress, saved=saved),
+                expected=(lambda plan: print(plan) if is_first_host() else None) if long else None,
+            )
         if not is_first_host():
             return 1 if validation.summary(table)["failed"] else 0
         content = write(table, complete=True)
         saved.complete()
         print_table(content)
-        pictures, code = plots.save_all(table, folder), 1 if content["failed"] else 0
-        return finish("validate", folder, "validation", content, pictures, as_json=self.json, code=code)
+        code = 1 if content["failed"] else 0
+        return report.end(plots.save_all(table, report.folder), as_json=self.json, code=code)
 
     def _cases(self) -> "list[Case]":
         from semres_jax import spaces
@@ -148,26 +135,18 @@ class Validate:
 
 def print_table(content: dict[str, Any]) -> None:
     """One row for each (space, n, delta) on standard output; red where a law fails."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    shown.add_column("space", no_wrap=True)
-    for head in ("n", "delta", "worst |z|", "worst error", "trials/s"):
-        shown.add_column(head, justify="right", no_wrap=True)
-    shown.add_column("")
-    for row in content["rows"]:
-        z, failed = row["worst_z"], row["worst_z"] > content["z_limit"]
-        cells = [row["space"], str(row["n"]), f"{row['delta']:g}", _known(z, ".2f"), _known(row["worst_error"], ".1e")]
-        note = "FAILS" if failed else row["note"]
-        shown.add_row(*cells, _known(row["trials_per_second"], ".1e"), Text(note), style="bold red" if failed else None)
-    console = Console(soft_wrap=True) if not Console().is_terminal else Console()
-    console.print(shown)
+    failing = [row["worst_z"] > content["z_limit"] for row in content["rows"]]
+    cells = [
+        (row["space"], str(row["n"]), f"{row['delta']:g}", _known(row["worst_z"], ".2f"),
+         _known(row["worst_error"], ".1e"), _known(row["trials_per_second"], ".1e"), "FAILS" if fails else row["note"])
+        for row, fails in zip(content["rows"], failing, strict=True)
+    ]  # fmt: skip
+    heads = ("space", "n", "delta", "worst |z|", "worst error", "trials/s", "")
+    print_cells(heads, cells, left=("space", ""), styles=["bold red" if fails else None for fails in failing])
     limit, failures = content["z_limit"], len(content["failed"])
     outcome = f"{failures} of them further than {limit:g}" if failures else f"none further than {limit:g}"
     largest = _known(content["worst_z"], ".2f")
-    console.print(f"largest |z| of {len(content['rows'])} rows: {largest}, {outcome}", highlight=False)
+    print(f"largest |z| of {len(content['rows'])} rows: {largest}, {outcome}")
 
 
 def _known(value: float | None, spec: str) -> str:
