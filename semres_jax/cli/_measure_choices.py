@@ -77,6 +77,9 @@ class MeasureChoices:
 
             if self.format not in ("auto", *tables.FORMATS):
                 raise ValueError(f"--format must be auto, {', '.join(tables.FORMATS)}; got {self.format!r}")
+            for name in ("family", "bias"):
+                if getattr(self, name) == ():
+                    raise ValueError(f"--{name} needs at least one name")
             if not 0 < self.level < 1:
                 raise ValueError(f"--level must be above 0 and below 1; got {self.level:g}")
             if self.bootstrap < 0:

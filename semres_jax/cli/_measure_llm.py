@@ -114,10 +114,9 @@ def print_result(result: "Language") -> None:
          f"{likeliest.mean:.3f}", f"{right.chance:.3f}", f"{right.p:.2g}")
         for task, cells in result.cells.items() for at, (right, likeliest) in cells.items()
     ]  # fmt: skip
+    heads = ("task", "at", "groups", "P(right) [95 %]", "likeliest right [95 %]", "chance", "p")
     if rows:
-        print_cells(
-            ("task", "at", "groups", "P(right) [95 %]", "likeliest right [95 %]", "chance", "p"), rows, left=("task",)
-        )
+        print_cells(heads, rows, left=("task",))
     for sentence in result.sentences():
         print(sentence)
     rows = [

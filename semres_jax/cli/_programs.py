@@ -44,7 +44,7 @@ def folder_of_this_machine() -> Path:
 def _processor() -> str:
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            told = sorted({line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))})
-        return "".join(told)
+            named = sorted({line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))})
+        return "".join(named)
     except OSError:
         return platform.processor()
