@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from semres_jax.networks import llama
-from semres_jax.networks.llama import _bpe, _gguf_file, matrices
+from semres_jax.networks.llama import _bpe, matrices
 from semres_jax.networks.llama.language_model import LanguageModel, missing
 
 _NAMES = {
@@ -37,21 +37,52 @@ def load(path: Path) -> LanguageModel:
             importlib.import_module(package)
         except ImportError:
             raise missing(file, package) from None
-    fields, places = _gguf_file.read(path)
+    fields, tensors = _read(path)
     shape = _shape(file, fields)
 
     def read(name: str) -> np.ndarray:
-        return _gguf_file.array(path, places[name])
+        from gguf.quants import dequantize
+
+        data = tensors[name].data
+        # A copy: what is mapped from a file changes with it.
+        return data.astype(np.float32) if data.dtype.kind == "f" else dequantize(data, tensors[name].tensor_type)
 
     factors: Any = float(fields.get("llama.rope.scaling.factor", 1.0))
-    if _FACTORS in places:
+    if _FACTORS in tensors:
         factors = read(_FACTORS)
     base = float(fields.get("llama.rope.freq_base", 10000.0))
     frequencies = llama.rope_frequencies(shape.head_size, base, factors)
-    available = set(places) - {_FACTORS}
+    available = set(tensors) - {_FACTORS}
     tokenizer = _bpe.of_gguf(file, fields)
     weights = matrices.assemble(file, shape, _NAMES, available, read, frequencies, interleaved=True)
     return LanguageModel(path.name, weights, tokenizer, shape.context, _bpe.starts(fields), _bpe.stops(fields))
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Metadata of a file by name, and its arrays as `gguf.ReaderTensor`, whose numbers are mapped from the file."""
+    from gguf import GGUFReader
+
+    class Reader(GGUFReader):
+        def _get(self, offset: Any, dtype: Any, count: Any = 1, override_order: Any = None) -> np.ndarray:
+            # Called for every piece of a tokenizer; slices of a memory map, as in the package, take five times as long.
+            return np.frombuffer(self.data, dtype, int(count), int(offset))
+
+    file = str(path)
+    with path.open("rb") as opened:
+        magic, version = opened.read(4), int.from_bytes(opened.read(4), "little")
+    if magic != b"GGUF":
+        raise ValueError(f"{file!r} is no GGUF file: it begins with {magic!r}; give a .gguf or a model's folder")
+    if version > 3:
+        raise ValueError(f"{file!r} is GGUF of version {version}; must be 2 or 3, little-endian")
+    try:
+        reader = Reader(path)
+        fields = {name: field.contents() for name, field in reader.fields.items()}
+    except Exception as problem:  # what a broken file raises may be of any kind
+        message = str(problem).partition("\n")[0]
+        if "GGMLQuantizationType" in message:
+            raise ValueError(f"{file!r} has numbers of a kind that the package gguf lacks: {message}") from None
+        raise ValueError(f"{file!r} is truncated or corrupt: {message}") from None
+    return fields, {tensor.name: tensor for tensor in reader.tensors}
 
 
 def _shape(file: str, fields: Mapping[str, Any]) -> matrices.Shape:
