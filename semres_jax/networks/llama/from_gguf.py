@@ -11,20 +11,6 @@ from semres_jax.networks import llama
 from semres_jax.networks.llama import _bpe, matrices
 from semres_jax.networks.llama.language_model import LanguageModel, missing
 
-_NAMES = {
-    "embedding": "token_embd.weight",
-    "norm": "output_norm.weight",
-    "head": "output.weight",
-    "attention_norm": "blk.{}.attn_norm.weight",
-    "query": "blk.{}.attn_q.weight",
-    "key": "blk.{}.attn_k.weight",
-    "value": "blk.{}.attn_v.weight",
-    "output": "blk.{}.attn_output.weight",
-    "mlp_norm": "blk.{}.ffn_norm.weight",
-    "gate": "blk.{}.ffn_gate.weight",
-    "up": "blk.{}.ffn_up.weight",
-    "down": "blk.{}.ffn_down.weight",
-}
 # By what frequencies are divided, where that is not one number; there is one for the whole file.
 _FACTORS = "rope_freqs.weight"
 
@@ -54,7 +40,7 @@ def load(path: Path) -> LanguageModel:
     frequencies = llama.rope_frequencies(shape.head_size, base, factors)
     available = set(tensors) - {_FACTORS}
     tokenizer = _bpe.of_gguf(file, fields)
-    weights = matrices.assemble(file, shape, _NAMES, available, read, frequencies, interleaved=True)
+    weights = matrices.assemble(file, shape, matrices.GGUF, available, read, frequencies, interleaved=True)
     return LanguageModel(path.name, weights, tokenizer, shape.context, _bpe.starts(fields), _bpe.stops(fields))
 
 
@@ -101,18 +87,13 @@ def _shape(file: str, fields: Mapping[str, Any]) -> matrices.Shape:
         width, heads = int(fields["llama.embedding_length"]), int(fields["llama.attention.head_count"])
         size = int(fields.get("llama.attention.key_length", width // heads))
         vocabulary = fields.get("llama.vocab_size", len(fields.get("tokenizer.ggml.tokens", ())))
+        # 1e-5 and not the float32 nearest to it, as elsewhere: it is compiled into the program.
+        epsilon = float(str(np.float32(fields["llama.attention.layer_norm_rms_epsilon"])))
         shape = matrices.Shape(
-            int(vocabulary),
-            width,
-            int(fields["llama.block_count"]),
-            heads,
-            int(fields.get("llama.attention.head_count_kv", heads)),
-            size,
-            int(fields["llama.feed_forward_length"]),
-            int(fields["llama.context_length"]),
-            # 1e-5 and not the float32 nearest to it, as elsewhere: it is compiled into the program.
-            float(str(np.float32(fields["llama.attention.layer_norm_rms_epsilon"]))),
-        )
+            int(vocabulary), width, int(fields["llama.block_count"]), heads,
+            int(fields.get("llama.attention.head_count_kv", heads)), size, int(fields["llama.feed_forward_length"]),
+            int(fields["llama.context_length"]), epsilon,
+        )  # fmt: skip
     except KeyError as missing:
         raise ValueError(f"{file!r} does not say {missing.args[0]!r}; a GGUF file of a Llama must") from None
     turned = int(fields.get("llama.rope.dimension_count", size))
