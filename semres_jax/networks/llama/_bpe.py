@@ -10,7 +10,7 @@ _LLAMA_3 = (
 )
 SPLITS = ("gpt-2", "smollm", "llama-bpe")
 # Kinds of pieces, `tokenizer.ggml.token_type`: those that are found in text before it is split.
-_CONTROL, _USER_DEFINED = 3, 4
+_CONTROL, _ADDED = 3, 4
 
 
 def of_gguf(file: str, fields: Mapping[str, Any]) -> Any:
@@ -37,19 +37,16 @@ def of_gguf(file: str, fields: Mapping[str, Any]) -> Any:
     except Exception as problem:  # the package raises nothing narrower
         raise ValueError(f"{file!r} has a broken tokenizer: {str(problem).splitlines()[0]}") from problem
     tokenizer = Tokenizer(model)
-    parts: list[Any]
+    parts: list[Any] = []
     if split == "llama-bpe":
         parts = [pre_tokenizers.Split(Regex(_LLAMA_3), "isolated")]
     elif split == "smollm":
         parts = [pre_tokenizers.Digits(individual_digits=True)]
-    else:
-        parts = []
     level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=split != "llama-bpe")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*parts, level])
     tokenizer.decoder = decoders.ByteLevel()
     types = fields.get("tokenizer.ggml.token_type", [1] * len(tokens))
-    special = [token for token, of in zip(tokens, types, strict=True) if of == _CONTROL]
-    added = [token for token, of in zip(tokens, types, strict=True) if of == _USER_DEFINED]
+    special, added = ([token for token, of in zip(tokens, types, strict=True) if of == at] for at in (_CONTROL, _ADDED))
     tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in special])
     tokenizer.add_tokens([AddedToken(token, normalized=False) for token in added])
     return tokenizer
@@ -65,5 +62,5 @@ def starts(fields: Mapping[str, Any]) -> tuple[int, ...]:
 def stops(fields: Mapping[str, Any]) -> frozenset[int]:
     """The tokens after which nothing is generated."""
     names = ("eos_token_id", "eot_token_id", "eom_token_id")
-    found = [fields.get(f"tokenizer.ggml.{name}") for name in names]
-    return frozenset(int(token) for token in found if token is not None)
+    tokens = [fields.get(f"tokenizer.ggml.{name}") for name in names]
+    return frozenset(int(token) for token in tokens if token is not None)

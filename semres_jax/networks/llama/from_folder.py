@@ -12,20 +12,6 @@ from semres_jax.networks import llama
 from semres_jax.networks.llama import matrices
 from semres_jax.networks.llama.language_model import LanguageModel, missing
 
-_NAMES = {
-    "embedding": "model.embed_tokens.weight",
-    "norm": "model.norm.weight",
-    "head": "lm_head.weight",
-    "attention_norm": "model.layers.{}.input_layernorm.weight",
-    "query": "model.layers.{}.self_attn.q_proj.weight",
-    "key": "model.layers.{}.self_attn.k_proj.weight",
-    "value": "model.layers.{}.self_attn.v_proj.weight",
-    "output": "model.layers.{}.self_attn.o_proj.weight",
-    "mlp_norm": "model.layers.{}.post_attention_layernorm.weight",
-    "gate": "model.layers.{}.mlp.gate_proj.weight",
-    "up": "model.layers.{}.mlp.up_proj.weight",
-    "down": "model.layers.{}.mlp.down_proj.weight",
-}
 _DTYPES = ("F64", "F32", "F16", "BF16")
 
 
@@ -50,33 +36,22 @@ def load(folder: Path) -> LanguageModel:
     try:
         width, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
         shape = matrices.Shape(
-            int(config["vocab_size"]),
-            width,
-            int(config["num_hidden_layers"]),
-            heads,
-            int(config.get("num_key_value_heads") or heads),
-            int(config.get("head_dim") or width // heads),
-            int(config["intermediate_size"]),
-            int(config.get("max_position_embeddings", 2048)),
+            int(config["vocab_size"]), width, int(config["num_hidden_layers"]), heads,
+            int(config.get("num_key_value_heads") or heads), int(config.get("head_dim") or width // heads),
+            int(config["intermediate_size"]), int(config.get("max_position_embeddings", 2048)),
             float(config.get("rms_norm_eps", 1e-6)),
-        )
+        )  # fmt: skip
     except KeyError as missing:
         raise ValueError(f"{str(folder / 'config.json')!r} does not say {missing.args[0]!r}") from None
     places = _places(folder)
-    tied = config.get("tie_word_embeddings", False)
-    names = {name for name in places if not name.endswith(".rotary_emb.inv_freq")}
-    if tied:
-        names.discard(_NAMES["head"])
-    elif _NAMES["head"] not in names:
-        raise ValueError(f"{file!r} has no {_NAMES['head']!r}, and tie_word_embeddings is not set; is it truncated?")
+    available, head = {name for name in places if not name.endswith(".rotary_emb.inv_freq")}, matrices.FOLDER["head"]
+    if config.get("tie_word_embeddings"):
+        available.discard(head)
+    elif head not in available:
+        raise ValueError(f"{file!r} has no {head!r}, and tie_word_embeddings is not set; is it truncated?")
+    frequencies = _frequencies(file, config, shape.head_size)
     weights = matrices.assemble(
-        file,
-        shape,
-        _NAMES,
-        names,
-        lambda name: _read(places[name], name),
-        _frequencies(file, config, shape.head_size),
-        interleaved=False,
+        file, shape, matrices.FOLDER, available, lambda name: _read(places[name], name), frequencies, interleaved=False
     )
     stop = config.get("eos_token_id")
     stops = frozenset([stop] if isinstance(stop, int) else stop or ())
@@ -122,14 +97,12 @@ def _places(folder: Path) -> dict[str, Any]:
         from safetensors import SafetensorError, safe_open
     except ImportError:
         raise missing(str(folder), "safetensors") from None
-    index = folder / "model.safetensors.index.json"
+    index, files = folder / "model.safetensors.index.json", [folder / "model.safetensors"]
     if index.is_file():
         parts = _json(folder, index.name).get("weight_map")
         if not isinstance(parts, dict) or not all(isinstance(part, str) for part in parts.values()):
             raise ValueError(f"{str(index)!r} has no weight_map of names to files")
         files = [folder / name for name in sorted(set(parts.values()))]
-    else:
-        files = [folder / "model.safetensors"]
     places = {}
     for path in files:
         if not path.is_file():

@@ -8,23 +8,9 @@ from typing import Any
 import numpy as np
 
 from semres_jax.networks import llama
-from semres_jax.networks.llama import _bpe, _gguf_file, matrices
+from semres_jax.networks.llama import _bpe, matrices
 from semres_jax.networks.llama.language_model import LanguageModel, missing
 
-_NAMES = {
-    "embedding": "token_embd.weight",
-    "norm": "output_norm.weight",
-    "head": "output.weight",
-    "attention_norm": "blk.{}.attn_norm.weight",
-    "query": "blk.{}.attn_q.weight",
-    "key": "blk.{}.attn_k.weight",
-    "value": "blk.{}.attn_v.weight",
-    "output": "blk.{}.attn_output.weight",
-    "mlp_norm": "blk.{}.ffn_norm.weight",
-    "gate": "blk.{}.ffn_gate.weight",
-    "up": "blk.{}.ffn_up.weight",
-    "down": "blk.{}.ffn_down.weight",
-}
 # By what frequencies are divided, where that is not one number; there is one for the whole file.
 _FACTORS = "rope_freqs.weight"
 
@@ -37,21 +23,52 @@ def load(path: Path) -> LanguageModel:
             importlib.import_module(package)
         except ImportError:
             raise missing(file, package) from None
-    fields, places = _gguf_file.read(path)
+    fields, tensors = _read(path)
     shape = _shape(file, fields)
 
     def read(name: str) -> np.ndarray:
-        return _gguf_file.array(path, places[name])
+        from gguf.quants import dequantize
+
+        data = tensors[name].data
+        # A copy: what is mapped from a file changes with it.
+        return data.astype(np.float32) if data.dtype.kind == "f" else dequantize(data, tensors[name].tensor_type)
 
     factors: Any = float(fields.get("llama.rope.scaling.factor", 1.0))
-    if _FACTORS in places:
+    if _FACTORS in tensors:
         factors = read(_FACTORS)
     base = float(fields.get("llama.rope.freq_base", 10000.0))
     frequencies = llama.rope_frequencies(shape.head_size, base, factors)
-    available = set(places) - {_FACTORS}
+    available = set(tensors) - {_FACTORS}
     tokenizer = _bpe.of_gguf(file, fields)
-    weights = matrices.assemble(file, shape, _NAMES, available, read, frequencies, interleaved=True)
+    weights = matrices.assemble(file, shape, matrices.GGUF, available, read, frequencies, interleaved=True)
     return LanguageModel(path.name, weights, tokenizer, shape.context, _bpe.starts(fields), _bpe.stops(fields))
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Metadata of a file by name, and its arrays as `gguf.ReaderTensor`, whose numbers are mapped from the file."""
+    from gguf import GGUFReader
+
+    class Reader(GGUFReader):
+        def _get(self, offset: Any, dtype: Any, count: Any = 1, override_order: Any = None) -> np.ndarray:
+            # Called for every piece of a tokenizer; slices of a memory map, as in the package, take five times as long.
+            return np.frombuffer(self.data, dtype, int(count), int(offset))
+
+    file = str(path)
+    with path.open("rb") as opened:
+        magic, version = opened.read(4), int.from_bytes(opened.read(4), "little")
+    if magic != b"GGUF":
+        raise ValueError(f"{file!r} is no GGUF file: it begins with {magic!r}; give a .gguf or a model's folder")
+    if version > 3:
+        raise ValueError(f"{file!r} is GGUF of version {version}; must be 2 or 3, little-endian")
+    try:
+        reader = Reader(path)
+        fields = {name: field.contents() for name, field in reader.fields.items()}
+    except Exception as problem:  # what a broken file raises may be of any kind
+        message = str(problem).partition("\n")[0]
+        if "GGMLQuantizationType" in message:
+            raise ValueError(f"{file!r} has numbers of a kind that the package gguf lacks: {message}") from None
+        raise ValueError(f"{file!r} is truncated or corrupt: {message}") from None
+    return fields, {tensor.name: tensor for tensor in reader.tensors}
 
 
 def _shape(file: str, fields: Mapping[str, Any]) -> matrices.Shape:
@@ -70,18 +87,13 @@ def _shape(file: str, fields: Mapping[str, Any]) -> matrices.Shape:
         width, heads = int(fields["llama.embedding_length"]), int(fields["llama.attention.head_count"])
         size = int(fields.get("llama.attention.key_length", width // heads))
         vocabulary = fields.get("llama.vocab_size", len(fields.get("tokenizer.ggml.tokens", ())))
+        # 1e-5 and not the float32 nearest to it, as elsewhere: it is compiled into the program.
+        epsilon = float(str(np.float32(fields["llama.attention.layer_norm_rms_epsilon"])))
         shape = matrices.Shape(
-            int(vocabulary),
-            width,
-            int(fields["llama.block_count"]),
-            heads,
-            int(fields.get("llama.attention.head_count_kv", heads)),
-            size,
-            int(fields["llama.feed_forward_length"]),
-            int(fields["llama.context_length"]),
-            # 1e-5 and not the float32 nearest to it, as elsewhere: it is compiled into the program.
-            float(str(np.float32(fields["llama.attention.layer_norm_rms_epsilon"]))),
-        )
+            int(vocabulary), width, int(fields["llama.block_count"]), heads,
+            int(fields.get("llama.attention.head_count_kv", heads)), size, int(fields["llama.feed_forward_length"]),
+            int(fields["llama.context_length"]), epsilon,
+        )  # fmt: skip
     except KeyError as missing:
         raise ValueError(f"{file!r} does not say {missing.args[0]!r}; a GGUF file of a Llama must") from None
     turned = int(fields.get("llama.rope.dimension_count", size))

@@ -3,10 +3,27 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 
 from semres_jax.networks import llama
+
+# Matrices by part of `llama.Weights`, as GGUF files and as Hugging Face's folders name them.
+_LAYER = {
+    "attention_norm": ("attn_norm", "input_layernorm"),
+    "query": ("attn_q", "self_attn.q_proj"),
+    "key": ("attn_k", "self_attn.k_proj"),
+    "value": ("attn_v", "self_attn.v_proj"),
+    "output": ("attn_output", "self_attn.o_proj"),
+    "mlp_norm": ("ffn_norm", "post_attention_layernorm"),
+    "gate": ("ffn_gate", "mlp.gate_proj"),
+    "up": ("ffn_up", "mlp.up_proj"),
+    "down": ("ffn_down", "mlp.down_proj"),
+}
+GGUF = {"embedding": "token_embd.weight", "norm": "output_norm.weight", "head": "output.weight"}
+GGUF |= {part: f"blk.{{}}.{name}.weight" for part, (name, _) in _LAYER.items()}
+FOLDER = {"embedding": "model.embed_tokens.weight", "norm": "model.norm.weight", "head": "lm_head.weight"}
+FOLDER |= {part: f"model.layers.{{}}.{name}.weight" for part, (_, name) in _LAYER.items()}
 
 
 class Shape(NamedTuple):
@@ -35,21 +52,15 @@ class Shape(NamedTuple):
 
 
 def assemble(
-    file: str,
-    shape: Shape,
-    names: Mapping[str, str],
-    available: set[str],
-    read: Callable[[str], np.ndarray],
-    frequencies: np.ndarray,
-    *,
-    interleaved: bool,
-) -> llama.Weights:
+    file: str, shape: Shape, names: Mapping[str, str], available: set[str], read: Callable[[str], np.ndarray],
+    frequencies: np.ndarray, *, interleaved: bool,
+) -> llama.Weights:  # fmt: skip
     """Weights of a file.
 
     Args:
         file: its name, for messages.
         shape: the network's.
-        names: of the file's for ours: "embedding", "norm", "head", and for layers with "{}" for the layer.
+        names: `GGUF` or `FOLDER`.
         available: names in the file.
         read: the matrix (outputs, inputs) or vector of a name, as float32.
         frequencies: of rotary positions.
@@ -60,22 +71,13 @@ def assemble(
     """
     shape.check(file)
     queries, keys = shape.heads * shape.head_size, shape.kv_heads * shape.head_size
-    of = {
-        "attention_norm": (shape.width,),
-        "query": (queries, shape.width),
-        "key": (keys, shape.width),
-        "value": (keys, shape.width),
-        "output": (shape.width, queries),
-        "mlp_norm": (shape.width,),
-        "gate": (shape.hidden, shape.width),
-        "up": (shape.hidden, shape.width),
-        "down": (shape.width, shape.hidden),
-    }
-    wanted: dict[str, tuple[int, ...]] = {
-        names[part]: (shape.vocabulary, shape.width) for part in ("embedding", "head")
-    }
+    of: dict[str, tuple[int, ...]] = dict.fromkeys(("gate", "up"), (shape.hidden, shape.width))
+    of |= dict.fromkeys(("key", "value"), (keys, shape.width)) | {"query": (queries, shape.width)}
+    of |= {"output": (shape.width, queries), "down": (shape.width, shape.hidden)}
+    of |= dict.fromkeys(("attention_norm", "mlp_norm"), (shape.width,))
+    wanted = {names[part].format(i): size for part, size in of.items() for i in range(shape.layers)}
+    wanted |= dict.fromkeys((names["embedding"], names["head"]), (shape.vocabulary, shape.width))
     wanted[names["norm"]] = (shape.width,)
-    wanted |= {names[part].format(i): size for part, size in of.items() for i in range(shape.layers)}
     unknown = sorted(available - set(wanted))
     if unknown:
         more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
@@ -103,15 +105,10 @@ def assemble(
                 heads = value.reshape(-1, shape.head_size // 2, 2, shape.width)
                 value = heads.swapaxes(1, 2).reshape(value.shape)
             rows.append(value.T)
-        return jnp.asarray(np.stack(rows))
+        return jax.device_put(np.array(rows))  # np.stack and jnp.asarray take twice as long
 
-    return llama.Weights(
-        jnp.asarray(get(names["embedding"])),
-        llama.Layers(**{part: stacked(part) for part in of}),
-        jnp.asarray(get(names["norm"])),
-        jnp.asarray(get(names["head"])) if names["head"] in available else None,
-        jnp.asarray(frequencies),
-        shape.heads,
-        shape.kv_heads,
-        shape.epsilon,
-    )
+    embedding, layers = jax.device_put(get(names["embedding"])), llama.Layers(*map(stacked, llama.Layers._fields))
+    norm = jax.device_put(get(names["norm"]))
+    head = jax.device_put(get(names["head"])) if names["head"] in available else None
+    turns = jax.device_put(frequencies)
+    return llama.Weights(embedding, layers, norm, head, turns, shape.heads, shape.kv_heads, shape.epsilon)
