@@ -224,17 +224,12 @@ def misfit(answers: Answers, fitted: np.ndarray) -> tuple[float, int]:
     measured, predicted = (
         later(part) if pairs else part.probability for part in (answers, answers._replace(weight=fitted))
     )
-    chi2, degrees = 0.0, 0
-    for cell in np.unique(cells(answers)):
-        here = cells(answers) == cell
-        means = group_means((measured - predicted)[here], answers.trials.group[here])
+    trials, chi2, degrees = answers.trials, 0.0, 0
+    cells = trials.half * 1000 + trials.offset_cell if pairs else trials.n
+    for cell in np.unique(cells):
+        here = cells == cell
+        means = group_means((measured - predicted)[here], trials.group[here])
         if len(means) > 2 and means.std() > 0:
             chi2 += float(means.mean() ** 2 / (means.var(ddof=1) / len(means)))
             degrees += 1
     return chi2, degrees
-
-
-def cells(answers: Answers) -> np.ndarray:
-    """(T,) which cell a prompt is in: D and offset by `CELL` years for pairs, n otherwise."""
-    trials = answers.trials
-    return trials.half * 1000 + trials.offset_cell if trials.task == "pairs" else trials.n
