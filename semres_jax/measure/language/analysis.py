@@ -76,20 +76,15 @@ class Language:
     def summary(self) -> dict[str, Any]:
         """Numbers for JSON."""
         laws = {f"law_{name}": _plain(fit, "predicted") for name, fit in self.law.items()}
-        layers = [
-            {
-                "layer": k,
-                "p_s": layer.p_s._asdict(),
-                "p_i": layer.p_i._asdict(),
-                "family": layer.best,
-                "epsilon": layer.fits[layer.best].epsilon.value,
-                "epsilon_stderr": layer.fits[layer.best].epsilon.stderr,
-                "delta": layer.fits[layer.best].delta.value,
-                "mean_b": layer.mean_b,
-            }
-            for k, layer in enumerate(self.layers)
-        ]
-        return {"tasks": list(map(self._task_summary, self.answers)), **laws, "layers": layers}
+        return {"tasks": list(map(self._task_summary, self.answers)), **laws, "layers": self._layer_rows()}
+
+    def _layer_rows(self) -> list[dict[str, Any]]:
+        rows = []
+        for k, layer in enumerate(self.layers):
+            fit, accuracies = layer.fits[layer.best], {"p_s": layer.p_s._asdict(), "p_i": layer.p_i._asdict()}
+            numbers = {"epsilon": fit.epsilon.value, "epsilon_stderr": fit.epsilon.stderr, "delta": fit.delta.value}
+            rows.append({"layer": k, **accuracies, "family": layer.best, **numbers, "mean_b": layer.mean_b})
+        return rows
 
     def _task_summary(self, task: str) -> dict[str, Any]:
         answers, slope, overall = self.answers[task], self.slopes[task], self.overall[task]
@@ -126,21 +121,20 @@ class Language:
         for task in self.answers:
             content |= self._task_variables(task)
         if "pairs" in self.answers:
+            dims = {"middle": ("offset_cell",), "half": ("curve",)}
             for name, table in curves(self.answers["pairs"], self.slopes["pairs"].probability).items():
-                dims = {1: ("offset_cell",), 2: ("curve", "offset_cell")}
-                content[f"curve_{name}"] = (dims[table.ndim] if name != "half" else ("curve",), table)
+                content[f"curve_{name}"] = (dims.get(name, ("curve", "offset_cell")), table)
         for name, fit in self.law.items():
             content[f"law_{name}_predicted"] = (("identify_cell",), fit.predicted)
         if self.layers:
+            rows = self._layer_rows()
             for field in ("p_s", "p_i"):
                 for part in Quantity._fields:
-                    values = [float(getattr(getattr(layer, field), part)) for layer in self.layers]
+                    values = [float(row[field][part]) for row in rows]
                     content[f"layer_{field}" + ("" if part == "value" else f"_{part}")] = (("layer",), values)
-            best = [layer.fits[layer.best] for layer in self.layers]
-            content["layer_family"] = (("layer",), np.array([layer.best for layer in self.layers], dtype=object))
-            content["layer_epsilon"] = (("layer",), [fit.epsilon.value for fit in best])
-            content["layer_epsilon_stderr"] = (("layer",), [fit.epsilon.stderr for fit in best])
-            content["layer_delta"] = (("layer",), [fit.delta.value for fit in best])
+            content["layer_family"] = (("layer",), np.array([row["family"] for row in rows], dtype=object))
+            for field in ("epsilon", "epsilon_stderr", "delta"):
+                content[f"layer_{field}"] = (("layer",), [row[field] for row in rows])
             content["layer_distance"] = (("years_apart",), self.layers[0].profile.distance, {"units": "years"})
             profiles = np.stack([layer.profile.mean for layer in self.layers])
             content["layer_profile"] = (("layer", "years_apart"), profiles)
@@ -173,7 +167,7 @@ class Language:
             for part, values in zip(Quantity._fields, zip(*means, strict=True), strict=True):
                 content[f"{task}_cell_{what}_{part}"] = (cell, list(values))
         for field in ("epsilon", "delta"):
-            values = [(number.value, number.low, number.high) for number in (getattr(row, field) for row in rows)]
+            values = [[getattr(getattr(row, field), end) for end in ("value", "low", "high")] for row in rows]
             content[f"{task}_{field}"] = ((model, "end"), np.reshape(values, (-1, 3)))
         names = [f"{row.family}, biases {row.bias}, delta {row.floor}" for row in rows]
         return content | {model: ((model,), np.array(names, dtype=object))}
@@ -236,13 +230,9 @@ def years(
 
 
 def analyse(
-    design: Design,
-    answers: dict[str, Answers],
-    states: np.ndarray | None,
-    *,
-    likelihood: bool = True,
+    design: Design, answers: dict[str, Answers], states: np.ndarray | None, *, likelihood: bool = True,
     execution: Execution | None = None,
-) -> Language:
+) -> Language:  # fmt: skip
     """Everything that `Language` has, of answers and states as `asking.ask` gives them.
 
     Args:
@@ -263,23 +253,18 @@ def analyse(
         execution.tell(f"slope of {task}", 2 * len(slopes) - 1, planned)
         resolutions[task] = fits.resolutions(answer, slopes[task]) if likelihood else []
         execution.tell(f"resolution by {task}", 2 * len(slopes), planned)
-    identify = cells.get("identify", {})
-    laws = {}
+    identify, laws, layers = cells.get("identify", {}), {}, []
     if len(identify) > 1:
-        for name in Scores._fields:
-            scores = [getattr(cell, name) for cell in identify.values()]
+        for name, scores in zip(Scores._fields, zip(*identify.values(), strict=True), strict=True):
             laws[name] = law(list(identify), scores, YEARS[1] - YEARS[0])
-    layers = []
     if states is not None:
         from semres_jax.measure.embeddings.position import embeddings
 
         assert design.years is not None
         apart = np.abs(design.years[:, None] - design.years[None]).astype(np.float64)
         for k, points in enumerate(np.asarray(states, np.float64)):
-            # What all years share says nothing of any.
-            layers.append(
-                embeddings(points - points.mean(0), apart, similarity="cosine", optimal="none", bootstrap=200)
-            )
+            own = points - points.mean(0)  # what all years share says nothing of any
+            layers.append(embeddings(own, apart, similarity="cosine", optimal="none", bootstrap=200))
             execution.tell(f"states of layer {k}", 2 * len(answers) + k + 1, planned)
     return Language(design, answers, cells, overall, laws, slopes, resolutions, layers)
 
@@ -289,9 +274,8 @@ def _cells(by: np.ndarray, answers: Answers) -> dict[int, Scores]:
     trials, scores = answers.trials, {}
     for at in np.unique(by).tolist():
         here = by == at
-        chance = 1 / int(trials.n[here][0])
-        values = (answers.probability, answers.hit)
-        scores[at] = Scores(*(mean_of(value[here], trials.group[here], chance) for value in values))
+        values, chance = (answers.probability[here], answers.hit[here]), 1 / int(trials.n[here][0])
+        scores[at] = Scores(*(mean_of(value, trials.group[here], chance) for value in values))
     return scores
 
 

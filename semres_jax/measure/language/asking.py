@@ -55,31 +55,15 @@ class Design(NamedTuple):
 
 
 def design(
-    backend: "Backend",
-    *,
-    tasks: Sequence[str] = TASKS,
-    prompts: int = 2000,
-    counts: Sequence[int] = COUNTS,
-    halves: Sequence[int] = HALVES,
-    template: str = "chat",
-    key: Any = None,
-) -> Design:
+    backend: "Backend", *, tasks: Sequence[str] = TASKS, prompts: int = 2000, counts: Sequence[int] = COUNTS,
+    halves: Sequence[int] = HALVES, template: str = "chat", key: Any = None,
+) -> Design:  # fmt: skip
     """Divide a budget of prompts: pairs 4 parts, items 2, identify 2, layers 2, of those that are asked for.
 
     Each task then has as many whole trials for each D, or n, as fit in: a pair's trial is four prompts, a set of items
     two, a year four sentences.
 
-    Args:
-        backend: as `backends.Backend`; its tokens decide about names.
-        tasks: any of "pairs", "items", "identify", "layers".
-        prompts: the most there may be.
-        counts: n of items and identify.
-        halves: D of pairs, in years.
-        template: one of `wording.TEMPLATES`.
-        key: JAX random key, of all random numbers; `jax.random.key(0)` if not given.
-
-    Raises:
-        ValueError: unknown task or template, too few prompts for it, names of one length that there aren't.
+    Arguments and errors are those of `measure.years`; the backend's tokens decide about names.
     """
     for task in tasks:
         if task not in TASKS:
@@ -92,28 +76,30 @@ def design(
     if not counts or not halves:
         raise ValueError(f"{'offsets' if counts else 'n'} must have at least one number, such as {20 if counts else 2}")
     prompts = require_count("prompts", prompts, 1)
-    parts = sum(_PARTS[task] for task in tasks)
-    cells = {"pairs": len(halves), "items": len(counts), "identify": len(counts), "layers": 1}
     if "layers" in tasks and not backend.depth:
         raise ValueError(f"{backend.name!r} tells no states of its layers; leave out the task layers")
-    sizes = {}
+    parts, sizes, total = sum(_PARTS[task] for task in tasks), {}, {}
     for task in tasks:
-        sizes[task] = prompts * _PARTS[task] // parts // (cells[task] * _EACH[task])
+        share = _EACH[task] * {"pairs": len(halves), "layers": 1}.get(
+            task, len(counts)
+        )  # prompts of a trial of each cell
+        sizes[task] = prompts * _PARTS[task] // parts // share
+        total[task] = sizes[task] * share
         least = 3 if task == "layers" else 2
         if sizes[task] < least:
-            needed = -(-least * cells[task] * _EACH[task] * parts // _PARTS[task])
+            needed = -(-least * share * parts // _PARTS[task])
             raise ValueError(f"prompts must be at least {needed} for {task}, of all {prompts} that are asked for")
-    lead = wording.TEMPLATES[template].lead
     wanted = max(2, *(max(counts) if task in ("items", "identify") else 2 for task in tasks))
+    lead = wording.TEMPLATES[template].lead
     names = tuple(wording.matched(backend.tokens, wanted, lead, most=max(_NAMES, wanted)))
-    trials = {}
-    for task in tasks:
-        if task == "pairs":
-            trials[task] = year_task.pairs(halves, sizes[task], names, key=key)
-        elif task != "layers":
-            trials[task] = year_task.items(counts, sizes[task], names, identify=task == "identify", key=key)
-    years = year_task.spread_years(sizes["layers"], key=key) if "layers" in tasks else None
-    total = {task: sizes[task] * cells[task] * _EACH[task] for task in tasks}
+    trials, years = {}, None
+    for task, size in sizes.items():
+        if task == "layers":
+            years = year_task.spread_years(size, key=key)
+        elif task == "pairs":
+            trials[task] = year_task.pairs(halves, size, names, key=key)
+        else:
+            trials[task] = year_task.items(counts, size, names, identify=task == "identify", key=key)
     return Design(trials, years, names, template, total)
 
 
@@ -135,12 +121,7 @@ def chat_of(tokens: Callable[[str], Sequence[int]]) -> Callable[[str], str] | No
 
 
 def ask(
-    backend: "Backend",
-    plan: Design,
-    *,
-    generate: bool = False,
-    batch: int = 64,
-    execution: Execution | None = None,
+    backend: "Backend", plan: Design, *, generate: bool = False, batch: int = 64, execution: Execution | None = None
 ) -> tuple[dict[str, Answers], np.ndarray | None]:
     """Ask everything of a design: answers by task, and (layers, years, D) states of years.
 
@@ -153,13 +134,10 @@ def ask(
         batch: prompts at once.
         execution: its `progress` is called with (task, prompts done, prompts in all), its `saved` must be open.
     """
-    execution = execution or Execution()
-    saved = execution.saved or Saved(None)
-    batch = require_count("batch", batch, 1)
-    template = wording.TEMPLATES[plan.template]
+    execution, batch = execution or Execution(), require_count("batch", batch, 1)
+    saved, template = execution.saved or Saved(None), wording.TEMPLATES[plan.template]
     chat = chat_of(backend.tokens) if template.chat else None
-    done, total = 0, sum(plan.prompts.values())
-    answers = {}
+    done, total, answers = 0, sum(plan.prompts.values()), {}
     for task, trials in plan.trials.items():
         texts, names = wording.prompts(trials, template, chat), wording.answers(trials, template)
         numbers: np.ndarray = np.full(trials.name.shape, np.nan)
@@ -235,9 +213,8 @@ def _cells(
 def _states(backend: "Backend", plan: Design, batch: int, saved: Saved, tell: Callable[[int], None]) -> np.ndarray:
     """(layers, years, D): the state of the year's last token, mean over a sentence each of four names."""
     assert plan.years is not None
-    count = _EACH["layers"]
+    count, years, parts = _EACH["layers"], plan.years.tolist(), []
     names = [plan.names[(k * len(plan.names)) // count] for k in range(count)]
-    years, parts = plan.years.tolist(), []
     size = max(1, batch // count)
     for k in range(0, len(years), size):
         cell, some = f"layers {k}", years[k : k + size]

@@ -74,14 +74,14 @@ class Resolution(NamedTuple):
     family: str
     bias: str
     floor: float | str
-    epsilon: Quantity
-    delta: Quantity
-    quasi_aic: float
-    mcfadden_r2: float
-    chi2: float
-    degrees: int
-    notes: tuple[str, ...]
     probability: np.ndarray
+    epsilon: Quantity = Quantity(math.nan)
+    delta: Quantity = Quantity(math.nan)
+    quasi_aic: float = math.nan
+    mcfadden_r2: float = math.nan
+    chi2: float = math.nan
+    degrees: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def slope(answers: Answers) -> Slope:
@@ -106,10 +106,11 @@ def slope(answers: Answers) -> Slope:
     trials, there = answers.trials, answers.trials.name >= 0
     unit = float(np.nanmean(trials.distance))
     columns, kinds = [np.where(there, -trials.distance / unit, 0.0)], []
-    tables = [("place", trials.places), ("label", trials.labels)]
-    if len(np.unique(trials.group)) < _GROUPS_A_NAME * len(trials.names):
-        tables.pop()
-    for kind, table in tables:
+    names, place = np.unique(trials.group, return_inverse=True)
+    tables = {"place": trials.places, "label": trials.labels}
+    if len(names) < _GROUPS_A_NAME * len(trials.names):
+        del tables["label"]
+    for kind, table in tables.items():
         for name in sorted(set(table[there].tolist())):
             columns.append(((table == name) & there).astype(np.float64))
             kinds.append((kind, name))
@@ -120,7 +121,6 @@ def slope(answers: Answers) -> Slope:
         options={"gtol": _FLAT * max(logit.total.sum(), 1.0), "maxiter": _STEPS},
     ).x  # fmt: skip
     theta = theta - np.linalg.solve(logit.information(theta), logit.gradient(theta))  # the last digits
-    names, place = np.unique(trials.group, return_inverse=True)
     score = np.zeros((len(names), x.shape[-1]))
     np.add.at(score, place, logit.scores(theta))
     inverse = np.linalg.inv(logit.information(theta))
@@ -159,11 +159,9 @@ class _Logit:
         return special.log_softmax(np.where(self.there, self.x @ theta, -np.inf), axis=1)
 
     def shares(self, theta: np.ndarray) -> np.ndarray:
-        """(T, N) probabilities."""
         return np.exp(self.log_shares(theta))
 
     def loss(self, theta: np.ndarray) -> float:
-        """What is least at the fit."""
         likelihood = (self.weight * np.where(self.there, self.log_shares(theta), 0.0)).sum()
         return float(self.ridge / 2 * theta @ theta - likelihood)
 
@@ -200,9 +198,7 @@ def resolutions(
     """
     from semres_jax.measure.choices import fit_choices
 
-    trials, nothing = answers.trials, Quantity(math.nan)
-    scale = max(of.dispersion, _LEAST_DISPERSION)
-    rows = []
+    trials, scale, rows = answers.trials, max(of.dispersion, _LEAST_DISPERSION), []
     for family, floor, bias, intervals in models or (_ALL if trials.task == "pairs" else _PLAIN):
         bias = "position" if bias == "both" and not of.labels else bias
         try:
@@ -211,16 +207,14 @@ def resolutions(
                 delta=floor, bias=bias, intervals=intervals,
             )  # fmt: skip
         except ValueError as error:
-            unknown = np.full(answers.weight.shape, np.nan)
-            rows.append(Resolution(family, bias, floor, nothing, nothing, math.nan, math.nan, math.nan, 0,
-                                   (str(error),), unknown))  # fmt: skip
+            rows.append(Resolution(family, bias, floor, np.full(answers.weight.shape, np.nan), notes=(str(error),)))
             continue
+        ends = ("value", "low", "high") if intervals else ("value",)
         epsilon, delta = (
-            Quantity(number.value, low=number.low, high=number.high) if intervals else Quantity(number.value)
-            for number in (fit.epsilon, fit.delta)
+            Quantity(**{end: getattr(number, end) for end in ends}) for number in (fit.epsilon, fit.delta)
         )
-        rows.append(Resolution(family, bias, floor, epsilon, delta, fit.aic, fit.mcfadden_r2,
-                               *misfit(answers, fit.probabilities), fit.notes, fit.probabilities))  # fmt: skip
+        rows.append(Resolution(family, bias, floor, fit.probabilities, epsilon, delta, fit.aic, fit.mcfadden_r2,
+                               *misfit(answers, fit.probabilities), fit.notes))  # fmt: skip
     return rows
 
 
@@ -230,17 +224,12 @@ def misfit(answers: Answers, fitted: np.ndarray) -> tuple[float, int]:
     measured, predicted = (
         later(part) if pairs else part.probability for part in (answers, answers._replace(weight=fitted))
     )
-    chi2, degrees = 0.0, 0
-    for cell in np.unique(cells(answers)):
-        here = cells(answers) == cell
-        means = group_means((measured - predicted)[here], answers.trials.group[here])
+    trials, chi2, degrees = answers.trials, 0.0, 0
+    cells = trials.half * 1000 + trials.offset_cell if pairs else trials.n
+    for cell in np.unique(cells):
+        here = cells == cell
+        means = group_means((measured - predicted)[here], trials.group[here])
         if len(means) > 2 and means.std() > 0:
             chi2 += float(means.mean() ** 2 / (means.var(ddof=1) / len(means)))
             degrees += 1
     return chi2, degrees
-
-
-def cells(answers: Answers) -> np.ndarray:
-    """(T,) which cell a prompt is in: D and offset by `CELL` years for pairs, n otherwise."""
-    trials = answers.trials
-    return trials.half * 1000 + trials.offset_cell if trials.task == "pairs" else trials.n

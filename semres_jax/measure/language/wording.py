@@ -52,47 +52,33 @@ def _said(facts: Sequence[tuple[str, int]]) -> str:
 
 
 def _shown(ask: str, exact: bool) -> str:
-    lines = []
-    for first, second, near, right in _EXAMPLES:
-        year = dict((first, second))[right] if exact else near
-        lines.append(f"{_said((first, second))} {ask.format(probe=year)} {right}.\n")
+    lines = (
+        f"{_said(facts)} {ask.format(probe=dict(facts)[right] if exact else near)} {right}.\n"
+        for *facts, near, right in _EXAMPLES
+    )
     return "".join(lines) + "{facts} " + ask
 
 
-_CLOSEST, _EXACT = "Who was born closest to {probe}?", "Who was born in {probe}?"
-_ANSWER = "Answer with a single name."
+_QUESTIONS = ("{facts} Who was born closest to {probe}?", "{facts} Who was born in {probe}?")
+_PAPER = [f"{question} Answer with a single name." for question in _QUESTIONS]
+_BEGUN = ("The person born closest to {probe} was", "The person born in {probe} was")
 TEMPLATES: dict[str, Template] = {
-    "chat": Template(
-        f"{{facts}} {_CLOSEST} {_ANSWER}", f"{{facts}} {_EXACT} {_ANSWER}", True, "",
-        "the paper's wording, in the model's chat template",
-    ),
-    "paper": Template(
-        f"{{facts}} {_CLOSEST} {_ANSWER}", f"{{facts}} {_EXACT} {_ANSWER}", False, " ",
-        "the paper's wording, as plain text",
-    ),
+    "chat": Template(*_PAPER, True, "", "the paper's wording, in the model's chat template"),
+    "paper": Template(*_PAPER, False, " ", "the paper's wording, as plain text"),
     "question": Template(
-        f"Question: {{facts}} {_CLOSEST}\nAnswer:", f"Question: {{facts}} {_EXACT}\nAnswer:", False, " ",
-        "question and answer, as plain text",
+        *(f"Question: {question}\nAnswer:" for question in _QUESTIONS), False, " ", "question and answer, as plain text"
     ),
-    "completion": Template(
-        "{facts} The person born closest to {probe} was", "{facts} The person born in {probe} was", False, " ",
-        "a sentence to be completed",
-    ),
+    "completion": Template(*(f"{{facts}} {begun}" for begun in _BEGUN), False, " ", "a sentence to be completed"),
     "examples": Template(
-        _shown("The person born closest to {probe} was", False), _shown("The person born in {probe} was", True), False,
-        " ", "a sentence to be completed, after four that are",
+        *map(_shown, _BEGUN, (False, True)), False, " ", "a sentence to be completed, after four that are"
     ),
-}  # fmt: skip
+}
 
 
 def matched(
-    tokens: Callable[[str], Sequence[int]],
-    least: int,
-    lead: str = " ",
-    *,
-    most: int | None = None,
+    tokens: Callable[[str], Sequence[int]], least: int, lead: str = " ", *, most: int | None = None,
     pool: Sequence[str] = NAMES,
-) -> list[str]:
+) -> list[str]:  # fmt: skip
     """Names of equal length: those that are one token, or else as many tokens as most are; none a part of another.
 
     Both as they begin an answer (after `lead`) and after a space, as in the facts. Of two names of which one holds the

@@ -73,14 +73,9 @@ class Trials(NamedTuple):
 
 
 def pairs(
-    halves: Sequence[int],
-    trials: int,
-    names: Sequence[str],
-    *,
-    key: Any = None,
-    centres: tuple[int, int] = CENTRES,
+    halves: Sequence[int], trials: int, names: Sequence[str], *, key: Any = None, centres: tuple[int, int] = CENTRES,
     reach: int = REACH,
-) -> Trials:
+) -> Trials:  # fmt: skip
     """Two people born in c - D and c + D and a probe that sweeps over c ± reach: four prompts for each trial.
 
     c is uniform in `centres`; probes are spread evenly, one at random in each of `trials` equal parts of the sweep,
@@ -100,14 +95,11 @@ def pairs(
         >>> (trials.year - trials.year.min()).tolist()
         [[0, 40], [40, 0], [0, 40], [40, 0]]
     """
-    trials = require_count("trials", trials, 1)
-    halves = [require_count("D", half, 1, " year") for half in halves]
-    _several(halves, "D", "20,200")
+    trials, halves = require_count("trials", trials, 1), _several(halves, "D", 1, " year", "20,200")
     if max(halves) >= centres[0]:
         raise ValueError(f"D must be below {centres[0]} years, the earliest middle of a pair; got {max(halves)}")
-    rng = _random.generator(key, 0)
+    rng, name, year, probe = _random.generator(key, 0), [], [], []
     deal = _Dealer(names, rng)
-    name, year, probe = [], [], []
     for half in halves:
         low = -reach + 2 * reach * np.arange(trials) / trials
         offset = np.floor(low + rng.random(trials) * 2 * reach / trials).astype(int)
@@ -118,20 +110,13 @@ def pairs(
             name += [[a, b], [b, a], [b, a], [a, b]]
             year += [[c - half, c + half], [c + half, c - half]] * 2
             probe += [c + step] * 4
-    total = len(probe) // 4
-    drawn = _trials("pairs", names, name, year, probe, np.repeat(np.arange(total), 4))
-    return drawn._replace(half=np.repeat(halves, trials * 4))
+    return _trials("pairs", names, name, year, probe, 4)._replace(half=np.repeat(halves, trials * 4))
 
 
 def items(
-    counts: Sequence[int],
-    sets: int,
-    names: Sequence[str],
-    *,
-    identify: bool = False,
-    key: Any = None,
+    counts: Sequence[int], sets: int, names: Sequence[str], *, identify: bool = False, key: Any = None,
     years: tuple[int, int] = YEARS,
-) -> Trials:
+) -> Trials:  # fmt: skip
     """n people born in different years, uniform in `years`, and a probe: each set forward and backward.
 
     The probe is independent and uniform, nobody else as close as the closest (similarity), or the year of one of them
@@ -152,32 +137,26 @@ def items(
         >>> (trials.distance[range(4), trials.right] == 0).all()
         np.True_
     """
-    sets = require_count("sets", sets, 1)
-    counts = [require_count("n", n, 2, " items") for n in counts]
-    _several(counts, "n", "2,8,32")
-    if max(counts) > min(len(names), (years[1] - years[0]) // 4):
-        raise ValueError(f"n must be at most {min(len(names), (years[1] - years[0]) // 4)}; got {max(counts)}")
-    rng = _random.generator(key, 1)
+    sets, counts = require_count("sets", sets, 1), _several(counts, "n", 2, " items", "2,8,32")
+    most = min(len(names), (years[1] - years[0]) // 4)
+    if max(counts) > most:
+        raise ValueError(f"n must be at most {most}; got {max(counts)}")
+    rng, name, year, probe = _random.generator(key, 1), [], [], []
     deal = _Dealer(names, rng)
-    name, year, probe = [], [], []
     for n in counts:
         place = np.concatenate([rng.permutation(n) for _ in range(-(-sets // n))])[:sets]
         for k in range(sets):
             who = deal.some(n)
-            when = rng.choice(np.arange(*years), n, replace=False)
+            when = rng.choice(np.arange(*years), n, replace=False).tolist()
             while True:
                 target = int(rng.integers(*years))
-                away = np.sort(np.abs(when - target))
-                if away[0] < away[1]:
+                first, second, *_ = sorted(abs(then - target) for then in when)
+                if first < second:
                     break
-            if identify:
-                target = int(when[place[k]])
-            name += [list(who), list(who[::-1])]
-            year += [when.tolist(), when[::-1].tolist()]
-            probe += [target] * 2
-    return _trials(
-        "identify" if identify else "items", names, name, year, probe, np.repeat(np.arange(len(probe) // 2), 2)
-    )
+            name += [who, who[::-1]]
+            year += [when, when[::-1]]
+            probe += [when[place[k]] if identify else target] * 2
+    return _trials("identify" if identify else "items", names, name, year, probe, 2)
 
 
 def spread_years(count: int, *, key: Any = None, years: tuple[int, int] = YEARS) -> np.ndarray:
@@ -213,14 +192,18 @@ class _Dealer:
         return hand
 
 
-def _several(values: Sequence[int], name: str, such: str) -> None:
+def _several(values: Sequence[int], name: str, least: int, unit: str, such: str) -> list[int]:
+    values = [require_count(name, value, least, unit) for value in values]
     if not values or len(set(values)) < len(values):
-        raise ValueError(f"{name} must be different numbers, such as {such}; got {list(values)}")
+        raise ValueError(f"{name} must be different numbers, such as {such}; got {values}")
+    return values
 
 
-def _trials(task: str, names: Sequence[str], name: list, year: list, probe: list, group: np.ndarray) -> Trials:
+def _trials(task: str, names: Sequence[str], name: list, year: list, probe: list, group: int) -> Trials:
+    """Rows as tables; `group` prompts in sequence show the same."""
     wide = max(map(len, name))
     padded, years = (np.array([row + [-1] * (wide - len(row)) for row in rows]) for rows in (name, year))
     none, sizes = np.zeros(len(probe), int), np.array([len(row) for row in name])
-    trials = Trials(task, tuple(names), padded, years, np.array(probe), none, sizes, group, none)
+    groups = np.arange(len(probe)) // group
+    trials = Trials(task, tuple(names), padded, years, np.array(probe), none, sizes, groups, none)
     return trials._replace(right=np.nanargmin(trials.distance, axis=1))

@@ -99,7 +99,7 @@ class Endpoint(Backend):
             ConnectionError: it has none.
         """
         words = {"content": text, "prompt": text, "add_special": True, "add_special_tokens": True, "model": self._model}
-        tokens = self._post("/tokenize", words).get("tokens")
+        tokens = self._ask("/tokenize", words).get("tokens")
         if not isinstance(tokens, list) or not all(isinstance(token, int) for token in tokens):
             raise ValueError(f"endpoint {self.url!r} gives no numbers of tokens at /tokenize")
         return tokens
@@ -119,9 +119,8 @@ class Endpoint(Backend):
     def generate(self, prompts: Sequence[str], max_tokens: int = 16, progress: Progress | None = None) -> list[str]:
         """What the model writes after each prompt, always the likeliest token."""
         require_count("max_tokens", max_tokens, 1)
-        return self._map(
-            lambda prompt: str(self._complete(prompt, max_tokens=max_tokens).get("text", "")), list(prompts), progress
-        )
+        choices = self._map(lambda prompt: self._complete(prompt, max_tokens=max_tokens), list(prompts), progress)
+        return [str(choice.get("text", "")) for choice in choices]
 
     def _map(self, function: Callable[[Any], Any], items: list[Any], progress: Progress | None) -> list[Any]:
         results = []
@@ -164,20 +163,15 @@ class Endpoint(Backend):
 
     def _by_steps(self, prompt: str, continuations: Sequence[str]) -> np.ndarray:
         parts = _continuations.split(self.tokens, prompt, continuations)
-        wanted: dict[tuple[int, ...], dict[int, float]] = {}
-        for rest in parts.continuations:
+        known: dict[tuple[int, ...], dict[int, float]] = {}
+        scores = np.zeros(len(parts.continuations))
+        for k, rest in enumerate(parts.continuations):
             for j, token in enumerate(rest):
-                wanted.setdefault(tuple(rest[:j]), {})[token] = np.nan
-        for before, values in wanted.items():
-            context, known = [*parts.prompt, *before], {}
-            for token in values:
-                if token not in known:
-                    known |= self._tell(context, token)
-                values[token] = known[token]
-        return np.array(
-            [sum(wanted[tuple(rest[:j])][token] for j, token in enumerate(rest)) for rest in parts.continuations],
-            np.float64,
-        )
+                values = known.setdefault(tuple(rest[:j]), {})
+                if token not in values:
+                    values |= self._tell([*parts.prompt, *rest[:j]], token)
+                scores[k] += values[token]
+        return scores
 
     def _tell(self, context: list[int], token: int) -> dict[int, float]:
         """Log-probabilities of some next tokens, one of them that which is asked for."""
@@ -208,14 +202,13 @@ class Endpoint(Backend):
         logprobs = choice.get("logprobs") or {}
         if isinstance(logprobs.get("token_logprobs"), list) and len(logprobs["token_logprobs"]) > 2:
             return "echo"
-        listed = logprobs.get("content") or [{}]
-        if "id" not in listed[0] or "logprob" not in listed[0]:
-            if logprobs:
-                raise ValueError(
-                    f"endpoint {self.url!r} tells log-probabilities of what it writes only; "
-                    "it must echo the prompt (vLLM) or number its tokens (llama.cpp's server)"
-                )
+        if not logprobs:
             raise ValueError(f"endpoint {self.url!r} returns no log-probabilities; llama.cpp's server and vLLM do")
+        if not {"id", "logprob"} <= set((logprobs.get("content") or [{}])[0]):
+            raise ValueError(
+                f"endpoint {self.url!r} tells log-probabilities of what it writes only; "
+                "it must echo the prompt (vLLM) or number its tokens (llama.cpp's server)"
+            )
         context = self.tokens(_PROBE)
         self._ordinary = context[-1]
         with contextlib.suppress(ConnectionError):
@@ -227,32 +220,29 @@ class Endpoint(Backend):
         return "steps"
 
     def _first_model(self) -> str | None:
-        answer = self._ask("GET", "/v1/models")
         try:
-            return str(answer["data"][0]["id"])
+            return str(self._ask("/v1/models")["data"][0]["id"])
         except (KeyError, IndexError, TypeError):
             return None
 
     def _complete(self, prompt: Any, **options: Any) -> dict[str, Any]:
         """The one choice of a completion, with what the server counted as "usage"."""
         content = {"prompt": prompt, "temperature": 0.0, "seed": 0} | options
-        answer = self._post("/v1/completions", content | ({"model": self._model} if self._model else {}))
+        answer = self._ask("/v1/completions", content | ({"model": self._model} if self._model else {}))
         try:
             return answer["choices"][0] | {"usage": answer.get("usage") or {}}
         except (KeyError, IndexError, TypeError):
             raise ValueError(f"endpoint {self.url!r} returns no choices at /v1/completions") from None
 
-    def _post(self, path: str, content: dict[str, Any]) -> dict[str, Any]:
-        return self._ask("POST", path, content)
-
-    def _ask(self, method: str, path: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _ask(self, path: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
+        """What the server answers to a POST of content, or to a GET, whose refusal is {}."""
         try:
-            answer = self._client.request(method, self.url + path, json=content)
+            answer = self._client.request("GET" if content is None else "POST", self.url + path, json=content)
         except self._errors as problem:
             said = str(problem).partition("\n")[0] or type(problem).__name__
             raise ConnectionError(f"endpoint {self.url!r} does not answer ({said}); is the server running?") from None
         if answer.status_code != 200:
-            if method == "GET":
+            if content is None:
                 return {}
             said = " ".join(answer.text.split())[:200]
             raise ConnectionError(f"endpoint {self.url!r} refuses {path} with status {answer.status_code}: {said}")

@@ -176,14 +176,7 @@ class Local(Backend):
     def _groups(
         self, what: str, items: list[_Item], numbers: int, progress: Progress | None
     ) -> Iterator[tuple[_Group, int, int]]:
-        """Items that are evaluated at once, with how many positions and targets they are filled up to.
-
-        Args:
-            what: for `progress`, which is called after each of them.
-            items: all.
-            numbers: that each position of a row gives.
-            progress: or None.
-        """
+        """Items evaluated at once, how many positions and targets they are filled up to; `numbers` are a position's."""
         self._check_lengths([len(item.tokens) for item in items])
         lengths: dict[int, list[_Item]] = {}
         for item in items:
