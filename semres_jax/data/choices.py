@@ -1,8 +1,11 @@
 """Tables of choices: which of a few items was chosen, and how far each was from the probe."""
 
+import contextlib
 import dataclasses
 import os
 import re
+from collections.abc import Iterable
+from itertools import count, starmap, takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +16,10 @@ from semres_jax.data.image_sets import listed
 
 FORMATS = ("wide", "long", "vlm-spatial", "items")
 _VLM = re.compile(r"D\d\d_DIST")
+# What the columns of the other formats are told by, the first that fits.
+_NEEDED = {
+    "items": {"n", "right", "trials"}, "wide": {"distance_1", "choice"}, "long": {"trial", "distance", "chosen"}
+}  # fmt: skip
 _YES, _NO = ("1", "true", "yes"), ("", "0", "false", "no")
 _SPATIAL = "vlm_spatial_qwen.csv"
 
@@ -97,9 +104,7 @@ def read_items(path: str | os.PathLike[str]) -> ItemCounts:
     """
     rows = _Rows(path)
     rows.need(*ItemCounts._fields)
-    return ItemCounts(
-        *(np.array([rows.number(k, name) for k in range(len(rows.cells))]) for name in ItemCounts._fields)
-    )
+    return ItemCounts(*(np.array([rows.number(k, name) for k in rows.all]) for name in ItemCounts._fields))
 
 
 def vlm_spatial() -> Choices:
@@ -123,35 +128,24 @@ class _Rows:
 
     def __init__(self, path: str | os.PathLike[str]):
         self.path = Path(path)
-        try:
-            rows = _rows(self.path, "choices")
-        except UnicodeDecodeError:
-            raise ValueError(f"{str(path)!r} is no text in UTF-8; give a CSV file") from None
-        self.columns = rows[0][1]
-        self.lines = [line for line, _ in rows[1:]]
-        self.cells = [row for _, row in rows[1:]]
+        (_, self.columns), *rows = _rows(self.path, "choices")
+        self.lines, self.cells, self.all = [line for line, _ in rows], [row for _, row in rows], range(len(rows))
         if len(set(self.columns)) < len(self.columns):
             twice = next(name for name in self.columns if self.columns.count(name) > 1)
             raise ValueError(f"{str(self.path)!r} has the column {twice!r} twice")
         if not self.cells:
             raise ValueError(f"{str(self.path)!r} has no line after its first, which names the columns")
-        for line, row in zip(self.lines, self.cells, strict=True):
+        for k, row in enumerate(self.cells):
             if len(row) != len(self.columns):
-                raise ValueError(
-                    f"line {line} of {str(self.path)!r} must have {len(self.columns)} entries, one for each column; "
-                    f"got {len(row)}"
-                )
+                must = f"must have {len(self.columns)} entries, one for each column"
+                raise ValueError(f"{self.where(k)} {must}; got {len(row)}")
 
     def format(self) -> str:
-        names = set(self.columns)
-        if "answer" in names and any(_VLM.fullmatch(name) for name in names):
+        if "answer" in self.columns and any(map(_VLM.fullmatch, self.columns)):
             return "vlm-spatial"
-        if {"n", "right", "trials"} <= names:
-            return "items"
-        if "distance_1" in names and "choice" in names:
-            return "wide"
-        if {"trial", "distance", "chosen"} <= names:
-            return "long"
+        for kind, needed in _NEEDED.items():
+            if needed <= set(self.columns):
+                return kind
         raise ValueError(
             f"{str(self.path)!r} has columns of no known format; give distance_1,distance_2,..,choice (wide), "
             f"trial,distance,chosen (long) or n,right,trials; got {listed(self.columns)}"
@@ -164,10 +158,7 @@ class _Rows:
 
     def numbered(self, prefix: str) -> list[str]:
         """prefix1, prefix2, .. as far as they go."""
-        names = []
-        while f"{prefix}{len(names) + 1}" in self.columns:
-            names.append(f"{prefix}{len(names) + 1}")
-        return names
+        return list(takewhile(self.columns.__contains__, (f"{prefix}{k}" for k in count(1))))
 
     def text(self, k: int, name: str) -> str:
         return self.cells[k][self.columns.index(name)]
@@ -176,13 +167,10 @@ class _Rows:
         text = self.text(k, name)
         if empty and not text:
             return np.nan
-        try:
-            number = float(text)
-        except ValueError:
-            number = np.nan
-        if not np.isfinite(number):
-            raise ValueError(f"{self.where(k)}: {name} must be a number; got {text!r}")
-        return number
+        with contextlib.suppress(ValueError):
+            if np.isfinite(number := float(text)):
+                return number
+        raise ValueError(f"{self.where(k)}: {name} must be a number; got {text!r}")
 
     def distance(self, k: int, name: str, *, empty: bool = False) -> float:
         number = self.number(k, name, empty=empty)
@@ -209,18 +197,18 @@ def _wide(rows: _Rows) -> Choices:
     def trial(k: int) -> dict[str, Any] | None:
         if not rows.text(k, "choice"):
             return None
-        fields: dict[str, Any] = {"distance": [rows.distance(k, name, empty=True) for name in names]}
+        distances = [rows.distance(k, name, empty=True) for name in names]
         words = [rows.text(k, name) for name in labels]
-        fields |= {"label": words} if labels else {}
-        fields |= {"score": [rows.score(k, name) for name in scores]} if scores else {}
-        return fields | {"chosen": _place(rows, k, rows.text(k, "choice"), words, fields["distance"])}
+        fields = {"distance": distances, "label": words, "score": [rows.score(k, name) for name in scores]}
+        chosen = _place(rows, k, rows.text(k, "choice"), words, distances)
+        return {"chosen": chosen} | {kind: values for kind, values in fields.items() if values}
 
-    return _made(rows, len(names), [trial(k) for k in range(len(rows.cells))])
+    return _made(rows, len(names), map(trial, rows.all))
 
 
 def _place(rows: _Rows, k: int, answer: str, labels: list[str], distances: list[float]) -> int:
     """Index of the chosen item: by its label, else by its number."""
-    there = [i for i, d in enumerate(distances) if not np.isnan(d)]
+    there = np.flatnonzero(~np.isnan(distances)).tolist()
     named = [i for i in there if labels and labels[i] == answer]
     if len(named) > 1:
         raise ValueError(f"{rows.where(k)}: choice {answer!r} is the label of {len(named)} items; give its number")
@@ -235,7 +223,7 @@ def _place(rows: _Rows, k: int, answer: str, labels: list[str], distances: list[
 def _long(rows: _Rows) -> Choices:
     rows.need("trial", "distance", "chosen")
     trials: dict[str, list[int]] = {}
-    for k in range(len(rows.cells)):
+    for k in rows.all:
         trials.setdefault(rows.text(k, "trial"), []).append(k)
     readers = {"distance": rows.distance, "position": rows.text, "label": rows.text, "score": rows.score}
 
@@ -252,7 +240,7 @@ def _long(rows: _Rows) -> Choices:
         columns = (column for column in readers if column in rows.columns)
         return {"chosen": chosen[0]} | {column: [readers[column](k, column) for k in lines] for column in columns}
 
-    return _made(rows, max(map(len, trials.values())), [trial(name, lines) for name, lines in trials.items()])
+    return _made(rows, max(map(len, trials.values())), starmap(trial, trials.items()))
 
 
 def _vlm_spatial(rows: _Rows) -> Choices:
@@ -273,11 +261,12 @@ def _vlm_spatial(rows: _Rows) -> Choices:
             "score": [rows.score(k, shape) if shape in rows.columns else np.nan for shape in shapes],
         }
 
-    return _made(rows, len(items), [trial(k) for k in range(len(rows.cells))])
+    return _made(rows, len(items), map(trial, rows.all))
 
 
-def _made(rows: _Rows, items: int, trials: list[dict[str, Any] | None]) -> Choices:
+def _made(rows: _Rows, items: int, answers: Iterable[dict[str, Any] | None]) -> Choices:
     """Choices of trials that are None where there is no usable answer."""
+    trials = list(answers)
     kept = [trial for trial in trials if trial is not None]
     if not kept:
         raise ValueError(f"{str(rows.path)!r} has no usable answer in {len(trials)} trials")
@@ -290,7 +279,6 @@ def _made(rows: _Rows, items: int, trials: list[dict[str, Any] | None]) -> Choic
     labels, positions, scores = table("label", ""), table("position", ""), table("score", np.nan)
     if positions is None:
         positions = np.tile([str(i + 1) for i in range(items)], (len(kept), 1))
-    if scores is not None and np.isnan(scores).all():
-        scores = None
+    scores = None if scores is None or np.isnan(scores).all() else scores
     chosen = np.array([trial["chosen"] for trial in kept])
     return Choices(table("distance", np.nan), chosen, labels, positions, scores, len(trials) - len(kept))

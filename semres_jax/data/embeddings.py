@@ -57,15 +57,9 @@ def read_embeddings(path: str | os.PathLike[str], key: str | None = None) -> Emb
         raise ValueError(f"embeddings must be in a file that ends in {', '.join(SUFFIXES)}; got {str(path)!r}")
     if not path.is_file():
         raise FileNotFoundError(f"no file of embeddings {str(path)!r}")
-    if path.suffix.lower() == ".npy":
-        if key is not None:
-            raise ValueError(f"a .npy file holds one array without a name; {str(path)!r} has no {key!r}")
-        try:
-            points, names = np.load(path, mmap_mode="r", allow_pickle=False), ()
-        except (ValueError, EOFError, OSError) as error:
-            raise _broken(path, error) from None
-    else:
-        points, names = _picked(path, _arrays(path, key), key)
+    if path.suffix.lower() == ".npy" and key is not None:
+        raise ValueError(f"a .npy file holds one array without a name; {str(path)!r} has no {key!r}")
+    points, names = _picked(path, _arrays(path, key), key)
     if points.ndim != 2 or points.dtype.kind not in "biuf":
         raise ValueError(
             f"embeddings must be a table of numbers, a row for each stimulus; {str(path)!r} has shape {points.shape} "
@@ -128,10 +122,6 @@ def read_labels(path: str | os.PathLike[str], count: int, names: Sequence[str] =
     return [int(x) for x in values] if all(x.lstrip("-").isdigit() for x in values) else values
 
 
-def _broken(path: Path, error: Exception) -> ValueError:
-    return ValueError(f"{str(path)!r} is truncated, corrupt or of another kind: {' '.join(str(error).split())[:200]}")
-
-
 def _arrays(path: Path, key: str | None) -> Mapping[str, Any]:
     """Arrays by name; where a key is given and there, that one."""
     suffix = path.suffix.lower()
@@ -140,6 +130,8 @@ def _arrays(path: Path, key: str | None) -> Mapping[str, Any]:
 
         return weights.read(path)
     try:
+        if suffix == ".npy":
+            return {"": np.load(path, mmap_mode="r", allow_pickle=False)}
         if suffix == ".npz":
             # NumPy leaves a file open that turns out not to be one.
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
@@ -153,7 +145,8 @@ def _arrays(path: Path, key: str | None) -> Mapping[str, Any]:
             file.visititems(lambda name, item: sets.update({name: item}) if isinstance(item, h5py.Dataset) else None)
             return {name: item[()] for name, item in sets.items() if key in (None, name)} or dict.fromkeys(sets)
     except (ValueError, EOFError, OSError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
-        raise _broken(path, error) from None
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"{str(path)!r} is truncated, corrupt or of another kind: {reason}") from None
 
 
 def _picked(path: Path, arrays: Mapping[str, Any], key: str | None) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -162,7 +155,7 @@ def _picked(path: Path, arrays: Mapping[str, Any], key: str | None) -> tuple[np.
             raise ValueError(f"{str(path)!r} has no array {key!r}; it has {listed(list(arrays))}")
         return np.asarray(arrays[key]), ()
     if len(arrays) == 1:
-        return np.asarray(next(iter(arrays.values()))), ()
+        return np.asanyarray(next(iter(arrays.values()))), ()  # a mapped file stays one
     shapes = {np.shape(x) for x in arrays.values()}
     if len(shapes) == 1 and len(next(iter(shapes))) == 1:
         return np.stack(list(arrays.values())), tuple(arrays)

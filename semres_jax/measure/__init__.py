@@ -1,33 +1,32 @@
 """Where a given model stands: what resolution its similarities have, and its accuracies."""
 
 from semres_jax._lazy import submodules
-from semres_jax.measure.choices import (
+from semres_jax.measure.choices.fits import ChoiceFit as ChoiceFit, fit_choices as fit_choices
+from semres_jax.measure.choices.goodness import (
     Bins as Bins,
-    ChoiceFit as ChoiceFit,
     GoodnessOfFit as GoodnessOfFit,
-    ItemsFit as ItemsFit,
     RatioTest as RatioTest,
-    check_choices as check_choices,
     choice_coverage as choice_coverage,
     choice_profile as choice_profile,
-    choices_table as choices_table,
-    fit_choices as fit_choices,
-    fit_items_law as fit_items_law,
     goodness_of_fit as goodness_of_fit,
     ratio_test as ratio_test,
     simulated_choices as simulated_choices,
+)
+from semres_jax.measure.choices.items import ItemsFit as ItemsFit, fit_items_law as fit_items_law
+from semres_jax.measure.choices.table import (
+    check_choices as check_choices,
+    choices_table as choices_table,
     summarize_choices as summarize_choices,
 )
-from semres_jax.measure.embeddings import (
-    Embedded as Embedded,
+from semres_jax.measure.embeddings.exemplars import (
     Levels as Levels,
-    Scored as Scored,
     at_equal_shares as at_equal_shares,
-    embeddings as embeddings,
-    fronts as fronts,
     graded as graded,
     levels as levels,
 )
+from semres_jax.measure.embeddings.position import embeddings as embeddings, fronts as fronts
+from semres_jax.measure.embeddings.result import Embedded as Embedded
+from semres_jax.measure.embeddings.stimulus_sums import Scored as Scored
 from semres_jax.measure.language import Language as Language, years as years
 from semres_jax.measure.resolution import (
     FITTED as FITTED,

@@ -77,7 +77,12 @@ def profile(space: MetricSpace, strengths: ArrayLike) -> Profile:
         >>> profile.distance.tolist(), profile.pairs.tolist(), profile.mean.tolist()
         ([1.0, 2.0], [4, 2], [0.5, 0.0])
     """
-    table, strengths = _tables(space, strengths)
+    table, strengths = concrete(space.distances), np.asarray(strengths, np.float64)
+    if table is None:
+        raise ValueError(f"{space.label} has no known table of distances")
+    if strengths.shape[-2:] != table.shape:
+        raise ValueError(f"strengths must be {len(table)} by {len(table)}, as the distances; got {strengths.shape}")
+    table = np.asarray(table, np.float64)
     own = np.diagonal(strengths, axis1=-2, axis2=-1)
     if not (own > 0).all():
         raise ValueError(f"the similarity of a stimulus to itself must be positive; got {own[~(own > 0)][0]:g}")
@@ -127,9 +132,10 @@ def fit_profile(profile: Profile, family: Any) -> Fit:
         _fitted(profile.distance, profile.pairs / 2, mean[i : i + rows], variance[i : i + rows], kind)
         for i in range(0, len(mean), rows)
     ]
-    columns = (np.concatenate(column).reshape(shape) for column in zip(*parts, strict=True))
-    epsilon, delta, epsilon_stderr, delta_stderr, rss, aic = columns
-    return Fit(Quantity(epsilon, epsilon_stderr), Quantity(delta, delta_stderr), rss, aic)
+    epsilon, stderr, delta, delta_stderr, rss, aic = (
+        np.concatenate(x).reshape(shape) for x in zip(*parts, strict=True)
+    )
+    return Fit(Quantity(epsilon, stderr), Quantity(delta, delta_stderr), rss, aic)
 
 
 def reach(strengths: ArrayLike, above: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -152,19 +158,8 @@ def reach(strengths: ArrayLike, above: float = 0.0) -> tuple[np.ndarray, np.ndar
     """
     table = np.asarray(strengths)
     size = table.shape[-1]
-    seen = (table > above) & ~np.eye(size, dtype=bool)
-    share = seen.sum(-1) / (size - 1)
+    share = ((table > above) & ~np.eye(size, dtype=bool)).sum(-1) / (size - 1)
     return np.asarray(share.mean(-1)), np.asarray(share.var(-1))
-
-
-def _tables(space: MetricSpace, strengths: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    table = concrete(space.distances)
-    if table is None:
-        raise ValueError(f"{space.label} has no known table of distances")
-    strengths = np.asarray(strengths, np.float64)
-    if strengths.shape[-2:] != table.shape:
-        raise ValueError(f"strengths must be {len(table)} by {len(table)}, as the distances; got {strengths.shape}")
-    return np.asarray(table, np.float64), strengths
 
 
 def _best_floor(g: np.ndarray, mean: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -176,7 +171,7 @@ def _best_floor(g: np.ndarray, mean: np.ndarray, weight: np.ndarray) -> tuple[np
 
 
 def _fitted(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, variance: np.ndarray, family: Family) -> list[Any]:
-    """Epsilon, delta, their standard errors, rss and aic (B,) of (B, L) profiles; weight: unordered pairs."""
+    """Epsilon and its standard error, delta and its, rss and aic (B,) of (B, L) profiles; weight: unordered pairs."""
     if family.kind.steps:
         inside, epsilon, spread = _steps(d, weight, mean)
         g, slope = (np.arange(d.size)[None] < inside[:, None]).astype(float), np.zeros(mean.shape)
@@ -199,7 +194,7 @@ def _fitted(d: np.ndarray, weight: np.ndarray, mean: np.ndarray, variance: np.nd
     else:
         floor_error = np.sqrt(noise / low)
     aic = pairs * np.log(np.maximum(rss, np.finfo(float).tiny) / pairs) + 6
-    return [epsilon, delta, spread, np.where(free, floor_error, np.nan), rss, aic]
+    return [epsilon, spread, delta, np.where(free, floor_error, np.nan), rss, aic]
 
 
 def _steps(d: np.ndarray, weight: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from scipy import special
 from semres_jax._random import generator
 from semres_jax.measure.choices import _model as model, _slopes
 from semres_jax.measure.choices._model import Setup
-from semres_jax.measure.choices._windows import BESIDE, Path, inner, windows
+from semres_jax.measure.choices._windows import BESIDE, Path, beside, inner, thinned, windows
 
 # Tables simulated for a cut; resolutions at which they are compared; how far below the best these reach; how many
 # windows to either side of the best; at how many resolutions a likelihood that jumps gets a cut of its own.
@@ -43,16 +43,16 @@ def cuts(setup: Setup, path: Path, best: int, level: float) -> Cuts:
     be in the interval (Neyman's construction): how it jumps differs from window to window. Shares of choices can't be
     simulated: χ², and for an ε at which the likelihood jumps the bound that holds for all jumps.
     """
-    bound, regular = _bound(level), special.chdtri(1, 1 - level)
+    # Twice the drop that is never more often exceeded, all else known: to either side of the truth the ratio of
+    # likelihoods is a martingale of mean 1 as windows pass, so that it reaches x with a probability of 1 / x at most
+    # (Ville); the two sides are independent. Hansen's law for small steps.
+    bound, regular = -2 * math.log(1 - math.sqrt(level)), special.chdtri(1, 1 - level)
     totals = setup.counts.sum(1)
     candidates = np.flatnonzero(path.value >= path.value[best] - bound / 2 - 1e-9)
     jumps = setup.steps or bool(path.theta[best, 1] <= model.FLOOR + 1)
     if (totals != totals.round()).any():
         return Cuts(np.full(len(setup.free), regular), np.full(len(path.value), bound if jumps else regular))
-    if not jumps:
-        candidates = np.array([best])
-    elif len(candidates) > _TRUTHS:
-        candidates = candidates[np.unique(np.linspace(0, len(candidates) - 1, _TRUTHS).round().astype(int))]
+    candidates = thinned(candidates, _TRUTHS) if jumps else np.array([best])
     log_epsilon = _resolutions(setup, path, best, candidates, jumps)
     theta = np.tile(path.theta[best], (len(log_epsilon), 1))
     theta[:, 0] = log_epsilon
@@ -64,44 +64,29 @@ def cuts(setup: Setup, path: Path, best: int, level: float) -> Cuts:
     others[1:] = np.maximum(others[1:], regular)
     own = [others[0]]
     if jumps:
-        own = [
-            _quantile(some.statistics(int(k), _TABLES // 2, rng, alone=True)[:1], level)[0]
-            for k in np.searchsorted(log_epsilon, path.theta[candidates, 0])
-        ]
+        truths = np.searchsorted(log_epsilon, path.theta[candidates, 0]).tolist()
+        own = [_quantile(some.statistics(k, _TABLES // 2, rng, alone=True)[:1], level)[0] for k in truths]
     return Cuts(others, np.interp(path.theta[:, 0], path.theta[candidates, 0], np.minimum(own, bound)))
-
-
-def _bound(level: float) -> float:
-    """Twice the drop that is never more often exceeded, all else known.
-
-    To either side of the truth the ratio of likelihoods is a martingale of mean 1 as windows pass, so that it reaches
-    x with a probability of 1 / x at most (Ville); the two sides are independent. Hansen's law for small steps.
-    """
-    return -2 * math.log(1 - math.sqrt(level))
 
 
 def _quantile(statistics: np.ndarray, level: float) -> np.ndarray:
     """Of each row the largest statistic that isn't exceeded too seldom, those that are equal counted by half."""
     quantiles = []
     for row in np.sort(statistics, axis=1):
-        below = np.searchsorted(row, row - _TIE), np.searchsorted(row, row + _TIE)
-        quantiles.append(row[(below[0] + below[1]) / 2 <= level * len(row)].max() + _TIE)
+        below = (np.searchsorted(row, row - _TIE) + np.searchsorted(row, row + _TIE)) / 2
+        quantiles.append(row[below <= level * len(row)].max() + _TIE)
     return np.array(quantiles)
 
 
 def _resolutions(setup: Setup, path: Path, best: int, candidates: np.ndarray, jumps: bool) -> np.ndarray:
     """ln ε to compare, rising: those that are good in the table, and if it jumps in windows next to the best."""
-    near = np.flatnonzero(path.value >= path.value[best] - _REACH)
-    if len(near) > _POINTS:
-        near = near[np.unique(np.linspace(0, len(near) - 1, _POINTS).round().astype(int))]
+    near = thinned(np.flatnonzero(path.value >= path.value[best] - _REACH), _POINTS)
     good = np.concatenate([path.theta[near, 0], path.theta[candidates, 0], path.theta[[best], 0]])
     if not jumps:
         return np.unique(good)
     of = windows(setup)
-    middle = np.searchsorted(of.low, np.exp(path.theta[best, 0]) * (1 - BESIDE / 2)) - 1
-    beside = np.arange(max(middle - _BESIDES, 0), min(middle + _BESIDES + 1, len(of.low)))
-    points = np.log(inner(setup, of, beside, jumps=True))
-    return np.unique(np.concatenate([good, points]))
+    near = beside(of, path.theta[best, 0], _BESIDES)[1]
+    return np.unique(np.append(good, np.log(inner(setup, of, near, jumps=True))))
 
 
 def _information(setup: Setup, theta: np.ndarray, which: np.ndarray) -> np.ndarray:
@@ -131,8 +116,7 @@ class _Comparison:
         log_p, self.p, slopes = _slopes.log_shares(theta, table, setup.family)
         slopes = [np.broadcast_to(slope, self.p.shape) for slope in slopes]
         # In a large table it changes slowly.
-        some = max(8, _CHUNK // setup.table.distances.size)
-        some = np.unique(np.linspace(0, len(theta) - 1, some).round().astype(int))
+        some = thinned(np.arange(len(theta)), max(8, _CHUNK // setup.table.distances.size))
         information = np.array([_information(setup, row[None], local)[0] for row in theta[some]])
         self.information = rest + information[np.searchsorted(some, np.arange(len(theta)))]
         values, vectors = np.linalg.eigh(rest)
@@ -169,15 +153,14 @@ class _Comparison:
                 score[:, :, k] = move @ drawn
             score[:, :, 3:] = drawn.T @ self.design
             score += (rng.standard_normal((count, size)) @ self.root.T)[None] - self.mean[:, None]
-            value = self.log_p @ drawn
-            height = {}
+            value, statistic, top = self.log_p @ drawn, np.zeros((size, count)), None
             for j, (basis, inverse) in list(self.bases.items())[: 1 if alone else None]:
                 z = score @ basis
-                height[j] = value + ((z @ inverse) * z).sum(-1) / 2
-            statistic = np.zeros((size, count))
-            profile = height.pop(-1)
-            statistic[0] = 2 * abs(profile[: truth + 1].max(0) - profile[truth:].max(0))
-            for j, other in height.items():
-                statistic[j] = 2 * (profile.max(0) - other.max(0))
+                height = value + ((z @ inverse) * z).sum(-1) / 2
+                if top is None:  # the first: nothing is held
+                    top = height.max(0)
+                    statistic[0] = 2 * abs(height[: truth + 1].max(0) - height[truth:].max(0))
+                else:
+                    statistic[j] = 2 * (top - height.max(0))
             parts.append(statistic)
         return np.concatenate(parts, axis=1)

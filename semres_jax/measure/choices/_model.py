@@ -5,6 +5,7 @@ that are allowed, so that fixed parameters, biases that sum to zero and profiles
 """
 
 import dataclasses
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -73,25 +74,11 @@ class Setup:
     groups: list[slice]
     names: list[Any]
 
-    @property
-    def steps(self) -> bool:
-        """Whether the likelihood has steps in ε at the distances."""
-        return self.family.kind is Constant
-
-    @property
-    def straight(self) -> bool:
-        """Whether the likelihood has kinks in ε at the distances."""
-        return self.family.kind is Linear
-
-    @property
-    def windowed(self) -> bool:
-        """Whether the likelihood has steps or kinks in ε at the distances, and is smooth between them."""
-        return self.family.kind in WINDOWED
-
-    @property
-    def parameters(self) -> int:
-        """How many numbers are fitted."""
-        return int(self.free.sum()) - len(self.groups)
+    # Whether the likelihood has steps, kinks, either of them in ε at the distances, and is smooth between them.
+    steps = property(lambda self: self.family.kind is Constant)
+    straight = property(lambda self: self.family.kind is Linear)
+    windowed = property(lambda self: self.family.kind in WINDOWED)
+    parameters = property(lambda self: int(self.free.sum()) - len(self.groups))  # how many numbers are fitted
 
     def bounds(self) -> np.ndarray:
         """(2, P) least and largest θ: ε from a thousandth of the least distance to thousands of the largest."""
@@ -262,7 +249,7 @@ def climb(setup: Setup, theta: np.ndarray, basis: np.ndarray, counts: np.ndarray
         if not len(active):
             break
         span = basis[active]
-        stiff, axis = np.linalg.eigh(_across(span, hessian[active]) - idle[active])
+        stiff, axis = np.linalg.eigh(np.swapaxes(span, 1, 2) @ hessian[active] @ span - idle[active])
         stiff = np.maximum(abs(stiff), 1e-10)
         along = np.einsum("bpk,bp->bk", axis, np.einsum("bpk,bp->bk", span, gradient[active]))
         gain = (along**2 / stiff).sum(1) / 2
@@ -283,8 +270,11 @@ def climb(setup: Setup, theta: np.ndarray, basis: np.ndarray, counts: np.ndarray
     return Climbed(theta, value, slope)
 
 
-def _across(span: np.ndarray, hessian: np.ndarray) -> np.ndarray:
-    return np.swapaxes(span, 1, 2) @ hessian @ span
+def highest(climbs: Sequence[Climbed]) -> Climbed:
+    """Of several climbs in each of B rows the one that got highest; the first among equals."""
+    value = np.array([got.value for got in climbs])
+    best = np.where(np.isnan(value), -np.inf, value).argmax(0), np.arange(value.shape[1])
+    return Climbed(*(np.array(x)[best] for x in zip(*climbs, strict=True)))
 
 
 class Ends(NamedTuple):

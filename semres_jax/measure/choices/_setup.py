@@ -27,9 +27,7 @@ def counted(distances: ArrayLike, chosen: ArrayLike) -> tuple[np.ndarray, np.nda
     _refuse(there & ~(np.isfinite(d) & (d >= 0)), d, "distances must be finite and at least 0 (NaN: no such item)")
     few = there.sum(1) < 2
     if few.any():
-        raise ValueError(
-            f"every trial needs at least 2 items; trial {few.argmax() + 1} has {there[few.argmax()].sum()}"
-        )
+        raise ValueError(f"every trial needs at least 2 items; trial {(k := few.argmax()) + 1} has {there[k].sum()}")
     given = np.asarray(chosen)
     if given.shape == d.shape:
         counts = np.asarray(given, np.float64)
@@ -39,11 +37,8 @@ def counted(distances: ArrayLike, chosen: ArrayLike) -> tuple[np.ndarray, np.nda
         outside = (given < 0) | (given >= d.shape[1])
         outside |= ~there[np.arange(len(d)), np.where(outside, 0, given)]
         if outside.any():
-            trial = outside.argmax()
-            raise ValueError(
-                f"choice not among items: trial {trial + 1} chose item {given[trial]}, counted from 0, "
-                f"of {there[trial].sum()}"
-            )
+            chose = f"trial {(k := outside.argmax()) + 1} chose item {given[k]}, counted from 0, of {there[k].sum()}"
+            raise ValueError(f"choice not among items: {chose}")
         counts = (np.arange(d.shape[1]) == given[:, None]).astype(np.float64)
     else:
         raise ValueError(
@@ -81,24 +76,22 @@ def set_up(
     names: list[Any] = list(model.NUMBERS)
     groups: list[slice] = []
     # Biases that aren't fitted are there too, at 0: fits with and without them are one program.
-    if bias in ("label", "both"):
-        if labels is None:
-            raise ValueError(f"bias {bias!r} needs labels, (trials, items)")
-    if labels is not None:
-        _add("label", labels, there, parts, names, groups, bias in ("label", "both"))
-    if positions is not None or bias in ("position", "both"):
-        places = np.broadcast_to(np.arange(1, d.shape[1] + 1), d.shape) if positions is None else positions
-        _add("position", places, there, parts, names, groups, bias in ("position", "both"))
+    if labels is None and bias in ("label", "both"):
+        raise ValueError(f"bias {bias!r} needs labels, (trials, items)")
+    if positions is None and bias in ("position", "both"):
+        positions = np.broadcast_to(np.arange(1, d.shape[1] + 1), d.shape)
+    for kind, given in (("label", labels), ("position", positions)):
+        if given is not None:
+            _add(kind, given, there, parts, names, groups, bias in (kind, "both"))
     design = np.concatenate(parts, axis=-1) if parts else np.zeros((*d.shape, 0))
     _require_rank(design, there, groups, names, bias)
-    start = np.zeros(3 + design.shape[-1])
+    start = np.zeros(len(names))
     start[0] = np.log(np.median(d[there & (d > 0)]))
-    start[1] = _logit(0.05 if floor is None else floor)
+    first = 0.05 if floor is None else floor
+    with np.errstate(divide="ignore"):  # the logistic function of -1000 and 1000 is 0 and 1, all digits
+        start[1] = np.clip(np.log(first) - np.log1p(-first), -1000.0, 1000.0)
     start[2] = 0.0 if power is None else np.log(power)
-    free = np.zeros(len(start), bool)
-    free[:3] = True, floor is None, power is None
-    for group in groups:
-        free[group] = True
+    free = np.array([True, floor is None, power is None, *(bias in (kind, "both") for kind, _ in names[3:])])
     return model.Setup(family, model.Table(d, there, design), counts, start, free, groups, names)
 
 
@@ -113,8 +106,8 @@ def hidden_exponent(family: Family, delta: float | int | str) -> str:
 
 def paired(labels: Any, positions: Any) -> bool:
     """Whether each label is always at one position and each position has one label: their biases are one thing."""
-    both = {(a, b) for a, b in zip(np.ravel(labels).tolist(), np.ravel(positions).tolist(), strict=True)}
-    return len(both) == len({a for a, _ in both}) == len({b for _, b in both})
+    columns = np.ravel(labels).tolist(), np.ravel(positions).tolist()
+    return len(set(zip(*columns, strict=True))) == len(set(columns[0])) == len(set(columns[1]))
 
 
 def _add(kind: str, given: Any, there: np.ndarray, parts: list, names: list, groups: list, fitted: bool) -> None:
@@ -122,10 +115,10 @@ def _add(kind: str, given: Any, there: np.ndarray, parts: list, names: list, gro
     if table.shape != there.shape:
         raise ValueError(f"{kind}s must be of the shape of distances, {there.shape}; got {table.shape}")
     values = sorted(set(table[there].tolist()))
-    if len(values) > _MOST and not fitted:
-        return
     if len(values) > _MOST:
-        raise ValueError(f"{len(values)} different {kind}s are too many for a bias each; at most {_MOST}")
+        if fitted:
+            raise ValueError(f"{len(values)} different {kind}s are too many for a bias each; at most {_MOST}")
+        return
     if fitted:
         groups.append(slice(len(names), len(names) + len(values)))
     names.extend((kind, value) for value in values)
@@ -140,8 +133,8 @@ def _require_rank(design: np.ndarray, there: np.ndarray, groups: list[slice], na
     within = ((design - mean) * there[..., None]).reshape(-1, design.shape[-1])
     square = within.T @ within
     places = [np.arange(group.start - 3, group.stop - 3) for group in groups]
-    for place, group in zip(places, groups, strict=True):
-        kind = names[group.start][0]
+    for place in places:
+        kind = names[place[0] + 3][0]
         if np.linalg.matrix_rank(square[np.ix_(place, place)], hermitian=True) < max(len(place) - 1, 1):
             raise ValueError(
                 f"{kind} biases can't be told: trials that hold two of them do not link all {len(place)} {kind}s; "
@@ -162,12 +155,6 @@ def _number(name: str, given: float | int | str, low: float, high: float) -> flo
     if isinstance(given, str) or not low <= float(given) <= high:
         raise ValueError(f"{name} must be 'fit' or a number from {low:g} to {high:g}; got {given!r}")
     return float(given)
-
-
-def _logit(delta: float) -> float:
-    if delta <= 0 or delta >= 1:
-        return -1000.0 if delta <= 0 else 1000.0  # whose logistic function is 0 and 1, all digits
-    return float(np.log(delta) - np.log1p(-delta))
 
 
 def _refuse(bad: np.ndarray, values: np.ndarray, what: str) -> None:

@@ -18,7 +18,7 @@ _CHUNK = 1 << 14
 def derivatives(
     theta: np.ndarray, counts: np.ndarray, table: Any, family: Family
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Log likelihoods (B,), gradients (B, P) and Hessians (B, P, P); arguments as `_choice_model.derivatives`.
+    """Log likelihoods (B,), gradients (B, P) and Hessians (B, P, P); arguments as `_model.derivatives`.
 
     With θ = (ln ε, logit Δ, ln a, biases) and J the slopes of the scores s = a ln g + bias: gradient = Σ (c - N p) J,
     Hessian = -Σ N Jᵀ (diag p - p pᵀ) J + Σ (c - N p) ∂²s. Slopes in ε are those within a window, 0 for a constant one.
@@ -36,9 +36,8 @@ def derivatives(
         for first in range(0, rows, step):
             part = slice(first, first + step)
             got = _chunk(theta[part], c[:, part] if len(counts) > 1 else c, d, there, design, family)
-            value[part] += got[0]
-            gradient[part] += got[1]
-            hessian[part] += got[2]
+            for total, term in zip((value, gradient, hessian), got, strict=True):
+                total[part] += term
     lower = np.tril_indices(size, -1)
     hessian[:, lower[0], lower[1]] = hessian[:, lower[1], lower[0]]
     return value, gradient, hessian
@@ -47,9 +46,7 @@ def derivatives(
 def log_shares(theta: np.ndarray, table: Any, family: Family) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
     """ln P (n, B, T) of (B, P), -inf where it is 0; P; and the slopes of a ln g in ln ε, logit Δ, ln a."""
     d, there = table.distances.T[:, None], table.there.T[:, None]
-    strength, positive, slopes = _strengths(theta, d, family)
-    log_p, p = _shares(strength, positive, theta, there, np.moveaxis(table.design, 1, 0))
-    return log_p, p, slopes
+    return _shares(theta, d, there, np.moveaxis(table.design, 1, 0), family)[:3]
 
 
 def numbers(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -83,9 +80,10 @@ def _strengths(theta: np.ndarray, d: np.ndarray, family: Family) -> tuple[np.nda
 
 
 def _shares(
-    strength: np.ndarray, positive: Any, theta: np.ndarray, there: np.ndarray, design: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    score = strength
+    theta: np.ndarray, d: np.ndarray, there: np.ndarray, design: np.ndarray, family: Family
+) -> tuple[np.ndarray, np.ndarray, list[np.ndarray], bool]:
+    """What `log_shares` has, and whether all items are there and can be chosen."""
+    score, positive, slopes = _strengths(theta, d, family)
     if theta.shape[1] > 3:
         score = score + np.moveaxis(design @ theta[:, 3:].T, 2, 1)
     alive = there
@@ -99,7 +97,7 @@ def _shares(
     total = p.sum(0)
     p /= total
     score -= np.log(total)
-    return score, p
+    return score, p, slopes, positive is True and bool(there.all())
 
 
 def _chunk(
@@ -107,16 +105,15 @@ def _chunk(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rows, size = theta.shape
     items, trials, wide = design.shape
-    strength, positive, slopes = _strengths(theta, d, family)
-    log_p, p = _shares(strength, positive, theta, there, design)
-    if positive is True and there.all():
+    log_p, p, slopes, everywhere = _shares(theta, d, there, design, family)
+    if everywhere:
         value = np.einsum("nbt,nbt->b", np.broadcast_to(counts, p.shape), log_p)
     else:
         value = np.where(counts > 0, counts * np.where(counts > 0, log_p, 0.0), 0.0).sum((0, 2))
     total = counts.sum(0)
     flow = total * p
     rest = counts - flow
-    if positive is not True or not there.all():
+    if not everywhere:
         rest[p == 0] = 0.0
     gradient, hessian = np.zeros((rows, size)), np.zeros((rows, size, size))
     used = [j for j in range(3) if j or not family.kind.steps]

@@ -9,6 +9,8 @@ best of it is closed in on from both sides, which finds kinks and jumps too. Whe
 the edges of the windows are tried as well.
 """
 
+from collections.abc import Iterable
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -105,19 +107,19 @@ def search(setup: Setup) -> Path:
         parts.append(_searched(setup, np.log(floorless), [floor]))
     if setup.free[1] or setup.start[1] > model.FLOOR:
         parts.append(_searched(setup, np.log(places), [-4.0, -0.5] if setup.free[1] else [setup.start[1]]))
-    theta, value, slope = _ordered(*(np.concatenate(x) for x in zip(*parts, strict=True)))
+    tried = _ordered(parts)
     if not setup.steps:
-        theta, value, slope = _zoomed(setup, theta, value, slope, _ZOOMS * (1 if setup.windowed else 2))
-        return Path(theta, value, slope, theta[:, 0], theta[:, 0])
-    place = np.searchsorted(of.low[1:], np.exp(theta[:, 0]) * (1 + BESIDE), side="right")
+        tried = _zoomed(setup, tried, _ZOOMS * (1 if setup.windowed else 2))
+        return Path(*tried, tried.theta[:, 0], tried.theta[:, 0])
+    place = np.searchsorted(of.low[1:], np.exp(tried.theta[:, 0]) * (1 + BESIDE), side="right")
     with np.errstate(divide="ignore"):
-        return Path(theta, value, slope, np.log(of.low[place]), np.log(of.high[place]))
+        return Path(*tried, np.log(of.low[place]), np.log(of.high[place]))
 
 
 def _in_windows(setup: Setup, of: Windows) -> tuple[np.ndarray, np.ndarray]:
     """Resolutions to try with a floor, and without one."""
     everywhere = np.arange(len(of.low))
-    floorless = inner(setup, of, everywhere[possible(setup, of)], jumps=True)
+    floorless = inner(setup, of, np.flatnonzero(possible(setup, of)), jumps=True)
     if setup.straight and setup.free[1]:
         return np.append(inner(setup, of, everywhere[:-1], jumps=False), of.low[-1] * (1 + BESIDE)), floorless
     return inner(setup, of, everywhere, jumps=False), floorless
@@ -132,18 +134,29 @@ def _on_grid(setup: Setup, of: Windows) -> tuple[np.ndarray, np.ndarray]:
     return places, places
 
 
+def beside(of: Windows, log_epsilon: float, count: int) -> tuple[int, np.ndarray]:
+    """The window that ends at or holds ln ε, and it with `count` windows to either side."""
+    middle = int(np.searchsorted(of.low, np.exp(log_epsilon) * (1 - BESIDE / 2))) - 1
+    return middle, np.arange(max(middle - count, 0), min(middle + count + 1, len(of.low)))
+
+
 def around(setup: Setup, log_epsilon: float, count: int) -> np.ndarray:
     """About `count` ln ε in the windows next to one, and it: half of them next to it, half up to 30 % off."""
     of = windows(setup)
-    epsilon = np.exp(log_epsilon)
-    middle = np.searchsorted(of.low, epsilon * (1 - BESIDE / 2)) - 1
-    near = np.arange(max(middle - count // 4, 0), min(middle + count // 4 + 1, len(of.low)))
-    wide = np.searchsorted(of.low, epsilon * np.exp(np.linspace(-0.3, 0.3, count // 2))) - 1
-    which = np.setdiff1d(np.concatenate([near, wide]), [middle])
+    middle, near = beside(of, log_epsilon, count // 4)
+    wide = np.searchsorted(of.low, np.exp(log_epsilon) * np.exp(np.linspace(-0.3, 0.3, count // 2))) - 1
+    which = np.setdiff1d(np.append(near, wide), middle)
     low, high = of.low[which], of.high[which]
     last = np.isinf(high)
     inside = np.where(last, low * (1 + BESIDE), (low + np.where(last, low, high)) / 2)
     return np.append(np.log(inside), log_epsilon)
+
+
+def thinned(values: np.ndarray, most: int) -> np.ndarray:
+    """Evenly spread ones of more than `most` values."""
+    if len(values) <= most:
+        return values
+    return values[np.unique(np.linspace(0, len(values) - 1, most).round().astype(int))]
 
 
 def climbed(setup: Setup, theta: np.ndarray) -> model.Climbed:
@@ -151,35 +164,26 @@ def climbed(setup: Setup, theta: np.ndarray) -> model.Climbed:
     return model.climb(setup, theta, setup.basis(0)[None])
 
 
-def _ordered(theta: np.ndarray, value: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _ordered(parts: Iterable[model.Climbed]) -> model.Climbed:
     """In rising order of ε, the best of those that are at one, the first among equals."""
+    theta, value, slope = map(np.concatenate, zip(*parts, strict=True))
     order = np.lexsort((-value.round(7), theta[:, 0]))
-    theta, value, slope = theta[order], value[order], slope[order]
-    new = np.append(True, np.diff(theta[:, 0]) > 0)
-    return theta[new], value[new], slope[new]
+    order = order[np.append(True, np.diff(theta[order, 0]) > 0)]
+    return model.Climbed(theta[order], value[order], slope[order])
 
 
-def _searched(setup: Setup, log_epsilon: np.ndarray, floors: list[float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _searched(setup: Setup, log_epsilon: np.ndarray, floors: list[float]) -> model.Climbed:
     """Climb at some of (E,) resolutions, then at those between the best ones, until there are no more."""
     size = len(log_epsilon)
     even = np.linspace(0, size - 1, _ANCHORS).round().astype(int)
     grid = np.searchsorted(log_epsilon, np.linspace(log_epsilon[0], log_epsilon[-1], _ANCHORS // 2))
     at = np.unique(np.concatenate([even, grid.clip(0, size - 1)]))
-    best = None
-    powers = [-0.7, 0.7] if setup.free[2] else [setup.start[2]]
-    for floor in floors:
-        for power in powers:
-            start = np.tile(setup.start, (len(at), 1))
-            start[:, 0], start[:, 1], start[:, 2] = log_epsilon[at], floor, power
-            got = climbed(setup, start)
-            if best is None:
-                best = got.theta, got.value, got.slope
-            else:
-                better = got.value > best[1]
-                for old, new in zip(best, got[:3], strict=True):
-                    old[better] = new[better]
-    assert best is not None
-    theta, value, slope = best
+    climbs = []
+    for floor, power in product(floors, [-0.7, 0.7] if setup.free[2] else [setup.start[2]]):
+        start = np.tile(setup.start, (len(at), 1))
+        start[:, 0], start[:, 1], start[:, 2] = log_epsilon[at], floor, power
+        climbs.append(climbed(setup, start))
+    theta, value, slope = model.highest(climbs)
     far = _FAR
     for _ in range(_ROUNDS):
         inside = np.maximum(value[1:], value[:-1]) >= value.max() - far
@@ -188,7 +192,7 @@ def _searched(setup: Setup, log_epsilon: np.ndarray, floors: list[float]) -> tup
         if not len(more):
             break
         if len(more) * setup.table.distances.size > _ALL:
-            more = more[np.unique(np.linspace(0, len(more) - 1, _TRIED).round().astype(int))]
+            more = thinned(more, _TRIED)
         right = np.searchsorted(at, more)
         share = ((more - at[right - 1]) / (at[right] - at[right - 1]))[:, None]
         start = (1 - share) * theta[right - 1] + share * theta[right]
@@ -209,7 +213,7 @@ def _searched(setup: Setup, log_epsilon: np.ndarray, floors: list[float]) -> tup
         thin = (value >= value.max() - _NEAR / 2).sum() < _ENOUGH
         if not setup.steps and floors[0] > model.FLOOR and not thin:
             break
-    return theta, value, slope
+    return model.Climbed(theta, value, slope)
 
 
 def _ahead(setup: Setup, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -222,24 +226,23 @@ def _ahead(setup: Setup, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return value, value + np.where(stiff > 1e-9, along**2 / np.maximum(stiff, 1e-9), 0.0).sum(1) / 2
 
 
-def _zoomed(
-    setup: Setup, theta: np.ndarray, value: np.ndarray, slope: np.ndarray, rounds: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _zoomed(setup: Setup, tried: model.Climbed, rounds: int) -> model.Climbed:
     """Points added around the best maxima among (K,), between their neighbours."""
-    beside = np.concatenate([[-np.inf], value, [-np.inf]])
-    peak = np.flatnonzero((value >= beside[:-2]) & (value >= beside[2:]) & (value >= value.max() - 2.0))
+    theta, value, _ = tried
+    edged = np.pad(value, 1, constant_values=-np.inf)
+    peak = np.flatnonzero((value >= edged[:-2]) & (value >= edged[2:]) & (value >= value.max() - 2.0))
     peak = peak[np.argsort(-value[peak])][:_PEAKS]
     if not len(peak):
-        return theta, value, slope
+        return tried
     low, high = theta[np.maximum(peak - 1, 0), 0], theta[np.minimum(peak + 1, len(theta) - 1), 0]
     centre, top = theta[peak].copy(), value[peak].copy()
-    parts = [(theta, value, slope)]
+    parts = [tried]
     for _ in range(rounds):
         points = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, _ZOOM + 2)[1:-1]
         start = np.repeat(centre, _ZOOM, axis=0)
         start[:, 0] = points.ravel()
         got = climbed(setup, start)
-        parts.append((got.theta, got.value, got.slope))
+        parts.append(got)
         values = np.concatenate([top[:, None], got.value.reshape(points.shape)], axis=1)
         places = np.concatenate([centre[:, :1], points], axis=1)
         thetas = np.concatenate([centre[:, None], got.theta.reshape(*points.shape, -1)], axis=1)
@@ -248,7 +251,7 @@ def _zoomed(
         centre, top, here = thetas[rows, k], values[rows, k], places[rows, k][:, None]
         low = np.maximum(low, np.where(places < here, places, -np.inf).max(1))
         high = np.minimum(high, np.where(places > here, places, np.inf).min(1))
-    return _ordered(*(np.concatenate(x) for x in zip(*parts, strict=True)))
+    return _ordered(parts)
 
 
 def crossed(setup: Setup, path: Path, cut: np.ndarray) -> tuple[float, float]:

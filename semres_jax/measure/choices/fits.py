@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from itertools import product
 from typing import Any, NamedTuple
 
 import jax
@@ -189,30 +190,29 @@ class _Best(NamedTuple):
     starts: int
     agreeing: int
 
+    @classmethod
+    def of(cls, tried: model.Climbed | windows.Path, k: int) -> "_Best":
+        agreeing = int((tried.value > tried.value[k] - _AGREE).sum())
+        return cls(tried.theta[k], float(tried.value[k]), float(tried.slope[k]), len(tried.value), agreeing)
+
 
 def starts(setup: Setup) -> np.ndarray:
     """(S, P) where to climb from, for families that are smooth in ε."""
-    some = setup.table.distances[setup.table.there]
-    some = some[some > 0]
+    some = setup.table.distances[setup.table.there & (setup.table.distances > 0)]
     epsilons = np.geomspace(_FROM * np.quantile(some, 0.05), _TO / 4 * some.max(), _STARTS)
     floors = [-4.0, -0.5] if setup.free[1] else [setup.start[1]]
     powers = [-0.7, 0.7] if setup.free[2] else [setup.start[2]]
-    grid = np.stack(np.meshgrid(np.log(epsilons), floors, powers, indexing="ij"), -1).reshape(-1, 3)
-    theta = np.tile(setup.start, (len(grid), 1))
-    theta[:, :3] = grid
-    return theta
+    grid = list(product(np.log(epsilons), floors, powers))
+    return np.hstack([grid, np.tile(setup.start[3:], (len(grid), 1))])
 
 
 def _best(setup: Setup) -> _Best:
     """The maximum for a family that is smooth in ε."""
     got = model.climb(setup, starts(setup), setup.basis()[None])
-    k = int(np.argmax(got.value))
-    agreeing = int((got.value > got.value[k] - _AGREE).sum())
-    best = _Best(got.theta[k], float(got.value[k]), float(got.slope[k]), len(got.value), agreeing)
+    best = _Best.of(got, int(np.argmax(got.value)))
     if setup.free[1] and best.theta[1] < -9:  # a floor that small may as well be none
         again = _gone_on(setup, best, np.where(np.arange(len(best.theta)) == 1, model.FLOOR, best.theta))
-        if again.value > best.value - 1e-7:
-            return again
+        return again if again.value > best.value - 1e-7 else best
     return best
 
 
@@ -234,44 +234,35 @@ def profile(setup: Setup, log_epsilon: np.ndarray, best: np.ndarray) -> np.ndarr
 
 
 def fitted(setup: Setup, level: float, intervals: bool) -> ChoiceFit:
-    low, high = np.full((2, len(setup.start)), np.nan)
-    low[setup.free], high[setup.free] = -np.inf, np.inf
+    ends = np.where(setup.free, [[-np.inf], [np.inf]], np.nan)
     which = np.flatnonzero(setup.free)
     if setup.family.kind in model.SMOOTH:
         best = _best(setup)
     else:
         path = windows.search(setup)
         k = _plain(setup, path)
-        agreeing = int((path.value > path.value[k] - _AGREE).sum())
-        best = _Best(path.theta[k], float(path.value[k]), float(path.slope[k]), len(path.value), agreeing)
+        best = _Best.of(path, k)
         if setup.windowed and intervals:
             cut = cuts.cuts(setup, path, k, level)
-            low[0], high[0] = windows.crossed(setup, path, cut.epsilon)
-            _outermost(setup, path, k, which[1:], best.value - cut.others / 2, low, high)
+            ends[:, 0] = windows.crossed(setup, path, cut.epsilon)
+            _outermost(setup, path, k, which[1:], best.value - cut.others / 2, ends)
         elif not setup.windowed:
             best = _gone_on(setup, best, best.theta)
     if intervals and not setup.windowed:
         target = np.full(len(setup.free), best.value - drop(level))
-        _ends(setup, best.theta[None], [(0, j, sign) for j in which for sign in (-1.0, 1.0)], target, low, high)
-    return _report(setup, best, low, high, level, intervals)
+        _ends(setup, best.theta[None], [(0, j, sign) for j in which for sign in (-1.0, 1.0)], target, ends)
+    return _report(setup, best, ends, level, intervals)
 
 
 def _plain(setup: Setup, path: windows.Path) -> int:
     """The best of a path; among equals one without a floor: a linear similarity that doesn't end shows a ratio only."""
-    good = np.flatnonzero(path.value >= path.value.max() - _EQUAL)
-    none = good[path.theta[good, 1] <= model.FLOOR + 1]
-    some = none if len(none) and setup.free[1] else good
-    return int(some[np.argmax(path.value[some])])
+    good = path.value >= path.value.max() - _EQUAL
+    none = good & (path.theta[:, 1] <= model.FLOOR + 1)
+    return int(np.where(none if none.any() and setup.free[1] else good, path.value, -np.inf).argmax())
 
 
 def _outermost(
-    setup: Setup,
-    path: windows.Path,
-    best: int,
-    which: np.ndarray,
-    target: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
+    setup: Setup, path: windows.Path, best: int, which: np.ndarray, target: np.ndarray, ends: np.ndarray
 ) -> None:
     """Ends of entries `which` at the resolutions where they are farthest, by the curvature there."""
     inside = np.flatnonzero(path.value >= target[which].min()) if len(which) else which
@@ -285,7 +276,7 @@ def _outermost(
         for sign in (-1.0, 1.0):
             out = good[np.argsort(-(sign * theta + reach)[good, j])][:_FOLLOWED]
             rows += [(k, j, sign) for k in np.unique(np.append(out, np.flatnonzero(inside == best)))]
-    _ends(setup, theta, rows, target, low, high)
+    _ends(setup, theta, rows, target, ends)
 
 
 def drop(level: float) -> float:
@@ -293,27 +284,23 @@ def drop(level: float) -> float:
     return float(special.chdtri(1, 1 - level)) / 2
 
 
-def _ends(setup: Setup, theta: np.ndarray, rows: list, target: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
-    """Set low and high (P,) to the outermost ends of profiles: rows are a point of (S, P), an entry, and -1 or 1."""
+def _ends(setup: Setup, theta: np.ndarray, rows: list, target: np.ndarray, ends: np.ndarray) -> None:
+    """Set ends (2, P) to the outermost ends of profiles: rows are a point of (S, P), an entry, and -1 or 1."""
     if not rows:
         return
     points, entries, signs = map(np.array, zip(*rows, strict=True))
     at, closed = model.ends(setup, theta[points], entries, signs, target[entries])
-    for ends, sign in ((low, -1.0), (high, 1.0)):
-        for j in set(entries.tolist()):
-            same = (entries == j) & (signs == sign)
-            if closed[same].all():
-                ends[j] = sign * (sign * at[same]).max()
+    for j, sign in {(j, sign) for _, j, sign in rows}:
+        same = (entries == j) & (signs == sign)
+        if closed[same].all():
+            ends[int(sign > 0), j] = sign * (sign * at[same]).max()
 
 
-def _report(setup: Setup, best: _Best, low: np.ndarray, high: np.ndarray, level: float, intervals: bool) -> ChoiceFit:
+def _report(setup: Setup, best: _Best, ends: np.ndarray, level: float, intervals: bool) -> ChoiceFit:
     notes, theta = [], best.theta
     # Ends are found to rounding; the estimate is between them.
-    ends = np.minimum(low, theta), theta, np.maximum(high, theta)
-    numbers = [
-        Quantity(value, low=lower, high=higher)
-        for lower, value, higher in zip(*(_numbers(end) for end in ends), strict=True)
-    ]
+    columns = map(_numbers, (theta, np.minimum(ends[0], theta), np.maximum(ends[1], theta)))
+    numbers = [Quantity(value, low=low, high=high) for value, low, high in zip(*columns, strict=True)]
     if numbers[1].value < math.exp(model.FLOOR + 1):
         numbers[1] = numbers[1]._replace(value=0.0)
     if setup.straight and setup.free[1] and numbers[1].value == 0 and numbers[0].value >= setup.table.distances.max():
@@ -326,37 +313,20 @@ def _report(setup: Setup, best: _Best, low: np.ndarray, high: np.ndarray, level:
         biases[kind][name] = numbers[k]
         if abs(theta[k]) > 15:
             notes.append(f"{kind} {name!r} is {'never' if theta[k] < 0 else 'always'} chosen: its bias has no end")
-    for word, missing in (("lower", low[0] == -np.inf), ("upper", high[0] == np.inf)):
-        if missing and intervals:
+    for word, end in zip(("lower", "upper"), ends[:, 0], strict=True):
+        if np.isinf(end) and intervals:
             notes.append(f"the interval of epsilon has no {word} end: only the other end is known")
     p = np.exp(np.asarray(model.log_choices(theta[None], setup.table, family=setup.family)))[0]
     totals = setup.counts.sum(1)
+    null = float(-totals @ np.log(setup.table.there.sum(1)))
     return ChoiceFit(
-        family=setup.family.label,
-        epsilon=numbers[0],
-        delta=numbers[1],
-        exponent=numbers[2],
-        label_bias=biases["label"],
-        position_bias=biases["position"],
-        level=level,
-        log_likelihood=best.value,
-        null_log_likelihood=float(-totals @ np.log(setup.table.there.sum(1))),
-        parameters=setup.parameters,
-        choices=float(totals.sum()),
-        slope=best.slope,
-        starts=best.starts,
-        agreeing=best.agreeing,
-        probabilities=np.where(setup.table.there, p, 0.0),
-        notes=tuple(notes),
-        setup=setup,
-        theta=theta,
-    )
+        setup.family.label, *numbers[:3], biases["label"], biases["position"], level, best.value, null,
+        setup.parameters, float(totals.sum()), best.slope, best.starts, best.agreeing,
+        probabilities=np.where(setup.table.there, p, 0.0), notes=tuple(notes), setup=setup, theta=theta,
+    )  # fmt: skip
 
 
 def _numbers(theta: np.ndarray) -> list[float]:
     """ε, Δ, the exponent and biases of θ."""
-    return [math.exp(theta[0]), _sigmoid(theta[1]), math.exp(theta[2]), *map(float, theta[3:])]
-
-
-def _sigmoid(x: float) -> float:
-    return 0.0 if x < -700 else 1 / (1 + math.exp(-x))
+    delta = 0.0 if theta[1] < -700 else 1 / (1 + math.exp(-theta[1]))
+    return [math.exp(theta[0]), delta, math.exp(theta[2]), *map(float, theta[3:])]

@@ -104,15 +104,16 @@ def goodness_of_fit(fit: ChoiceFit, *, count: int = 200, key: Any = None) -> Goo
     tables = simulated_choices(fit, count, key)
     setup = fit.setup
     with jax.enable_x64(True):
-        theta, value = _refitted(setup, tables, fit.theta)
-        p = _probabilities(setup, theta)
+        theta, value, _ = _refitted(setup, tables, fit.theta)
+        log_p = model.log_choices(theta, setup.table, family=setup.family)
+        p = np.where(setup.table.there, np.exp(np.asarray(log_p)), 0.0)
 
     def share(those: ArrayLike, this: float) -> float:
         return float((1 + (np.asarray(those) >= this - 1e-9).sum()) / (1 + count))
 
     def compared(bins: Callable[..., Bins]) -> tuple[Bins, float]:
         own = bins(setup, setup.counts, fit.probabilities)
-        others = [bins(setup, table, shares).chi_square for table, shares in zip(tables, p, strict=True)]
+        others = [bins(setup, *simulated).chi_square for simulated in zip(tables, p, strict=True)]
         return own, share(others, own.chi_square)
 
     deviance = -2 * fit.log_likelihood
@@ -202,18 +203,18 @@ def choice_coverage(
                 for name in wanted:
                     inside[name] += again[name].low <= truth[name].value <= again[name].high
         else:
-            best = _refitted(setup, tables, fit.theta, thorough=True)[1]
+            best = _refitted(setup, tables, fit.theta, thorough=True).value
             for name, j in zip(truth, np.flatnonzero(setup.free), strict=True):
                 if name in wanted:
-                    held = _refitted(setup, tables, fit.theta, held=int(j), thorough=True)[1]
+                    held = _refitted(setup, tables, fit.theta, held=int(j), thorough=True).value
                     inside[name] = int((np.maximum(best, held) - held <= fits.drop(level)).sum())
     return {name: held / len(tables) for name, held in inside.items()}
 
 
 def _refitted(
     setup: Setup, tables: np.ndarray, theta: np.ndarray, *, held: int = -1, thorough: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """(D, P) and (D,) maxima of D tables, from where they were simulated (thorough: from other starts too)."""
+) -> model.Climbed:
+    """Maxima of D tables, from where they were simulated (thorough: from other starts too)."""
     points = [theta]
     if setup.windowed:
         points = [np.append(x, theta[1:]) for x in windows.around(setup, theta[0], _RESOLUTIONS)]
@@ -221,18 +222,7 @@ def _refitted(
         moved = np.array([theta[0] + 0.5, -1.5])
         points += [np.where(np.arange(len(theta)) == k, moved[k], theta) for k in (0, 1) if setup.free[k] and k != held]
     basis = setup.basis(held, *((0,) if setup.windowed else ()))[None]
-    best_theta, best = np.tile(theta, (len(tables), 1)), np.full(len(tables), -np.inf)
-    for point in points:
-        got = model.climb(setup, np.tile(point, (len(tables), 1)), basis, tables)
-        better = got.value > best
-        best_theta[better], best[better] = got.theta[better], got.value[better]
-    return best_theta, best
-
-
-def _probabilities(setup: Setup, theta: np.ndarray) -> np.ndarray:
-    """(D, T, n) of (D, P)."""
-    log_p = model.log_choices(theta, setup.table, family=setup.family)
-    return np.where(setup.table.there, np.exp(np.asarray(log_p)), 0.0)
+    return model.highest([model.climb(setup, np.tile(point, (len(tables), 1)), basis, tables) for point in points])
 
 
 def _calibration(setup: Setup, counts: np.ndarray, p: np.ndarray) -> Bins:
@@ -254,12 +244,7 @@ def _gaps(setup: Setup, counts: np.ndarray, p: np.ndarray) -> Bins:
 def _binned(by: np.ndarray, p: np.ndarray, chosen: np.ndarray, totals: np.ndarray) -> Bins:
     order = np.argsort(by, kind="stable")
     parts = [part for part in np.array_split(order, BINS) if len(part) and totals[part].sum() > 0]
-    count = np.array([totals[part].sum() for part in parts])
-    variance = np.array([(totals * p * (1 - p))[part].sum() for part in parts])
-    return Bins(
-        np.array([np.average(by[part], weights=totals[part]) for part in parts]),
-        np.array([(totals * p)[part].sum() for part in parts]) / count,
-        np.array([chosen[part].sum() for part in parts]) / count,
-        np.sqrt(np.maximum(variance, 0.0)) / count,
-        count,
-    )
+    columns = totals, totals * p, chosen, totals * p * (1 - p)
+    count, predicted, observed, variance = (np.array([x[part].sum() for part in parts]) for x in columns)
+    middle = np.array([np.average(by[part], weights=totals[part]) for part in parts])
+    return Bins(middle, predicted / count, observed / count, np.sqrt(np.maximum(variance, 0.0)) / count, count)

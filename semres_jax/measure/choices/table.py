@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,11 +71,7 @@ def choices_table(
     fits: dict[tuple[str, str], ChoiceFit] = {}
     for done, (family, bias) in enumerate(pairs):
         execution.tell(f"{family.label}, bias {bias}", done, len(pairs) + 2)
-        fit = fit_choices(
-            table.distances, table.chosen, labels=table.labels, positions=table.positions, family=family, bias=bias,
-            delta=delta, exponent=_power(family, exponent, delta), level=level,
-        )  # fmt: skip
-        fits[family.label, bias] = fit
+        fits[family.label, bias] = fit = fit_choices(**_model_of(table, family, bias, delta, exponent), level=level)
         notes += [f"{family.label}, bias {bias}: {note}" for note in fit.notes]
     best = min(fits, key=lambda pair: fits[pair].aic)
     shown = {"best": fits[best]}
@@ -109,19 +107,12 @@ def summarize_choices(table: "xarray.Dataset") -> dict[str, Any]:
                     row[f"{kind}_bias"] = dict(zip(map(str, table[kind].values), ends.tolist(), strict=True))
             rows.append(row)
     rows.sort(key=lambda row: row["aic"])
-    fits = {
-        str(fit): {name: float(table[name].sel(fit=fit)) for name in _TESTS if name in table}
-        for fit in table.fit.values
-    }
+    tests = [name for name in _TESTS if name in table]
+    fits = {str(fit): {name: float(table[name].sel(fit=fit)) for name in tests} for fit in table.fit.values}
     notes = [line for line in table.attrs["notes"].split("\n") if line]
     attributes = {name: value for name, value in table.attrs.items() if name.startswith(("best_", "ratio_"))}
     attributes |= {name: table.attrs[name] for name in ("trials", "items", "left_out", "level")}
     return {"rows": rows, "fits": fits, "notes": notes} | attributes
-
-
-def _power(family: Any, exponent: float | int | str, delta: float | int | str) -> float | int | str:
-    """The exponent wanted, or 1 where it can't be fitted."""
-    return 1.0 if exponent == "fit" and hidden_exponent(family, delta) else exponent
 
 
 def check_choices(
@@ -137,24 +128,23 @@ def check_choices(
     Raises:
         ValueError: what it would raise.
     """
-    chosen = [similarity.get(family) for family in (all_families() if families is None else families)]
+    chosen = list(map(similarity.get, all_families() if families is None else families))
     fitted, notes = _tellable(table) if biases is None else (list(biases), [])
     if not chosen or not fitted:
         raise ValueError("families and biases need at least one name each")
     for family in chosen:
         for bias in fitted:
-            _require(table, family, bias, delta, _power(family, exponent, delta))
+            set_up(**_model_of(table, family, bias, delta, exponent))
     return chosen, fitted, notes
 
 
-def _require(
-    table: "Choices", family: Any, bias: str, delta: float | int | str = "fit", exponent: float | int | str = 1.0
-) -> None:
-    """Raise the `ValueError` that a fit would, without fitting."""
-    set_up(
-        table.distances, table.chosen, labels=table.labels, positions=table.positions, family=family, bias=bias,
-        delta=delta, exponent=exponent,
-    )  # fmt: skip
+def _model_of(table: "Choices", family: Any, bias: str, delta: Any = "fit", exponent: Any = 1.0) -> dict[str, Any]:
+    """What `fit_choices` and `set_up` take; the exponent is 1 where it was to be fitted and can't be."""
+    power = 1.0 if exponent == "fit" and hidden_exponent(family, delta) else exponent
+    names = ("distances", "chosen", "labels", "positions")
+    return {name: getattr(table, name) for name in names} | {
+        "family": family, "bias": bias, "delta": delta, "exponent": power
+    }  # fmt: skip
 
 
 def _tellable(table: "Choices") -> tuple[list[str], list[str]]:
@@ -167,7 +157,7 @@ def _tellable(table: "Choices") -> tuple[list[str], list[str]]:
         if table.labels is None and bias in ("label", "both"):
             continue
         try:
-            _require(table, "exponential", bias)
+            set_up(**_model_of(table, "exponential", bias))
         except ValueError as error:
             if bias == "none":
                 raise
@@ -181,26 +171,24 @@ def _numbers(fits: dict[tuple[str, str], ChoiceFit], families: list[str], biases
     """What was fitted, of each family with each bias."""
     import xarray
 
-    dataset = xarray.Dataset(coords={"family": families, "bias": biases})
+    known = {kind: sorted({name for fit in fits.values() for name in getattr(fit, f"{kind}_bias")})
+             for kind in ("label", "position")}  # fmt: skip
+    known = {kind: names for kind, names in known.items() if names}
+    coords = {"family": families, "bias": biases} | {kind: list(map(str, names)) for kind, names in known.items()}
+    dataset = xarray.Dataset(coords=coords)
 
     def put(name: str, value: Callable[[ChoiceFit], Any], *more: str) -> None:
         values = [[value(fits[family, bias]) for bias in biases] for family in families]
         dataset[name] = (("family", "bias", *more), values)
 
     for name in _CRITERIA:
-        put(name, lambda fit, name=name: getattr(fit, name))
+        put(name, attrgetter(name))
     for part, end in _ENDS.items():
         for name in NUMBERS:
-            put(name + end, lambda fit, name=name, part=part: getattr(getattr(fit, name), part))
-    for kind in ("label", "position"):
-        names = sorted({name for fit in fits.values() for name in getattr(fit, f"{kind}_bias")})
-        for part, end in _ENDS.items() if names else ():
-
-            def row(fit: ChoiceFit, kind: str = kind, names: list = names, part: str = part) -> list[float]:
-                return [getattr(getattr(fit, f"{kind}_bias").get(name, _UNKNOWN), part) for name in names]
-
-            dataset.coords[kind] = [str(name) for name in names]
-            put(f"{kind}_bias{end}", row, kind)
+            put(name + end, attrgetter(f"{name}.{part}"))
+        for kind, names in known.items():
+            put(f"{kind}_bias{end}", lambda fit, part=part, kind=kind, names=names: [
+                getattr(getattr(fit, f"{kind}_bias").get(name, _UNKNOWN), part) for name in names], kind)  # fmt: skip
     return dataset
 
 
@@ -220,13 +208,8 @@ def _tests(fits: list[ChoiceFit], count: int, key: Any) -> dict[str, Any]:
     variables: dict[str, Any] = {"deviance_p": ("fit", [test.deviance_p for test in tests])}
     for name in ("calibration", "gap"):
         bins: list[Bins] = [getattr(test, name) for test in tests]
-        for field in Bins._fields:
-            variables[f"{name}_{field}"] = (("fit", "bin"), _padded([getattr(some, field) for some in bins]))
+        for field, rows in zip(Bins._fields, zip(*bins, strict=True), strict=True):
+            variables[f"{name}_{field}"] = (("fit", "bin"), np.transpose(list(zip_longest(*rows, fillvalue=math.nan))))
         variables[f"{name}_chi_square"] = ("fit", [some.chi_square for some in bins])
         variables[f"{name}_p"] = ("fit", [getattr(test, f"{name}_p") for test in tests])
     return variables
-
-
-def _padded(rows: list[np.ndarray]) -> np.ndarray:
-    most = max(map(len, rows))
-    return np.array([np.pad(row.astype(float), (0, most - len(row)), constant_values=np.nan) for row in rows])

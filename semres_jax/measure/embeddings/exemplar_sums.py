@@ -126,14 +126,9 @@ def summed(model: similarities.Own, drawn: Draws, chosen: Probes, epsilon: np.nd
     s, b, own = (centred(x, drawn.own, chosen.rows) + centred(y, drawn.own)
                  for x, y in zip(as_probe, item, strict=True))  # fmt: skip
     constant = stimulus_sums.Sums(
-        epsilon,
-        0.5 + (near - far) / 2,
-        0.5 + (hit - mean_b) / 2,
-        mean_b,
-        np.maximum(square - mean_b**2, 0.0),
-        hit,
-        np.stack([s, (own - b) / 2, b]),
-    )
+        epsilon, 0.5 + (near - far) / 2, 0.5 + (hit - mean_b) / 2, mean_b, np.maximum(square - mean_b**2, 0.0), hit,
+        slopes=np.stack([s, (own - b) / 2, b]),
+    )  # fmt: skip
     return Sums(constant, between, (float(seen), float(max(squares - seen**2, 0.0))), lowest)
 
 
@@ -210,7 +205,7 @@ def _all_draws(model: similarities.Own, drawn: Draws, floor: float) -> stimulus_
     weight = drawn.weight
     item_s = weight @ (outer * others) / pairs
     item_i = weight @ (outer * mine + inner * others) / (count - 1)
-    slopes = [centred((weight * x + y)[:, None], own)[:, 0] for x, y in ((p_s, item_s), (p_i / (1 - share), item_i))]
+    slopes = [centred(weight * x + y, own) for x, y in ((p_s, item_s), (p_i / (1 - share), item_i))]
     return stimulus_sums.Scored(float(weight @ p_s), float(weight @ p_i), *slopes)
 
 
@@ -277,7 +272,6 @@ def _drawn(
     value[1] /= 1 - drawn.share  # a weightier probe leaves less of its class
     weight = np.zeros(size)
     weight[chosen.rows] = chosen.weight
-    slopes = [centred((weight * x)[:, None], own, chosen.rows)[:, 0] + centred(y[:, None], own)[:, 0]
-              for x, y in zip(value, as_item, strict=True)]  # fmt: skip
+    slopes = [centred(weight * x, own, chosen.rows) + centred(y, own) for x, y in zip(value, as_item, strict=True)]
     words = f"graded accuracies from {repeats * len(chosen.rows)} probes, one exemplar of each class drawn for each"
     return stimulus_sums.Scored(p_s, p_i, *slopes), words

@@ -112,19 +112,9 @@ def levels(
         slopes[:, own == c] -= slopes[:, own == c].mean(1, keepdims=True)
     hit, mean, near, far, square, spread, product = sums
     return Levels(
-        epsilon,
-        0.5 + (near - far) / 2,
-        0.5 + (hit - mean) / 2,
-        0.5 + mean - product,
-        hit,
-        mean,
-        near,
-        far,
-        np.maximum(square - mean**2, 0.0),
-        np.maximum(spread, 0.0),
-        *slopes,
-        tie_rate=drawn.tie_rate,
-    )
+        epsilon, 0.5 + (near - far) / 2, 0.5 + (hit - mean) / 2, 0.5 + mean - product, hit, mean, near, far,
+        np.maximum(square - mean**2, 0.0), np.maximum(spread, 0.0), *slopes, tie_rate=drawn.tie_rate,
+    )  # fmt: skip
 
 
 def at_equal_shares(slopes: np.ndarray, values: np.ndarray, shares: ArrayLike, slope_b: np.ndarray) -> np.ndarray:
@@ -191,7 +181,7 @@ def graded(
 
         if slopes:
             values, back = jax.vjp(both, np.ones(len(table), np.float32))
-            moved = [back(unit)[0] for unit in _UNITS]
+            moved = [back(tuple(unit))[0] for unit in np.eye(2, dtype=np.float32)]
         else:
             values, moved = both(None), np.full((2, len(table)), np.nan)
         rows.append([np.asarray(x, np.float64) for x in (*values, *moved)])
@@ -200,7 +190,6 @@ def graded(
 
 # Cells that distances are put into before they are sorted.
 _CELLS = 4096
-_UNITS = tuple((np.float32(k == 0), np.float32(k == 1)) for k in range(2))
 
 
 def ascending(shares: ArrayLike) -> np.ndarray:

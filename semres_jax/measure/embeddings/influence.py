@@ -55,16 +55,15 @@ def off(space: MetricSpace | None, family: str, front: Front, scored: stimulus_s
         else:  # on the front: across it
             step = np.array([front.p_i[ends[-1]] - front.p_i[ends[0]], front.p_s[ends[-1]] - front.p_s[ends[0]]])
             normal = np.abs(step[::-1]) / max(float(np.hypot(*step)), 1e-300)
-        slope = normal[0] * scored.slope_i + normal[1] * scored.slope_s
-        if scored.pairs_s is not None:
-            pairs = normal[0] * scored.pairs_i + normal[1] * scored.pairs_s
+        moved = [(1.0, scored)]
         if space is not None:
             table, ranks = np.asarray(space.distances, np.float64), tables.ranking(space)
-            for end, share in zip(ends, shares, strict=True):
-                there = stimulus_sums.graded(space, ranks, families.table(family, table, front.epsilon[end]), 2)
-                slope = slope - share * (normal[0] * there.slope_i + normal[1] * there.slope_s)
-                if pairs is not None:
-                    pairs = pairs - share * (normal[0] * there.pairs_i + normal[1] * there.pairs_s)
+            strengths = [families.table(family, table, front.epsilon[end]) for end in ends]
+            moved += [(-share, stimulus_sums.graded(space, ranks, strength, 2))
+                      for share, strength in zip(shares, strengths, strict=True)]  # fmt: skip
+        slope = sum(share * (normal[0] * there.slope_i + normal[1] * there.slope_s) for share, there in moved)
+        if scored.pairs_s is not None:
+            pairs = sum(share * (normal[0] * there.pairs_i + normal[1] * there.pairs_s) for share, there in moved)
     return Off(float(near.distance), float(near.p_s), float(near.p_i), slope, pairs)
 
 

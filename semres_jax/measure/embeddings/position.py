@@ -121,10 +121,8 @@ def embeddings(
     names = labels_of(labels, count)
     table, known_names = table_of(distances)
     if names is not None and len(set(names)) < count:
-        space = Finite(of_the_classes(table, known_names, names))
-        return of_classes(model, space, names, request)
-    space, places = matched(table, known_names, names, count)
-    return of_stimuli(model, space, places, request)
+        return of_classes(model, Finite(of_the_classes(table, known_names, names)), names, request)
+    return of_stimuli(model, *matched(table, known_names, names, count), request)
 
 
 def fronts(space: ArrayLike | MetricSpace, *, n: int = 2, families: Sequence[Any] = FRONTS) -> dict[str, Front]:
@@ -170,14 +168,8 @@ def of_stimuli(model: similarities.Own, space: Finite, places: np.ndarray, reque
     mean_b, var_b = reach(strengths, request.floor)
     return _embedded(
         request, model, space, stimulus_sums.graded(space, ranks, strengths, request.n), strengths,
-        lowest=float(relative[~np.eye(len(relative), dtype=bool)].min()),
-        labels=None,
-        design="stimuli",
-        stimuli=count,
-        sampled=sampled,
-        mean_b=float(mean_b),
-        var_b=float(var_b),
-        tie_rate=enumeration.tie_rate(space, n=request.n),
+        lowest=float(relative[~np.eye(len(relative), dtype=bool)].min()), labels=None, design="stimuli", stimuli=count,
+        sampled=sampled, mean_b=float(mean_b), var_b=float(var_b), tie_rate=enumeration.tie_rate(space, n=request.n),
         levels=_levels(model, space, ranks, products, request),
     )  # fmt: skip
 
@@ -189,9 +181,8 @@ def of_classes(model: similarities.Own, space: Finite, labels: Sequence[Any], re
     drawn = Draws.of(labels, np.asarray(space.distances), len(labels))
     chosen = exemplar_sums.probes(drawn, request.limit, request.key)
     model = model.with_top(exemplar_sums.top(model, chosen))
-    epsilon, which = np.unique(
-        exemplar_sums.thresholds(model, drawn, chosen, request.shares, request.key), return_inverse=True
-    )
+    epsilon = exemplar_sums.thresholds(model, drawn, chosen, request.shares, request.key)
+    epsilon, which = np.unique(epsilon, return_inverse=True)
     sums = exemplar_sums.summed(model, drawn, chosen, epsilon, request.floor)
     own, words = exemplar_sums.graded(model, space, drawn, chosen, request.floor, request.key)
     inner = np.diagonal(sums.between)
@@ -201,29 +192,16 @@ def of_classes(model: similarities.Own, space: Finite, labels: Sequence[Any], re
     sampled = (f"{len(chosen.rows)} of {len(labels)} exemplars probe",) if chosen.sampled else ()
     return _embedded(
         request, model, space, own, sums.between,
-        lowest=float(min(sums.lowest / inner.mean(), 1.0)),
-        labels=drawn.own,
-        design="classes",
-        stimuli=len(inner),
-        sampled=sampled + ((words,) if words else ()),
-        mean_b=sums.reach[0],
-        var_b=sums.reach[1],
-        tie_rate=drawn.tie_rate,
-        levels=_thresholds(request, sums.levels, which, drawn.own),
+        lowest=float(min(sums.lowest / inner.mean(), 1.0)), labels=drawn.own, design="classes", stimuli=len(inner),
+        sampled=sampled + ((words,) if words else ()), mean_b=sums.reach[0], var_b=sums.reach[1],
+        tie_rate=drawn.tie_rate, levels=_thresholds(request, sums.levels, which, drawn.own),
     )  # fmt: skip
 
 
 def _embedded(
-    request: Request,
-    model: similarities.Own,
-    space: Finite,
-    own: stimulus_sums.Scored,
-    strengths: np.ndarray,
-    *,
-    lowest: float,
-    labels: np.ndarray | None,
-    **fields: Any,
-) -> Embedded:
+    request: Request, model: similarities.Own, space: Finite, own: stimulus_sums.Scored, strengths: np.ndarray,
+    *, lowest: float, labels: np.ndarray | None, **fields: Any,
+) -> Embedded:  # fmt: skip
     """What both designs have: fits, fronts, and intervals over exemplars with these labels, or over stimuli."""
     ranks, shape = tables.ranking(space), profile(space, strengths)
     relative = strengths / np.diagonal(strengths)[:, None] if labels is None else None
@@ -231,10 +209,8 @@ def _embedded(
     known = fronts(space, n=request.n) if request.fronts is None else request.fronts
     known = {**known, **optimal_fronts(space, delta, request)}
     # The front of all similarities is taken as it is, also that of these stimuli.
-    off = [
-        influence.off(space if labels is None and name != "optimal" else None, name, front, own)
-        for name, front in known.items()
-    ]
+    moving = [space if labels is None and name != "optimal" else None for name in known]
+    off = [influence.off(where, *known, own) for where, known in zip(moving, known.items(), strict=True)]
     values = np.array([own.p_s, own.p_i, *(gap.distance for gap in off)])
     slopes = np.stack([own.slope_s, own.slope_i, *(gap.slope for gap in off)])
     if labels is None:
@@ -245,19 +221,12 @@ def _embedded(
     else:
         estimates = intervals.over_exemplars(values, slopes, labels, **request.replicates)
     p_s, p_i, *gaps = (Quantity(*row) for row in zip(*estimates, strict=True))
+    fits = {family.label: _fitted(space, ranks, shape, family, request, relative) for family in request.families}
+    placed = {name: Placed(front, gap, there.p_s, there.p_i)
+              for (name, front), gap, there in zip(known.items(), gaps, off, strict=True)}  # fmt: skip
     return Embedded(
-        similarity=request.similarity,
-        floor=request.floor,
-        n=request.n,
-        rows=len(model.points),
-        dimensions=model.points.shape[1],
-        p_s=p_s,
-        p_i=p_i,
-        profile=shape,
-        fits={family.label: _fitted(space, ranks, shape, family, request, relative) for family in request.families},
-        delta=delta,
-        fronts={name: Placed(front, gap, there.p_s, there.p_i)
-                for (name, front), gap, there in zip(known.items(), gaps, off, strict=True)},
+        similarity=request.similarity, floor=request.floor, n=request.n, rows=len(model.points),
+        dimensions=model.points.shape[1], p_s=p_s, p_i=p_i, profile=shape, fits=fits, delta=delta, fronts=placed,
         **fields,
     )  # fmt: skip
 
@@ -271,8 +240,7 @@ def _levels(
     epsilon, which = np.unique(ordered[np.maximum(wanted, 0)], return_inverse=True)
     sums = stimulus_sums.within(ranks, apart, epsilon, slopes=request.n == 2 and request.bootstrap > 0)
     if request.n > 2:
-        pairs = [tables.of_ranking(space, ranks, apart <= threshold, request.n) for threshold in epsilon]
-        p_s, p_i = np.transpose(pairs)
+        p_s, p_i = np.transpose([tables.of_ranking(space, ranks, apart <= x, request.n) for x in epsilon])
         sums = sums._replace(p_s=p_s, p_i=p_i)
     return _thresholds(request, sums, which, np.zeros(len(apart), int))
 
@@ -311,10 +279,8 @@ def optimal_fronts(space: Finite, delta: float, request: Request) -> dict[str, F
     if request.optimal == "none" or not 0 < delta < 1:
         return {}
     if request.optimal == "finite":
-        weights = _OPTIMAL_WEIGHTS
-        pairs = [optimal_finite(space, delta, weight=weight).accuracy for weight in weights]
+        rows = [(weight, *optimal_finite(space, delta, weight=weight).accuracy) for weight in _OPTIMAL_WEIGHTS]
     else:
         optima = optimal_front(delta, n=request.n, levels=_OPTIMAL_LEVELS)
-        weights, pairs = [optimum.weight for optimum in optima], [optimum.accuracy for optimum in optima]
-    points = (np.array([float(p) for p in column]) for column in zip(*pairs, strict=True))
-    return {"optimal": Front(np.asarray(weights), *points)}
+        rows = [(optimum.weight, *optimum.accuracy) for optimum in optima]
+    return {"optimal": Front(*np.array(rows, float).T)}

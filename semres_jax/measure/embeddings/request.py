@@ -37,17 +37,16 @@ class Request:
             raise ValueError(f"optimal must be homogeneous, finite or none; got {self.optimal!r}")
         if self.delta is not None:
             require("delta", self.delta, 1e-300, 1 - 1e-12, "a floor above 0 and below 1")
-        checked = {
-            "floor": float(self.floor),
-            "shares": ascending(self.shares),
-            "n": require_count("n", self.n, 2, " (the probe needs items to choose from)"),
-            "bootstrap": require_count("bootstrap", self.bootstrap, 0),
-            "limit": require_count("limit", self.limit, 16),
-            "key": key_or_default(self.key),
-            "families": [similarity.get(family) for family in self.families],
-        }
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)
+        # Checked in this order; a frozen dataclass has its fields set like this.
+        vars(self).update(
+            floor=float(self.floor),
+            shares=ascending(self.shares),
+            n=require_count("n", self.n, 2, " (the probe needs items to choose from)"),
+            bootstrap=require_count("bootstrap", self.bootstrap, 0),
+            limit=require_count("limit", self.limit, 16),
+            key=key_or_default(self.key),
+            families=[similarity.get(family) for family in self.families],
+        )
         if self.n > 2 and self.optimal == "finite":
             raise ValueError(
                 f"the optimal front of a finite space is known for n = 2; got n = {self.n} (use homogeneous or none)"

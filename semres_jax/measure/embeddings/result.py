@@ -19,11 +19,9 @@ _FEW_STIMULI, _FEW_EXEMPLARS = 12, 5
 HEADS = ("", "p_S", "p_I", "epsilon", "delta", "AIC - best", "distance of the model")
 _SETTINGS = ("design", "similarity", "floor", "n", "rows", "dimensions", "stimuli")
 _PARTS = {
-    "": "",
-    "_stderr": "standard error of ",
-    "_low": "lower end of the 95 % interval of ",
-    "_high": "upper end of the 95 % interval of ",
-}
+    "": "", "_stderr": "standard error of ",
+    "_low": "lower end of the 95 % interval of ", "_high": "upper end of the 95 % interval of ",
+}  # fmt: skip
 
 
 class Thresholds(NamedTuple):
@@ -162,11 +160,8 @@ class Embedded:
         what = "stimuli, one embedding each" if self.design == "stimuli" else "classes; the probe is another exemplar"
         measured = f"{self.rows} x {self.dimensions} embeddings of {self.stimuli} {what}; n = {self.n}"
         reach = f"share above the floor {self.mean_b:.3f}, variance {self.var_b:.2g}; ties {self.tie_rate:.1%}"
-        sampled, cautions = (
-            (f"sampled: {line}" for line in self.sampled),
-            (f"caution: {line}" for line in self.cautions),
-        )
-        return [f"{measured}; {reach}", *sampled, *cautions]
+        careful = {"sampled": self.sampled, "caution": self.cautions}
+        return [f"{measured}; {reach}", *(f"{word}: {line}" for word, lines in careful.items() for line in lines)]
 
     def summary(self) -> dict[str, Any]:
         """Numbers for JSON: one row for each family and each front."""
@@ -176,41 +171,33 @@ class Embedded:
              "p_s": fit.p_s, "p_i": fit.p_i, "resolution": fit.resolution._asdict()}
             for name, fit in self.fits.items()
         ]  # fmt: skip
+        fronts = [
+            {"front": name, "nearest_p_s": front.p_s, "nearest_p_i": front.p_i} | front.distance._asdict()
+            for name, front in self.fronts.items()
+        ]
         return {name: getattr(self, name) for name in _SETTINGS} | {
-            "sampled": list(self.sampled),
-            "cautions": list(self.cautions),
-            "p_s": self.p_s._asdict(),
-            "p_i": self.p_i._asdict(),
-            "mean_b": self.mean_b,
-            "var_b": self.var_b,
-            "tie_rate": self.tie_rate,
-            "best_family": self.best,
-            "families": families,
-            "fronts": [
-                {"front": name, "nearest_p_s": front.p_s, "nearest_p_i": front.p_i} | front.distance._asdict()
-                for name, front in self.fronts.items()
-            ],
-            "optimal_delta": self.delta,
-        }
+            "sampled": list(self.sampled), "cautions": list(self.cautions), "p_s": self.p_s._asdict(),
+            "p_i": self.p_i._asdict(), "mean_b": self.mean_b, "var_b": self.var_b, "tie_rate": self.tie_rate,
+            "best_family": self.best, "families": families, "fronts": fronts, "optimal_delta": self.delta,
+        }  # fmt: skip
 
     def dataset(self) -> "xarray.Dataset":
         """Everything as a labelled dataset: dimensions share, level (of given distance), family, front, point."""
         import xarray
 
         attributes = {name: getattr(self, name) for name in _SETTINGS} | {
-            "sampled": "; ".join(self.sampled),
-            "cautions": "; ".join(self.cautions),
-            "best_family": self.best,
-            "optimal_delta": self.delta,
-        }
-        variables = {**_of_model(self), **_of_fits(self.fits.values()), **_of_fronts(list(self.fronts.values()))}
+            "sampled": "; ".join(self.sampled), "cautions": "; ".join(self.cautions),
+            "best_family": self.best, "optimal_delta": self.delta,
+        }  # fmt: skip
+        rows = [*_of_model(self), *_of_fits(self.fits.values()), *_of_fronts(list(self.fronts.values()))]
         coords: dict[str, Any] = {"share": self.levels.share, "family": list(self.fits)}
-        return xarray.Dataset(variables, coords | ({"front": list(self.fronts)} if self.fronts else {}), attributes)
+        coords |= {"front": list(self.fronts)} if self.fronts else {}
+        return xarray.Dataset(_variables(rows), coords, attributes)
 
 
-def _of_model(model: Embedded) -> dict[str, Any]:
+def _of_model(model: Embedded) -> list[tuple[str, Any, Any, str]]:
     levels, profile = model.levels, model.profile
-    rows = [
+    return [
         ("p_s", (), model.p_s, "generalization p_S of the model's own similarity"),
         ("p_i", (), model.p_i, "identification p_I of the model's own similarity"),
         ("mean_b", (), model.mean_b, "mean share of other stimuli with a similarity above the floor"),
@@ -227,13 +214,12 @@ def _of_model(model: Embedded) -> dict[str, Any]:
         ("profile", "level", profile.mean, "mean similarity relative to the probe's own"),
         ("profile_sd", "level", np.sqrt(np.maximum(profile.variance, 0.0)), "its standard deviation over pairs"),
     ]
-    return _variables(rows)
 
 
-def _of_fits(fits: Collection[Fitted]) -> dict[str, Any]:
-    epsilon, delta, aic, p_s, p_i, resolution = zip(*fits, strict=True)
-    epsilon, delta, resolution = map(_stacked, (epsilon, delta, resolution))
-    columns = [
+def _of_fits(fits: Collection[Fitted]) -> list[tuple[str, Any, Any, str]]:
+    columns = zip(*fits, strict=True)
+    epsilon, delta, aic, p_s, p_i, resolution = map(_stacked, columns)
+    variables = [
         ("fit_epsilon", epsilon.value, "fitted resolution, in the unit of the given distances"),
         ("fit_delta", delta.value, "fitted floor"),
         ("fit_epsilon_stderr", epsilon.stderr, "standard error of the fitted resolution, pairs taken for independent"),
@@ -243,31 +229,30 @@ def _of_fits(fits: Collection[Fitted]) -> dict[str, Any]:
         ("predicted_p_i", p_i, "identification p_I of the fitted similarity on the same stimuli"),
         ("resolution", resolution, "fitted resolution over stimuli"),
     ]
-    return _variables([(name, "family", values, text) for name, values, text in columns])
+    return [(name, "family", values, text) for name, values, text in variables]
 
 
-def _of_fronts(fronts: Sequence[Placed]) -> dict[str, Any]:
+def _of_fronts(fronts: Sequence[Placed]) -> list[tuple[str, Any, Any, str]]:
     if not fronts:
-        return {}
+        return []
     longest = max(len(placed.front.p_s) for placed in fronts)
     epsilon, p_s, p_i = (
         np.stack([np.pad(np.asarray(row, float), (0, longest - len(row)), constant_values=np.nan) for row in column])
         for column in zip(*(placed.front for placed in fronts), strict=True)
     )
-    both = ("front", "point")
-    rows = [
+    both, (distance, nearest_p_s, nearest_p_i) = ("front", "point"), map(_stacked, list(zip(*fronts, strict=True))[1:])
+    return [
         ("front_epsilon", both, epsilon, "resolution along the front; optimal: weight of p_S"),
         ("front_p_s", both, p_s, "generalization p_S of the front"),
         ("front_p_i", both, p_i, "identification p_I of the front"),
-        ("front_distance", "front", _stacked([placed.distance for placed in fronts]), "signed distance from the front"),
-        ("nearest_p_s", "front", [placed.p_s for placed in fronts], "p_S of the front's nearest point"),
-        ("nearest_p_i", "front", [placed.p_i for placed in fronts], "p_I of the front's nearest point"),
+        ("front_distance", "front", distance, "signed distance from the front"),
+        ("nearest_p_s", "front", nearest_p_s, "p_S of the front's nearest point"),
+        ("nearest_p_i", "front", nearest_p_i, "p_I of the front's nearest point"),
     ]
-    return _variables(rows)
 
 
-def _stacked(quantities: Iterable[Quantity]) -> Quantity:
-    return Quantity(*map(np.array, zip(*quantities, strict=True)))
+def _stacked(values: Sequence[Any]) -> Any:
+    return Quantity(*map(np.array, zip(*values, strict=True))) if isinstance(values[0], Quantity) else values
 
 
 def _variables(rows: Iterable[tuple[str, Any, Any, str]]) -> dict[str, Any]:

@@ -55,9 +55,8 @@ def own(points: Any, kind: str) -> Own:
         total += np.where(np.isfinite(block), block, 0.0).sum(0)
         longest = max(longest, float(np.einsum("nd,nd->n", block, block).max()))
     if bad:
-        raise ValueError(
-            f"embeddings must be finite; {listed(bad)} {'has' if len(bad) == 1 else 'have'} NaN or infinity"
-        )
+        has = "has" if len(bad) == 1 else "have"
+        raise ValueError(f"embeddings must be finite; {listed(bad)} {has} NaN or infinity")
     if empty and kind != "euclidean":
         raise ValueError(f"{listed(empty)} of the embeddings {'is' if len(empty) == 1 else 'are'} all 0: "
                          f"no {kind} similarity; leave out or use euclidean")  # fmt: skip
@@ -79,17 +78,10 @@ def raw(model: Own, rows: np.ndarray, columns: np.ndarray | None = None) -> np.n
     for first in range(0, len(columns), _rows(wide)):
         right = _prepared(model, columns[first : first + _rows(wide)])
         product = left @ right.T
-        if model.kind == "relu":
-            np.maximum(product, 0.0, out=product)
-        elif model.kind == "cosine":
-            np.clip(product, -1.0, 1.0, out=product)
-        else:
-            product = _euclidean(left, right, product)
+        product = _euclidean(left, right, product) if model.kind == "euclidean" else _bounded(model, product)
         products[:, first : first + len(right)] = product
-    if model.kind == "euclidean":
-        products[rows[:, None] == columns[None]] = 0.0
-    elif model.kind == "cosine":
-        products[rows[:, None] == columns[None]] = 1.0
+    if model.kind != "relu":
+        products[rows[:, None] == columns[None]] = float(model.kind == "cosine")
     return products
 
 
@@ -99,8 +91,11 @@ def paired(model: Own, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     right = _prepared(model, columns.ravel()).reshape(*columns.shape, -1)
     if model.kind == "euclidean":
         return np.sqrt(((left[:, None] - right) ** 2).sum(-1))
-    product = np.matmul(right, left[..., None])[..., 0]
-    return np.maximum(product, 0.0) if model.kind == "relu" else np.clip(product, -1.0, 1.0)
+    return _bounded(model, np.matmul(right, left[..., None])[..., 0])
+
+
+def _bounded(model: Own, product: np.ndarray) -> np.ndarray:
+    return np.maximum(product, 0.0, out=product) if model.kind == "relu" else np.clip(product, -1.0, 1.0, out=product)
 
 
 def strengths(model: Own, products: np.ndarray, floor: float) -> np.ndarray:
