@@ -143,10 +143,7 @@ def _shares(ax: "Axes", x: Any, share: np.ndarray, count: np.ndarray, label: str
 
 def _note(ax: "Axes", y: float, text: str) -> None:
     """A word at the right end of a grey line."""
-    ax.annotate(
-        text, (1.0, y), (0, 2), xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", color=GREY,
-        fontsize=8,
-    )  # fmt: skip
+    style.note(ax, text, (1.0, y), (0, 2), xycoords=("axes fraction", "data"), ha="right", color=GREY)
 
 
 def _unit(table: "xarray.Dataset") -> str:
