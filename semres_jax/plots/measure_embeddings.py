@@ -26,9 +26,6 @@ def embeddings_plane(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes"
     Args:
         data: `measure.Embedded.dataset()`.
         ax: where to draw.
-
-    Returns:
-        The axes, p_I to the right and p_S upward.
     """
     ax, looks = style.axes(ax, (7.0, 4.4)), _looks(data)
     entries: list[tuple[Any, str]] = []

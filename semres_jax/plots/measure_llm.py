@@ -49,12 +49,7 @@ def llm_pairs(table: "xarray.Dataset", figure: "Figure | None" = None) -> list["
 def llm_items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """Accuracies against the number of people, with 95 % intervals, chance, and the law fitted to identification.
 
-    Args:
-        table: what `semres measure llm` writes, with items or identify.
-        ax: where to draw.
-
-    Returns:
-        The axes, both logarithmic.
+    Both axes are logarithmic. Arguments as `llm_pairs`, the table with items or identify, and `ax` where to draw.
     """
     ax = style.axes(ax, (6.8, 3.8))
     lowest, where = 1.0, np.array([])
@@ -81,12 +76,7 @@ def llm_items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
 def llm_layers(table: "xarray.Dataset", figure: "Figure | None" = None) -> list["Axes"]:
     """Both accuracies of the states of years by depth (95 % intervals), and their resolution (one standard error).
 
-    Args:
-        table: what `semres measure llm` writes, with layers.
-        figure: to draw in.
-
-    Returns:
-        Two axes: accuracies above, resolution in years below.
+    Arguments as `llm_pairs`, the table with layers. Accuracies are above, the resolution in years below.
     """
     above, below = (figure or style.new_figure(7.4, 5.2)).subplots(2, 1, sharex=True)
     depth = np.arange(table.sizes["layer"])

@@ -23,9 +23,6 @@ def optimal_fronts(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     Args:
         table: what `frontier.optimal_table` makes; the first six floors are drawn.
         ax: where to draw.
-
-    Returns:
-        The axes, p_I to the right and p_S upward.
     """
     ax = style.axes(ax, (6.8, 4.4))
     chance = 1 / int(table.attrs["n"])
@@ -61,10 +58,8 @@ def optimal_fronts(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
 def optimal_similarities(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """The similarity that generalizes best, h against u = b(d), for each floor; the best constant one beside it.
 
-    u is the share of stimuli that are closer. Plateaus at both ends are the atoms. Arguments as `optimal_fronts`.
-
-    Returns:
-        The axes, u to the right and similarity upward, logarithmic.
+    u is the share of stimuli that are closer; h is on a logarithmic axis. Plateaus at both ends are the atoms.
+    Arguments as `optimal_fronts`.
     """
     ax = style.axes(ax, (6.8, 4.0))
     floors = table.delta.values[: len(COLOURS)]

@@ -29,9 +29,6 @@ def toy_paths(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
         data: what `experiments.toy.study` makes; every condition is drawn, tested with as many items as it was trained
             with.
         ax: where to draw.
-
-    Returns:
-        The axes, p_I to the right and p_S upward.
     """
     ax = style.axes(ax, (7.4, 4.6))
     n = int(data["items"].values[0])
