@@ -131,7 +131,7 @@ def reach(data: "xarray.Dataset", name: str, value: Any = None) -> np.ndarray:
     return np.nan_to_num(np.maximum([value - low, high - value], 0.0))
 
 
-def note(ax: "Axes", text: str, place: tuple[float, float], offset: tuple[float, float], **settings: Any) -> None:
+def note(ax: "Axes", text: str, place: Any, offset: Any, **settings: Any) -> None:
     """A small text beside a place, so many points off."""
     ax.annotate(text, place, offset, **({"textcoords": "offset points", "fontsize": 8} | settings))
 
