@@ -4,7 +4,7 @@ Colours are those of Okabe and Ito; nothing is told by colour alone. No function
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,8 +24,13 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "d", "*", "8", "H")
 DASHES: Any = ("-", (0, (5, 2)), (0, (1, 1.3)), (0, (4, 1.5, 1, 1.5)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
 GREY, PALE = "#7a7a7a", "#c8c8c8"
-FAMILY_MARKS = {"constant": "s", "linear": "o", "exponential": "^"}
-FAMILY_DASHES: Any = {"linear": DASHES[0], "constant": DASHES[1], "exponential": DASHES[3]}
+# Colour, mark and dash of each family, and of those without a look of their own in the order in which they come.
+FAMILIES: Any = {
+    "constant": (COLOURS[1], "s", DASHES[1]), "linear": (COLOURS[0], "o", DASHES[0]),
+    "exponential": (COLOURS[2], "^", DASHES[3]), "optimal": ("black", None, DASHES[2]),
+}  # fmt: skip
+_OTHERS: Any = tuple(zip(COLOURS[3:], ("D", "v", "P"), (DASHES[4], (0, (3, 1, 1, 1)), (0, (2, 2))), strict=True))
+FAMILY_MARKS = {name: mark for name, (_, mark, _) in FAMILIES.items() if mark}
 STYLE: Any = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -41,6 +46,7 @@ PLANE: Any = {
     "xlabel": f"{IDENTIFICATION} (probability of a right answer)",
     "ylabel": f"{GENERALIZATION} (probability of a right answer)",
 }
+PROBABILITY: Any = {"xlabel": f"{IDENTIFICATION} (probability)", "ylabel": f"{GENERALIZATION} (probability)"}
 # A legend right of its axes, and its title and lines.
 BESIDE: Any = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
 RIGHT: Any = BESIDE | {"handlelength": 2.8, "title_fontsize": 8, "alignment": "left"}
@@ -111,6 +117,25 @@ def look(place: int) -> tuple[str, str, Any]:
     return COLOURS[place % len(COLOURS)], MARKS[place % len(MARKS)], DASHES[place % len(DASHES)]
 
 
+def family_looks(names: Iterable[str]) -> dict[str, tuple[str, Any, Any]]:
+    """Colour, mark and dash of families."""
+    names = list(names)
+    others = [name for name in names if name not in FAMILIES]
+    return {name: FAMILIES.get(name) or _OTHERS[others.index(name) % len(_OTHERS)] for name in names}
+
+
+def reach(data: "xarray.Dataset", name: str, value: Any = None) -> np.ndarray:
+    """(2, ...) how far an interval goes below and above a value; nothing where there is none."""
+    low, high = (data[f"{name}_{end}"].values for end in ("low", "high"))
+    value = data[name].values if value is None else value
+    return np.nan_to_num(np.maximum([value - low, high - value], 0.0))
+
+
+def note(ax: "Axes", text: str, place: Any, offset: Any, **settings: Any) -> None:
+    """A small text beside a place, so many points off."""
+    ax.annotate(text, place, offset, **({"textcoords": "offset points", "fontsize": 8} | settings))
+
+
 def marks(
     ax: "Axes", x: Any, y: Any, colour: str, mark: str, x_error: Any = None, y_error: Any = None, **settings: Any
 ) -> Any:
@@ -138,6 +163,23 @@ def over_runs(values: "xarray.DataArray") -> tuple[np.ndarray, np.ndarray]:
     return mean.values, np.broadcast_to(error, mean.shape).copy()
 
 
+def marks_over_runs(
+    ax: "Axes", x: "xarray.DataArray", y: "xarray.DataArray", colour: str, mark: str
+) -> tuple[list[np.ndarray], Any]:
+    """Marks at means over runs with their standard errors in both directions; the means, and what was drawn."""
+    (x_mean, x_error), (y_mean, y_error) = over_runs(x), over_runs(y)
+    return [x_mean, y_mean], marks(ax, x_mean, y_mean, colour, mark, x_error, y_error)
+
+
+def equality(ax: "Axes", values: Any, room: float, **settings: Any) -> tuple[Any, tuple[float, float]]:
+    """The line y = x over all values, with some room, on axes that end with it; the line and its ends."""
+    low, high = float(np.min(values)), float(np.max(values))
+    room += 0.06 * (high - low)
+    ends = (low - room, high + room)
+    ax.set(xlim=ends, ylim=ends)
+    return ax.plot(ends, ends, zorder=1, **settings)[0], ends
+
+
 def bars(data: "xarray.Dataset") -> str:
     """What error bars are; marks hide small ones."""
     runs = data.sizes["run"]
@@ -163,3 +205,8 @@ def save(picture: "Figure | Axes", folder: str | os.PathLike[str], name: str) ->
 def save_pictures(pictures: Mapping[str, Any], folder: str | os.PathLike[str]) -> list[str]:
     """Figures, or axes, by name as files in a folder; their names."""
     return [file for name, picture in pictures.items() for file in save(picture, folder, name)]
+
+
+def save_drawn(data: Any, folder: str | os.PathLike[str], *draws: Callable[[Any], Any]) -> list[str]:
+    """What functions draw of a dataset as files in a folder, under the functions' names; the files' names."""
+    return save_pictures({draw.__name__: draw(data) for draw in draws}, folder)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LINES: dict[str, Any] = {"best": "-", "no bias": (0, (4, 1.5))}
-_PLACES = {"best": "o", "no bias": "s"}
+_MARKS = {"best": "o", "no bias": "s"}
 # The normal quantile of 95 % intervals.
 _WIDE = 1.959964
 # A profile is drawn up to this drop.
@@ -24,12 +24,11 @@ _TOP = 16.0
 def choices_closest(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """Share of choices of the closest item against how much further the next is: data, and what the fits predict.
 
+    Marks are data with Wilson's 95 % intervals, lines predictions for the same trials.
+
     Args:
         table: from `measure.choices_table`, with tests of fit.
         ax: where to draw.
-
-    Returns:
-        The axes. Marks are data with Wilson's 95 % intervals, lines predictions for the same trials.
     """
     ax = style.axes(ax, (5.2, 3.7))
     row = table.isel(fit=0)
@@ -40,10 +39,9 @@ def choices_closest(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes"
     chance = 1 / int(table.attrs["items"])
     ax.axhline(chance, color=GREY, lw=0.8, ls=":", zorder=0)
     _note(ax, chance, "chance")
-    ax.set(xlim=(0, None), ylim=(0, 1.03))
     ax.legend(loc="lower right", bbox_to_anchor=(1.0, chance + 0.04))
+    ax.set(xlim=(0, None), ylim=(0, 1.03), ylabel="closest item chosen (share of trials)")
     ax.set_xlabel(f"distance of the next item less that of the closest{_unit(table)}")
-    ax.set_ylabel("closest item chosen (share of trials)")
     return ax
 
 
@@ -78,7 +76,7 @@ def choices_calibration(table: "xarray.Dataset", ax: "Axes | None" = None) -> "A
         settings["label"] += f", p = {float(row.calibration_p):.2g}"
         error = _WIDE * row.calibration_stderr
         x, y = row.calibration_predicted, row.calibration_observed
-        style.marks(ax, x, y, settings.pop("color"), _PLACES[fit], None, error, **settings)
+        style.marks(ax, x, y, settings.pop("color"), _MARKS[fit], None, error, **settings)
     ax.set(xlim=(0, 1), ylim=(0, 1))
     ax.legend(loc="upper left")
     ax.set(xlabel="predicted probability of an item", ylabel="share chosen (95 % intervals)")
@@ -143,10 +141,7 @@ def _shares(ax: "Axes", x: Any, share: np.ndarray, count: np.ndarray, label: str
 
 def _note(ax: "Axes", y: float, text: str) -> None:
     """A word at the right end of a grey line."""
-    ax.annotate(
-        text, (1.0, y), (0, 2), xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", color=GREY,
-        fontsize=8,
-    )  # fmt: skip
+    style.note(ax, text, (1.0, y), (0, 2), xycoords=("axes fraction", "data"), ha="right", color=GREY)
 
 
 def _unit(table: "xarray.Dataset") -> str:

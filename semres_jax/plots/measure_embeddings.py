@@ -8,16 +8,12 @@ import numpy as np
 from semres_jax import similarity
 from semres_jax.frontier.pareto import pareto
 from semres_jax.plots import _style as style
-from semres_jax.plots._style import COLOURS, DASHES, FAMILY_DASHES, FAMILY_MARKS, GENERALIZATION, GREY, PALE, RIGHT
+from semres_jax.plots._style import COLOURS, GENERALIZATION, GREY, PALE, RIGHT
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
 
-_SHADES = {"constant": COLOURS[1], "linear": COLOURS[0], "exponential": COLOURS[2], "optimal": "black"}
-_DASHES: Any = FAMILY_DASHES | {"optimal": DASHES[2]}
-# Of families that have no look of their own, in the order in which they come.
-_OTHERS: Any = tuple(zip(COLOURS[3:], ("D", "v", "P"), ((0, (8, 2)), (0, (3, 1, 1, 1)), (0, (2, 2))), strict=True))
 # Points of a profile that are drawn; more are means over neighbouring distances.
 _POINTS = 60
 # Around what is drawn, as a share of it.
@@ -30,17 +26,14 @@ def embeddings_plane(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes"
     Args:
         data: `measure.Embedded.dataset()`.
         ax: where to draw.
-
-    Returns:
-        The axes, p_I to the right and p_S upward.
     """
     ax, looks = style.axes(ax, (7.0, 4.4)), _looks(data)
     entries: list[tuple[Any, str]] = []
     for name in data.front.values if "front" in data.coords else ():
         row = data.sel(front=name)
         p_s, p_i = row.front_p_s.values, row.front_p_i.values
-        shown = pareto(p_s, p_i)
-        shown = np.flatnonzero(shown)[np.argsort(p_i[shown], kind="stable")]
+        shown = np.flatnonzero(pareto(p_s, p_i))
+        shown = shown[np.argsort(p_i[shown], kind="stable")]
         colour, _, dash = looks[str(name)]
         (line,) = ax.plot(p_i[shown], p_s[shown], color=colour, lw=1.4, ls=dash, zorder=1)
         floor = f", floor {float(data.attrs['optimal_delta']):.1e}" if name == "optimal" else ""
@@ -53,9 +46,9 @@ def embeddings_plane(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes"
         (point,) = ax.plot(*at, ls="none", marker=mark, ms=6, color=colour, mfc="none", mew=1.1, zorder=3)
         entries.append((point, f"{family} fit predicts"))
     star: Any = {"ms": 11, "mew": 1.1}
-    errors = _bars(data, "p_i"), _bars(data, "p_s")
+    x_error, y_error = (style.reach(data, name).reshape(2, 1) for name in ("p_i", "p_s"))
     at = [float(data.p_i)], [float(data.p_s)]
-    style.marks(ax, *at, "black", "*", *errors, **star, elinewidth=1.0, zorder=5, clip_on=True)
+    style.marks(ax, *at, "black", "*", x_error, y_error, **star, elinewidth=1.0, zorder=5, clip_on=True)
     text = "the model (95 %)" if np.isfinite(float(data.p_s_low)) else "the model"
     entries.insert(0, (style.sample(ls="none", marker="*", color="black", **star), text))
     chance = 1 / int(data.attrs["n"])
@@ -99,7 +92,7 @@ def embeddings_levels(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes
         ("level_p_s", GENERALIZATION, COLOURS[0], "o"),
         ("level_p_i", style.IDENTIFICATION, COLOURS[1], "s"),
     ):
-        style.marks(ax, share, data[name].values, colour, mark, None, _bars(data, name), label=label)
+        style.marks(ax, share, data[name].values, colour, mark, None, style.reach(data, name), label=label)
     if str(data.attrs["design"]) == "classes":
         ax.plot(share, data.level_hit_rate, color=GREY, lw=1.2, ls=(0, (4, 1.5)), label="hit rate (own class within)")
     ax.axhline(1 / int(data.attrs["n"]), color=PALE, lw=0.8, zorder=0)
@@ -113,23 +106,13 @@ def embeddings_levels(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes
 @style.applied()
 def save_embeddings(data: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[str]:
     """All pictures as files in a folder, embeddings_plane, embeddings_profile, embeddings_levels; their names."""
-    drawn = (embeddings_plane, embeddings_profile, embeddings_levels)
-    return style.save_pictures({draw.__name__: draw(data) for draw in drawn}, folder)
+    return style.save_drawn(data, folder, embeddings_plane, embeddings_profile, embeddings_levels)
 
 
 def _looks(data: "xarray.Dataset") -> dict[str, tuple[Any, Any, Any]]:
     """Colour, mark and dash of each family and each front."""
     names = dict.fromkeys(str(x) for name in ("family", "front") if name in data.coords for x in data[name].values)
-    known = {name: (_SHADES[name], FAMILY_MARKS.get(name), _DASHES[name]) for name in names if name in _SHADES}
-    others = [name for name in names if name not in known]
-    return known | {name: _OTHERS[place % len(_OTHERS)] for place, name in enumerate(others)}
-
-
-def _bars(data: "xarray.Dataset", name: str) -> np.ndarray:
-    """(2, ...) how far the interval goes below and above; nothing where there is none."""
-    value = np.atleast_1d(data[name].values)
-    low, high = (np.atleast_1d(data[f"{name}_{end}"].values) for end in ("low", "high"))
-    return np.nan_to_num(np.maximum(np.stack([value - low, high - value]), 0.0))
+    return style.family_looks(names)
 
 
 def _joined(data: "xarray.Dataset") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -140,9 +123,8 @@ def _joined(data: "xarray.Dataset") -> tuple[np.ndarray, np.ndarray, np.ndarray]
     home = np.minimum((np.cumsum(pairs) / pairs.sum() * _POINTS).astype(int), _POINTS - 1)
     total = np.bincount(home, pairs, _POINTS)
     some = total > 0
-    d, first, second = (
-        np.bincount(home, pairs * x, _POINTS)[some] / total[some] for x in (d, mean, spread**2 + mean**2)
-    )
+    means = (np.bincount(home, pairs * x, _POINTS)[some] / total[some] for x in (d, mean, spread**2 + mean**2))
+    d, first, second = means
     return d, first, np.sqrt(np.maximum(second - first**2, 0.0))
 
 

@@ -27,9 +27,6 @@ def llm_pairs(table: "xarray.Dataset", figure: "Figure | None" = None) -> list["
     Args:
         table: what `semres measure llm` writes, with pairs.
         figure: to draw in.
-
-    Returns:
-        The axes, one for each D.
     """
     halves, x = table.curve_half.values, table.curve_middle.values
     made = style.panels(len(halves), 3, (2.4, 2.0), (0.6, 0.6), figure, sharex=True, sharey=True)
@@ -52,12 +49,7 @@ def llm_pairs(table: "xarray.Dataset", figure: "Figure | None" = None) -> list["
 def llm_items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """Accuracies against the number of people, with 95 % intervals, chance, and the law fitted to identification.
 
-    Args:
-        table: what `semres measure llm` writes, with items or identify.
-        ax: where to draw.
-
-    Returns:
-        The axes, both logarithmic.
+    Both axes are logarithmic. Arguments as `llm_pairs`, the table with items or identify, and `ax` where to draw.
     """
     ax = style.axes(ax, (6.8, 3.8))
     lowest, where = 1.0, np.array([])
@@ -65,10 +57,9 @@ def llm_items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
         if f"{task}_at" not in table:
             continue
         n, value = table[f"{task}_at"].values, table[f"{task}_cell_p_right_value"].values
-        low, high = (table[f"{task}_cell_p_right_{end}"].values for end in ("low", "high"))
-        where, lowest = n, min(lowest, low.min(), (1 / n).min())
-        beside = n * _ASIDE ** (2 * k - 1)
-        style.marks(ax, beside, value, colour, mark, None, [value - low, high - value], label=label)
+        where, lowest = n, min(lowest, table[f"{task}_cell_p_right_low"].values.min(), (1 / n).min())
+        error = style.reach(table, f"{task}_cell_p_right", value)
+        style.marks(ax, n * _ASIDE ** (2 * k - 1), value, colour, mark, None, error, label=label)
         if task == "identify" and "law_probability_predicted" in table:
             ax.plot(n, table.law_probability_predicted, color=colour, lw=2.2, label="law fitted to $p_I$", zorder=1)
     if where.size:
@@ -85,20 +76,14 @@ def llm_items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
 def llm_layers(table: "xarray.Dataset", figure: "Figure | None" = None) -> list["Axes"]:
     """Both accuracies of the states of years by depth (95 % intervals), and their resolution (one standard error).
 
-    Args:
-        table: what `semres measure llm` writes, with layers.
-        figure: to draw in.
-
-    Returns:
-        Two axes: accuracies above, resolution in years below.
+    Arguments as `llm_pairs`, the table with layers. Accuracies are above, the resolution in years below.
     """
     above, below = (figure or style.new_figure(7.4, 5.2)).subplots(2, 1, sharex=True)
     depth = np.arange(table.sizes["layer"])
     above.axhline(0.5, color=GREY, lw=0.8, ls=(0, (1, 2)), zorder=0)
     for name, (label, colour, mark) in (("p_i", _TASKS["identify"]), ("p_s", _TASKS["items"])):
-        value = table[f"layer_{name}"].values
-        ends = [value - table[f"layer_{name}_low"].values, table[f"layer_{name}_high"].values - value]
-        style.marks(above, depth, value, colour, mark, None, np.maximum(ends, 0), label=label)
+        name = f"layer_{name}"
+        style.marks(above, depth, table[name].values, colour, mark, None, style.reach(table, name), label=label)
     above.set_ylabel("accuracy of two")
     above.legend(**BESIDE)
     families, epsilon = table.layer_family.values.astype(str), table.layer_epsilon.values

@@ -4,14 +4,12 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from semres_jax.plots import _style as style
-from semres_jax.plots._style import COLOURS, DASHES, FAMILY_DASHES, PLANE
+from semres_jax.plots._style import COLOURS, DASHES, PLANE
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
 
-_DASHES: Any = FAMILY_DASHES | {"optimal": "-", "linear": DASHES[2]}
-_MOST_FLOORS = len(COLOURS)
 # Around the fronts, as a share of what is between chance and certainty.
 _ROOM = 0.04
 
@@ -25,34 +23,29 @@ def optimal_fronts(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     Args:
         table: what `frontier.optimal_table` makes; the first six floors are drawn.
         ax: where to draw.
-
-    Returns:
-        The axes, p_I to the right and p_S upward.
     """
     ax = style.axes(ax, (6.8, 4.4))
     chance = 1 / int(table.attrs["n"])
     ax.plot([chance, 1], [chance, 1], color="#b8b8b8", lw=0.8, zorder=0)
-    names = [str(name) for name in table.family.values]
-    floors = table.delta.values[:_MOST_FLOORS]
-    for delta, colour in zip(floors, COLOURS, strict=False):
+    # The line of the best of all takes the dash that is usual for the linear family.
+    dashes = {name: dash for name, (_, _, dash) in style.family_looks(map(str, table.family.values)).items()}
+    dashes |= {"linear": DASHES[2]} if "linear" in dashes else {}
+    for delta, colour in zip(table.delta.values, COLOURS, strict=False):
         row = table.sel(delta=delta)
-        for name in names:
+        for name, dash in dashes.items():
             front = row.sel(family=name)
             # Resolutions grow along the table: what comes after the best p_S is worse for both.
             shown = slice(int(front.front_p_s.values.argmax()) + 1)
-            ax.plot(front.front_p_i[shown], front.front_p_s[shown], color=colour, lw=0.9, ls=_DASHES[name], zorder=2)
+            ax.plot(front.front_p_i[shown], front.front_p_s[shown], color=colour, lw=0.9, ls=dash, zorder=2)
         ax.plot(row.p_i, row.p_s, color=colour, lw=1.9, zorder=3)
         best = row.isel(weight=-1)
         ax.plot([best.p_i], [best.p_s], "o", color=colour, mfc="white", mew=1.3, ms=5.5, zorder=4)
         # Left of the mark is free, and the marks climb the diagonal in the order of the floors.
-        place = (float(best.p_i), float(best.p_s))
-        ax.annotate(
-            f"$\\Delta$ = {delta:g}", place, (-7, 3), textcoords="offset points", ha="right", color=colour, fontsize=8
-        )
+        style.note(ax, f"$\\Delta$ = {delta:g}", (best.p_i.item(), best.p_s.item()), (-7, 3), ha="right", color=colour)
     entries = [
         (style.sample(color="black", lw=1.9), "best of all"),
         (style.sample(color="black", marker="o", mew=1.3, ms=5.5, ls="none"), "best $p_S$"),
-        *((style.sample(color="black", lw=0.9, ls=_DASHES[name]), name) for name in names),
+        *((style.sample(color="black", lw=0.9, ls=dash), name) for name, dash in dashes.items()),
         (style.sample(color="#b8b8b8", lw=0.8), "$p_S = p_I$"),
     ]
     style.legend(ax, entries)
@@ -65,24 +58,20 @@ def optimal_fronts(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
 def optimal_similarities(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """The similarity that generalizes best, h against u = b(d), for each floor; the best constant one beside it.
 
-    u is the share of stimuli that are closer. Plateaus at both ends are the atoms. Arguments as `optimal_fronts`.
-
-    Returns:
-        The axes, u to the right and similarity upward, logarithmic.
+    u is the share of stimuli that are closer; h is on a logarithmic axis. Plateaus at both ends are the atoms.
+    Arguments as `optimal_fronts`.
     """
     ax = style.axes(ax, (6.8, 4.0))
-    floors = table.delta.values[:_MOST_FLOORS]
+    floors = table.delta.values[: len(COLOURS)]
     for delta, colour in zip(floors, COLOURS, strict=False):
         row = table.sel(delta=delta)
         b = float(row.constant_b)
         ax.plot(row.u, row.isel(weight=-1).h, color=colour, lw=1.9, zorder=3)
-        ax.plot([0, b, b, 1], [1, 1, delta, delta], color=colour, lw=0.9, ls=_DASHES["constant"], zorder=2)
-        ax.annotate(
-            f"$\\Delta$ = {delta:g}", (1.0, delta), (4, 0), textcoords="offset points", va="center", color=colour,
-            fontsize=8, annotation_clip=False,
-        )  # fmt: skip
+        ax.plot([0, b, b, 1], [1, 1, delta, delta], color=colour, lw=0.9, ls=DASHES[1], zorder=2)
+        text: Any = {"va": "center", "color": colour, "annotation_clip": False}
+        style.note(ax, f"$\\Delta$ = {delta:g}", (1.0, delta), (4, 0), **text)
     ax.set(yscale="log", xlim=(0, 1), ylim=(float(floors.min()) * 0.75, 1.25))
-    lines = [style.sample(color="black", lw=1.9), style.sample(color="black", lw=0.9, ls=_DASHES["constant"])]
+    lines = [style.sample(color="black", lw=1.9), style.sample(color="black", lw=0.9, ls=DASHES[1])]
     ax.legend(lines, ["best of all", "best constant"], loc="lower left")
     ax.set(xlabel="$u = b(d)$, share of all stimuli that are closer", ylabel="similarity, $h(u)$ (1 = same)")
     return ax

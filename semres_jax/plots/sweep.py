@@ -8,7 +8,7 @@ import numpy as np
 from semres_jax.frontier.pareto import distance
 from semres_jax.frontier.sweep import exponents_of, optima
 from semres_jax.plots import _style as style
-from semres_jax.plots._style import COLOURS, DASHES, GENERALIZATION, GREY, IDENTIFICATION, MARKS, PALE
+from semres_jax.plots._style import COLOURS, DASHES, GREY, MARKS, PALE, PROBABILITY
 
 if TYPE_CHECKING:
     import xarray
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _WIDTHS = (2.2, 1.4, 0.8, 1.8, 1.1, 0.6)
 # Mean ball measures at which p_S is drawn against n.
 _BALL_MEASURES = (0.02, 0.05, 0.1, 0.2)
-_P_S = f"{GENERALIZATION} (probability)"
 
 
 def fronts(table: "xarray.Dataset", n: int, ax: "Axes | None" = None) -> "Axes":
@@ -28,9 +27,6 @@ def fronts(table: "xarray.Dataset", n: int, ax: "Axes | None" = None) -> "Axes":
         table: what `frontier.sweep` makes; of several exponents the first. Of several spaces the first floor is drawn.
         n: number of items.
         ax: where to draw.
-
-    Returns:
-        The axes, p_I to the right and p_S upward.
     """
     part, ax = _first_exponent(table).sel(n=n), style.axes(ax, (5.2, 4.0))
     several = part.sizes["space"] > 1
@@ -41,7 +37,7 @@ def fronts(table: "xarray.Dataset", n: int, ax: "Axes | None" = None) -> "Axes":
                 dash = DASHES[(i if several else k) % 6]
                 _curve(ax, row.p_i, row.p_s, row, COLOURS[j % 6], dash, _WIDTHS[j % 6])
     ax.plot([1 / n, 1], [1 / n, 1], color=PALE, lw=0.8, zorder=0)
-    ax.set(xlabel=f"{IDENTIFICATION} (probability)", ylabel=_P_S)
+    ax.set(**PROBABILITY)
     style.title(ax, f"{n} items{_unless_luce(part)}")
     return ax
 
@@ -60,7 +56,10 @@ def optimum(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
                 continue
             at = int(np.nanargmax(row.p_s))
             ax.plot([row.mean_b[at]], [row.p_s[at]], MARKS[j], color=COLOURS[j], mfc="white", mew=1.2, ms=6, zorder=4)
-    ax.set(xlabel="mean ball measure, $\\langle b\\rangle$ (share of the stimuli within $\\epsilon$)", ylabel=_P_S)
+    ax.set(
+        xlabel="mean ball measure, $\\langle b\\rangle$ (share of the stimuli within $\\epsilon$)",
+        ylabel=PROBABILITY["ylabel"],
+    )
     style.title(ax, f"{part.space.item()}, $\\Delta$ = {part.delta.item():g}{_unless_luce(part)}")
     entries = [
         *((COLOURS[j], "-", MARKS[j], f"$n$ = {n}") for j, n in enumerate(part.n.values[: len(COLOURS)])),
@@ -85,10 +84,9 @@ def items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
         label = f"$\\langle b\\rangle$ = {float(row.mean_b.isel(n=0)):.3g}"
         ax.plot(n, row.p_s, color=COLOURS[j], marker=MARKS[j], mfc="white", ms=4.5, lw=1.1, label=label)
     _items_axis(ax, n)
-    ax.set_ylabel(_P_S)
-    style.title(
-        ax, f"{part.space.item()}, {part.similarity.item()}, $\\Delta$ = {part.delta.item():g}{_unless_luce(part)}"
-    )
+    ax.set_ylabel(PROBABILITY["ylabel"])
+    where = f"{part.space.item()}, {part.similarity.item()}, $\\Delta$ = {part.delta.item():g}"
+    style.title(ax, where + _unless_luce(part))
     ax.legend(loc="best")
     return ax
 

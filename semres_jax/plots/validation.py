@@ -29,37 +29,33 @@ def tradeoff(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
         table: what `validation.validate` makes, with n = 2 and delta = 0 in it.
         ax: where to draw.
 
-    Returns:
-        The axes, p_I to the right and p_S upward.
-
     Raises:
         ValueError: there is no n = 2 with delta = 0 in the table.
     """
-    part = _two_items(table)
-    ax = style.axes(ax, (6.8, 4.4))
+    part, ax = _two_items(table), style.axes(ax, (6.8, 4.4))
     b = np.linspace(0.0, 1.0, 401)
     (law,) = ax.plot(1 - b / 2, 0.5 + b - b**2, color="black", lw=1.6, zorder=2)
-    groups: dict[str, list[tuple[Any, str]]] = {
-        "homogeneous spaces": [(law, "one law for all")], "others: lower by Var $b$": [], "another similarity": []
-    }  # fmt: skip
-    homogeneous, own, other = groups.values()
+    homogeneous: list[tuple[Any, str]] = [(law, "one law for all")]
+    own, other = [], []
     shared = [str(space) for space in part.space.values if _on_the_curve(part, space)]
     top = 0.75
     for space, (colour, mark) in _styles(table).items():
         row = part.sel(space=space)
         if not np.isfinite(row.p_s.values).any():
             continue
-        shown = slice(shared.index(space), None, len(shared)) if space in shared else slice(None)
-        if space not in shared:
+        shown, group = slice(None), own if str(row.similarity.values) == "constant" else other
+        if space in shared:
+            shown, group = slice(shared.index(space), None, len(shared)), homogeneous
+        else:
             ax.plot(row.curve_p_i, row.curve_p_s, color=colour, lw=0.8, ls="-", zorder=1)
         x, y, x_error, y_error = (row[name].values[shown] for name in ("p_i", "p_s", "p_i_stderr", "p_s_stderr"))
-        group = homogeneous if space in shared else own if str(row.similarity.values) == "constant" else other
         group.append((style.marks(ax, x, y, colour, mark, x_error, y_error), space))
         top = max(top, float(np.nanmax(row.p_s.values)))
     ax.set(xlim=(0.485, 1.015), ylim=(0.485, top + 0.02), **PLANE)
     ax.annotate("$\\epsilon\\to 0$", (0.975, 0.495), fontsize=8, color=GREY, ha="right")
     ax.annotate("$\\epsilon$ = diameter", (0.525, 0.495), fontsize=8, color=GREY, ha="left")
-    _legend(ax, groups)
+    headings = "homogeneous spaces", "others: lower by Var $b$", "another similarity"
+    _legend(ax, dict(zip(headings, (homogeneous, own, other), strict=True)))
     return ax
 
 
@@ -68,16 +64,14 @@ def residuals(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
 
     Arguments and errors as `tradeoff`. The band holds 95 % of right answers.
     """
-    part = _two_items(table)
-    ax = style.axes(ax, (6.8, 1.8))
+    part, ax = _two_items(table), style.axes(ax, (6.8, 1.8))
     ax.axhspan(-1.96, 1.96, color="#e8e8e8", lw=0, zorder=0)
     ax.axhline(0.0, color="black", lw=1.0, zorder=1)
     largest = 3.0
     for space, (colour, mark) in _styles(table).items():
         row = part.sel(space=space)
         z = row.z_s.values
-        finite = z[np.isfinite(z)]
-        largest = max(largest, *np.abs(finite), 0.0) if finite.size else largest
+        largest = max(largest, *np.abs(z[np.isfinite(z)]), 0.0)
         ax.plot(row.p_i, z, ls="none", marker=mark, ms=4, color=colour, mfc="white", mew=0.9, zorder=3)
     ax.set(xlim=(0.485, 1.015), ylim=(-1.15 * largest, 1.15 * largest))
     ax.set(xlabel=PLANE["xlabel"], ylabel="(simulation − law)\n/ standard error")
@@ -88,22 +82,18 @@ def many_items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """n p_I against the number of items n: the 1/n collapse of identification, on homogeneous spaces without a floor.
 
     n p_I = (1 - (1 - b)^n) / b saturates at 1/b: however many items there are, those within the ball share the answer.
-    All spaces lie on the same points; so that no mark hides another, they take turns.
+    All spaces lie on the same points; so that no mark hides another, they take turns. Both axes are logarithmic.
 
     Args:
         table: what `validation.validate` makes, with delta = 0 in it.
         ax: where to draw.
 
-    Returns:
-        The axes, both logarithmic.
-
     Raises:
         ValueError: there is no delta = 0 in the table.
     """
-    if not np.any(table.delta.values == 0):
+    if 0 not in table.delta.values:
         raise ValueError(f"this picture needs delta = 0; the table has {table.delta.values.tolist()}")
-    part = table.sel(delta=0.0)
-    ax = style.axes(ax, (6.0, 4.4))
+    part, ax = table.sel(delta=0.0), style.axes(ax, (6.0, 4.4))
     n = np.geomspace(1.0, 1000.0, 300)
     shapes = {space: mark for space, (_, mark) in _styles(table).items() if _on_the_curve(part, space)}
     drawn: list[str] = []
@@ -135,7 +125,7 @@ def many_items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
 @style.applied()
 def save_all(table: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[str]:
     """Every picture that a validation has the data for, as files in a folder; their names."""
-    floorless = bool(np.any(table.delta.values == 0))
+    floorless = 0 in table.delta.values
     pictures: dict[str, Any] = {}
     if floorless and 2 in table.n.values:
         pictures["tradeoff"] = figure = style.new_figure(7.6, 6.4)
@@ -161,11 +151,9 @@ def _on_the_curve(table: "xarray.Dataset", space: Any) -> bool:
 
 
 def _two_items(table: "xarray.Dataset") -> "xarray.Dataset":
-    if 2 not in table.n.values or not np.any(table.delta.values == 0):
-        raise ValueError(
-            f"this picture needs n = 2 and delta = 0; the table has n = {table.n.values.tolist()}, "
-            f"delta = {table.delta.values.tolist()}"
-        )
+    if 2 not in table.n.values or 0 not in table.delta.values:
+        there = f"n = {table.n.values.tolist()}, delta = {table.delta.values.tolist()}"
+        raise ValueError(f"this picture needs n = 2 and delta = 0; the table has {there}")
     return table.sel(n=2, delta=0.0)
 
 

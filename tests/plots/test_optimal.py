@@ -41,3 +41,11 @@ def test_files(table, tmp_path):
     assert (tmp_path / "optimal_fronts.png").read_bytes().startswith(b"\x89PNG")
     assert "</svg>" in (tmp_path / "optimal_similarities.svg").read_text()
     assert "matplotlib.pyplot" not in sys.modules
+
+
+def test_families_without_a_look_of_their_own_are_drawn():
+    names = ["linear", "gaussian", "powerlaw(3)"]
+    ax = plots.optimal_fronts(frontier.optimal_table([0.1], weights=[0.0, 1.0], families=names, levels=17))
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert texts[2:5] == names
+    assert len({str(line._dash_pattern) for line in ax.get_legend().get_lines()[2:5]}) == 3

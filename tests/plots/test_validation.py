@@ -22,11 +22,11 @@ def table():
         quantiles=(0.0, 0.1, 0.5, 1.0),
     )
 
-    def simulate(space, similarity, *, n, progress, **_):
+    def simulate(space, similarity, *, n, execution, **_):
         law = engines.accuracy(space, similarity, n=n)
         error = np.full(law.p_s.shape, 1e-3)
         b = np.resize([0.0, 0.1, 0.5, 1.0], len(law.p_s))[:, None]
-        progress(1000, 1000)
+        execution.progress("trials", 1000, 1000)
         return Estimate(law.p_s + error / 2, law.p_i - error / 2, error, error, b, 0 * b, 1000, 1.0)
 
     with pytest.MonkeyPatch.context() as patch:

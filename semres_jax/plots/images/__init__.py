@@ -13,22 +13,13 @@ if TYPE_CHECKING:
 
 
 def save_resnet(data: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[str]:
-    """Every picture that an experiment has the data for, as PNG and SVG in a folder.
+    """Every picture that an experiment has the data for, as PNG and SVG in a folder that there is; their names.
 
     `resnet_alpha` needs two alphas, `resnet_held_out` held-out classes, `resnet_law` four test images of each class.
-
-    Args:
-        data: what `experiments.images.study` makes.
-        folder: which there is.
-
-    Returns:
-        The names of the files.
+    Data as for `resnet_alpha`.
     """
-    drawn = [resnet_plane, resnet_paths, resnet_distances]
-    if data.sizes["alpha"] > 1:
-        drawn.insert(0, resnet_alpha)
-    if "held_p_s" in data:
-        drawn.insert(-1, resnet_held_out)
-    if "chi2_p_s" in data:
-        drawn.append(resnet_law)
-    return style.save_pictures({draw.__name__: draw(data) for draw in drawn}, folder)
+    drawn = {
+        resnet_alpha: data.sizes["alpha"] > 1, resnet_plane: True, resnet_paths: True,
+        resnet_held_out: "held_p_s" in data, resnet_distances: True, resnet_law: "chi2_p_s" in data,
+    }  # fmt: skip
+    return style.save_drawn(data, folder, *(draw for draw, possible in drawn.items() if possible))

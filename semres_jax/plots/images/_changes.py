@@ -6,17 +6,8 @@ import numpy as np
 
 from semres_jax.plots import _style as style
 from semres_jax.plots._style import COLOURS, DASHES, GREY
-from semres_jax.plots.images._looks import (
-    ACCURACIES,
-    INTERVALS,
-    MARKED,
-    REACH,
-    alpha_text,
-    banded,
-    entry,
-    nearest,
-    under,
-)
+from semres_jax.plots.images import _looks as looks
+from semres_jax.plots.images._looks import ACCURACIES, INTERVALS, alpha_text
 
 if TYPE_CHECKING:
     import xarray
@@ -38,13 +29,10 @@ def resnet_alpha(data: "xarray.Dataset") -> "Figure":
     """What weight on the loss of distances does to p_S and p_I at equal mean ball measure (figure 5a of the paper).
 
     Above, percent change against the first alpha with 95 % bands; below, the same as colours, hatched where the
-    interval contains 0.
+    interval contains 0. p_S is left, p_I right.
 
     Args:
         data: what `experiments.images.study` makes.
-
-    Returns:
-        The figure: p_S left, p_I right.
 
     Raises:
         ValueError: there is one alpha only.
@@ -70,8 +58,8 @@ def resnet_alpha(data: "xarray.Dataset") -> "Figure":
         change, low, high = (100 * part[f"{name}_change{end}"].values for end in ("", "_low", "_high"))
         for place in range(more):
             colour, mark, dash = style.look(place + 1)
-            at = nearest(share, MARKED)
-            banded(above, share, change[place], low[place], high[place], at, colour, 0.16, ls=dash, marker=mark)
+            at = looks.nearest(share, looks.MARKED)
+            looks.banded(above, share, change[place], low[place], high[place], at, colour, 0.16, ls=dash, marker=mark)
         style.title(above, text)
         mesh = below.pcolormesh(_edges(share), np.arange(more + 1), change, **colours)
         _hatch(below, _edges(share), (low <= 0) & (high >= 0))
@@ -81,13 +69,13 @@ def resnet_alpha(data: "xarray.Dataset") -> "Figure":
         below.tick_params(axis="y", length=0)
     grid[0, 0].set_ylabel(f"change against {alpha_text(data.alpha.values[0])} (%)")
     grid[1, 0].set_ylabel("weight of the loss\nof distances, α")
-    entries = [entry(place + 1, alpha) for place, alpha in enumerate(part.alpha.values)]
+    entries = [looks.entry(place + 1, alpha) for place, alpha in enumerate(part.alpha.values)]
     entries.append((Rectangle((0, 0), 1, 1, **_HATCHED, fc=_LOSS_TO_GAIN[2]), "95 % contain 0"))
     style.legend(grid[0, 1], entries, title=f"bands: {INTERVALS}")
     bar = figure.colorbar(mesh, cax=grid[1, 1].inset_axes((1.03, 0, 0.03, 1)))
     bar.set_label("change (%)")
     bar.outline.set_linewidth(0.6)  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
-    under(grid.ravel().tolist(), REACH)
+    looks.under(grid.ravel().tolist(), looks.REACH)
     return figure
 
 
@@ -95,11 +83,7 @@ def resnet_alpha(data: "xarray.Dataset") -> "Figure":
 def resnet_held_out(data: "xarray.Dataset") -> "Figure":
     """Accuracies against the mean ball measure for probes of trained and of held-out classes, a column for each alpha.
 
-    Args:
-        data: what `experiments.images.study` makes of an experiment with held-out classes.
-
-    Returns:
-        The figure: p_S above, p_I below.
+    p_S is above, p_I below. Data as for `resnet_alpha`, of an experiment with held-out classes.
 
     Raises:
         ValueError: no class was held out.
@@ -107,7 +91,7 @@ def resnet_held_out(data: "xarray.Dataset") -> "Figure":
     if "held_p_s" not in data:
         raise ValueError("this picture needs classes held out of training; there is none")
     count, share = data.sizes["alpha"], data["share"].values
-    at = nearest(share, MARKED)[1::3]
+    at = looks.nearest(share, looks.MARKED)[1::3]
     figure = style.new_figure(1.6 * max(count, 2) + 2.4, 4.4)
     grid = figure.subplots(2, count, sharex=True, sharey="row", squeeze=False)
     for place, column in enumerate(grid.T):
@@ -117,19 +101,17 @@ def resnet_held_out(data: "xarray.Dataset") -> "Figure":
             for which, _, colour, mark, dash in _PROBES:
                 mean = part[f"{which}{name}"].mean("run").values
                 low, high = (part[f"{which}{name}_{end}"].values for end in ("low", "high"))
-                banded(ax, share, mean, low, high, at, colour, 0.2, ls=dash, marker=mark)
+                looks.banded(ax, share, mean, low, high, at, colour, 0.2, ls=dash, marker=mark)
         style.title(column[0], alpha_text(data.alpha.values[place]))
         column[1].set_xlim(0, 1)
         column[1].set_xticks((0, 0.5, 1), ("0", "0.5", "1"))
     for ax, text in zip(grid[:, 0], ACCURACIES.values(), strict=True):
         ax.set_ylabel(f"{text} (probability)".replace(", ", ",\n"))
-    entries = [
-        (style.sample(color=colour, ls=dash, lw=1.3, marker=mark, ms=4), text)
-        for _, text, colour, mark, dash in _PROBES
-    ]
+    line: Any = {"lw": 1.3, "ms": 4}
+    entries = [(style.sample(color=c, ls=dash, marker=mark, **line), text) for _, text, c, mark, dash in _PROBES]
     entries.append((style.sample(color=GREY, lw=0.8, ls=DASHES[2]), "chance"))
     style.legend(grid[0, -1], entries, title=f"bands: {INTERVALS}")
-    under(grid.ravel().tolist(), REACH)
+    looks.under(grid.ravel().tolist(), looks.REACH)
     return figure
 
 
@@ -138,8 +120,7 @@ def _edges(centres: np.ndarray) -> np.ndarray:
     if centres.size == 1:
         return np.array([0.0, 1.0])
     inner = (centres[1:] + centres[:-1]) / 2
-    ends = 2 * centres[0] - inner[0], 2 * centres[-1] - inner[-1]
-    return np.concatenate([[max(ends[0], 0.0)], inner, [min(ends[1], 1.0)]])
+    return np.array([max(2 * centres[0] - inner[0], 0.0), *inner, min(2 * centres[-1] - inner[-1], 1.0)])
 
 
 def _hatch(ax: "Axes", edges: np.ndarray, unsure: np.ndarray) -> None:

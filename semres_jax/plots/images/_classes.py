@@ -35,14 +35,9 @@ def resnet_distances(data: "xarray.Dataset") -> "Figure":
     """Mean embedding distance of every two classes against their distance on the tree, for up to three alphas.
 
     Bars are standard deviations over runs. Pairs with a held-out class stand a little to the right of their place, the
-    others to the left. The dashed line is proportional to the tree's distances, which the loss of
-    distances asks for; the dotted one is the mean distance of two images of one trained class.
-
-    Args:
-        data: what `experiments.images.study` makes.
-
-    Returns:
-        The figure; r in the titles is the correlation over pairs, mean over runs.
+    others to the left. The dashed line is proportional to the tree's distances, which the loss of distances asks for;
+    the dotted one is the mean distance of two images of one trained class; r in the titles is the correlation over
+    pairs, mean over runs. Data as for `resnet_alpha`.
     """
     chosen = _some(data.alpha.values)
     figure = style.new_figure(2.9 * len(chosen) + 1.7, 3.3)
@@ -54,8 +49,8 @@ def resnet_distances(data: "xarray.Dataset") -> "Figure":
     style.legend(made[-1], entries, title=_spread(data) + aside)
     made[0].set_ylim(bottom=0)
     under(made.tolist(), f"distance of two classes on the tree ({data.attrs['unit']})")
-    for ax, (_, points, texts, taken) in zip(made, drawn, strict=True):
-        label(ax, points, texts, taken)
+    for ax, (_, *labels) in zip(made, drawn, strict=True):
+        label(ax, *labels)
     return figure
 
 
@@ -64,13 +59,8 @@ def resnet_law(data: "xarray.Dataset") -> "Figure":
     """Accuracies of one half of the images against what the law makes of the other half, and how well others do.
 
     Left and middle: measured against predicted, every alpha and tested share, with standard errors over runs, and the
-    line of equality. Right: chi square per degree of freedom, medians over runs and their range.
-
-    Args:
-        data: what `experiments.images.study` makes.
-
-    Returns:
-        The figure.
+    line of equality. Right: chi square per degree of freedom, medians over runs and their range. Data as for
+    `resnet_alpha`.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -81,17 +71,11 @@ def resnet_law(data: "xarray.Dataset") -> "Figure":
         drawn: list[np.ndarray] = []
         for place in range(data.sizes["alpha"]):
             colour, mark, _ = style.look(place)
-            (x, x_error), (y, y_error) = (
-                style.over_runs(data[f"{kind}_{name}"].isel(alpha=place)) for kind in ("law", "half")
-            )
-            style.marks(ax, x, y, colour, mark, x_error, y_error)
-            drawn += [x, y]
-        low, high = float(np.min(drawn)), float(np.max(drawn))
-        margin = 0.06 * (high - low) + 1e-3
-        both = (low - margin, high + margin)
-        (equal,) = ax.plot(both, both, color="black", lw=1.0, zorder=1)
+            part = data.isel(alpha=place)
+            drawn += style.marks_over_runs(ax, part[f"law_{name}"], part[f"half_{name}"], colour, mark)[0]
+        equal, both = style.equality(ax, drawn, 1e-3, color="black", lw=1.0)
         at = MaxNLocator(5, prune="both").tick_values(*both)
-        ax.set(xlim=both, ylim=both, xticks=at, yticks=at)
+        ax.set(xticks=at, yticks=at)
         style.title(ax, text)
         symbol = text.split()[-1]
         ax.set_xlabel(f"predicted {symbol} (probability;\nlaw, first half of the images)")
@@ -105,31 +89,26 @@ def resnet_law(data: "xarray.Dataset") -> "Figure":
 
 def _chi_squares(ax: "Axes", data: "xarray.Dataset") -> None:
     """Dots: a row for each prediction, in it one for each alpha."""
-    there = {name: text for name, text in _CHI2.items() if name in data}
+    there = [name for name in _CHI2 if name in data]
     count = data.sizes["alpha"]
     for row, name in enumerate(there):
         for place in range(count):
-            colour, mark, _ = style.look(place)
             values = data[name].isel(alpha=place).values
             y = row + 0.62 * ((place + 0.5) / count - 0.5)
             x = float(np.median(values))
             off = None if values.size == 1 else [[x - values.min()], [values.max() - x]]
-            style.marks(ax, [x], [y], colour, mark, off)
+            style.marks(ax, [x], [y], *style.look(place)[:2], off)
     ax.axvline(1.0, color="black", lw=1.0, zorder=1)
     for row in range(1, len(there)):
         ax.axhline(row - 0.5, color="#dddddd", lw=0.6, zorder=0)
     ax.set(xscale="log", ylim=(len(there) - 0.5, -0.5))
-    ax.set_yticks(range(len(there)), list(there.values()))
+    ax.set_yticks(range(len(there)), [_CHI2[name] for name in there])
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel("$\\chi^2$ per degree of freedom\n(median and range of runs)")
 
 
 def _pairs(ax: "Axes", data: "xarray.Dataset") -> tuple[list[tuple[Any, str]], Any, list[str], Any]:
-    """One alpha's pairs of classes.
-
-    Returns:
-        What the legend says; points to be named, their names, and all points.
-    """
+    """One alpha's pairs of classes: what the legend says; points to be named, their names, and all points."""
     names, trained = data["class"].values, data.trained.values.astype(bool)
     first, second = np.triu_indices(len(names), 1)
     x = data.tree_distance.values[first, second]
@@ -186,22 +165,14 @@ def _aside(ax: "Axes", drawn: Any, points: float) -> None:
 
 def _named(names: Any, first: Any, second: Any, x: Any, y: Any, slope: float) -> tuple[list[Any], list[str]]:
     """Pairs worth a name: all of one class, where only they are the farthest; the closest; those off the line."""
-    points, texts = [], []
-    far = np.flatnonzero(x == x.max())
+    far, close = np.flatnonzero(x == x.max()), int(x.argmin())
     common = [c for c in range(len(names)) if far.size > 2 and ((first[far] == c) | (second[far] == c)).all()]
-    if common:
-        low = far[y[far].argmin()]
-        points.append((x[low], y[low]))
-        texts.append(f"{names[common[0]]} and\nany other")
-    close = int(x.argmin())
+    named = [(far[y[far].argmin()], f"{names[c]} and\nany other") for c in common[:1]]
     off = np.abs(y - slope * x)
-    off[far] = -1
-    off[close] = -1
-    for k in [close, *np.argsort(-off)[:_OUTLIERS]]:
-        if off[k] >= 0 or k == close:
-            points.append((x[k], y[k]))
-            texts.append(f"{names[first[k]]}, {names[second[k]]}")
-    return points, texts
+    off[[*far, close]] = -1
+    chosen = [close, *(k for k in np.argsort(-off)[:_OUTLIERS] if off[k] >= 0)]
+    named += [(k, f"{names[first[k]]}, {names[second[k]]}") for k in chosen]
+    return [(x[k], y[k]) for k, _ in named], [text for _, text in named]
 
 
 def _some(alphas: np.ndarray) -> list[int]:

@@ -31,16 +31,14 @@ def nearest(values: Any, wanted: Sequence[float]) -> np.ndarray:
 def bounds(data: "xarray.Dataset", name: str) -> tuple[np.ndarray, np.ndarray]:
     """Mean over runs, and how far the 95 % interval reaches below and above it."""
     mean = data[name].mean("run").values
-    off = [mean - data[f"{name}_low"].values, data[f"{name}_high"].values - mean]
-    return mean, np.maximum(off, 0.0)
+    return mean, style.reach(data, name, mean)
 
 
 def entry(place: int, alpha: Any, **settings: Any) -> tuple[Any, str]:
     """What a legend shows of the alpha at a place, and its text."""
     colour, mark, dash = style.look(place)
-    return style.sample(
-        **({"color": colour, "ls": dash, "lw": 1.3, "marker": mark, "mew": 1.1} | settings)
-    ), alpha_text(alpha)
+    usual = {"color": colour, "ls": dash, "lw": 1.3, "marker": mark, "mew": 1.1}
+    return style.sample(**(usual | settings)), alpha_text(alpha)
 
 
 def banded(

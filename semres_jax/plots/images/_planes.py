@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from semres_jax.plots import _style as style
-from semres_jax.plots._style import COLOURS, DASHES, FAMILY_MARKS, GENERALIZATION, GREY, IDENTIFICATION, OUTSIDE
+from semres_jax.plots._style import COLOURS, DASHES, FAMILY_MARKS, GREY, OUTSIDE, PROBABILITY
 from semres_jax.plots.images._labels import label
 from semres_jax.plots.images._looks import INTERVALS, MARKED, alpha_text, bounds, entry, nearest, under
 
@@ -18,6 +18,7 @@ _GRADED = (("linear", COLOURS[2]), ("exponential", COLOURS[1]))
 # Shares that are named in the plane, and the one at which training is followed.
 _NAMED, _FOLLOWED = (0.1, 0.5), 0.25
 # Marks of the first, middle and last epoch.
+_STAGE: Any = {"ls": "none", "mew": 1.1}
 _STAGES: Any = ({"ms": 5, "mfc": "white"}, {"ms": 6, "fillstyle": "left", "markerfacecoloralt": "white"}, {"ms": 6.5})
 # What is drawn by epoch.
 _SIDES = {
@@ -33,26 +34,20 @@ def resnet_plane(data: "xarray.Dataset") -> "Figure":
 
     Marks are means over runs with 95 % intervals over runs and images. The dashed line is p_S as it would be if classes
     were as far apart as their images. As ε goes to 0, identification falls to chance: the probe is another image.
-
-    Args:
-        data: what `experiments.images.study` makes.
-
-    Returns:
-        The figure.
+    Data as for `resnet_alpha`.
     """
     count = data.sizes["alpha"]
-    columns = min(count, 3)
     made = style.panels(count, 3, (2.6, 2.6), (2.3, 0.5), sharex=True, sharey=True)
-    figure: Any = made[0].figure
     planes = [_plane(ax, data.isel(alpha=place)) for place, ax in enumerate(made)]
     for place, ax in enumerate(made):
-        ax.tick_params(labelbottom=place + columns >= count)
+        ax.tick_params(labelbottom=place + 3 >= count)
         style.title(ax, alpha_text(data.alpha.values[place]))
-    style.legend(made[columns - 1], planes[0][0], title=f"bars: {INTERVALS}")
-    figure.supylabel(f"{GENERALIZATION} (probability)", fontsize=9)
-    under(made, f"{IDENTIFICATION} (probability)")
-    for ax, (_, points, texts, taken) in zip(made, planes, strict=True):
-        label(ax, points, texts, taken)
+    style.legend(made[:3][-1], planes[0][0], title=f"bars: {INTERVALS}")
+    figure: Any = made[0].figure
+    figure.supylabel(PROBABILITY["ylabel"], fontsize=9)
+    under(made, PROBABILITY["xlabel"])
+    for ax, (_, *labels) in zip(made, planes, strict=True):
+        label(ax, *labels)
     return figure
 
 
@@ -60,13 +55,8 @@ def resnet_plane(data: "xarray.Dataset") -> "Figure":
 def resnet_paths(data: "xarray.Dataset") -> "Figure":
     """Training: the way through the plane of accuracies at one mean ball measure, and accuracy and losses by epoch.
 
-    Runs are thin lines, their means bold; the first, middle and last epoch have a mark.
-
-    Args:
-        data: what `experiments.images.study` makes.
-
-    Returns:
-        The figure, the plane left.
+    Runs are thin lines, their means bold; the first, middle and last epoch have a mark. The plane is left. Data as for
+    `resnet_alpha`.
     """
     at = int(np.abs(data["share"].values - _FOLLOWED).argmin())
     epochs = data.epoch.values
@@ -80,28 +70,21 @@ def resnet_paths(data: "xarray.Dataset") -> "Figure":
         x, y = xs[place].mean(1), ys[place].mean(1)
         main.plot(x, y, color=colour, lw=1.6, ls=dash, zorder=2.5)
         for epoch, stage in shown.items():
-            settings = {"color": colour, "marker": mark, "ls": "none", "mew": 1.1, "zorder": 4, "clip_on": False}
-            main.plot(x[epoch], y[epoch], **settings | stage)
+            main.plot(x[epoch], y[epoch], color=colour, marker=mark, **_STAGE | stage, zorder=4, clip_on=False)
         for ax, name in zip(side, _SIDES, strict=True):
             values = data[name].isel(alpha=place).transpose("epoch", "run").values
             ax.plot(epochs, values, color=colour, lw=0.4, alpha=0.45)
-            ax.plot(
-                epochs, values.mean(1), color=colour, lw=1.2, ls=dash, marker=mark, ms=4, mfc="white", mew=1.0,
-                markevery=sorted(shown),
-            )  # fmt: skip
+            line: Any = {"color": colour, "lw": 1.2, "ls": dash, "markevery": sorted(shown)}
+            ax.plot(epochs, values.mean(1), marker=mark, ms=4, mfc="white", mew=1.0, **line)
     style.title(main, f"at $\\langle b\\rangle$ = {float(data['share'][at]):.2g}")
-    main.set(xlabel=f"{IDENTIFICATION} (probability)", ylabel=f"{GENERALIZATION} (probability)")
+    main.set(**PROBABILITY)
     _by_epoch(side, epochs, bool((data.loss_sim > 0).all()))
     entries = [entry(place, alpha) for place, alpha in enumerate(data.alpha.values)]
     if data.sizes["run"] > 1:
         entries.append((style.sample(color=GREY, lw=0.6), "single runs"))
-    entries += [
-        (
-            style.sample(**{"color": GREY, "marker": "o", "ls": "none", "mew": 1.1, "mfc": None} | stage),
-            f"epoch {epochs[epoch]}",
-        )
-        for epoch, stage in shown.items()
-    ]
+    for epoch, stage in shown.items():
+        sample = style.sample(**{"color": GREY, "marker": "o", "mfc": None} | _STAGE | stage)
+        entries.append((sample, f"epoch {epochs[epoch]}"))
     style.legend(figure, entries, **OUTSIDE)
     return figure
 
@@ -123,11 +106,7 @@ def _by_epoch(side: "list[Axes]", epochs: np.ndarray, logarithmic: bool) -> None
 
 
 def _plane(ax: "Axes", data: "xarray.Dataset") -> tuple[list[tuple[Any, str]], Any, list[str], np.ndarray]:
-    """One alpha's plane.
-
-    Returns:
-        What the legend says; points to be named, their names, and what names should not cover.
-    """
+    """One alpha's plane: what the legend says; points to be named, their names, and what names should not cover."""
     share = data["share"].values
     (x, x_off), (y, y_off) = bounds(data, "p_i"), bounds(data, "p_s")
     own = data.p_own.mean("run").values

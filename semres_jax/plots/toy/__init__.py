@@ -18,18 +18,11 @@ _MOST_MATRICES = 6
 
 @style.applied()
 def save_toy(data: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[str]:
-    """Every picture that an experiment has the data for, as PNG and SVG in a folder.
+    """Every picture that an experiment has the data for, as PNG and SVG in a folder that there is; their names.
 
     Paths, fits and tables of similarities (`toy_matrices_CONDITION`, of at most six) are of the conditions trained with
     two items on one slot; items where conditions on one slot differ in them; slots where conditions differ in them;
-    variance where conditions called circle, and segment or birds, learn similarity.
-
-    Args:
-        data: what `experiments.toy.study` makes.
-        folder: which there is.
-
-    Returns:
-        The names of the files.
+    variance where conditions called circle, and segment or birds, learn similarity. Data as for `toy_paths`.
     """
     two = two_items(data)
     single = data["items"].values[data.slots.values == 1]

@@ -29,10 +29,7 @@ def toy_matrices(data: "xarray.Dataset", condition: int = 0) -> "Figure":
 
     Args:
         data: what `experiments.toy.study` makes.
-        condition: place of the one that is drawn.
-
-    Returns:
-        The figure, a column for each shown step.
+        condition: place of the one that is drawn, a column for each shown step.
     """
     row = data.isel(condition=condition)
     places = np.flatnonzero(np.isfinite(row.shown_step.values))
@@ -54,9 +51,8 @@ def toy_matrices(data: "xarray.Dataset", condition: int = 0) -> "Figure":
         _profile(below[column], data.isel(condition=[condition]).sel(step=[step]), column == 0, top)
     above[0].set_ylabel("probe")
     above[0].set_xlabel("stimulus", labelpad=-6)
-    figure.colorbar(
-        image, ax=above.tolist(), label="similarity /\nlargest of table", ticks=[0, 0.5, 1], aspect=12, pad=0.01
-    )
+    bar: Any = {"ticks": [0, 0.5, 1], "aspect": 12, "pad": 0.01}
+    figure.colorbar(image, ax=above.tolist(), label="similarity /\nlargest of table", **bar)
     figure.supxlabel("distance from the probe (unit of the space)", fontsize=9)
     return figure
 
@@ -68,13 +64,7 @@ def toy_fits(data: "xarray.Dataset") -> "Figure":
     Left: epsilon over the largest distance against the step, of the family with the smallest mean AIC over runs, which
     the mark tells; crosses where no family is better than another by 10. Middle and right: p_S and p_I of each run's
     fitted similarity on the same stimuli, exactly, against those measured, after the last step; all is the mean over
-    runs with its standard error.
-
-    Args:
-        data: what `experiments.toy.study` makes; every condition is drawn.
-
-    Returns:
-        The figure, three panels.
+    runs with its standard error. Every condition of the data, those for `toy_paths`, is drawn.
     """
     figure = style.new_figure(12.0, 3.4)
     left, middle, right = figure.subplots(1, 3, width_ratios=(1.25, 1, 1))
@@ -83,15 +73,11 @@ def toy_fits(data: "xarray.Dataset") -> "Figure":
         _predictions(ax, data, name)
         ax.set(xlabel="predicted from the fit (probability)", ylabel="measured (probability)")
         style.title(ax, f"{word}, after {int(data.step[-1])} steps")
-    looks = [style.look(place) for place in range(data.sizes["condition"])]
-    entries = [
-        *(
-            (
-                filled(style.sample(color=colour, ls=dash, lw=1.2, marker="D", mew=1.1), place),
-                str(data.condition.values[place]),
-            )
-            for place, (colour, _, dash) in enumerate(looks)
-        ),
+    entries: list[tuple[Any, str]] = []
+    for place, name in enumerate(data.condition.values):
+        colour, _, dash = style.look(place)
+        entries.append((filled(style.sample(color=colour, ls=dash, lw=1.2, marker="D", mew=1.1), place), str(name)))
+    entries += [
         *((style.sample(color="black", marker=mark, ls="none"), family) for family, mark in FAMILY_MARKS.items()),
         (style.sample(color="black", marker="x", ls="none", ms=4), "families alike (AIC within 10)"),
         (style.sample(color=GREY, lw=0.8), "predicted = measured"),
@@ -127,10 +113,8 @@ def _resolutions(ax: "Axes", data: "xarray.Dataset") -> None:
     step = data.step.values
     for place, scale in enumerate(largest_distance(data)):
         colour, _, dash = style.look(place)
-        mean, error = (x / scale for x in style.over_runs(data.epsilon.isel(condition=place)))
-        at = (np.arange(step.size), best[place])
-        mean, error = mean[at], error[at]
-        clear = decisive[place]
+        at, clear = (np.arange(step.size), best[place]), decisive[place]
+        mean, error = (x[at] / scale for x in style.over_runs(data.epsilon.isel(condition=place)))
         ax.plot(step, np.where(clear, mean, np.nan), color=colour, ls=dash, lw=1.2, zorder=2)
         ax.fill_between(step, mean - error, mean + error, where=clear.tolist(), color=colour, alpha=0.2, lw=0)
         shown = np.arange(step.size) % _EVERY == 0
@@ -149,14 +133,14 @@ def _resolutions(ax: "Axes", data: "xarray.Dataset") -> None:
 
 def _predictions(ax: "Axes", data: "xarray.Dataset", name: str) -> None:
     measured = own(data, name).isel(step=-1)
-    low, high = 1.0, 0.0
+    predicted = data[f"predicted_{name}"].isel(step=-1)
+    values: list[np.ndarray] = []
     for place in range(data.sizes["condition"]):
-        y, y_error = style.over_runs(measured.isel(condition=place))
+        y = measured.isel(condition=place)
         for family, mark in FAMILY_MARKS.items():
-            x, x_error = style.over_runs(data[f"predicted_{name}"].isel(condition=place, step=-1).sel(family=family))
-            filled(style.marks(ax, x, y, style.look(place)[0], mark, x_error, y_error).lines[0], place)
-            low, high = min(low, float(x), float(y)), max(high, float(x), float(y))
-    room = 0.06 * (high - low) + 0.005
-    ends = (low - room, high + room)
-    ax.plot(ends, ends, color=GREY, lw=0.8, zorder=1)
-    ax.set(xlim=ends, ylim=ends, box_aspect=1)
+            x = predicted.isel(condition=place).sel(family=family)
+            means, drawn = style.marks_over_runs(ax, x, y, style.look(place)[0], mark)
+            filled(drawn.lines[0], place)
+            values += means
+    style.equality(ax, values, 0.005, color=GREY, lw=0.8)
+    ax.set_box_aspect(1)

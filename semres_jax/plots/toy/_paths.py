@@ -6,7 +6,7 @@ import numpy as np
 
 from semres_jax import laws
 from semres_jax.plots import _style as style
-from semres_jax.plots._style import DASHES, FAMILY_DASHES, GREY, PLANE
+from semres_jax.plots._style import DASHES, FAMILIES, GREY, PLANE
 from semres_jax.plots.toy._runs import own
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ def toy_paths(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
         data: what `experiments.toy.study` makes; every condition is drawn, tested with as many items as it was trained
             with.
         ax: where to draw.
-
-    Returns:
-        The axes, p_I to the right and p_S upward.
     """
     ax = style.axes(ax, (7.4, 4.6))
     n = int(data["items"].values[0])
@@ -40,7 +37,7 @@ def toy_paths(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     whose = f" of {data.condition.values[0]}" if others else ""
     exact: list[tuple[Any, str]] = []
     for family, front in fronts.items():
-        (line,) = ax.plot(*front, color="black", lw=1.1, ls=FAMILY_DASHES[family], zorder=2)
+        (line,) = ax.plot(*front, color="black", lw=1.1, ls=FAMILIES[family][2], zorder=2)
         exact.append((line, f"{family}, {int(data.stimuli.values[0])} stimuli{whose}"))
     p_s, p_i = own(data, "p_s"), own(data, "p_i")
     conditions: list[tuple[Any, str]] = []

@@ -33,17 +33,13 @@ def toy_items(data: "xarray.Dataset") -> "Figure":
     Args:
         data: what `experiments.toy.study` makes of conditions with different `items`.
 
-    Returns:
-        The figure, two panels.
-
     Raises:
         ValueError: there is no condition with one slot.
     """
     single = data.isel(condition=np.flatnonzero(data.slots.values == 1))
     if not single.sizes["condition"]:
         raise ValueError("this picture needs conditions with one slot; there is none")
-    single = single.isel(condition=np.argsort(single["items"].values, kind="stable"))
-    last = single.isel(step=-1)
+    last = single.isel(condition=np.argsort(single["items"].values, kind="stable"), step=-1)
     items = last["items"].values
     tested = last.test_n.values if "test_n" in last.coords else np.array([], int)
     most = int(max(items.max(), tested.max(initial=2)))
@@ -51,10 +47,8 @@ def toy_items(data: "xarray.Dataset") -> "Figure":
     pair = last.isel(condition=np.flatnonzero(items == 2)[:1])
     reaches: dict[str, float] = {}
     if pair.sizes["condition"]:
-        reaches = {
-            "measured": float(pair.mean_b.mean()),
-            "from $p_I$ at $n$ = 2": 2 - 2 * float(own(pair, "p_i").mean()),
-        }
+        reaches["measured"] = float(pair.mean_b.mean())
+        reaches["from $p_I$ at $n$ = 2"] = 2 - 2 * float(own(pair, "p_i").mean())
     law = [laws.constant(np.array(list(reaches.values())), n=int(n)) for n in dense]
     figure = style.new_figure(9.6, 3.7)
     left, right = figure.subplots(1, 2)
@@ -94,9 +88,6 @@ def toy_variance(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     Args:
         data: what `experiments.toy.study` makes; conditions with two items, one slot and a similarity loss are drawn.
         ax: where to draw.
-
-    Returns:
-        The axes, <b> to the right and p_S upward.
 
     Raises:
         ValueError: there is no such condition.
@@ -141,9 +132,6 @@ def toy_slots(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     Args:
         data: what `experiments.toy.study` makes of conditions with different `slots`.
         ax: where to draw.
-
-    Returns:
-        The axes, slots to the right and accuracies upward.
     """
     ax = style.axes(ax, (7.4, 4.2))
     last = data.isel(step=-1)
@@ -160,12 +148,8 @@ def toy_slots(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
             ax.plot(slots[at], mean, color=colour, ls=dash, lw=1.1, zorder=2)
             style.marks(ax, slots[at], mean, colour, mark, None, error, mfc=fill)
         if way[0]:
-            entries.append(
-                (
-                    style.sample(color=colour, marker=mark, ls="none", mfc=colour),
-                    "{} similarity, {} distance".format(*way),
-                )
-            )
+            sample = style.sample(color=colour, marker=mark, ls="none", mfc=colour)
+            entries.append((sample, "{} similarity, {} distance".format(*way)))
     chances = 1 / np.unique(data["items"].values)
     lines = [ax.axhline(chance, color=GREY, lw=0.9, ls=DASHES[2], zorder=1) for chance in chances]
     entries += [
