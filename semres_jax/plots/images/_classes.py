@@ -107,7 +107,7 @@ def _chi_squares(ax: "Axes", data: "xarray.Dataset") -> None:
     ax.set_xlabel("$\\chi^2$ per degree of freedom\n(median and range of runs)")
 
 
-def _pairs(ax: "Axes", data: "xarray.Dataset") -> tuple[list[tuple[Any, str]], Any, list[str], Any]:
+def _pairs(ax: "Axes", data: "xarray.Dataset") -> tuple[list[tuple[Any, str]], Any, Any, Any]:
     """One alpha's pairs of classes: what the legend says; points to be named, their names, and all points."""
     names, trained = data["class"].values, data.trained.values.astype(bool)
     first, second = np.triu_indices(len(names), 1)

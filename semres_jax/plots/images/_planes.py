@@ -105,7 +105,7 @@ def _by_epoch(side: "list[Axes]", epochs: np.ndarray, logarithmic: bool) -> None
     side[2].set_xlabel("epoch of training")
 
 
-def _plane(ax: "Axes", data: "xarray.Dataset") -> tuple[list[tuple[Any, str]], Any, list[str], np.ndarray]:
+def _plane(ax: "Axes", data: "xarray.Dataset") -> tuple[list[tuple[Any, str]], Any, Any, Any]:
     """One alpha's plane: what the legend says; points to be named, their names, and what names should not cover."""
     share = data["share"].values
     (x, x_off), (y, y_off) = bounds(data, "p_i"), bounds(data, "p_s")
