@@ -69,7 +69,9 @@ TEMPLATES: dict[str, Template] = {
         f"Question: {_QUESTIONS[0]}\nAnswer:", f"Question: {_QUESTIONS[1]}\nAnswer:", False, " ",
         "question and answer, as plain text",
     ),
-    "completion": Template(f"{{facts}} {_BEGUN[0]}", f"{{facts}} {_BEGUN[1]}", False, " ", "a sentence to be completed"),
+    "completion": Template(
+        f"{{facts}} {_BEGUN[0]}", f"{{facts}} {_BEGUN[1]}", False, " ", "a sentence to be completed"
+    ),
     "examples": Template(
         _shown(_BEGUN[0], False), _shown(_BEGUN[1], True), False, " ", "a sentence to be completed, after four that are"
     ),
