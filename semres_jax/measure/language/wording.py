@@ -40,10 +40,10 @@ class Template(NamedTuple):
 
 
 _EXAMPLES = (
-    (("Hugh", 1820), ("Diana", 1460), 1480, "Diana"),
-    (("Felix", 1310), ("Oscar", 1655), 1302, "Felix"),
-    (("Ruth", 1530), ("Ivan", 1790), 1801, "Ivan"),
-    (("Leo", 1745), ("Nina", 1590), 1733, "Leo"),
+    ((("Hugh", 1820), ("Diana", 1460)), 1480, "Diana"),
+    ((("Felix", 1310), ("Oscar", 1655)), 1302, "Felix"),
+    ((("Ruth", 1530), ("Ivan", 1790)), 1801, "Ivan"),
+    ((("Leo", 1745), ("Nina", 1590)), 1733, "Leo"),
 )
 
 
@@ -54,7 +54,7 @@ def _said(facts: Sequence[tuple[str, int]]) -> str:
 def _shown(ask: str, exact: bool) -> str:
     lines = (
         f"{_said(facts)} {ask.format(probe=dict(facts)[right] if exact else near)} {right}.\n"
-        for *facts, near, right in _EXAMPLES
+        for facts, near, right in _EXAMPLES
     )
     return "".join(lines) + "{facts} " + ask
 
@@ -63,16 +63,19 @@ _QUESTIONS = ("{facts} Who was born closest to {probe}?", "{facts} Who was born 
 _PAPER = [f"{question} Answer with a single name." for question in _QUESTIONS]
 _BEGUN = ("The person born closest to {probe} was", "The person born in {probe} was")
 TEMPLATES: dict[str, Template] = {
-    "chat": Template(*_PAPER, True, "", "the paper's wording, in the model's chat template"),
-    "paper": Template(*_PAPER, False, " ", "the paper's wording, as plain text"),
+    "chat": Template(_PAPER[0], _PAPER[1], True, "", "the paper's wording, in the model's chat template"),
+    "paper": Template(_PAPER[0], _PAPER[1], False, " ", "the paper's wording, as plain text"),
     "question": Template(
-        *(f"Question: {question}\nAnswer:" for question in _QUESTIONS), False, " ", "question and answer, as plain text"
+        f"Question: {_QUESTIONS[0]}\nAnswer:", f"Question: {_QUESTIONS[1]}\nAnswer:", False, " ",
+        "question and answer, as plain text",
     ),
-    "completion": Template(*(f"{{facts}} {begun}" for begun in _BEGUN), False, " ", "a sentence to be completed"),
+    "completion": Template(
+        f"{{facts}} {_BEGUN[0]}", f"{{facts}} {_BEGUN[1]}", False, " ", "a sentence to be completed"
+    ),
     "examples": Template(
-        *map(_shown, _BEGUN, (False, True)), False, " ", "a sentence to be completed, after four that are"
+        _shown(_BEGUN[0], False), _shown(_BEGUN[1], True), False, " ", "a sentence to be completed, after four that are"
     ),
-}
+}  # fmt: skip
 
 
 def matched(
