@@ -198,7 +198,7 @@ def resolutions(
         of: their `slope`.
         models: (family, floor or "fit", biases, with intervals) instead of these.
     """
-    from semres_jax.measure.choices import fit_choices
+    from semres_jax.measure.choices.fits import fit_choices
 
     trials, nothing = answers.trials, Quantity(math.nan)
     scale = max(of.dispersion, _LEAST_DISPERSION)
