@@ -320,8 +320,8 @@ def _report(setup: Setup, best: _Best, ends: np.ndarray, level: float, intervals
     totals = setup.counts.sum(1)
     null = float(-totals @ np.log(setup.table.there.sum(1)))
     return ChoiceFit(
-        setup.family.label, *numbers[:3], biases["label"], biases["position"], level, best.value, null,
-        setup.parameters, float(totals.sum()), best.slope, best.starts, best.agreeing,
+        setup.family.label, numbers[0], numbers[1], numbers[2], biases["label"], biases["position"], level, best.value,
+        null, setup.parameters, float(totals.sum()), best.slope, best.starts, best.agreeing,
         probabilities=np.where(setup.table.there, p, 0.0), notes=tuple(notes), setup=setup, theta=theta,
     )  # fmt: skip
 
