@@ -319,9 +319,10 @@ def _report(setup: Setup, best: _Best, ends: np.ndarray, level: float, intervals
     p = np.exp(np.asarray(model.log_choices(theta[None], setup.table, family=setup.family)))[0]
     totals = setup.counts.sum(1)
     null = float(-totals @ np.log(setup.table.there.sum(1)))
+    epsilon, delta, exponent = numbers[:3]
     return ChoiceFit(
-        setup.family.label, numbers[0], numbers[1], numbers[2], biases["label"], biases["position"], level, best.value,
-        null, setup.parameters, float(totals.sum()), best.slope, best.starts, best.agreeing,
+        setup.family.label, epsilon, delta, exponent, biases["label"], biases["position"], level, best.value, null,
+        setup.parameters, float(totals.sum()), best.slope, best.starts, best.agreeing,
         probabilities=np.where(setup.table.there, p, 0.0), notes=tuple(notes), setup=setup, theta=theta,
     )  # fmt: skip
 
