@@ -91,7 +91,7 @@ def fit_items_law(
         >>> from semres_jax import measure
         >>> fit = measure.fit_items_law([2, 4, 8, 16], [950, 860, 712, 510], [1000, 1000, 1000, 1000])
         >>> print(fit.a)
-        0.1 [0.0932, 0.107]
+        0.0998 [0.0932, 0.107]
     """
     n, right, trials = (np.asarray(x, np.float64) for x in (n, right, trials))
     _require_counts(n, right, trials)

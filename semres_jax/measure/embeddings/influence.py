@@ -61,9 +61,12 @@ def off(space: MetricSpace | None, family: str, front: Front, scored: stimulus_s
             strengths = [families.table(family, table, front.epsilon[end]) for end in ends]
             moved += [(-share, stimulus_sums.graded(space, ranks, strength, 2))
                       for share, strength in zip(shares, strengths, strict=True)]  # fmt: skip
-        slope = sum(share * (normal[0] * there.slope_i + normal[1] * there.slope_s) for share, there in moved)
+        zero = np.zeros(())
+        slope = sum((share * (normal[0] * there.slope_i + normal[1] * there.slope_s) for share, there in moved), zero)
         if scored.pairs_s is not None:
-            pairs = sum(share * (normal[0] * there.pairs_i + normal[1] * there.pairs_s) for share, there in moved)
+            pairs = sum(
+                (share * (normal[0] * there.pairs_i + normal[1] * there.pairs_s) for share, there in moved), zero
+            )
     return Off(float(near.distance), float(near.p_s), float(near.p_i), slope, pairs)
 
 

@@ -196,7 +196,7 @@ def resolutions(
         of: their `slope`.
         models: (family, floor or "fit", biases, with intervals) instead of these.
     """
-    from semres_jax.measure.choices import fit_choices
+    from semres_jax.measure.choices.fits import fit_choices
 
     trials, scale, rows = answers.trials, max(of.dispersion, _LEAST_DISPERSION), []
     for family, floor, bias, intervals in models or (_ALL if trials.task == "pairs" else _PLAIN):
