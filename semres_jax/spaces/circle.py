@@ -1,6 +1,6 @@
 """The circle of circumference 1, the space of hues, orientations and hours."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
@@ -22,17 +22,11 @@ class Circle(MetricSpace):
 
     name: ClassVar[str] = "circle"
     homogeneous: ClassVar[bool] = True
+    uniforms: ClassVar[Any] = 1
+    diameter: ClassVar[Any] = 0.5
     has_ball_measure: ClassVar[bool] = True
     has_ticks: ClassVar[bool] = True
     wraps: ClassVar[bool] = True
-
-    @property
-    def uniforms(self) -> int:
-        return 1
-
-    @property
-    def diameter(self) -> float:
-        return 0.5
 
     def point(self, u: ArrayLike) -> Array:
         return coordinates(self, u)[..., 0]

@@ -40,15 +40,12 @@ class Hamming(Dimensional):
     name: ClassVar[str] = "hamming"
     homogeneous: ClassVar[bool] = True
     discrete: ClassVar[bool] = True
+    diameter: ClassVar[Any] = 1.0
     has_ball_measure: ClassVar[bool] = True
 
     @property
     def uniforms(self) -> int:
         return -(-self.dim // _BITS_PER_UNIFORM)
-
-    @property
-    def diameter(self) -> float:
-        return 1.0
 
     @property
     def shells(self) -> np.ndarray:

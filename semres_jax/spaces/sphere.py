@@ -10,7 +10,7 @@ import numpy as np
 from semres_jax._types import Array, ArrayLike
 from semres_jax.spaces._integrals import cap
 from semres_jax.spaces._normal import normal
-from semres_jax.spaces.base import Dimensional, coordinates, each_probe, real, safe_norm, space, spread, static
+from semres_jax.spaces.base import Dimensional, coordinates, each_probe, real, safe_norm, space, spread
 
 
 @space
@@ -34,18 +34,14 @@ class Sphere(Dimensional):
         0.25
     """
 
-    dim: Any = static(default=2)
     name: ClassVar[str] = "sphere"
     homogeneous: ClassVar[bool] = True
+    diameter: ClassVar[Any] = math.pi
     has_ball_measure: ClassVar[bool] = True
 
     @property
     def uniforms(self) -> int:
         return self.dim if self.dim <= 2 else self.dim + 1
-
-    @property
-    def diameter(self) -> float:
-        return math.pi
 
     def point(self, u: ArrayLike) -> Array:
         u = coordinates(self, u)

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -38,7 +38,6 @@ class Torus(Dimensional):
         0.25
     """
 
-    dim: Any = static(default=2)
     metric: str = static(default="max")
     name: ClassVar[str] = "torus"
     homogeneous: ClassVar[bool] = True
