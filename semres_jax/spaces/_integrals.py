@@ -16,19 +16,13 @@ import numpy as np
 from semres_jax._types import Array
 from semres_jax.spaces.base import safe_sqrt
 
-
-@functools.cache
-def _gauss_legendre(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights on [0, 1], float64."""
-    nodes, weights = np.polynomial.legendre.leggauss(count)
-    return (nodes + 1.0) / 2.0, weights / 2.0
+_gauss_legendre = functools.cache(np.polynomial.legendre.leggauss)
 
 
 def legendre_rule(count: int, like: Array) -> tuple[Array, Array]:
     """Nodes and weights on [0, 1], shaped to broadcast as one more trailing axis of `like`."""
-    nodes, weights = _gauss_legendre(count)
-    shape = (1,) * like.ndim + (count,)
-    return jnp.asarray(nodes.reshape(shape), like.dtype), jnp.asarray(weights.reshape(shape), like.dtype)
+    nodes, weights = (x.reshape((1,) * like.ndim + (count,)) for x in _gauss_legendre(count))
+    return jnp.asarray((nodes + 1.0) / 2.0, like.dtype), jnp.asarray(weights / 2.0, like.dtype)
 
 
 @functools.cache

@@ -227,7 +227,7 @@ def real(value: Any) -> Array:
 
 
 def spread(b: Array, batch: tuple[int, ...]) -> Array:
-    """`b` broadcast against a batch of probes: the ball measure of a homogeneous space."""
+    """`b` broadcast against a batch of probes: what is the same for every probe of a homogeneous space."""
     return jnp.broadcast_to(b, jnp.broadcast_shapes(b.shape, batch))
 
 
@@ -237,11 +237,6 @@ def together(x: Any, r: Any) -> tuple[Array, Array]:
     dtype = jnp.result_type(x, r)
     shape = jnp.broadcast_shapes(x.shape, r.shape)
     return jnp.broadcast_to(x, shape).astype(dtype), jnp.broadcast_to(r, shape).astype(dtype)
-
-
-def each_probe(radius: Any, batch: tuple[int, ...], dtype: Any) -> Array:
-    """One radius for every probe of a batch."""
-    return jnp.broadcast_to(jnp.asarray(radius, dtype), batch)
 
 
 def safe_sqrt(x: Array) -> Array:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 
 from semres_jax._types import Array, ArrayLike
-from semres_jax.spaces.base import MetricSpace, coordinates, each_probe, real, space
+from semres_jax.spaces.base import MetricSpace, coordinates, real, space, spread
 
 
 @space
@@ -46,7 +46,7 @@ class Circle(MetricSpace):
         return jnp.clip(2.0 * jnp.asarray(r), 0.0, 1.0) + 0.0 * jnp.asarray(p)
 
     def radius_kinks(self, p: ArrayLike) -> tuple[Array, ...]:
-        return (each_probe(0.5, jnp.shape(p), real(p).dtype),)
+        return (spread(jnp.asarray(0.5, real(p).dtype), jnp.shape(p)),)
 
 
 def on_arc(x: Array, y: Array, ticks: Array) -> Array:

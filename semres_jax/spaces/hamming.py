@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from semres_jax._types import Array, ArrayLike, Point
-from semres_jax.spaces.base import Dimensional, coordinates, each_probe, real, space, spread, static
+from semres_jax.spaces.base import Dimensional, coordinates, real, space, spread, static
 
 # A float32 uniform carries 23 or 24 bits; 16 of them make half a machine word, exactly.
 _BITS_PER_UNIFORM = 16
@@ -79,7 +79,7 @@ class Hamming(Dimensional):
 
     def radius_kinks(self, p: Point) -> tuple[Array, ...]:
         batch = jnp.shape(jax.tree.leaves(p)[0])
-        return tuple(each_probe(k / self.dim, batch, jnp.result_type(float)) for k in range(self.dim + 1))
+        return tuple(spread(real(k / self.dim), batch) for k in range(self.dim + 1))
 
 
 def _inverse(dim: int, mantissa: int) -> tuple[float, float]:

@@ -189,10 +189,7 @@ def _ball(xp: Any, weights: Any, p: Any, split: Any) -> tuple[Any, Any, Any]:
 def shares(xp: Any, weights: Any, own: Any) -> tuple[Any, Any]:
     """Each stimulus' share of the weight of all others than the probe, w/(1-w_p), and its odds w/(1-w_p-w).
 
-    Args:
-        xp: numpy or jax.numpy.
-        weights: along the last axis, broadcasting against `own`.
-        own: where the probe is; 0 there.
+    Weights are along the last axis, broadcasting against `own`: where the probe is, and 0 comes out. `xp` is a NumPy.
     """
     others = xp.where(own, 0.0, weights)
     rest = xp.sum(others, axis=-1, keepdims=True)

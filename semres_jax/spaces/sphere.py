@@ -10,7 +10,7 @@ import numpy as np
 from semres_jax._types import Array, ArrayLike
 from semres_jax.spaces._integrals import cap
 from semres_jax.spaces._normal import normal
-from semres_jax.spaces.base import Dimensional, coordinates, each_probe, real, safe_norm, space, spread
+from semres_jax.spaces.base import Dimensional, coordinates, real, safe_norm, space, spread
 
 
 @space
@@ -64,4 +64,4 @@ class Sphere(Dimensional):
         return spread(jnp.where(r >= math.pi, 1.0, b), np.shape(p)[:-1])
 
     def radius_kinks(self, p: ArrayLike) -> tuple[Array, ...]:
-        return (each_probe(math.pi, jnp.shape(p)[:-1], real(p).dtype),)
+        return (spread(jnp.asarray(math.pi, real(p).dtype), jnp.shape(p)[:-1]),)
