@@ -71,7 +71,7 @@ class Hamming(Dimensional):
 
     def ball_measure(self, p: Point, r: ArrayLike) -> Array:
         r = real(r)
-        steps = jnp.asarray((np.arange(self.dim + 1) / self.dim).astype(r.dtype))
+        steps = jnp.asarray(self.shells.astype(r.dtype))
         counts = np.cumsum([0, *(math.comb(self.dim, k) for k in range(self.dim + 1))], dtype=object)
         cdf = jnp.asarray(np.array([int(c) / 2**self.dim for c in counts]), r.dtype)
         b = cdf[jnp.searchsorted(steps, r, side="right")]
@@ -79,7 +79,7 @@ class Hamming(Dimensional):
 
     def radius_kinks(self, p: Point) -> tuple[Array, ...]:
         batch = jnp.shape(jax.tree.leaves(p)[0])
-        return tuple(spread(real(k / self.dim), batch) for k in range(self.dim + 1))
+        return tuple(spread(jnp.asarray(step, jnp.result_type(float)), batch) for step in self.shells)
 
 
 def _inverse(dim: int, mantissa: int) -> tuple[float, float]:
