@@ -110,6 +110,22 @@ class Resolved(Similarity):
         """`order` of g0."""
         return self._unfloored(d)
 
+    def kinks(self) -> tuple[Any, ...]:
+        return (self.epsilon,) if self.ends else ()
+
+
+class Decaying(Resolved):
+    """A g0 that falls forever, and is given by its logarithm."""
+
+    @abc.abstractmethod
+    def _log_unfloored(self, d: Array) -> Array: ...
+
+    def _unfloored(self, d: Array) -> Array:
+        return jnp.exp(self._log_unfloored(d))
+
+    def _order_unfloored(self, d: Array) -> Array:
+        return -d
+
     def _scaled(self, d: Array) -> Array:
         """d / epsilon; at epsilon = 0 that of a resolution so small that whatever is drawn is far beyond it.
 

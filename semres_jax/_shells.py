@@ -14,10 +14,8 @@ from semres_jax._resolved import Similarity
 def coarse_resolutions(similarity: Similarity, space: Any) -> tuple[str, ...]:
     """The fields of `similarity` that `on_shells` has to move: distances known to float32 only, or compared with such.
 
-    Args:
-        similarity: any, before its leaves are widened; traced or not.
-        space: any; only where it is `discrete` are there distances that have mass. Where g has no kinks nothing is
-            compared.
+    The similarity is any, before its leaves are widened; traced or not. Only where the space is `discrete` are there
+    distances that have mass, and where g has no kinks nothing is compared.
     """
     if not space.discrete or not similarity.kinks():
         return ()
@@ -36,11 +34,7 @@ def on_shells(similarity: Similarity, space: Any, fields: Sequence[str]) -> Simi
 
     A resolution of 0.7 in float32 is less than 0.7 by 1e-8: compared in float64 with a distance of 0.7 it would not
     hold it. Where one of the two is known to float32 only, what rounds to the same float32 is the same distance.
-
-    Args:
-        similarity: any, in float64.
-        space: nothing moves where its `shells` are not known.
-        fields: of `similarity`, as `coarse_resolutions` tells.
+    Nothing moves where the space's `shells` are not known. Fields are as `coarse_resolutions` tells.
     """
     if not fields or space.shells is None:
         return similarity

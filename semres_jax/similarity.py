@@ -16,7 +16,7 @@ import numpy as np
 
 from semres_jax._checks import concrete, number_leaf, require
 from semres_jax._pytrees import pytree
-from semres_jax._resolved import Resolved, Similarity as Similarity
+from semres_jax._resolved import Decaying, Resolved, Similarity as Similarity
 from semres_jax._types import Array, ArrayLike
 
 
@@ -45,9 +45,6 @@ class Constant(Resolved):
 
     def _unfloored(self, d: Array) -> Array:
         return jnp.where(d <= self.epsilon, 1.0, 0.0)
-
-    def kinks(self) -> tuple[Any, ...]:
-        return (self.epsilon,)
 
 
 @pytree
@@ -79,12 +76,9 @@ class Linear(Resolved):
     def _order_unfloored(self, d: Array) -> Array:
         return jnp.where(jnp.asarray(self.epsilon) > 0, jnp.maximum(self.epsilon - d, 0.0), jnp.where(d > 0, -1.0, 0.0))
 
-    def kinks(self) -> tuple[Any, ...]:
-        return (self.epsilon,)
-
 
 @pytree
-class Exponential(Resolved):
+class Exponential(Decaying):
     """g0(d) = exp(-d / epsilon): Shepard's law of generalization. Args and errors as `Constant`.
 
     Example:
@@ -97,18 +91,12 @@ class Exponential(Resolved):
     delta: Any = 0.0
     name: ClassVar[str] = "exponential"
 
-    def _unfloored(self, d: Array) -> Array:
-        return jnp.exp(self._log_unfloored(d))
-
     def _log_unfloored(self, d: Array) -> Array:
         return -self._scaled(d)
 
-    def _order_unfloored(self, d: Array) -> Array:
-        return -d
-
 
 @pytree
-class Gaussian(Resolved):
+class Gaussian(Decaying):
     """g0(d) = exp(-(d / epsilon)² / 2). Args and errors as `Constant`.
 
     Example:
@@ -121,18 +109,12 @@ class Gaussian(Resolved):
     delta: Any = 0.0
     name: ClassVar[str] = "gaussian"
 
-    def _unfloored(self, d: Array) -> Array:
-        return jnp.exp(self._log_unfloored(d))
-
     def _log_unfloored(self, d: Array) -> Array:
         return -0.5 * self._scaled(d) ** 2
 
-    def _order_unfloored(self, d: Array) -> Array:
-        return -d
-
 
 @pytree
-class PowerLaw(Resolved):
+class PowerLaw(Decaying):
     """g0(d) = (1 + d / epsilon)^(-exponent): heavy-tailed similarity, finite at d = 0.
 
     Args:
@@ -154,9 +136,6 @@ class PowerLaw(Resolved):
     def __post_init__(self):
         super().__post_init__()
         require("exponent", self.exponent, 0.0, np.inf, "at least 0")
-
-    def _unfloored(self, d: Array) -> Array:
-        return jnp.exp(self._log_unfloored(d))
 
     def _log_unfloored(self, d: Array) -> Array:
         return -self.exponent * jnp.log1p(self._scaled(d))

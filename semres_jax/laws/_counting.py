@@ -45,10 +45,9 @@ def two_items(space: MetricSpace, weighted: bool, epsilons: Any, replace: bool) 
 def equal_weights(space: MetricSpace, epsilons, at_epsilon, floors, at_delta, n: int, replace: bool) -> Accuracy:
     """Equal weights: each member is a histogram of k, times the law of k."""
     inside = counts(space.distances, epsilons)
-    if replace:
-        return _from_counts(_histograms(inside, len(inside) + 1), at_epsilon, floors, at_delta, n=n, replace=True)
-    others = inside - 1  # every ball has its own centre
-    return _from_counts(_histograms(others, len(inside)), at_epsilon, floors, at_delta, n=n, replace=False)
+    centre = 0 if replace else 1  # every ball has its own, which is none of the others
+    histograms = _histograms(inside - centre, len(inside) + 1 - centre)
+    return _from_counts(histograms, at_epsilon, floors, at_delta, n=n, replace=replace)
 
 
 @functools.partial(jax.jit, static_argnames=("n", "replace"))
@@ -115,11 +114,11 @@ def ties(row: np.ndarray, weights: np.ndarray, p: int, n: int, replace: bool, we
     others = row.size - 1
     after = others - 1 - np.arange(others)  # that come after each in the order of distance
     farther = others - np.repeat(np.cumsum(count), count)
-    tied = _chance_of_all(after, n - 1, others - 1) - _chance_of_all(farther, n - 1, others - 1)
+    tied = chance_of_all(after, n - 1, others - 1) - chance_of_all(farther, n - 1, others - 1)
     return float(np.sum(tied)) * n / others
 
 
-def _chance_of_all(j: np.ndarray, draws: int, total: int) -> np.ndarray:
+def chance_of_all(j: np.ndarray, draws: int, total: int) -> np.ndarray:
     """C(j, draws) / C(total, draws)."""
     t = np.arange(draws)[None]
     return np.prod(np.maximum(j[:, None] - t, 0) / np.maximum(total - t, 1), axis=1)

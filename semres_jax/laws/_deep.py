@@ -21,17 +21,8 @@ from semres_jax._types import Array
 from semres_jax.laws import _panels
 from semres_jax.laws._integrals import by_member
 from semres_jax.laws._probes import in_parts
-from semres_jax.laws._setting import (
-    NOTHING,
-    Rule,
-    Setting,
-    around,
-    bisected,
-    mass_radii,
-    panel_ends,
-    setting,
-    setting_probes,
-)
+from semres_jax.laws._setting import NOTHING, Rule, Setting, around, mass_radii, panel_ends, setting, setting_probes
+from semres_jax.laws.reciprocal import bisected
 from semres_jax.similarity import Similarity
 from semres_jax.spaces.base import MetricSpace
 
@@ -59,20 +50,13 @@ def beyond_cut(space: MetricSpace, members: Similarity, exponent: Array, *, ns: 
 
 
 class _Law(NamedTuple):
-    """How the distances of items around (q,) probes are distributed, and what splits integrals over them.
+    """How the distances of items around (q,) probes are distributed, and what splits integrals over them."""
 
-    Attributes:
-        ball: the ball measure of (q, radii).
-        kinks: (q, k) of the ball and of g.
-        farthest: (q, 1).
-        atoms, masses: (q, a) distances that have mass, and their masses.
-    """
-
-    ball: Callable[[Array], Array]
-    kinks: Array
-    farthest: Array
-    atoms: Array
-    masses: Array
+    ball: Callable[[Array], Array]  # the ball measure of (q, radii)
+    kinks: Array  # (q, k) of the ball and of g
+    farthest: Array  # (q, 1)
+    atoms: Array  # (q, a) distances that have mass ...
+    masses: Array  # ... and their masses
 
     def density(self, r: Array) -> tuple[Array, Array]:
         """b and its slope at (q, radii)."""

@@ -63,10 +63,8 @@ def two_items(floor: Any) -> Equations:
 
 
 def many_items() -> Equations:
-    equations = {}
-    for items in range(2, 9):
-        equations[f"p_s, n = {items}"], equations[f"p_i, n = {items}"] = outcomes(items, Delta)
-    return equations
+    sums = {items: zip(("p_s", "p_i"), outcomes(items, Delta), strict=True) for items in range(2, 9)}
+    return {f"{name}, n = {items}": p for items, pair in sums.items() for name, p in pair}
 
 
 def no_floor() -> Equations:

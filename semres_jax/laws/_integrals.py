@@ -40,10 +40,13 @@ def luce(
     space: MetricSpace, members: Similarity, exponent: Array, *, ns: tuple[int, ...], rule: Rule
 ) -> tuple[Accuracy, Array]:
     """(members, ns) accuracies, and whether each member falls deeper than `rule.depth`: then p_S lacks `_deep`."""
-    count = setting_probes(space, members, rule)
-    return by_member(
-        lambda member: _member(space, member, exponent, ns, rule), members, count * _window(rule, ns) * rule.nodes
-    )
+
+    def member(similarity: Similarity) -> tuple[Accuracy, Array]:
+        given = setting(space, similarity, exponent, rule)
+        p_s, p_i = in_parts(lambda v: _Sweep(space, given, v, ns, rule).accuracies(), given.probes, given.weights)
+        return Accuracy(p_s, p_i), given.deep
+
+    return by_member(member, members, setting_probes(space, members, rule) * _window(rule, ns) * rule.nodes)
 
 
 def by_member(f: Any, members: Similarity, numbers: int) -> Any:
@@ -59,15 +62,6 @@ def by_member(f: Any, members: Similarity, numbers: int) -> Any:
 def _window(rule: Rule, ns: tuple[int, ...]) -> int:
     """Nodes in ln s between s g = e^-NOTHING / n and 40, for all g of a panel."""
     return math.ceil((NOTHING + math.log(max(ns)) + rule.nats + _SLACK + _END) / rule.step)
-
-
-def _member(
-    space: MetricSpace, similarity: Similarity, exponent: Array, ns: tuple[int, ...], rule: Rule
-) -> tuple[Accuracy, Array]:
-    """(ns,): the averages over probes of the integrals over distances and s; and whether g falls too deep for them."""
-    given = setting(space, similarity, exponent, rule)
-    p_s, p_i = in_parts(lambda v: _Sweep(space, given, v, ns, rule).accuracies(), given.probes, given.weights)
-    return Accuracy(p_s, p_i), given.deep
 
 
 # First node of the window of s, (q,), and what is missing from A at its nodes, (q, window).

@@ -15,15 +15,10 @@ _LAST = 3.2
 STEP = 0.1
 
 
-def edges(kinks: Sequence[Any], dtype: Any) -> Array:
-    """0, the kinks inside (0, 1) in order, 1; kinks outside are moved to the nearer end."""
-    return jnp.sort(jnp.clip(jnp.stack([jnp.asarray(x, dtype) for x in (0.0, *kinks, 1.0)]), 0.0, 1.0))
-
-
 def composite(kinks: Sequence[Any], dtype: Any, rule: tuple[np.ndarray, np.ndarray]) -> tuple[Array, Array]:
     """Nodes and weights on [0, 1], split at the kinks inside it: the rule in each panel."""
     # Panels move with the kinks, gradients included, so that also second derivatives in the resolution are right.
-    ends = edges(kinks, dtype)
+    ends = jnp.sort(jnp.clip(jnp.stack([jnp.asarray(x, dtype) for x in (0.0, *kinks, 1.0)]), 0.0, 1.0))
     start, width = ends[:-1, None], jnp.diff(ends)[:, None]
     nodes, weights = (jnp.asarray(x[None], dtype) for x in rule)
     info = jnp.finfo(dtype)

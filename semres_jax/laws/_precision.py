@@ -89,12 +89,10 @@ def of_grid(
 
     accuracies = in_float64(members, (space, exponent), flatten(similarity))
     accuracies = jax.tree.map(lambda p: p.reshape(similarity.shape + p.shape[1:])[()], accuracies)
-    return accuracies if traced(accuracies) else jax.tree.map(_at_most_one, accuracies)
-
-
-def _at_most_one(p: Any) -> Any:
-    """Accuracies of 1 but for the rounding of a sum of weights; what is further off is left to be seen."""
-    return np.where(abs(p - 1.0) < _ROUNDING, np.minimum(p, 1.0), p)[()]
+    if traced(accuracies):
+        return accuracies
+    # 1 but for the rounding of a sum of weights is 1; what is further off is left to be seen.
+    return jax.tree.map(lambda p: np.where(abs(p - 1.0) < _ROUNDING, np.minimum(p, 1.0), p)[()], accuracies)
 
 
 def slopes_told(accuracies: Any, space: MetricSpace, members: Similarity) -> Any:
@@ -144,23 +142,17 @@ def _widened(leaf: Any) -> Any:
     return leaf if number is None or number.dtype.kind != "f" else number.astype(np.float64, copy=False)[()]
 
 
-def _wide_dtype(leaf: Any) -> Any:
-    return jnp.float64 if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf.dtype
-
-
 def _differentiable(run: Callable[..., Any], own: tuple[bool, ...], dtype: Any) -> Callable[..., Any]:
     """`run` on values of any precision, answering in `dtype`, with derivatives that are taken in 64 bits.
 
-    Args:
-        run: values in float64 -> a pytree of arrays with the axis of the members in front.
-        own: which values have that axis, too.
-        dtype: of the results.
+    `run` maps values in float64 to a pytree of arrays with the axis of the members in front; `own` ones have it, too.
     """
 
     @jax.custom_jvp
     def answer(*values: Any) -> Any:
         with jax.enable_x64(True):
-            wide = [jax.lax.convert_element_type(value, _wide_dtype(value)) for value in values]
+            dtypes = [jnp.float64 if jnp.issubdtype(value.dtype, jnp.floating) else value.dtype for value in values]
+            wide = map(jax.lax.convert_element_type, values, dtypes)
             return jax.tree.map(lambda p: jax.lax.convert_element_type(p, dtype), run(*wide))
 
     def rule(primals: Any, tangents: Any) -> tuple[Any, Any]:

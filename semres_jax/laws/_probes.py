@@ -45,12 +45,8 @@ def probe_nodes(
 ) -> tuple[Array, Array]:
     """(q, probe_uniforms) uniforms of probes, and their (q,) weights.
 
-    Args:
-        space: one with a ball measure.
-        radii: scalars at whose kinks of the ball panels are split.
-        dtype: of the answer.
-        step: of the double exponential rule.
-        smooth: nodes of the Gauss rule in its stead, where all singularities are square roots; 0: nowhere.
+    Panels are split at the kinks of the ball at `radii`, scalars. `step` is that of the double exponential rule,
+    `smooth` the nodes of the Gauss rule in its stead, where all singularities are square roots; 0: nowhere.
     """
     if space.probe_uniforms == 0:
         return jnp.zeros((1, 0), dtype), jnp.ones(1, dtype)
@@ -82,11 +78,9 @@ def _panel_rule(has_roots_only: bool, step: float, smooth: int) -> tuple[np.ndar
 
 
 def in_parts(f: Any, v: Array, weights: Array) -> Any:
-    """The average of f over probes, a bounded number of them at a time.
+    """The average over probes, as `probe_nodes` gives them, of f: (q, uniforms) -> a pytree of (q, ...).
 
-    Args:
-        f: (q, uniforms) -> a pytree of (q, ...).
-        v, weights: as `probe_nodes` gives them.
+    A bounded number of them at a time.
     """
     parts = -(-len(v) // _AT_ONCE)
     padding = parts * -(-len(v) // parts) - len(v)

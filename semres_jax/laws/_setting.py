@@ -10,6 +10,7 @@ import numpy as np
 
 from semres_jax._types import Array
 from semres_jax.laws._probes import probe_count, probe_nodes, roots_only
+from semres_jax.laws.reciprocal import bisected
 from semres_jax.similarity import Similarity
 from semres_jax.spaces.base import MetricSpace
 
@@ -54,24 +55,15 @@ COARSE = Rule(nodes=12, nats=2.0, step=0.4, probe_step=0.2, probe_nodes=22)
 
 
 class Setting(NamedTuple):
-    """A similarity, raised to the Luce exponent, around the probes of a space.
+    """A similarity, raised to the Luce exponent, around the probes of a space."""
 
-    Attributes:
-        log_g: ln g^a of distances.
-        probes, weights: the nodes of the average over probes, (q, probe_uniforms) uniforms and (q,).
-        kinks: (k,) distances at which g or its slope jumps.
-        levels: (radii,) at which panels end whatever the probe.
-        deep: whether ln(1/g) falls deeper than panels resolve.
-        cut: distance from which on `_deep` counts p_S; infinity where there is no such.
-    """
-
-    log_g: Callable[[Array], Array]
-    probes: Array
-    weights: Array
-    kinks: Array
-    levels: Array
-    deep: Array
-    cut: Array
+    log_g: Callable[[Array], Array]  # ln g^a of distances
+    probes: Array  # (q, probe_uniforms) uniforms: the nodes of the average over probes ...
+    weights: Array  # ... and theirs, (q,)
+    kinks: Array  # (k,) distances at which g or its slope jumps
+    levels: Array  # (radii,) at which panels end whatever the probe
+    deep: Array  # whether ln(1/g) falls deeper than panels resolve
+    cut: Array  # distance from which on `_deep` counts p_S; infinity where there is no such
 
 
 def setting_probes(space: MetricSpace, similarity: Similarity, rule: Rule) -> int:
@@ -132,16 +124,11 @@ def around(space: MetricSpace, v: Array) -> tuple[Callable[[Array], Array], Arra
 
 
 def panel_ends(fixed: Array, kinks: Array, own: Array, farthest: Array) -> Array:
-    """(q, ends) in order, between 0 and the farthest distance.
+    """(q, ends) in order, between 0 and the farthest distance (q, 1).
 
-    Ends that meet move as one, as the kink of the ball or else of g that is among them moves: a panel of width 0 would
-    not know by itself how it opens.
-
-    Args:
-        fixed: (q, radii) that may be anywhere.
-        kinks: (k,) of g.
-        own: (q, k) of the ball.
-        farthest: (q, 1).
+    Of (q, radii) `fixed` ones that may be anywhere, (k,) kinks of g, and (q, k) own ones of the ball. Ends that meet
+    move as one, as the kink of the ball or else of g that is among them moves: a panel of width 0 would not know by
+    itself how it opens.
     """
     kinks = jnp.broadcast_to(kinks[None], (len(own), kinks.size))
     kinks = _met(jnp.clip(kinks, 0.0, farthest), own, farthest)
@@ -181,20 +168,7 @@ def _met(ends: Array, kinks: Array, farthest: Array) -> Array:
     return jnp.where(met >= 0.0, met, ends)
 
 
-def bisected(beyond: Callable[[Array], Array], low: Array, high: Array, steps: int) -> Array:
-    """Where `beyond`, which is monotone, turns true between low and high; no gradient goes through it."""
-
-    def halve(_: Any, ends: tuple[Array, Array]) -> tuple[Array, Array]:
-        low, high = ends
-        middle = (low + high) / 2
-        far = beyond(middle)
-        return jnp.where(far, low, middle), jnp.where(far, middle, high)
-
-    ends = jax.tree.map(jax.lax.stop_gradient, (low, high))
-    return jax.lax.stop_gradient(jax.lax.fori_loop(0, steps, halve, ends)[1])
-
-
-def _reaches(space: MetricSpace, log_g: Callable[[Array], Array], exponent: Array, dtype: Any) -> tuple[Array, Array]:
+def _reaches(space: MetricSpace, log_g: Callable[[Array], Array], exponent: Array, dtype: Any) -> tuple[Array, ...]:
     """Distances at which a smooth similarity has as good as ended, and at which its floor takes over.
 
     Probes closer than that to an edge see it, others don't: panels of probes are split there, too.
@@ -207,8 +181,7 @@ def _reaches(space: MetricSpace, log_g: Callable[[Array], Array], exponent: Arra
     level = jnp.stack([jnp.expm1(-floor) * math.exp(-_ENDED), settled])
     low, high = jnp.full(2, -60.0, dtype), jnp.zeros(2, dtype)
     ends = bisected(lambda e: jnp.expm1(log_g(farthest * jnp.exp2(e)) - floor) < level, low, high, 20)
-    ended, settled = farthest * jnp.exp2(ends)
-    return ended, settled
+    return tuple(farthest * jnp.exp2(ends))
 
 
 def _settling_radii(log_g: Callable[[Array], Array], exponent: Array, farthest: Array) -> Array:

@@ -20,17 +20,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from semres_jax._types import Accuracy, Array
-from semres_jax.laws._counting import shares
-from semres_jax.laws.reciprocal import (
-    CHUNK,
-    ZERO,
-    decays,
-    nodes,
-    nodes_down_to,
-    shortened,
-    strength_logs,
-    sum_over_nodes,
-)
+from semres_jax.laws import reciprocal
+from semres_jax.laws._counting import chance_of_all, shares
+from semres_jax.laws.reciprocal import CHUNK, ZERO, decays, nodes, shortened, strength_logs, sum_over_nodes
 from semres_jax.similarity import Similarity
 
 # Numbers that a step of a recurrence works on: probes times nodes times what else is carried.
@@ -43,19 +35,14 @@ class _Draws(NamedTuple):
     """How items are drawn: averages over the sets of items from among those so far.
 
     Carries have probes in front and nodes at the end, (B, ..., Q).
-
-    Attributes:
-        start: Q -> the carry before the first item.
-        add: (carry, (B, Q) factors e of the next item, its own row of `items`) -> the carry with it, and the (B, Q)
-            average over n items of Π e where that item is the nearest, its own factor left out.
-        total: carry after all items -> (B, Q) average of Π e over n - 1 items.
-        items: arrays with the items in front, farthest first.
     """
 
-    start: Callable[[int], Array]
+    start: Callable[[int], Array]  # Q -> the carry before the first item
+    # (carry, (B, Q) factors e of the next item, its own row of `items`) -> the carry with it, and the (B, Q) average
+    # over n items of Π e where that item is the nearest, its own factor left out
     add: Callable[[Array, Array, Any], tuple[Array, Array]]
-    total: Callable[[Array], Array]
-    items: Any
+    total: Callable[[Array], Array]  # carry after all items -> (B, Q) average of Π e over n - 1 items
+    items: Any  # arrays with the items in front, farthest first
 
 
 @functools.partial(jax.jit, static_argnames=("n", "replace", "sharp"))
@@ -73,14 +60,9 @@ def averages(
     """(members,) accuracies of a similarity with one axis of members.
 
     Args:
-        distances: (N, N).
         weights: (N,) summing to 1, None for equal ones.
-        similarity: leaves with members in front.
-        exponent: finite, of Luce's rule; not read where `sharp`.
+        exponent: finite, of Luce's rule; not read where `sharp`: an infinite one, the strongest share the choice.
         clock: times and weights of `clock_times`, for n > 2 distinct items of unequal weights.
-        n: number of items.
-        replace: whether items are drawn independently.
-        sharp: exponent infinity, the strongest items share the choice.
     """
     size, dtype = distances.shape[0], distances.dtype
     carried = (n - 1) * (1 if clock is None else 2 * clock[0].size) * CHUNK
@@ -89,9 +71,8 @@ def averages(
 
     def block(number: Array) -> Accuracy:
         probes = number * length + jnp.arange(length)
-        chance = jnp.where(
-            probes < size, 1.0 / size if weights is None else jnp.take(weights, probes, mode="clip"), 0.0
-        )
+        share = 1.0 / size if weights is None else jnp.take(weights, probes, mode="clip")
+        chance = jnp.where(probes < size, share, 0.0)
         probes = jnp.minimum(probes, size - 1)
         d, draws, pairs = _sorted_draws(distances, weights, probes, clock, n, replace)
 
@@ -114,7 +95,7 @@ def _luce(log_h: Array, draws: _Draws, pairs: tuple[Array, Array, bool] | None, 
         return _all_sets(near, draws, n)
     lowest = jnp.min(jnp.where(near == ZERO, 0.0, near))
     return jax.lax.cond(
-        nodes_down_to(lowest, n) > _PAIRS_A_NODE * len(log_h),
+        reciprocal.nodes_down_to(lowest, n) > _PAIRS_A_NODE * len(log_h),
         lambda: _all_pairs(log_h, *pairs),
         lambda: _all_sets(near, draws, n),
     )
@@ -123,10 +104,8 @@ def _luce(log_h: Array, draws: _Draws, pairs: tuple[Array, Array, bool] | None, 
 def _all_pairs(log_h: Array, share: Array, odds: Array, twice: bool) -> Accuracy:
     """n = 2 by the sum over all pairs of items: the logistic function of ln h_near - ln h_far.
 
-    Args:
-        log_h: (items, B), farthest first.
-        share, odds: (items, B): a pair i, j is drawn with probability share_i odds_j + share_j odds_i.
-        twice: whether an item may be drawn twice; both share the choice.
+    Of (items, B) arrays, farthest first: a pair i, j is drawn with probability share_i odds_j + share_j odds_i; where
+    an item may be drawn `twice`, both share the choice.
     """
 
     @jax.checkpoint  # pyright: ignore[reportPrivateImportUsage]
@@ -165,28 +144,32 @@ def _all_sets(log_h: Array, draws: _Draws, n: int) -> Accuracy:
     return Accuracy(p_s + _walk(log_h, last, draws, 1)[0][:, 0], p_i)
 
 
-def _walk(log_h: Array, factors: Callable[[Array], tuple[Array, Array]], draws: _Draws, count: int):
-    """Σ_i credit_i (B, count) and the last carry; factors(log_h_i) are e of item i, and of its credit."""
+def _walk(
+    items: Array, factors: Callable[[Array], tuple[Array, Array]], draws: _Draws, count: int, before: Any = None
+) -> tuple[Array, Array]:
+    """Σ_i credit_i (B, count) and the last carry; factors(items_i) are e of item i, and of its credit.
+
+    `before` changes the carry by items_i, before the item is added.
+    """
 
     @jax.checkpoint  # pyright: ignore[reportPrivateImportUsage]
     def step(state: tuple[Array, Array], item: tuple[Array, Any]) -> tuple[tuple[Array, Array], None]:
         carry, credit = state
+        carry = carry if before is None else before(carry, item[0])
         e, own = factors(item[0])
         carry, others = draws.add(carry, e, item[1])
         return (carry, credit + own * others), None
 
-    start = draws.start(count), jnp.zeros((log_h.shape[1], count), log_h.dtype)
-    (carry, credit), _ = jax.lax.scan(step, start, (log_h, draws.items))
+    start = draws.start(count)
+    nothing = jnp.zeros((items.shape[1], count), start.dtype)
+    (carry, credit), _ = jax.lax.scan(step, (start, nothing), (items, draws.items))
     return credit, carry
 
 
 def _argmax(rank: Array, top: Array, draws: _Draws, n: int) -> Accuracy:
     """`_luce` for an infinite exponent: x counts the strongest, whose factors are e^{-s}; weaker ones have 1.
 
-    Args:
-        rank: (items, B) the similarity's `order`, farthest first.
-        top: that of the probe itself.
-        draws, n: as in `_luce`.
+    `rank` is the similarity's `order`, (items, B), farthest first; `top` that of the probe itself.
     """
     s, weight = (jnp.asarray(x, rank.dtype) for x in nodes(n))
     unit = jnp.ones(1, rank.dtype)
@@ -197,15 +180,9 @@ def _argmax(rank: Array, top: Array, draws: _Draws, n: int) -> Accuracy:
         closer = jnp.expand_dims(closer, range(1, carry.ndim))
         return jnp.where(closer, carry[..., -1:], carry)
 
-    def step(state: tuple[Array, Array], item: Any) -> tuple[tuple[Array, Array], None]:
-        carry, credit = state
-        carry = weaker(carry, item[0])
-        carry, others = draws.add(carry, jnp.broadcast_to(e, credit.shape), item[1])
-        return (carry, credit + own * others), None
-
     stronger = jnp.concatenate([jnp.zeros((1, rank.shape[1]), bool), rank[1:] > rank[:-1]])
-    start = draws.start(e.size), jnp.zeros((rank.shape[1], e.size), rank.dtype)
-    (carry, credit), _ = jax.lax.scan(step, start, (stronger, draws.items))
+    factors = jnp.broadcast_to(e, (rank.shape[1], e.size)), own
+    credit, carry = _walk(stronger, lambda _: factors, draws, e.size, weaker)
     carry = weaker(carry, rank[-1] < top)  # the probe's own
     return Accuracy(jnp.sum(credit, axis=-1), jnp.sum(own * draws.total(carry), axis=-1))
 
@@ -216,9 +193,8 @@ def _sorted_draws(
     """(items, B) distances, farthest first, of all that can be drawn with the probes; how sets and pairs are drawn."""
     size, dtype = distances.shape[0], distances.dtype
     own = jnp.arange(size)[None] == probes[:, None]
-    rows = jnp.where(
-        own, -1.0, jnp.take(distances, probes, axis=0)
-    )  # the probe itself comes last, whatever it ties with
+    # The probe itself comes last, whatever it ties with.
+    rows = jnp.where(own, -1.0, jnp.take(distances, probes, axis=0))
     kept = size if replace else size - 1
     if weights is None and not replace:
         d = -jnp.sort(-rows, axis=1)[:, :kept].T
@@ -240,11 +216,9 @@ def _sorted_draws(
 
 def _equal(others: int, probes: int, n: int, dtype: Any) -> _Draws:
     """Distinct items of equal weight: M_k, the mean of Π e over the k-subsets of the items so far, k = 1..n-1."""
-    j = np.arange(others)[:, None]
-    # The chance that the j-th is the nearest of n: C(j, n-1) / C(others, n).
-    t = np.arange(n - 1)[None]
-    nearest = n / others * np.prod(np.maximum(j - t, 0) / np.maximum(others - 1 - t, 1), axis=1)
-    taken = np.minimum((t + 1) / (j + 1), 1.0)  # the chance that the next is among k of the first j + 1
+    j = np.arange(others)
+    nearest = n / others * chance_of_all(j, n - 1, others - 1)  # C(j, n-1) / C(others, n): the j-th is the nearest of n
+    taken = np.minimum(np.arange(1, n) / (j[:, None] + 1), 1.0)  # the next one's to be among k of the first j + 1
 
     def add(carry: Array, e: Array, item: tuple[Array, Array]) -> tuple[Array, Array]:
         chance, taken = item
@@ -270,8 +244,8 @@ def _independent(weights: Array, n: int) -> _Draws:
                 high, low, gap = high * new, low * carry, gap * new + low * w
         return new, gap
 
-    probes = weights.shape[1]
-    return _Draws(lambda nodes: jnp.zeros((probes, nodes), weights.dtype), add, lambda carry: carry ** (n - 1), weights)
+    start = lambda nodes: jnp.zeros((weights.shape[1], nodes), weights.dtype)  # noqa: E731
+    return _Draws(start, add, lambda carry: carry ** (n - 1), weights)
 
 
 def _pair(share: Array, odds: Array) -> _Draws:
@@ -281,8 +255,7 @@ def _pair(share: Array, odds: Array) -> _Draws:
         first, second = (x[:, None] for x in item)
         return carry + jnp.stack([first, second], axis=1) * e[:, None], second * carry[:, 0] + first * carry[:, 1]
 
-    probes = share.shape[1]
-    start = lambda nodes: jnp.zeros((probes, 2, nodes), share.dtype)  # noqa: E731
+    start = lambda nodes: jnp.zeros((share.shape[1], 2, nodes), share.dtype)  # noqa: E731
     return _Draws(start, add, lambda carry: carry[:, 0], (share, odds))
 
 

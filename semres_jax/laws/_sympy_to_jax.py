@@ -36,24 +36,12 @@ def to_jax(symbols: Sequence[sp.Symbol], expression: sp.Expr) -> Callable[..., A
     return function
 
 
-def _beta(a: ArrayLike, b: ArrayLike) -> Array:  # special.beta is off by 6e-7 at (5, 10)
-    return jnp.exp(special.gammaln(a) + special.gammaln(b) - special.gammaln(a + b))
-
-
-def _binomial(n: ArrayLike, k: ArrayLike) -> Array:
-    return jnp.exp(special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1))
-
-
 def _besseli(order: ArrayLike, z: ArrayLike) -> Array:
     if order == 0:
         return special.i0(z)
     if order == 1:
         return special.i1(z)
     raise ValueError(f"besseli is known for orders 0 and 1; got {order}")
-
-
-def _polygamma(order: ArrayLike, x: ArrayLike) -> Array:
-    return special.digamma(x) if order == 0 else special.polygamma(order, x)
 
 
 def _harmonic(x: ArrayLike, order: ArrayLike = 1) -> Array:
@@ -66,8 +54,9 @@ SYMPY_TO_JAX: dict[str, Callable[..., Array]] = {
     "Ei": special.expi,
     "E1": special.exp1,
     "besseli": _besseli,
-    "beta": _beta,
-    "binomial": _binomial,
+    # special.beta is off by 6e-7 at (5, 10)
+    "beta": lambda a, b: jnp.exp(special.gammaln(a) + special.gammaln(b) - special.gammaln(a + b)),
+    "binomial": lambda n, k: jnp.exp(special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)),
     "digamma": special.digamma,
     "erf": special.erf,
     "erfc": special.erfc,
@@ -76,6 +65,6 @@ SYMPY_TO_JAX: dict[str, Callable[..., Array]] = {
     "gamma": special.gamma,
     "harmonic": _harmonic,
     "loggamma": special.gammaln,
-    "polygamma": _polygamma,
+    "polygamma": lambda order, x: special.digamma(x) if order == 0 else special.polygamma(order, x),
     "zeta": lambda s, a=1.0: special.zeta(s, a),
 }

@@ -112,23 +112,20 @@ def _engine(task: _Task) -> _Engine:
     )
 
 
-def _on_a_circle(space: MetricSpace) -> bool:
-    """Whether the distance to the probe is uniform between 0 and the diameter."""
-    return isinstance(space, Circle) or (isinstance(space, (Sphere, Torus)) and space.dim == 1)
-
-
 def _linear_applies(task: _Task) -> bool:
     delta = concrete(task.similarity.delta) if isinstance(task.similarity, Linear) else None
     power = concrete(task.exponent)
     known = delta is not None and not delta.any() and power is not None and bool(power == 1)
-    return known and task.n == 2 and _on_a_circle(task.space)
+    # Where the distance to the probe is uniform between 0 and the diameter.
+    space = task.space
+    circle = isinstance(space, Circle) or (isinstance(space, (Sphere, Torus)) and space.dim == 1)
+    return known and task.n == 2 and circle
 
 
 def _linear(task: _Task) -> Accuracy:
     similarity: Any = task.similarity
-    epsilon = jnp.broadcast_to(
-        jnp.asarray(similarity.epsilon, jnp.result_type(similarity.epsilon, 0.0)), similarity.shape
-    )
+    dtype = jnp.result_type(similarity.epsilon, 0.0)
+    epsilon = jnp.broadcast_to(jnp.asarray(similarity.epsilon, dtype), similarity.shape)
     # No more than a hair above the limit at 0, where the law itself is not defined.
     return closed_form.linear(epsilon / task.space.diameter + float(jnp.finfo(epsilon.dtype).tiny))
 

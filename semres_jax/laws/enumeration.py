@@ -170,13 +170,11 @@ def members_constant(
     if n == 2:
         share, split = (x[at_epsilon] for x in _counting.two_items(space, weighted, epsilons, replace))
         gain = 1.0 / (1.0 + floors[at_delta]) - 0.5  # of a far item over one that ties
-        accuracies = Accuracy(0.5 + gain * split, 0.5 + gain * (1.0 - share))
-    elif weighted:
+        return Accuracy(0.5 + gain * split, 0.5 + gain * (1.0 - share))
+    if weighted:
         weights, (ball, *_) = _counting.balls(space, epsilons)
-        accuracies = _counting.independent(weights, ball, at_epsilon, floors, at_delta, n=n)
-    else:
-        accuracies = _counting.equal_weights(space, epsilons, at_epsilon, floors, at_delta, n, replace)
-    return Accuracy(*accuracies)
+        return _counting.independent(weights, ball, at_epsilon, floors, at_delta, n=n)
+    return _counting.equal_weights(space, epsilons, at_epsilon, floors, at_delta, n, replace)
 
 
 def tie_rate(space: MetricSpace, *, n: int = 2, replace: bool = False) -> float:

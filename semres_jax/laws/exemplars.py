@@ -217,12 +217,9 @@ def _constant(table: np.ndarray, drawn: Draws, similarity: Constant, exponent: A
             within += np.stack([drawn.weight[rows] @ x for x in (hit, other, near, far)])
     else:
         same = drawn.own[:, None] == drawn.own[None]
-        itself = np.eye(size, dtype=bool)
-        elsewhere = [
-            np.where(same, 0.0, 1.0 / (count - 1)),
-            *(x[drawn.own][:, drawn.own] for x in (drawn.near, drawn.far)),
-        ]
-        weights = [np.where(same & ~itself, 1.0 / (1.0 - drawn.share)[:, None], 0.0), *elsewhere]
+        hits = np.where(same & ~np.eye(size, dtype=bool), 1.0 / (1.0 - drawn.share)[:, None], 0.0)
+        pairs = (x[drawn.own][:, drawn.own] for x in (drawn.near, drawn.far))
+        weights = [hits, np.where(same, 0.0, 1.0 / (count - 1)), *pairs]
         weights = jnp.asarray(np.stack(weights) * drawn.weight[:, None] * drawn.share[None], epsilons.dtype)
         reached = lambda e: jnp.sum(jnp.where((jnp.asarray(table) <= e)[None], weights, 0.0), axis=(1, 2))  # noqa: E731
         within = jax.lax.map(reached, epsilons).T

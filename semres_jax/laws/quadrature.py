@@ -276,17 +276,13 @@ def members_accuracies(
     if known is not None and np.isinf(known):
         return _spread("argmax", ns, rule, devices)(space, members)
     exponent = jnp.asarray(exponent, jnp.result_type(*jax.tree.leaves(members), 0.0))
-    exact, deep = _spread("luce", ns, rule, devices)(space, members, exponent)
+    (p_s, p_i), deep = _spread("luce", ns, rule, devices)(space, members, exponent)
+    below = functools.partial(_spread("deep", ns, rule, () if traced(deep) else devices), space, members, exponent)
     if traced(deep):
-        nothing = jnp.zeros_like(exact.p_s)
-        more = jax.lax.cond(
-            jnp.any(deep), lambda: _spread("deep", ns, rule, ())(space, members, exponent), lambda: nothing
-        )
-        return slopes_told(Accuracy(exact.p_s + more, exact.p_i), space, members)
-    # The program for what is deep is compiled only where something is.
-    if np.any(deep):
-        exact = Accuracy(exact.p_s + _spread("deep", ns, rule, devices)(space, members, exponent), exact.p_i)
-    return slopes_told(exact, space, members)
+        p_s = p_s + jax.lax.cond(jnp.any(deep), below, functools.partial(jnp.zeros_like, p_s))
+    elif np.any(deep):  # the program for what is deep is compiled only where something is
+        p_s = p_s + below()
+    return slopes_told(Accuracy(p_s, p_i), space, members)
 
 
 _PROGRAMS: dict[str, Callable[..., Any]] = {"luce": _integrals.luce, "argmax": _argmax.argmax, "deep": _deep.beyond_cut}

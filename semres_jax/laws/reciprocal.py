@@ -60,28 +60,32 @@ def shortened(log: Array) -> Array:
         log: items along the first axis, farthest first: rising, up to at most 0.
     """
     nothing = is_zero(log)
-    return jnp.where(nothing, ZERO, _shortened(jnp.where(nothing, 0.0, log), nothing))
-
-
-def _shortened(log: Array, nothing: Array) -> Array:
-    """Logarithms with shorter gaps; the same ones where none is long."""
-    nearest = log[::-1]
+    nearest = jnp.where(nothing, 0.0, log)[::-1]
     gaps = jnp.where(nothing[::-1], 0.0, jnp.diff(nearest, axis=0, prepend=jnp.zeros_like(nearest[:1])))  # at most 0
     longest = jnp.full(log.shape[1:], _GAP, log.dtype)
     if len(log) * _GAP > DEEPEST:
 
-        def halve(_: Any, ends: tuple[Array, Array]) -> tuple[Array, Array]:
-            low, high = ends
-            middle = (low + high) / 2
-            fits = jnp.sum(jnp.maximum(gaps, -middle[None]), axis=0) > -DEEPEST
-            return jnp.where(fits, middle, low), jnp.where(fits, high, middle)
+        def fits(gap: Array) -> Array:
+            return jnp.sum(jnp.maximum(gaps, gap[None]), axis=0) > -DEEPEST
 
-        most = jnp.sum(jnp.maximum(gaps, -_GAP), axis=0)
-        ends = jax.lax.fori_loop(0, 30, halve, (jnp.zeros_like(longest), longest))
-        longest = jax.lax.stop_gradient(jnp.where(most > -DEEPEST, longest, ends[0]))
+        fitting = -bisected(fits, -longest, jnp.zeros_like(longest), 30)
+        longest = jax.lax.stop_gradient(jnp.where(fits(-longest), longest, fitting))
     shortened = jnp.cumsum(jnp.maximum(gaps, -longest[None]), axis=0)
     changed = jnp.cumsum(gaps < -longest[None], axis=0) > 0
-    return jnp.where(changed, shortened, nearest)[::-1]
+    return jnp.where(nothing, ZERO, jnp.where(changed, shortened, nearest)[::-1])
+
+
+def bisected(beyond: Callable[[Array], Array], low: Array, high: Array, steps: int) -> Array:
+    """Where `beyond`, which is monotone, turns true between low and high; no gradient goes through it."""
+
+    def halve(_: Any, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+        low, high = ends
+        middle = (low + high) / 2
+        far = beyond(middle)
+        return jnp.where(far, low, middle), jnp.where(far, middle, high)
+
+    ends = jax.tree.map(jax.lax.stop_gradient, (low, high))
+    return jax.lax.stop_gradient(jax.lax.fori_loop(0, steps, halve, ends)[1])
 
 
 def node(k: Any, most: float | int, step: float) -> tuple[Any, Any]:

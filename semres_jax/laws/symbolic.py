@@ -149,7 +149,8 @@ def jax_function(name: str) -> Callable[..., dict[str, Array]]:
     """
     law = _law(name)
     if not law.exports:
-        raise ValueError(f"the law {name} is no formula to compute with; these are: {', '.join(_exported())}")
+        with_exports = [law.name for law in LAWS.values() if law.exports]
+        raise ValueError(f"the law {name} is no formula to compute with; these are: {', '.join(with_exports)}")
     derived = law.derive() if law.joined is None else law.joined(law.derive())
     functions = {side: to_jax(law.symbols, derived[side]) for side in law.exports}
 
@@ -165,10 +166,6 @@ def _law(name: str) -> Law:
     if name not in LAWS:
         raise KeyError(f"there is no law {name!r}; there are {', '.join(LAWS)}")
     return LAWS[name]
-
-
-def _exported() -> list[str]:
-    return [name for name, law in LAWS.items() if law.exports]
 
 
 _SYMBOLS = {

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from semres_jax._checks import concrete, require_items
+from semres_jax._checks import concrete, require, require_items
 from semres_jax._pytrees import pytree, static
 from semres_jax._types import Accuracy, Array, ArrayLike
 from semres_jax.laws._precision import host_in_float64
@@ -99,9 +99,7 @@ def accuracy(space: MetricSpace, strengths: ArrayLike, *, n: int = 2) -> Accurac
     shape = np.shape(strengths)
     if shape[-2:] != (len(ranks.order),) * 2:
         raise ValueError(f"strengths must be {len(ranks.order)} by {len(ranks.order)}, as the distances; got {shape}")
-    if known is not None and not (np.isfinite(known) & (known >= 0)).all():
-        bad = known[~(np.isfinite(known) & (known >= 0))][0]
-        raise ValueError(f"strengths must be finite and at least 0; got {bad:g}")
+    require("strengths", strengths, 0.0, np.inf, "finite and at least 0")
     tables = jnp.asarray(strengths, jnp.result_type(0.0, strengths)).reshape(-1, *shape[-2:])
     if known is None:
         p_s, p_i = jax.lax.map(lambda table: _of_table(table, ranks, n), tables)
@@ -133,9 +131,7 @@ def of_ranking(space: MetricSpace, ranks: Ranking, strengths: np.ndarray, n: int
 def shared(h: np.ndarray, group: np.ndarray) -> np.ndarray:
     """(P, m) of every probe and item the sum of the credits of trials with the item, over other items, in float64.
 
-    Args:
-        h: (P, m) strengths, farthest first.
-        group: (P, m) of equally far items, as in `laws.tables.Ranking`.
+    Of (P, m) strengths h, farthest first, in groups of equally far items as in `Ranking`.
     """
     with jax.enable_x64(True):
         return np.asarray(_shared(jnp.asarray(h), jnp.asarray(group)))
@@ -196,16 +192,11 @@ def _pairs(h: Array, own: Array, group: Array) -> tuple[Array, Array]:
 
 
 class _Items(NamedTuple):
-    """The others of each of N probes, farthest first, as a scan takes them: (items, N) arrays.
+    """The others of each of N probes, farthest first, as a scan takes them: (items, N) arrays."""
 
-    Attributes:
-        logs: of strengths, relative to the strongest of the probe's row.
-        opens, closes: 1 for the first and the last of a group of equally far ones.
-    """
-
-    logs: Array
-    opens: Array
-    closes: Array
+    logs: Array  # of strengths, relative to the strongest of the probe's row
+    opens: Array  # 1 for the first of a group of equally far ones
+    closes: Array  # 1 for the last
 
 
 def _sets(h: Array, own: Array, group: Array, ties: int, ns: tuple[int, ...]) -> list[tuple[Array, Array]]:
@@ -240,14 +231,9 @@ def _sets(h: Array, own: Array, group: Array, ties: int, ns: tuple[int, ...]) ->
 
     credit, a = (y[..., 0] for y in walk(silent, 1))
     mute = jnp.where(own_log == ZERO, 1.0, 0.0).astype(h.dtype)
-    accuracies = []
-    for n in ns:
-        sets, fewer = math.comb(others, n) * c ** (n - 1), math.comb(others, n - 1) * c ** (n - 1)
-        accuracies.append((
-            (p_s[:, n - 1] + credit[:, n - 1] / n) / sets,
-            (p_i[:, n - 1] + mute * a[:, n - 1] / n) / fewer,
-        ))  # fmt: skip
-    return accuracies
+    p_s = [(p_s[:, n - 1] + credit[:, n - 1] / n) / (math.comb(others, n) * c ** (n - 1)) for n in ns]
+    p_i = [(p_i[:, n - 1] + mute * a[:, n - 1] / n) / (math.comb(others, n - 1) * c ** (n - 1)) for n in ns]
+    return list(zip(p_s, p_i, strict=True))
 
 
 def _walk(items: _Items, ties: int, most: int, factors: Any, count: int) -> tuple[Array, Array]:

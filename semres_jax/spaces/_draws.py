@@ -36,10 +36,7 @@ def distinct_equal(size: int, u: list[Array]) -> list[Array]:
         shifted = jnp.concatenate([jnp.full_like(picks[:1], -1), picks[:-1]])
         return jnp.minimum(picks, jnp.maximum(shifted, new[None])), new
 
-    # `2 * size` marks a place not filled yet: no rank reaches it.
-    empty = jnp.full((len(u), *u[0].shape), 2 * size, jnp.int32)
-    _, drawn = jax.lax.scan(step, empty, (jnp.stack(u), jnp.arange(len(u), dtype=jnp.int32)))
-    return [drawn[j] for j in range(len(u))]
+    return _scanned(step, u, 2 * size)  # no rank reaches `2 * size`
 
 
 def distinct_weighted(edges: Array, u: list[Array]) -> list[Array]:
@@ -71,40 +68,30 @@ def distinct_weighted(edges: Array, u: list[Array]) -> list[Array]:
 
     if len(u) <= _UNROLLED:
         return _unrolled(u, draw)
-    return _scanned(size, u, draw)
+
+    def step(picks: Array, column: tuple[Array, Array]) -> tuple[Array, Array]:
+        new = draw(*column, picks)
+        return jax.lax.scan(lambda x, pick: (jnp.maximum(x, pick), jnp.minimum(x, pick)), new, picks)[1], new
+
+    return _scanned(step, list(jnp.broadcast_arrays(*u)), size)  # `size` is beyond every index: no rank skips it
 
 
 def _unrolled(u: list[Array], draw: Callable[[Array, Any, Any], Array]) -> list[Array]:
     """Calls draw(u_j, j, earlier picks in increasing order) for every j."""
     drawn, picks = [], []
     for j, u_j in enumerate(u):
-        drawn.append(draw(u_j, j, picks))
-        picks = _inserted(picks, drawn[-1])
+        new = draw(u_j, j, picks)
+        drawn.append(new)
+        for k, pick in enumerate(picks):
+            picks[k], new = jnp.minimum(pick, new), jnp.maximum(pick, new)
+        picks.append(new)
     return drawn
 
 
-def _scanned(size: int, u: list[Array], draw: Callable[[Array, Any, Any], Array]) -> list[Array]:
-    """The same in a scan, the picks an array."""
-    u = list(jnp.broadcast_arrays(*u))
-
-    def step(picks: Array, column: tuple[Array, Array]) -> tuple[Array, Array]:
-        new = draw(column[0], column[1], picks)
-        # `size` marks a place in `picks` not filled yet: beyond every index, it is skipped by no rank.
-        _, picks = jax.lax.scan(lambda x, pick: (jnp.maximum(x, pick), jnp.minimum(x, pick)), new, picks)
-        return picks, new
-
-    empty = jnp.full((len(u), *u[0].shape), size, jnp.int32)
-    _, drawn = jax.lax.scan(step, empty, (jnp.stack(u), jnp.arange(len(u), dtype=jnp.int32)))
-    return [drawn[j] for j in range(len(u))]
-
-
-def _inserted(picks: list[Array], new: Array) -> list[Array]:
-    """Elementwise insertion into a sorted list, which grows by one."""
-    grown = []
-    for pick in picks:
-        grown.append(jnp.minimum(pick, new))
-        new = jnp.maximum(pick, new)
-    return [*grown, new]
+def _scanned(step: Callable[..., tuple[Array, Array]], u: list[Array], unfilled: int) -> list[Array]:
+    """The same in a scan, the picks an array, whose places that aren't filled yet hold `unfilled`."""
+    empty = jnp.full((len(u), *u[0].shape), unfilled, jnp.int32)
+    return list(jax.lax.scan(step, empty, (jnp.stack(u), jnp.arange(len(u), dtype=jnp.int32)))[1])
 
 
 def _fold(f: Callable[[Any, Any], Any], start: Array, picks: Any, *, reverse: bool = False) -> Array:

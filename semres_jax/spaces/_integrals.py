@@ -14,20 +14,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from semres_jax._types import Array
+from semres_jax.spaces.base import safe_sqrt
 
-
-@functools.cache
-def _gauss_legendre(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights on [0, 1], float64."""
-    nodes, weights = np.polynomial.legendre.leggauss(count)
-    return (nodes + 1.0) / 2.0, weights / 2.0
+_gauss_legendre = functools.cache(np.polynomial.legendre.leggauss)
 
 
 def legendre_rule(count: int, like: Array) -> tuple[Array, Array]:
     """Nodes and weights on [0, 1], shaped to broadcast as one more trailing axis of `like`."""
-    nodes, weights = _gauss_legendre(count)
-    shape = (1,) * like.ndim + (count,)
-    return jnp.asarray(nodes.reshape(shape), like.dtype), jnp.asarray(weights.reshape(shape), like.dtype)
+    nodes, weights = (x.reshape((1,) * like.ndim + (count,)) for x in _gauss_legendre(count))
+    return jnp.asarray((nodes + 1.0) / 2.0, like.dtype), jnp.asarray(weights / 2.0, like.dtype)
 
 
 @functools.cache
@@ -107,7 +102,7 @@ def chi_quantile(k: int, v: Array) -> Array:
         miss = jax.lax.erfc(s * math.sqrt(0.5)) - (1.0 - v)
         return jnp.where(v > 0.5, s + miss * math.sqrt(math.pi / 2.0) * jnp.exp(jnp.square(s) / 2.0), s)
     if k == 2:
-        return _sqrt(-2.0 * jnp.log1p(-v))
+        return safe_sqrt(-2.0 * jnp.log1p(-v))
     lower = v < 0.5
     # 0 is put back at the end; below the smallest normal number logs would leave the dtype.
     log_tail = jnp.where(lower, jnp.log(jnp.maximum(v, jnp.finfo(v.dtype).tiny)), jnp.log1p(-v))
@@ -128,9 +123,3 @@ def chi_quantile(k: int, v: Array) -> Array:
         return jnp.where(lower, jnp.maximum(low - step_low, low / 4.0), jnp.maximum(high - step_high, high / 4.0))
 
     return jnp.where(v > 0, jax.lax.fori_loop(0, 6, newton, s), 0.0)
-
-
-def _sqrt(x: Array) -> Array:
-    """√x with gradient 0 at 0."""
-    positive = x > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1.0)), 0.0)

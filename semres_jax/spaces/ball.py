@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from semres_jax._types import Array, ArrayLike
 from semres_jax.spaces._integrals import cap
 from semres_jax.spaces._normal import normal
-from semres_jax.spaces.base import Dimensional, coordinates, safe_norm, space, static, together
+from semres_jax.spaces.base import Dimensional, coordinates, safe_norm, space, together
 
 
 @space
@@ -33,17 +33,14 @@ class Ball(Dimensional):
         0.125
     """
 
-    dim: Any = static(default=2)
     name: ClassVar[str] = "ball"
+    diameter: ClassVar[Any] = 2.0
+    probe_uniforms: ClassVar[Any] = 1
     has_ball_measure: ClassVar[bool] = True
 
     @property
     def uniforms(self) -> int:
         return self.dim if self.dim <= 2 else self.dim + 1
-
-    @property
-    def diameter(self) -> float:
-        return 2.0
 
     def point(self, u: ArrayLike) -> Array:
         u = coordinates(self, u)
@@ -72,10 +69,6 @@ class Ball(Dimensional):
     def radius_kinks(self, p: ArrayLike) -> tuple[Array, ...]:
         rho = safe_norm(jnp.asarray(p))
         return 1.0 - rho, 1.0 + rho
-
-    @property
-    def probe_uniforms(self) -> int:
-        return 1
 
     def probe(self, v: Array) -> Array:
         return on_first_axis(v[..., 0] ** (1.0 / self.dim), self.dim)

@@ -25,6 +25,7 @@ class MetricSpace(abc.ABC):
 
     # One short lower-case word; with its parameters it makes `label`.
     name: ClassVar[str]
+    # `uniforms`, `diameter` and `probe_uniforms` are plain class attributes where they are the same for all parameters.
     # The four flags below are properties instead where they depend on parameters (a product is as homogeneous as its
     # factors): read them from an instance.
     # False where `distance` breaks the triangle inequality (a product by "min"; cosine "distances" too, unchecked).
@@ -180,10 +181,11 @@ class MetricSpace(abc.ABC):
         raise NotImplementedError(f"{self.label} has no ball measure in closed form; use semres_jax.estimate")
 
 
+@space
 class Dimensional(MetricSpace):
-    """What spaces of a whole number of dimensions share; a subclass has the field `dim`."""
+    """What spaces of a whole number of dimensions share."""
 
-    dim: Any
+    dim: Any = static(default=2)
 
     def __post_init__(self):
         object.__setattr__(self, "dim", require_count("dim", self.dim, 1))
@@ -225,7 +227,7 @@ def real(value: Any) -> Array:
 
 
 def spread(b: Array, batch: tuple[int, ...]) -> Array:
-    """`b` broadcast against a batch of probes: the ball measure of a homogeneous space."""
+    """`b` broadcast against a batch of probes: what is the same for every probe of a homogeneous space."""
     return jnp.broadcast_to(b, jnp.broadcast_shapes(b.shape, batch))
 
 
@@ -237,13 +239,12 @@ def together(x: Any, r: Any) -> tuple[Array, Array]:
     return jnp.broadcast_to(x, shape).astype(dtype), jnp.broadcast_to(r, shape).astype(dtype)
 
 
-def each_probe(radius: Any, batch: tuple[int, ...], dtype: Any) -> Array:
-    """One radius for every probe of a batch."""
-    return jnp.broadcast_to(jnp.asarray(radius, dtype), batch)
+def safe_sqrt(x: Array) -> Array:
+    """√x whose gradient at 0 is 0, not infinite (double-where)."""
+    positive = x > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1.0)), 0.0)
 
 
 def safe_norm(v: Any, axis: int = -1) -> Array:
-    """Euclidean norm along `axis` whose gradient at the zero vector is 0, not NaN (double-where)."""
-    squared = jnp.sum(v * v, axis=axis)
-    positive = squared > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, squared, 1.0)), 0.0)
+    """Euclidean norm along `axis` whose gradient at the zero vector is 0, not NaN."""
+    return safe_sqrt(jnp.sum(v * v, axis=axis))

@@ -1,11 +1,11 @@
 """The circle of circumference 1, the space of hues, orientations and hours."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
 from semres_jax._types import Array, ArrayLike
-from semres_jax.spaces.base import MetricSpace, coordinates, each_probe, real, space
+from semres_jax.spaces.base import MetricSpace, coordinates, real, space, spread
 
 
 @space
@@ -22,17 +22,11 @@ class Circle(MetricSpace):
 
     name: ClassVar[str] = "circle"
     homogeneous: ClassVar[bool] = True
+    uniforms: ClassVar[Any] = 1
+    diameter: ClassVar[Any] = 0.5
     has_ball_measure: ClassVar[bool] = True
     has_ticks: ClassVar[bool] = True
     wraps: ClassVar[bool] = True
-
-    @property
-    def uniforms(self) -> int:
-        return 1
-
-    @property
-    def diameter(self) -> float:
-        return 0.5
 
     def point(self, u: ArrayLike) -> Array:
         return coordinates(self, u)[..., 0]
@@ -52,7 +46,7 @@ class Circle(MetricSpace):
         return jnp.clip(2.0 * jnp.asarray(r), 0.0, 1.0) + 0.0 * jnp.asarray(p)
 
     def radius_kinks(self, p: ArrayLike) -> tuple[Array, ...]:
-        return (each_probe(0.5, jnp.shape(p), real(p).dtype),)
+        return (spread(jnp.asarray(0.5, real(p).dtype), jnp.shape(p)),)
 
 
 def on_arc(x: Array, y: Array, ticks: Array) -> Array:

@@ -46,6 +46,7 @@ class Finite(MetricSpace):
     weights: Any = None
     name: ClassVar[str] = "finite"
     discrete: ClassVar[bool] = True
+    uniforms: ClassVar[Any] = 1
     has_ball_measure: ClassVar[bool] = True
 
     def __post_init__(self):
@@ -94,10 +95,6 @@ class Finite(MetricSpace):
         return f"{self.name}({self.size})"
 
     @property
-    def uniforms(self) -> int:
-        return 1
-
-    @property
     def diameter(self) -> Any:
         table = concrete(self.distances)
         return jnp.max(self.distances) if table is None else float(np.max(table))
@@ -143,12 +140,7 @@ def _checked_distances(table: Any) -> Any:
     _refuse(array < 0, array, "distances must be at least 0")
     slack = _ROUNDING * array.max(initial=0.0)
     _refuse(np.diag(np.abs(np.diag(array)) > slack), array, "the distance of a point to itself must be 0")
-    asymmetric = np.abs(array - array.T) > slack
-    if asymmetric.any():
-        i, j = (int(k) for k in np.argwhere(asymmetric)[0])
-        raise ValueError(
-            f"distances must be symmetric; got d({i}, {j}) = {array[i, j]:g} but d({j}, {i}) = {array[j, i]:g}"
-        )
+    _refuse(np.abs(array - array.T) > slack, array, "distances must be symmetric", both=True)
     if np.diag(array).any() or (array != array.T).any():
         array = (array + array.T) / 2.0
         np.fill_diagonal(array, 0.0)
@@ -156,10 +148,11 @@ def _checked_distances(table: Any) -> Any:
     return table
 
 
-def _refuse(bad: np.ndarray, table: np.ndarray, what: str) -> None:
+def _refuse(bad: np.ndarray, table: np.ndarray, what: str, *, both: bool = False) -> None:
     if bad.any():
         i, j = (int(k) for k in np.argwhere(bad)[0])
-        raise ValueError(f"{what}; got d({i}, {j}) = {table[i, j]:g}")
+        opposite = f" but d({j}, {i}) = {table[j, i]:g}" if both else ""
+        raise ValueError(f"{what}; got d({i}, {j}) = {table[i, j]:g}{opposite}")
 
 
 def _checked_weights(weights: Any, shape: tuple[int, ...]) -> Any:

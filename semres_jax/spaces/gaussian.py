@@ -11,7 +11,7 @@ from semres_jax._types import Array, ArrayLike
 from semres_jax.spaces._integrals import chi_cdf, chi_quantile, legendre_rule
 from semres_jax.spaces._normal import normal
 from semres_jax.spaces.ball import on_first_axis
-from semres_jax.spaces.base import Dimensional, coordinates, safe_norm, space, static, together
+from semres_jax.spaces.base import Dimensional, coordinates, safe_norm, space, together
 
 # Beyond this many standard deviations a float64 gaussian holds nothing (Φ(-8.5) = 1e-17).
 _REACH = 8.5
@@ -39,13 +39,10 @@ class Gaussian(Dimensional):
         0.39347
     """
 
-    dim: Any = static(default=2)
     name: ClassVar[str] = "gaussian"
+    diameter: ClassVar[Any] = math.inf
+    probe_uniforms: ClassVar[Any] = 1
     has_ball_measure: ClassVar[bool] = True
-
-    @property
-    def diameter(self) -> float:
-        return math.inf
 
     def point(self, u: ArrayLike) -> Array:
         return normal(coordinates(self, u))
@@ -80,10 +77,6 @@ class Gaussian(Dimensional):
 
     def radius_kinks(self, p: ArrayLike) -> tuple[Array, ...]:
         return (safe_norm(jnp.asarray(p)) + math.sqrt(self.dim) + _REACH,)
-
-    @property
-    def probe_uniforms(self) -> int:
-        return 1
 
     def probe(self, v: Array) -> Array:
         return on_first_axis(chi_quantile(self.dim, v[..., 0]), self.dim)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from semres_jax._types import Array, ArrayLike, Point
-from semres_jax.spaces.base import Dimensional, coordinates, each_probe, real, space, spread, static
+from semres_jax.spaces.base import Dimensional, coordinates, real, space, spread, static
 
 # A float32 uniform carries 23 or 24 bits; 16 of them make half a machine word, exactly.
 _BITS_PER_UNIFORM = 16
@@ -40,15 +40,12 @@ class Hamming(Dimensional):
     name: ClassVar[str] = "hamming"
     homogeneous: ClassVar[bool] = True
     discrete: ClassVar[bool] = True
+    diameter: ClassVar[Any] = 1.0
     has_ball_measure: ClassVar[bool] = True
 
     @property
     def uniforms(self) -> int:
         return -(-self.dim // _BITS_PER_UNIFORM)
-
-    @property
-    def diameter(self) -> float:
-        return 1.0
 
     @property
     def shells(self) -> np.ndarray:
@@ -74,7 +71,7 @@ class Hamming(Dimensional):
 
     def ball_measure(self, p: Point, r: ArrayLike) -> Array:
         r = real(r)
-        steps = jnp.asarray((np.arange(self.dim + 1) / self.dim).astype(r.dtype))
+        steps = jnp.asarray(self.shells.astype(r.dtype))
         counts = np.cumsum([0, *(math.comb(self.dim, k) for k in range(self.dim + 1))], dtype=object)
         cdf = jnp.asarray(np.array([int(c) / 2**self.dim for c in counts]), r.dtype)
         b = cdf[jnp.searchsorted(steps, r, side="right")]
@@ -82,7 +79,7 @@ class Hamming(Dimensional):
 
     def radius_kinks(self, p: Point) -> tuple[Array, ...]:
         batch = jnp.shape(jax.tree.leaves(p)[0])
-        return tuple(each_probe(k / self.dim, batch, jnp.result_type(float)) for k in range(self.dim + 1))
+        return tuple(spread(jnp.asarray(step, jnp.result_type(float)), batch) for step in self.shells)
 
 
 def _inverse(dim: int, mantissa: int) -> tuple[float, float]:

@@ -39,6 +39,8 @@ class Hyperbolic(MetricSpace):
 
     radius: Any = 2.0
     name: ClassVar[str] = "hyperbolic"
+    uniforms: ClassVar[Any] = 2
+    probe_uniforms: ClassVar[Any] = 1
     has_ball_measure: ClassVar[bool] = True
 
     def __post_init__(self):
@@ -49,10 +51,6 @@ class Hyperbolic(MetricSpace):
     def label(self) -> str:
         radius = concrete(self.radius)
         return self.name if radius is None or radius.ndim or radius == 2.0 else f"{self.name}({float(radius):g})"
-
-    @property
-    def uniforms(self) -> int:
-        return 2
 
     @property
     def diameter(self) -> Any:
@@ -96,10 +94,6 @@ class Hyperbolic(MetricSpace):
     def radius_kinks(self, p: ArrayLike) -> tuple[Array, ...]:
         t = 2.0 * jnp.arcsinh(safe_norm(jnp.asarray(p)))
         return self.radius - t, self.radius + t
-
-    @property
-    def probe_uniforms(self) -> int:
-        return 1
 
     def probe(self, v: Array) -> Array:
         return on_first_axis(jnp.sqrt(v[..., 0]) * self._edge(v.dtype), 2)

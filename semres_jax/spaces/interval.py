@@ -23,16 +23,10 @@ class Interval(MetricSpace):
     """
 
     name: ClassVar[str] = "interval"
+    uniforms: ClassVar[Any] = 1
+    diameter: ClassVar[Any] = 1.0
     has_ball_measure: ClassVar[bool] = True
     has_ticks: ClassVar[bool] = True
-
-    @property
-    def uniforms(self) -> int:
-        return 1
-
-    @property
-    def diameter(self) -> float:
-        return 1.0
 
     def point(self, u: ArrayLike) -> Array:
         return coordinates(self, u)[..., 0]

@@ -135,19 +135,18 @@ def balls(space: MetricSpace, epsilons: Any) -> tuple[Any, tuple[Any, Any, Any]]
     The measure of the ball; the share of the others' weight in it; the probability that of two items drawn one after
     the other from the others one is inside and one outside.
     """
-    distances, given = space.distances, space.weights
-    if all(concrete(x) is not None for x in (distances, given, epsilons)):
-        table, weights = np.asarray(distances), np.asarray(given, np.float64)
-        weights = weights / weights.sum()
-        epsilons = np.asarray(epsilons)
-        rows = [_ball(np, weights, p, _sorted_split(row, epsilons)) for p, row in enumerate(table)]
-        ball, share, split = (np.stack(column) for column in zip(*rows, strict=True))
-        return weights, (ball, share, split)
-    weights = jnp.asarray(given)
-    weights = weights / jnp.sum(weights)
-    epsilons = jnp.asarray(epsilons)
-
-    return weights, _compared_balls(jnp.asarray(distances), weights, epsilons)
+    if any(concrete(x) is None for x in (space.distances, space.weights, epsilons)):
+        weights = jnp.asarray(space.weights)
+        weights = weights / jnp.sum(weights)
+        return weights, _compared_balls(jnp.asarray(space.distances), weights, jnp.asarray(epsilons))
+    weights = np.asarray(space.weights, np.float64)
+    weights = weights / weights.sum()
+    rows = [
+        _ball(np, weights, p, _sorted_split(row, np.asarray(epsilons)))
+        for p, row in enumerate(np.asarray(space.distances))
+    ]
+    ball, share, split = map(np.stack, zip(*rows, strict=True))
+    return weights, (ball, share, split)
 
 
 @jax.jit
@@ -157,13 +156,10 @@ def _compared_balls(distances: Array, weights: Array, epsilons: Array) -> tuple[
     def probe(numbered: tuple[Array, Array]) -> tuple[Array, Array, Array]:
         p, row = numbered
         inside = row[None, :] <= epsilons[:, None]
-        return _ball(jnp, weights, p, lambda x: (_total(inside, x), _total(~inside, x)))
+        sides = (inside, ~inside)
+        return _ball(jnp, weights, p, lambda x: [jnp.sum(jnp.where(side, x[None], 0.0), axis=1) for side in sides])
 
     return jax.lax.map(probe, (jnp.arange(weights.size), distances))
-
-
-def _total(chosen: Array, x: Array) -> Array:
-    return jnp.sum(jnp.where(chosen, x[None, :], 0.0), axis=1)
 
 
 def _sorted_split(row: np.ndarray, epsilons: np.ndarray):
@@ -193,10 +189,7 @@ def _ball(xp: Any, weights: Any, p: Any, split: Any) -> tuple[Any, Any, Any]:
 def shares(xp: Any, weights: Any, own: Any) -> tuple[Any, Any]:
     """Each stimulus' share of the weight of all others than the probe, w/(1-w_p), and its odds w/(1-w_p-w).
 
-    Args:
-        xp: numpy or jax.numpy.
-        weights: along the last axis, broadcasting against `own`.
-        own: where the probe is; 0 there.
+    Weights are along the last axis, broadcasting against `own`: where the probe is, and 0 comes out. `xp` is a NumPy.
     """
     others = xp.where(own, 0.0, weights)
     rest = xp.sum(others, axis=-1, keepdims=True)

@@ -208,7 +208,4 @@ class Product(MetricSpace):
 
     def _by_factor(self, f: Callable[[MetricSpace, Array], Point], u: Array, counts: list[int]) -> tuple[Point, ...]:
         """f of each factor and its share of the last axis of u."""
-        ends = list(itertools.accumulate(counts))
-        return tuple(
-            f(factor, u[..., end - count : end]) for factor, count, end in zip(self.factors, counts, ends, strict=True)
-        )
+        return tuple(map(f, self.factors, jnp.split(u, np.cumsum(counts)[:-1], axis=-1)))

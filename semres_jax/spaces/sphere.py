@@ -10,7 +10,7 @@ import numpy as np
 from semres_jax._types import Array, ArrayLike
 from semres_jax.spaces._integrals import cap
 from semres_jax.spaces._normal import normal
-from semres_jax.spaces.base import Dimensional, coordinates, each_probe, real, safe_norm, space, spread, static
+from semres_jax.spaces.base import Dimensional, coordinates, real, safe_norm, space, spread
 
 
 @space
@@ -34,18 +34,14 @@ class Sphere(Dimensional):
         0.25
     """
 
-    dim: Any = static(default=2)
     name: ClassVar[str] = "sphere"
     homogeneous: ClassVar[bool] = True
+    diameter: ClassVar[Any] = math.pi
     has_ball_measure: ClassVar[bool] = True
 
     @property
     def uniforms(self) -> int:
         return self.dim if self.dim <= 2 else self.dim + 1
-
-    @property
-    def diameter(self) -> float:
-        return math.pi
 
     def point(self, u: ArrayLike) -> Array:
         u = coordinates(self, u)
@@ -68,4 +64,4 @@ class Sphere(Dimensional):
         return spread(jnp.where(r >= math.pi, 1.0, b), np.shape(p)[:-1])
 
     def radius_kinks(self, p: ArrayLike) -> tuple[Array, ...]:
-        return (each_probe(math.pi, jnp.shape(p)[:-1], real(p).dtype),)
+        return (spread(jnp.asarray(math.pi, real(p).dtype), jnp.shape(p)[:-1]),)

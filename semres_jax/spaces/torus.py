@@ -2,13 +2,13 @@
 
 import functools
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
 
 from semres_jax._types import Array, ArrayLike
-from semres_jax.spaces.base import Dimensional, coordinates, each_probe, real, safe_norm, space, spread, static
+from semres_jax.spaces.base import Dimensional, coordinates, real, safe_norm, space, spread, static
 from semres_jax.spaces.circle import on_arc
 
 _METRICS = ("max", "l1", "l2")
@@ -38,7 +38,6 @@ class Torus(Dimensional):
         0.25
     """
 
-    dim: Any = static(default=2)
     metric: str = static(default="max")
     name: ClassVar[str] = "torus"
     homogeneous: ClassVar[bool] = True
@@ -98,7 +97,7 @@ class Torus(Dimensional):
             return super().radius_kinks(p)
         steps = {"max": 1, "l1": self.dim, "l2": 1}[self.metric]
         kinks = [0.5 * k for k in range(1, steps + 1)] + [math.sqrt(0.5)] * (self.metric == "l2" and self.dim == 2)
-        return tuple(each_probe(kink, jnp.shape(p)[:-1], real(p).dtype) for kink in kinks)
+        return tuple(spread(jnp.asarray(kink, real(p).dtype), jnp.shape(p)[:-1]) for kink in kinks)
 
 
 def _irwin_hall(n: int, x: Array) -> Array:

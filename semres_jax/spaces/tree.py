@@ -46,7 +46,9 @@ class Tree(Finite):
         shape = np.shape(self.distances)
         if self.labels and shape and len(self.labels) != shape[0]:
             raise ValueError(f"labels must name each of the {shape[0]} leaves; got {len(self.labels)}")
-        _refuse_duplicates(self.labels)
+        if len(set(self.labels)) < len(self.labels):
+            twice = next(label for k, label in enumerate(self.labels) if label in self.labels[:k])
+            raise ValueError(f"leaf names must differ; {twice!r} appears {self.labels.count(twice)} times")
 
     @classmethod
     def from_newick(cls, newick: str | os.PathLike[str], weights: Any = None) -> "Tree":
@@ -81,12 +83,6 @@ class Tree(Finite):
         return cls.from_newick(resource.read_text(encoding="utf-8"))
 
 
-def _refuse_duplicates(labels: tuple[str, ...]) -> None:
-    if len(set(labels)) < len(labels):
-        twice = next(label for k, label in enumerate(labels) if label in labels[:k])
-        raise ValueError(f"leaf names must differ; {twice!r} appears {labels.count(twice)} times")
-
-
 def _read(newick: str | os.PathLike[str]) -> tuple[str, str]:
     """The text, and what to call it in messages."""
     if isinstance(newick, str) and ("(" in newick or newick.rstrip().endswith(";")):
@@ -119,8 +115,6 @@ def _patristic(root: Any, source: str) -> tuple[tuple[str, ...], np.ndarray]:
         raise ValueError(f"a tree needs at least 2 leaves; {source} has {len(labels)}")
     if "" in labels:
         raise ValueError(f"every leaf needs a name; leaf {labels.index('') + 1} of {source} has none")
-    _refuse_duplicates(labels)
-
     table = np.zeros((len(labels), len(labels)))
     below: dict[Any, tuple[int, int, np.ndarray]] = {}  # first leaf, last leaf + 1, their depths under the node
     count = 0
