@@ -201,12 +201,7 @@ class _Job:
         return epochs.State(params, stats, moments, jnp.full((), -1, jnp.int32))
 
     def train(
-        self,
-        group: list[tuple[float, int]],
-        key: Any,
-        store: Store,
-        say: Callable[[int], None],
-        stop: threading.Event,
+        self, group: list[tuple[float, int]], key: Any, store: Store, say: Callable[[int], None], stop: threading.Event
     ) -> list[dict[str, np.ndarray]]:
         """Members of a group, from where the store has them to the last epoch: named arrays of each."""
         states = [self.start(key, run) for _, run in group]
