@@ -113,18 +113,11 @@ def study(
                 execution.tell(name, steps * number + done, planned)
 
             tell("", 0, steps)
+            folder = None if checkpoints is None else Path(checkpoints) / folder_name(condition.name)
             history = toy.train(
-                condition.space,
-                condition.design,
-                condition.hyper,
-                key=key,
-                runs=runs,
-                steps=steps,
-                records=recorded,
-                checkpoint=None if checkpoints is None else Path(checkpoints) / folder_name(condition.name),
-                resume=resume,
-                execution=execution.within(condition.name, tell),
-            )
+                condition.space, condition.design, condition.hyper, key=key, runs=runs, steps=steps, records=recorded,
+                checkpoint=folder, resume=resume, execution=execution.within(condition.name, tell),
+            )  # fmt: skip
             for place, (name, hyper) in zip(np.ndindex(condition.hyper.shape), condition.members(), strict=True):
                 own = toy.History(*history[:2], *(x[place] for x in history[2:]))
                 measured.append(_measured(name, condition, hyper, own, test_items))

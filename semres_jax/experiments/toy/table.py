@@ -106,8 +106,7 @@ def _spread(condition: dict[str, Any], name: str, dims: tuple[str, ...], axes: d
 
 def stacked(arrays: Sequence[np.ndarray]) -> np.ndarray:
     """Arrays of different lengths on top of each other, NaN where the shorter ones have ended."""
-    shape = [max(x.shape[axis] for x in arrays) for axis in range(arrays[0].ndim)]
-    out = np.full((len(arrays), *shape), np.nan)
+    out = np.full((len(arrays), *np.max([x.shape for x in arrays], axis=0).astype(int)), np.nan)
     for row, x in enumerate(arrays):
         out[(row, *map(slice, x.shape))] = x
     return out

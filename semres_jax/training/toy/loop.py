@@ -203,14 +203,8 @@ def _advance(
     def step(params: Any, moments: Any, bad: Array, seed: Array, hyper: Hyper, number: Array) -> tuple[Any, Any, Array]:
         trials = None
         if design.loss == "trials":
-            trials = drawing.draw(
-                seed,
-                number.astype(jnp.uint32),
-                stimuli=size,
-                slots=design.slots,
-                batch=design.batch,
-                items=design.items,
-            )
+            sizes = {"stimuli": size, "slots": design.slots, "batch": design.batch, "items": design.items}
+            trials = drawing.draw(seed, number.astype(jnp.uint32), **sizes)
 
         def loss(params: Any) -> Array:
             sim, rec = loss_parts(params, graph, hyper.floor, task, trials, design)
@@ -221,22 +215,19 @@ def _advance(
         new = optax.apply_updates(params, change)
         finite = jax.tree.reduce(lambda so_far, x: so_far & jnp.all(jnp.isfinite(x)), new, jnp.isfinite(value))
         bad = jnp.where((bad < 0) & ~finite, number, bad)
-
-        def kept(x: Array, y: Array) -> Array:
-            return jnp.where(bad < 0, x, y)  # of a run without a loss the last good weights stay
-
-        return jax.tree.map(kept, new, params), jax.tree.map(kept, new_moments, moments), bad
+        # Of a run without a loss the last good weights stay.
+        kept = jax.tree.map(lambda x, y: jnp.where(bad < 0, x, y), (new, new_moments), (params, moments))
+        return *kept, bad
 
     every_run: Any = jax.vmap(step, in_axes=(0, 0, 0, 0, 0, None))
 
     def record(state: _State, target: Array) -> tuple[_State, tuple[Array, ...]]:
         def body(number: Array, carry: Any) -> Any:
-            params, moments, bad = carry
-            return every_run(params, moments, bad, seeds, hyper, number)
+            return every_run(*carry, seeds, hyper, number)
 
-        carry = jax.lax.fori_loop(state.step, target, body, (state.params, state.moments, state.bad))
+        carry = jax.lax.fori_loop(state.step, target, body, state[:3])
         weights = jax.tree.leaves(carry[0])[0]
-        scored = jax.lax.map(lambda x: scores(x[0], x[1], x[2], task, design), (weights, seeds, hyper.floor))
-        return _State(carry[0], carry[1], carry[2], target), (*scored, weights)
+        scored = jax.lax.map(lambda x: scores(*x, task, design), (weights, seeds, hyper.floor))
+        return _State(*carry, target), (*scored, weights)
 
     return jax.lax.scan(record, state, targets)

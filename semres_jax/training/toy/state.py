@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from semres_jax._random import words
+from semres_jax._random import setting
 from semres_jax.spaces.base import MetricSpace
 from semres_jax.storage.resume import fingerprint
 from semres_jax.training.checkpoints import Store
@@ -16,7 +16,7 @@ def settings(space: MetricSpace, design: Design, hyper: Hyper, key: Any, runs: i
     """What has to be the same when a run is resumed."""
     stimuli = {"space": space.label, "distances": fingerprint(space.distances)}
     numbers = {name: value.tolist() for name, value in hyper.numbers().items()}
-    return stimuli | dataclasses.asdict(design) | numbers | {"key": words(key), "runs": runs}
+    return stimuli | dataclasses.asdict(design) | numbers | setting(key) | {"runs": runs}
 
 
 def restored(store: Store, state: Any, recorded: np.ndarray) -> tuple[Any, list[tuple[np.ndarray, ...]]]:
