@@ -225,10 +225,8 @@ def _fitted(space: Finite, profile: measure.Profile, n: int) -> dict[str, Any]:
 def _fronts(space: Finite, n: int) -> dict[str, Any]:
     points = _FRONT if n == 2 else _FRONT_MANY
     fronts = [frontier.family_front(space, family, n=n, points=points) for family in FAMILIES]
-    return {
-        f"front_{field}": (("family", "point"), stacked([getattr(front, field) for front in fronts]))
-        for field in ("epsilon", "p_s", "p_i")
-    }
+    columns = {name: stacked([getattr(front, name) for front in fronts]) for name in ("epsilon", "p_s", "p_i")}
+    return {f"front_{name}": (("family", "point"), column) for name, column in columns.items()}
 
 
 def _tested(space: Finite, learned: list[np.ndarray], floor: float, test_items: Sequence[int]) -> dict[str, Any]:

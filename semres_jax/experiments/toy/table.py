@@ -60,9 +60,7 @@ def joined(conditions: list[dict[str, Any]], steps: int) -> "xarray.Dataset":
     """One dataset of all conditions, NaN where one has fewer levels, items, slots or stimuli than another."""
     import xarray
 
-    axes = {
-        name: sorted({int(n) for condition in conditions for n in condition.get(name, ())}) for name in ("n", "test_n")
-    }
+    axes = {name: sorted({int(n) for x in conditions for n in x.get(name, ())}) for name in ("n", "test_n")}
     content: dict[str, Any] = {}
     for name, meaning in _MEANINGS.items():
         dims = next((condition[name][0] for condition in conditions if name in condition), None)

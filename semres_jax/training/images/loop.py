@@ -207,26 +207,25 @@ class _Job:
         shown, embedded = (self._shown, self._data.scale, self._graph), None
         with store:
             state, content = store.restore(state)
-            rows = _rows(content["rows"]) if content else []
-            say(len(group) * len(rows))
+            columns = {name: np.asarray(x) for name, x in content["rows"].items()} if content else {}
+            done = len(columns["loss_id"]) if columns else 0
+            say(len(group) * done)
             self._refuse(state, group, store.folder)
-            for epoch in range(len(rows), self._recipe.epochs):
+            for epoch in range(done, self._recipe.epochs):
                 if stop.is_set():
                     raise KeyboardInterrupt
                 how = self._recipe, self._graph, self._steps
                 state, losses = epochs.epoch(state, self._data, alphas, keys, jnp.int32(epoch), *how)
                 embedded, scores = map(np.asarray, epochs.embed(state, *shown))
-                rows.append(self._row(np.asarray(losses), embedded, scores))
-                columns = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+                row = {name: x[None] for name, x in self._row(np.asarray(losses), embedded, scores).items()}
+                columns = {name: np.concatenate([columns.get(name, x[:0]), x]) for name, x in row.items()}
                 store.save(epoch + 1, state, {"rows": columns})  # of a member without a loss, its last good weights
                 self._refuse(state, group, store.folder)
                 say(len(group))
             if embedded is None:  # resumed at its end
                 embedded = np.asarray(epochs.embed(state, *shown)[0])
-        return [
-            {name: np.stack([row[name][k] for row in rows]) for name in rows[0]} | {"embeddings": embedded[k]}
-            for k in range(len(group))
-        ]
+        columns = {name: np.swapaxes(x, 0, 1) for name, x in columns.items()} | {"embeddings": embedded}
+        return [{name: x[k] for name, x in columns.items()} for k in range(len(group))]
 
     def _row(self, losses: np.ndarray, embedded: np.ndarray, scores: np.ndarray) -> dict[str, np.ndarray]:
         """Named arrays of an epoch, members in front."""
@@ -244,11 +243,6 @@ class _Job:
             return f"step {step} of epoch {epoch + 1} of run {run} with alpha = {alpha:g}, learning_rate = {rate:g}"
 
         refuse_diverged(state.bad, described, folder)
-
-
-def _rows(columns: dict[str, Any]) -> list[dict[str, np.ndarray]]:
-    """Named arrays of each epoch."""
-    return [dict(zip(columns, map(np.asarray, values), strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 def _fingerprint(images: ImageSet, parts: Split) -> str:
