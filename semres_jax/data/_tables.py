@@ -61,16 +61,13 @@ def _named_distances(path: Path, names: Sequence[str] | None) -> np.ndarray:
     columns = rows[0][1][1:]
     table: dict[str, dict[str, float]] = {}
     for number, row in rows[1:]:
+        where = f"line {number} of {str(path)!r}"
         if len(row) != len(columns) + 1:
-            raise ValueError(
-                f"line {number} of {str(path)!r} must be a class and {len(columns)} distances; got {len(row)} entries"
-            )
+            raise ValueError(f"{where} must be a class and {len(columns)} distances; got {len(row)} entries")
         try:
             table[row[0]] = dict(zip(columns, map(float, row[1:]), strict=True))
         except ValueError:
-            raise ValueError(
-                f"line {number} of {str(path)!r}, class {row[0]!r}, has an entry that is no number"
-            ) from None
+            raise ValueError(f"{where}, class {row[0]!r}, has an entry that is no number") from None
     if len(set(columns)) < len(columns) or len(rows) - 1 != len(columns) or set(table) != set(columns):
         raise ValueError(
             f"{str(path)!r} must have the same classes in its first line and its first column, each once; "

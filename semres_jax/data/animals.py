@@ -46,8 +46,7 @@ def load_animals() -> Animals:
     """
     content = importlib.resources.files("semres_jax.data").joinpath("animals.npz").read_bytes()
     with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-        packed = stored["packed"]
-        labels, group = stored["labels"], stored["group"].astype(np.int32)
+        packed, labels, group = stored["packed"], stored["labels"], stored["group"].astype(np.int32)
         class_names = tuple(str(name) for name in stored["class_names"])
     images = np.empty((len(packed), 2 * packed.shape[1], packed.shape[2]), np.uint8)
     images[:, 0::2] = (packed >> 4) * _LEVEL

@@ -70,8 +70,7 @@ def find(name: str) -> Path:
     file = path(name)
     if not file.is_file():
         raise FileNotFoundError(f"{name!r} is not in {str(file.parent)!r}; scripts/fetch_assets {name} fetches it")
-    if (size := file.stat().st_size) != ASSETS[name].size:
-        raise ValueError(
-            f"{str(file)!r} has {size} bytes and not {ASSETS[name].size}; remove it and run scripts/fetch_assets {name}"
-        )
+    size, due = file.stat().st_size, ASSETS[name].size
+    if size != due:
+        raise ValueError(f"{str(file)!r} has {size} bytes and not {due}; remove it and run scripts/fetch_assets {name}")
     return file

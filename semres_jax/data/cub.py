@@ -47,9 +47,8 @@ def cub(
         FileNotFoundError: no 'classes.txt' in 'CUB_200_2011'; give the folder CUB_200_2011 with its text files
     """
     folder = Path(folder)
-    class_of_id = _pairs(folder, "classes.txt")
-    image_of_id = _pairs(folder, "images.txt")
-    class_of_image = _pairs(folder, "image_class_labels.txt")
+    files = ("classes.txt", "images.txt", "image_class_labels.txt")
+    class_of_id, image_of_id, class_of_image = (_pairs(folder, name) for name in files)
     leaf_of_class = read_leaves(leaves)
     known = list(class_of_id.values())
     for name in leaf_of_class:

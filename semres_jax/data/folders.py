@@ -92,9 +92,7 @@ def _files(folder: Path) -> dict[str, list[Path]]:
         raise ValueError(f"the image folder {str(folder)!r} has no sub-folders; put each class into one of its own")
     files = {}
     for place in classes:
-        files[place.name] = _by_name(
-            path for path in place.iterdir() if path.is_file() and path.suffix.lower() in SUFFIXES
-        )
+        files[place.name] = _by_name(x for x in place.iterdir() if x.is_file() and x.suffix.lower() in SUFFIXES)
         if not files[place.name]:
             endings = " ".join(suffix[1:] for suffix in SUFFIXES)
             raise ValueError(f"class {place.name!r} has no images in {str(place)!r}; files count that end in {endings}")

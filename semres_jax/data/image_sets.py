@@ -91,8 +91,7 @@ def split(images: ImageSet, *, key: Any = None, test: float = 0.2, held_out: Seq
             _require_pictures(name, len(first), _FEWEST_TEST, f"{_FEWEST_TEST} to test with")
             withheld_pictures.append(first)
             continue
-        fewest = 1 + _FEWEST_TEST
-        _require_pictures(name, len(first), fewest, f"1 to train and {_FEWEST_TEST} to test with")
+        _require_pictures(name, len(first), 1 + _FEWEST_TEST, f"1 to train and {_FEWEST_TEST} to test with")
         count = int(np.clip(np.floor(test * len(first) + 0.5), _FEWEST_TEST, len(first) - 1))
         tested.append(first[_order(entropy, label, len(first))[:count]])
     test_indices, held_indices = _sorted(tested), _sorted(withheld_pictures)
@@ -142,8 +141,7 @@ def class_distances(names: Sequence[str], tree_or_table: Any, leaves: Mapping[st
 
 
 def _on_tree(names: Sequence[str], tree: Tree, leaves: Mapping[str, str] | None) -> np.ndarray:
-    if leaves is None:
-        leaves = {name: name for name in names}
+    leaves = {name: name for name in names} if leaves is None else leaves
     for name in leaves:
         if name not in names:
             raise ValueError(f"leaves names the class {name!r}, which isn't there; the classes are {listed(names)}")
@@ -165,10 +163,8 @@ def _checked_table(names: Sequence[str], table: Any) -> np.ndarray:
         table = np.array(table, np.float64)
     except (TypeError, ValueError):
         raise ValueError(f"distances must be a table of {len(names)} rows of {len(names)} numbers") from None
-    if table.shape != (len(names), len(names)):
-        raise ValueError(
-            f"distances must have shape {(len(names), len(names))}, one row for each class; got {table.shape}"
-        )
+    if table.shape != (wanted := (len(names), len(names))):
+        raise ValueError(f"distances must have shape {wanted}, one row for each class; got {table.shape}")
     return np.asarray(Finite(table).distances)
 
 

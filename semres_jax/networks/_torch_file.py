@@ -14,18 +14,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-_DTYPES = {
-    "DoubleStorage": np.float64,
-    "FloatStorage": np.float32,
-    "HalfStorage": np.float16,
-    "BFloat16Storage": jnp.bfloat16,
-    "LongStorage": np.int64,
-    "IntStorage": np.int32,
-    "ShortStorage": np.int16,
-    "CharStorage": np.int8,
-    "ByteStorage": np.uint8,
-    "BoolStorage": np.bool_,
-}
+_FLOATS = {"Double": np.float64, "Float": np.float32, "Half": np.float16, "BFloat16": jnp.bfloat16}
+_WHOLE = {"Long": np.int64, "Int": np.int32, "Short": np.int16, "Char": np.int8, "Byte": np.uint8, "Bool": np.bool_}
+_DTYPES = {f"{name}Storage": dtype for name, dtype in (_FLOATS | _WHOLE).items()}
 
 
 class _Refused(Exception):
@@ -64,14 +55,15 @@ class _Tensors(pickle.Unpickler):
         self._swapped = order in archive.namelist() and archive.read(order).strip() == b"big"
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == ("collections", "OrderedDict"):
-            return collections.OrderedDict
-        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return self._tensor
-        if (module, name) == ("torch._utils", "_rebuild_parameter"):
-            return self._parameter
         if module == "torch" and name in _DTYPES:
             return name  # not a type: a pickle could change what types hold
+        makers = {
+            ("collections", "OrderedDict"): collections.OrderedDict,
+            ("torch._utils", "_rebuild_tensor_v2"): self._tensor,
+            ("torch._utils", "_rebuild_parameter"): lambda data, *_: data,
+        }
+        if (module, name) in makers:
+            return makers[module, name]
         raise _Refused(f"holds {module}.{name} and only tensors are read; save net.state_dict() with torch.save")
 
     def persistent_load(self, pid: Any) -> np.ndarray:
@@ -100,6 +92,3 @@ class _Tensors(pickle.Unpickler):
         strides = [step * storage.itemsize for step in stride]
         # The constructor looks once more that all of it is inside.
         return np.ndarray(size, storage.dtype, storage.view(np.uint8), offset * storage.itemsize, strides)
-
-    def _parameter(self, data: np.ndarray, *_: Any) -> np.ndarray:
-        return data

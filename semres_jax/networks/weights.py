@@ -66,11 +66,10 @@ def load(net: ResNet, path: str | Path, *, classifier: bool = True) -> ResNet:
     if not net.large:
         raise ValueError("net must have the large stem, as in resnet18, resnet34, resnet50; got the small one")
     file = str(path)
-    entries = {name: value for name, value in read(path).items() if not name.endswith(".num_batches_tracked")}
-    places = dict(_places(net))
-    if not classifier:
-        entries = {name: value for name, value in entries.items() if not name.startswith("fc.")}
-        places = {name: place for name, place in places.items() if not name.startswith("fc.")}
+    left_out = () if classifier else ("fc.",)
+    entries = {name: value for name, value in read(path).items() if not name.startswith(left_out)}
+    entries = {name: value for name, value in entries.items() if not name.endswith(".num_batches_tracked")}
+    places = {name: place for name, place in _places(net) if not name.startswith(left_out)}
     _check_names(file, entries, places)
     checked = [(variable, _checked(file, name, entries, variable, axes)) for name, (variable, axes) in places.items()]
     for variable, value in checked:
@@ -128,9 +127,8 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
         raise ValueError(f"{str(path)!r} holds no dict of tensors by name; save net.state_dict() with torch.save")
     for name, value in content.items():
         if not isinstance(value, np.ndarray):
-            raise ValueError(
-                f"{str(path)!r} has {name!r} of type {type(value).__name__}, not a tensor; save net.state_dict()"
-            )
+            kind = type(value).__name__
+            raise ValueError(f"{str(path)!r} has {name!r} of type {kind}, not a tensor; save net.state_dict()")
     prefix = "module." if all(name.startswith("module.") for name in content) else ""
     return {name.removeprefix(prefix): value for name, value in content.items()}
 
@@ -175,15 +173,10 @@ def _check_names(file: str, entries: dict[str, np.ndarray], places: dict[str, An
     extra = [name for name in entries if name not in places]
     if not missing and not extra:
         return
-    first, more = (missing or extra)[0], len(missing or extra) - 1
-    hint = _looks_like(entries)
-    if not hint and extra:
-        hint = f"; names there are like {extra[0]!r}"
-    others = f" (nor {more} more)" if more else ""
-    if missing:
-        raise ValueError(f"{file!r} has no {first!r}{others}, which the network has{hint}")
-    others = f" (and {more} more)" if more else ""
-    raise ValueError(f"{file!r} has {first!r}{others}, which the network has not{hint}")
+    names, has, more, there = (missing, "has no", "nor", "has") if missing else (extra, "has", "and", "has not")
+    others = f" ({more} {len(names) - 1} more)" if len(names) > 1 else ""
+    hint = _looks_like(entries) or (f"; names there are like {extra[0]!r}" if extra else "")
+    raise ValueError(f"{file!r} {has} {names[0]!r}{others}, which the network {there}{hint}")
 
 
 def _checked(
@@ -209,15 +202,10 @@ def _checked(
 
 def _looks_like(entries: dict[str, np.ndarray]) -> str:
     """The end of a message that says which network's the file is, or nothing where that cannot be told."""
-    counts: dict[int, int] = {}
-    for name in entries:
-        if match := re.match(r"layer(\d+)\.(\d+)\.", name):
-            stage, block = int(match[1]), int(match[2])
-            counts[stage] = max(counts.get(stage, 0), block + 1)
-    stages = sorted(counts)
-    blocks = tuple(counts[stage] for stage in stages)
-    kernels = [entries.get(f"layer{stage}.0.conv1.weight") for stage in stages]
+    matches = (re.match(r"layer(\d+)\.(\d+)\.", name) for name in entries)
+    blocks = {stage: block + 1 for stage, block in sorted((int(x[1]), int(x[2])) for x in matches if x)}
+    kernels = [entries.get(f"layer{stage}.0.conv1.weight") for stage in blocks]
     widths = tuple(kernel.shape[0] for kernel in kernels if kernel is not None and kernel.ndim)
-    parts = blocks, widths, "layer1.0.conv3.weight" in entries
+    parts = tuple(blocks.values()), widths, "layer1.0.conv3.weight" in entries
     names = [name for name, known in _KNOWN.items() if known == parts]
     return f"; the file looks like {names[0]}" if names else ""

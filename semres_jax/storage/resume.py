@@ -28,8 +28,6 @@ _MOST_SPENT_WRITING = 0.1
 # The file: this line with the SHA-256 of all that follows, a line of JSON, and the arrays named there, end to end.
 _MAGIC, _FORMAT = "semres-state", "1"
 _KINDS = "biufU"
-# What the first process tells the others.
-_FOUND, _REFUSED = b"found:", b"refused:"
 
 Numbers = dict[str, np.ndarray]
 _OPEN: "weakref.WeakSet[Saved]" = weakref.WeakSet()
@@ -114,13 +112,7 @@ class Saved:
         """
         self._settings = run_settings(settings)
         if self._was_made_with is not None:
-            differ = difference(self._settings, self._was_made_with)
-            if differ is not None:
-                name, given, there = differ
-                raise ValueError(
-                    f"can't resume with {name} = {given}: {str(self.path)!r} was made with {there} "
-                    "(give the same, or another folder, or leave out resume)"
-                )
+            require_same(self._settings, self._was_made_with, repr(str(self.path)))
         self.opened = True
         if self._begins is not None:
             self._begins(self._there)
@@ -218,22 +210,16 @@ class Saved:
         self._last = time.perf_counter()
         self._pause = max(SECONDS_BETWEEN_WRITES, (self._last - started) / _MOST_SPENT_WRITING)
 
-    def _locked_content(self) -> bytes:
+    def _locked_content(self) -> bytes | None:
         assert self.path is not None
-        try:
-            self._lock = Lock(self.path)
-        except ValueError as error:
-            return _REFUSED + str(error).encode()
+        self._lock = Lock(self.path)
         return _content(self.path)
 
     def _find(self) -> None:
         """What the file holds, the same in all processes."""
-        answer = _of_the_first(self._locked_content() if self._writes else b"")
-        if answer.startswith(_REFUSED):
-            raise ValueError(answer.removeprefix(_REFUSED).decode())
-        if not answer:
+        content = processes.on_first(self._locked_content)
+        if content is None:
             return
-        content = answer.removeprefix(_FOUND)
         try:
             header, self._finished, self._running = _parsed(content)
         except ValueError as error:
@@ -269,17 +255,17 @@ def run_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps(plain(dict(settings) | made_by)))
 
 
-def _content(path: Path) -> bytes:
-    """`_FOUND` and what is in the file, `_REFUSED` and why it is none of ours, or nothing where there is no file."""
+def _content(path: Path) -> bytes | None:
+    """What is in the file, refused where it is none of ours; None where there is no file."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        return b""
+        return None
     except OSError as error:
-        return _REFUSED + f"{str(path)!r} can't be read: {(error.strerror or str(error)).lower()}".encode()
+        raise ValueError(f"{str(path)!r} can't be read: {(error.strerror or str(error)).lower()}") from None
     if content[: len(_MAGIC)] != _MAGIC.encode()[: len(content)]:  # one that is cut short is ours
-        return _REFUSED + f"{str(path)!r} is no state of a run; move it away, or name another folder".encode()
-    return _FOUND + content
+        raise ValueError(f"{str(path)!r} is no state of a run; move it away, or name another folder")
+    return content
 
 
 def _parsed(content: bytes) -> tuple[dict[str, Any], dict[str, Numbers], dict[str, Numbers]]:
@@ -306,15 +292,6 @@ def _parsed(content: bytes) -> tuple[dict[str, Any], dict[str, Numbers], dict[st
     return header, cells["finished"], cells["running"]
 
 
-def _of_the_first(content: bytes) -> bytes:
-    """What the first process has; all call this together."""
-    if processes.hosts()[1] == 1:
-        return content
-    size = max(int(length[0]) for length in processes.gather(np.array([len(content)])))
-    padded = np.frombuffer(content.ljust(size, b"\0"), np.uint8)
-    return processes.gather(padded)[0].tobytes() if size else b""
-
-
 def fingerprint(tree: Any) -> str:
     """A short name of a pytree's content, the same in every process: for what is too large to be kept in settings.
 
@@ -331,6 +308,16 @@ def fingerprint(tree: Any) -> str:
         wide = array.astype({"f": np.float64, "i": np.int64, "u": np.int64}.get(array.dtype.kind, array.dtype))
         made.update(f"{wide.dtype.str} {wide.shape} ".encode() + wide.tobytes())
     return made.hexdigest()[:16]
+
+
+def require_same(
+    settings: Any, there: Any, what: str, advice: str = "give the same, or another folder, or leave out resume"
+) -> None:
+    """Refuse to go on from what was made with other settings: the message names the first, with both values."""
+    differ = difference(settings, there)
+    if differ is not None:
+        name, given, other = differ
+        raise ValueError(f"can't resume with {name} = {given}: {what} was made with {other} ({advice})")
 
 
 def difference(settings: Any, there: Any, name: str = "") -> tuple[str, str, str] | None:

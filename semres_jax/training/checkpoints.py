@@ -20,7 +20,7 @@ import numpy as np
 from semres_jax.storage.locks import Lock
 from semres_jax.storage.processes import on_first
 from semres_jax.storage.results import Unwritable, write_json
-from semres_jax.storage.resume import difference, fingerprint, run_settings
+from semres_jax.storage.resume import fingerprint, require_same, run_settings
 
 _KEPT = 2
 # An entry of settings.json by which a folder of ours is known from any other with a file of that name.
@@ -78,19 +78,17 @@ class Checkpoints:
     def _begin(self, ocp: Any, resume: bool) -> None:
         there = _settings_of(self.folder)
         if there is not None and resume:
-            self._require_same(there, "the checkpoint", "give the same, or another folder, or leave out resume")
+            require_same(self._settings, there, f"the checkpoint in {str(self.folder)!r}")
         else:
             self._remove(_WHOLE)
             # Last: without it what is left would be taken for someone else's.
             write_json(self._settings, self.folder / "settings.json")
         self._remove(_PARTIAL)
         here = jax.process_index()
+        # Among several processes Orbax would wait for all of them to write.
         alone = ocp.options.MultiprocessingOptions(primary_host=here, active_processes={here})
         options = ocp.CheckpointManagerOptions(
-            max_to_keep=_KEPT,
-            create=False,
-            enable_async_checkpointing=False,
-            multiprocessing_options=alone,  # among several processes Orbax would wait for all of them to write
+            max_to_keep=_KEPT, create=False, enable_async_checkpointing=False, multiprocessing_options=alone
         )
         with _quiet() as refused:
             self._manager = ocp.CheckpointManager(self.folder, options=options)
@@ -152,14 +150,12 @@ class Checkpoints:
             if refused:
                 damaged[number] = refused[0]
                 continue
-            self._require_same(kept["settings"], f"checkpoint {number}", "name another folder, or leave out resume")
+            what, advice = f"checkpoint {number} in {str(self.folder)!r}", "name another folder, or leave out resume"
+            require_same(self._settings, kept["settings"], what, advice)
             self._damaged = list(damaged)
-            if damaged:
-                broken, reason = next(iter(damaged.items()))
-                warnings.warn(
-                    f"checkpoint {broken} in {str(self.folder)!r} is damaged: {reason}; going on from {number}",
-                    stacklevel=2,
-                )
+            for broken, reason in list(damaged.items())[:1]:
+                message = f"checkpoint {broken} in {str(self.folder)!r} is damaged: {reason}; going on from {number}"
+                warnings.warn(message, stacklevel=2)
             return tree
         if not damaged:
             raise ValueError(f"there is no checkpoint in {str(self.folder)!r}")
@@ -168,14 +164,6 @@ class Checkpoints:
             f"checkpoint {number} in {str(self.folder)!r} can't be read: {reason}; there is no other that is whole "
             "(remove the folder to start anew)"
         )
-
-    def _require_same(self, there: dict[str, Any], what: str, advice: str) -> None:
-        differ = difference(self._settings, there)
-        if differ is not None:
-            name, wanted, other = differ
-            raise ValueError(
-                f"can't resume with {name} = {wanted}: {what} in {str(self.folder)!r} was made with {other} ({advice})"
-            )
 
     def _remove(self, names: re.Pattern[str]) -> None:
         for path in self.folder.iterdir():

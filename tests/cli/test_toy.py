@@ -87,7 +87,7 @@ def test_resuming_with_other_settings_is_refused_and_nothing_is_lost(folder, tmp
     shutil.copytree(folder, copy)
     before = (copy / "toy.nc").read_bytes()
     message = refusal("toy", *TINY, "--lambda-rec", "0,0.3", "--seed", "5", "--resume", "--out", str(copy))
-    assert "can't resume with key[0] = 5" in message
+    assert "can't resume with seed = 5" in message
     assert (copy / "toy.nc").read_bytes() == before
 
 

@@ -47,5 +47,5 @@ def test_a_second_training_in_the_folder_of_the_first(counts):
         assert re.fullmatch(rf"'{folder}' is in use by process \d+ on .*: wait until it ends, .*", line)
     assert after.startswith(f"can't resume with seed = 1: the checkpoint in '{folder}' was made with 0 (")
     assert anew == without_locks == anew_again == "it began anew"
-    assert re.match(rf"can't resume with seed = 1: checkpoint \d+ in '{folder}' is of another run, made with 0 ", mixed)
+    assert re.match(rf"can't resume with seed = 1: checkpoint \d+ in '{folder}' was made with 0 ", mixed)
     assert not any("\n" in line for line in (in_use, after, mixed))

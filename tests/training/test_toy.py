@@ -10,7 +10,7 @@ from semres_jax import Execution, spaces
 from semres_jax.laws import tables
 from semres_jax.training import toy
 from semres_jax.training.toy import drawing, loop, spread
-from semres_jax.training.toy.state import settings
+from semres_jax.training.toy.loop import settings
 
 RING = spaces.grid(spaces.get("circle"), 10)
 SMALL = toy.Design(hidden=4, batch=16)

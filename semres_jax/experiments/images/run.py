@@ -11,7 +11,7 @@ from semres_jax._random import generator, key_or_default
 from semres_jax.data.image_sets import ImageSet
 from semres_jax.execution import Execution
 from semres_jax.experiments.images.summaries import summary as summary
-from semres_jax.experiments.images.table import dataset
+from semres_jax.experiments.images.table import SHARES, TESTED, dataset
 from semres_jax.measure import intervals
 from semres_jax.training import images as image_training
 
@@ -19,12 +19,8 @@ if TYPE_CHECKING:
     import xarray
 
 GRADED = ("linear", "exponential")
-# Shares of the exemplars of other classes within ε: from fine to coarse, the same for every network.
-SHARES = np.concatenate([np.geomspace(0.002, 0.05, 16), np.linspace(0.06, 0.98, 48)])
-# Those at which graded similarities are summed, and predictions are tested.
+# Shares of the exemplars of other classes within ε at which graded similarities are summed.
 GRADED_SHARES = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9])
-_TESTED = (16, 21, 29, 39, 52)
-TESTED_SHARES = SHARES[list(_TESTED)]
 # Test images of each class that it takes to make two halves, each with another exemplar for a probe.
 _HALVED = 4
 # Exemplars of each class that graded similarities are summed over: time grows like their square.
@@ -76,7 +72,6 @@ def study(
     runs = require_count("runs", runs, 1)
     parts = images_data.split(images, key=key, held_out=held_out)
     parts = parts._replace(held_out=_as_many(images.labels, parts))
-    names = np.array(images.class_names)
     known = np.unique(images.labels[parts.train])
     labels = images.labels[np.concatenate([parts.test, parts.held_out])]
     tested = len(parts.test)
@@ -90,30 +85,18 @@ def study(
     epochs = members * recipe.epochs
     training = execution.within("training", lambda what, done, _: execution.tell(what, done, epochs + members))
     history = image_training.train(
-        images,
-        parts,
-        recipe,
-        alphas=alphas,
-        key=key,
-        runs=runs,
-        watch=watch,
-        checkpoint=checkpoints,
-        resume=resume,
+        images, parts, recipe, alphas=alphas, key=key, runs=runs, watch=watch, checkpoint=checkpoints, resume=resume,
         execution=training,
-    )
+    )  # fmt: skip
     scored = []
-    for k in range(members):
-        embeddings = history.embeddings[divmod(k, runs)]
-        scored.append(_scored(embeddings, labels, tested, images.distances, known, graded_shares, key))
-        execution.tell("scoring", epochs + k + 1, epochs + members)
-    values = {
-        name: np.stack([network[name] for network in scored]).reshape(len(alphas), runs, *np.shape(scored[0][name]))
-        for name in scored[0]
-    }
+    for k, place in enumerate(np.ndindex(len(alphas), runs), 1):
+        embeddings = history.embeddings[place]
+        scored.append(_scored(embeddings, labels, tested, images.distances, graded_shares, key))
+        execution.tell("scoring", epochs + k, epochs + members)
+    columns = {name: np.stack([network[name] for network in scored]) for name in scored[0]}
+    values = {name: column.reshape(len(alphas), runs, *column.shape[1:]) for name, column in columns.items()}
     values |= _intervals(values, labels, tested, key)
-    return dataset(
-        images, recipe, history, values, labels, names, known, held_out, graded_shares, SHARES, TESTED_SHARES
-    )
+    return dataset(images, recipe, history, values, labels, known, held_out, graded_shares)
 
 
 def _as_many(labels: np.ndarray, parts: images_data.Split) -> np.ndarray:
@@ -135,17 +118,12 @@ def distances(embeddings: np.ndarray) -> np.ndarray:
 
 
 def _scored(
-    embeddings: np.ndarray,
-    labels: np.ndarray,
-    tested: int,
-    class_table: np.ndarray,
-    known: np.ndarray,
-    graded_shares: Any,
-    key: Any,
+    embeddings: np.ndarray, labels: np.ndarray, tested: int, class_table: np.ndarray, graded_shares: Any, key: Any
 ) -> dict[str, Any]:
     """Named arrays of one network: everything that is measured after the last epoch."""
     table = distances(embeddings)
     inside, own = table[:tested, :tested], labels[:tested]
+    known = np.unique(own)
     within = class_table[np.ix_(known, known)]
     levels = measure.levels(inside, own, within, SHARES)
     names = ("epsilon", "p_s", "p_i", "p_own", "hit_rate", "mean_b", "near", "far", "var_b", "spread_b", "tie_rate")
@@ -193,12 +171,13 @@ def _predicted(table: np.ndarray, own: np.ndarray, class_table: np.ndarray, key:
     first, second = (table[np.ix_(x, x)] for x in (half, ~half))
     mine, theirs = own[half], own[~half]
     seen, law = (measure.levels(*half, class_table, SHARES) for half in ((second, theirs), (first, mine)))
-    no_class = measure.levels(first, rng.permutation(mine), class_table, TESTED_SHARES)
+    tested = SHARES[list(TESTED)]
+    no_class = measure.levels(first, rng.permutation(mine), class_table, tested)
     moved = _moved(len(class_table), rng)
-    no_tree = measure.levels(first, mine, class_table[np.ix_(moved, moved)], TESTED_SHARES)
+    no_tree = measure.levels(first, mine, class_table[np.ix_(moved, moved)], tested)
     out: dict[str, Any] = {}
     for p in "si":
-        name, some = f"p_{p}", list(_TESTED)
+        name, some = f"p_{p}", list(TESTED)
         measured, wanted = (getattr(x, name)[some] for x in (seen, law))
         slopes = [_slopes(half, "")[f"slope_{p}"][:, some].astype(np.float64) for half in (seen, law)]
         noise = slopes[0].T @ slopes[0] + slopes[1].T @ slopes[1]
@@ -229,7 +208,7 @@ def _moved(count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _chi_square(off: np.ndarray, covariance: np.ndarray) -> float:
-    """χ² per degree of freedom of differences with a covariance."""
+    """Per degree of freedom, of differences with a covariance."""
     return float(off @ np.linalg.solve(covariance, off) / len(off))
 
 

@@ -49,9 +49,8 @@ def _compared(own: "xarray.Dataset", first: "xarray.Dataset", share: float) -> d
     place = int(np.abs(own["share"].values - share).argmin())
     row: dict[str, Any] = {"share": float(own["share"][place])}
     for name in ("p_s", "p_i"):
-        low, high, least, most = (
-            float(data[f"{name}_{end}"][place]) for data in (own, first) for end in ("low", "high")
-        )
+        ends = (float(data[f"{name}_{end}"][place]) for data in (own, first) for end in ("low", "high"))
+        low, high, least, most = ends
         row |= {name: float(own[name].mean("run")[place]), f"{name}_interval": [low, high]}
         row[f"{name}_is"] = "above" if low > most else "below" if high < least else "overlap"
     return row

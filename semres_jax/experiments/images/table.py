@@ -12,6 +12,10 @@ from semres_jax.training.images.loop import History, Recipe
 if TYPE_CHECKING:
     import xarray
 
+# Shares of the exemplars of other classes within ε: from fine to coarse, the same for every network. Predictions are
+# tested at a few of them.
+SHARES = np.concatenate([np.geomspace(0.002, 0.05, 16), np.linspace(0.06, 0.98, 48)])
+TESTED = (16, 21, 29, 39, 52)
 _PER_NETWORK = ("alpha", "run")
 # Variables by name: dimensions after those of the network, and what they are.
 _MEANINGS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -61,12 +65,9 @@ def dataset(
     history: History,
     values: dict[str, Any],
     labels: np.ndarray,
-    names: np.ndarray,
     known: np.ndarray,
     held_out: Sequence[str],
     graded_shares: Any,
-    shares: np.ndarray,
-    tested_shares: np.ndarray,
 ) -> "xarray.Dataset":
     """All that was trained and measured; attributes say how."""
     import xarray
@@ -80,38 +81,31 @@ def dataset(
             bounded = f"{name}_{bound}"
             if bounded in values:
                 content[bounded] = (("alpha", *dims), values[bounded], {"long_name": words.format(name)})
-    path = (*_PER_NETWORK, "epoch")
-    content["accuracy"] = (path, history.accuracy, {"long_name": "share of test images classified rightly"})
-    content["loss_id"] = (path, history.loss_id, {"long_name": "cross-entropy in training (nats)"})
-    content["loss_sim"] = (path, history.loss_sim, {"long_name": "loss of distances in training (mean square)"})
-    for name in ("p_s", "p_i"):
-        meaning = {"long_name": f"{name} after each epoch"}
-        content[f"path_{name}"] = ((*path, "share"), history.watched[name].astype(np.float32), meaning)
-    classes = np.unique(labels)
+    path, classes = (*_PER_NETWORK, "epoch"), np.unique(labels)
     table = images.distances[np.ix_(classes, classes)]
-    content["tree_distance"] = (("class", "other"), table, {"long_name": f"distance of two classes ({images.unit})"})
-    content["trained"] = (("class",), np.isin(classes, known).astype(np.int8), {"long_name": "1: seen in training"})
-    content["label"] = (("image",), labels.astype(np.int32), {"long_name": "class of an embedded image"})
-    content["embedding"] = (
-        (*_PER_NETWORK, "image", "feature"),
-        history.embeddings,
-        {"long_name": "embeddings of test and held-out images after the last epoch"},
-    )
-    coordinates = {
-        "alpha": ("alpha", history.alphas.round(7), {"long_name": "weight of the loss of distances"}),
-        "epoch": ("epoch", np.arange(1, recipe.epochs + 1), {"long_name": "epochs of training"}),
-        "share": ("share", shares, {"long_name": "share of other classes' images within epsilon, mean b"}),
-        "tested_share": ("tested_share", tested_shares, {"long_name": "the same, where predictions are tested"}),
-        "class": names[classes].astype(str),
-        "other": names[classes].astype(str),
-    }
-    if len(graded_shares):
-        coordinates["graded_share"] = ("graded_share", np.asarray(graded_shares), {"long_name": "the same, for graded"})
-    settings = {name: value for name, value in dataclasses.asdict(recipe).items() if not isinstance(value, bool)}
-    settings |= {
-        "augment": int(recipe.augment),
-        "data": images.name,
-        "unit": images.unit,
-        "held_out": ",".join(held_out),
-    }
-    return xarray.Dataset(content, coordinates, settings)
+    watched = {name: history.watched[name].astype(np.float32) for name in ("p_s", "p_i")}
+    rest = {
+        "accuracy": (path, history.accuracy, "share of test images classified rightly"),
+        "loss_id": (path, history.loss_id, "cross-entropy in training (nats)"),
+        "loss_sim": (path, history.loss_sim, "loss of distances in training (mean square)"),
+        **{f"path_{name}": ((*path, "share"), p, f"{name} after each epoch") for name, p in watched.items()},
+        "tree_distance": (("class", "other"), table, f"distance of two classes ({images.unit})"),
+        "trained": ("class", np.isin(classes, known).astype(np.int8), "1: seen in training"),
+        "label": ("image", labels.astype(np.int32), "class of an embedded image"),
+        "embedding": (
+            (*_PER_NETWORK, "image", "feature"), history.embeddings,
+            "embeddings of test and held-out images after the last epoch",
+        ),
+        "alpha": ("alpha", history.alphas.round(7), "weight of the loss of distances"),
+        "epoch": ("epoch", np.arange(1, recipe.epochs + 1), "epochs of training"),
+        "share": ("share", SHARES, "share of other classes' images within epsilon, mean b"),
+        "tested_share": ("tested_share", SHARES[list(TESTED)], "the same, where predictions are tested"),
+        "graded_share": ("graded_share", np.asarray(graded_shares), "the same, for graded"),
+    }  # fmt: skip
+    content |= {name: (dims, numbers, {"long_name": meaning}) for name, (dims, numbers, meaning) in rest.items()}
+    if not len(graded_shares):
+        del content["graded_share"]
+    names = np.array(images.class_names)[classes].astype(str)
+    settings = dataclasses.asdict(recipe) | {"augment": int(recipe.augment)}
+    settings |= {"data": images.name, "unit": images.unit, "held_out": ",".join(held_out)}
+    return xarray.Dataset(content, {"class": names, "other": names}, settings)

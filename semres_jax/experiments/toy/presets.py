@@ -32,13 +32,8 @@ def _spread(name: str, stimuli: int = 50) -> spaces.Finite:
 
 
 def _fig4() -> list[Condition]:
-    circle, segment = _spread("circle"), _spread("interval")
-    reconstruction = Hyper(lambda_sim=0.0, lambda_rec=1.0)
-    return [
-        Condition("circle", circle),
-        Condition("segment", segment),
-        Condition("reconstruction", circle, hyper=reconstruction),
-    ]
+    circle, segment = Condition("circle", _spread("circle")), Condition("segment", _spread("interval"))
+    return [circle, segment, Condition("reconstruction", circle.space, hyper=Hyper(lambda_sim=0.0, lambda_rec=1.0))]
 
 
 def _items() -> list[Condition]:
@@ -67,11 +62,8 @@ def _reconstruction() -> list[Condition]:
 
 
 def _heterogeneity() -> list[Condition]:
-    return [
-        Condition("circle", _spread("circle")),
-        Condition("segment", _spread("interval")),
-        Condition("birds", spaces.Tree.birds()),
-    ]
+    stimuli = {"circle": _spread("circle"), "segment": _spread("interval"), "birds": spaces.Tree.birds()}
+    return [Condition(name, space) for name, space in stimuli.items()]
 
 
 def _floors() -> list[Condition]:

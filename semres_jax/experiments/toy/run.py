@@ -113,18 +113,11 @@ def study(
                 execution.tell(name, steps * number + done, planned)
 
             tell("", 0, steps)
+            folder = None if checkpoints is None else Path(checkpoints) / folder_name(condition.name)
             history = toy.train(
-                condition.space,
-                condition.design,
-                condition.hyper,
-                key=key,
-                runs=runs,
-                steps=steps,
-                records=recorded,
-                checkpoint=None if checkpoints is None else Path(checkpoints) / folder_name(condition.name),
-                resume=resume,
-                execution=execution.within(condition.name, tell),
-            )
+                condition.space, condition.design, condition.hyper, key=key, runs=runs, steps=steps, records=recorded,
+                checkpoint=folder, resume=resume, execution=execution.within(condition.name, tell),
+            )  # fmt: skip
             for place, (name, hyper) in zip(np.ndindex(condition.hyper.shape), condition.members(), strict=True):
                 own = toy.History(*history[:2], *(x[place] for x in history[2:]))
                 measured.append(_measured(name, condition, hyper, own, test_items))
@@ -232,10 +225,8 @@ def _fitted(space: Finite, profile: measure.Profile, n: int) -> dict[str, Any]:
 def _fronts(space: Finite, n: int) -> dict[str, Any]:
     points = _FRONT if n == 2 else _FRONT_MANY
     fronts = [frontier.family_front(space, family, n=n, points=points) for family in FAMILIES]
-    return {
-        f"front_{field}": (("family", "point"), stacked([getattr(front, field) for front in fronts]))
-        for field in ("epsilon", "p_s", "p_i")
-    }
+    columns = {name: stacked([getattr(front, name) for front in fronts]) for name in ("epsilon", "p_s", "p_i")}
+    return {f"front_{name}": (("family", "point"), column) for name, column in columns.items()}
 
 
 def _tested(space: Finite, learned: list[np.ndarray], floor: float, test_items: Sequence[int]) -> dict[str, Any]:

@@ -53,10 +53,8 @@ def _row(data: "xarray.Dataset") -> dict[str, Any]:
         quantities[name] = _over_runs(fitted[name].values)
     off = np.hypot(last.p_s.values - fitted.predicted_p_s.values, last.p_i.values - fitted.predicted_p_i.values)
     quantities["off_predicted"] = _over_runs(off)
-    fronts = {
-        name: Accuracy(data.front_p_s.values[place], data.front_p_i.values[place])
-        for name, place in (("off_front", family), ("off_constant", families.index("constant")))
-    }
+    places = {"off_front": family, "off_constant": families.index("constant")}
+    fronts = {name: Accuracy(data.front_p_s.values[k], data.front_p_i.values[k]) for name, k in places.items()}
     if "optimal_p_s" in data:
         fronts["off_optimal"] = Accuracy(data.optimal_p_s.values, data.optimal_p_i.values)
     for name, front in fronts.items():

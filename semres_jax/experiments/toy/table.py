@@ -60,9 +60,7 @@ def joined(conditions: list[dict[str, Any]], steps: int) -> "xarray.Dataset":
     """One dataset of all conditions, NaN where one has fewer levels, items, slots or stimuli than another."""
     import xarray
 
-    axes = {
-        name: sorted({int(n) for condition in conditions for n in condition.get(name, ())}) for name in ("n", "test_n")
-    }
+    axes = {name: sorted({int(n) for x in conditions for n in x.get(name, ())}) for name in ("n", "test_n")}
     content: dict[str, Any] = {}
     for name, meaning in _MEANINGS.items():
         dims = next((condition[name][0] for condition in conditions if name in condition), None)
@@ -106,8 +104,7 @@ def _spread(condition: dict[str, Any], name: str, dims: tuple[str, ...], axes: d
 
 def stacked(arrays: Sequence[np.ndarray]) -> np.ndarray:
     """Arrays of different lengths on top of each other, NaN where the shorter ones have ended."""
-    shape = [max(x.shape[axis] for x in arrays) for axis in range(arrays[0].ndim)]
-    out = np.full((len(arrays), *shape), np.nan)
+    out = np.full((len(arrays), *np.max([x.shape for x in arrays], axis=0).astype(int)), np.nan)
     for row, x in enumerate(arrays):
         out[(row, *map(slice, x.shape))] = x
     return out

@@ -75,9 +75,8 @@ def cases(
     for label, space in by_label.items():
         grid = Constant(resolutions(space, quantiles)[:, None], floors)
         for n in ns:
-            note = ""
-            if space.size is not None and n + 1 > space.size:
-                note = f"left out: {n} items and a probe of {space.size} stimuli"
+            few = space.size is not None and n + 1 > space.size
+            note = f"left out: {n} items and a probe of {space.size} stimuli" if few else ""
             result.append(Case(label, space, n, grid, note))
         if isinstance(space, spaces.Circle) and 2 in ns and floors[0] == 0:
             every = max(1, len(_LINEAR_REACHES) // len(quantiles))

@@ -45,13 +45,7 @@ class _Enough(Exception):
     pass
 
 
-def plan(
-    cases: Sequence[Case],
-    *,
-    trials: int,
-    method: str = "prng",
-    execution: Execution | None = None,
-) -> Plan:
+def plan(cases: Sequence[Case], *, trials: int, method: str = "prng", execution: Execution | None = None) -> Plan:
     """Run the beginning of every case, and expect the rest to go on so.
 
     Args:

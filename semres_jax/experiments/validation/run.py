@@ -18,15 +18,9 @@ import xarray
 from semres_jax._checks import require_count
 from semres_jax._random import key_or_default, setting
 from semres_jax.execution import Execution
-from semres_jax.experiments.validation.cases import (
-    DELTAS as DELTAS,
-    NS as NS,
-    Case as Case,
-    cases as cases,
-    default_spaces as default_spaces,
-)
-from semres_jax.experiments.validation.plan import Plan as Plan, plan as plan
-from semres_jax.experiments.validation.resolutions import QUANTILES as QUANTILES, resolutions as resolutions
+from semres_jax.experiments.validation.cases import Case
+from semres_jax.experiments.validation.plan import Plan, plan
+from semres_jax.experiments.validation.resolutions import resolutions
 from semres_jax.laws import engines
 from semres_jax.montecarlo.estimate import SHIFTS, estimate
 from semres_jax.similarity import Constant, Similarity
@@ -173,16 +167,11 @@ def _simulate(case: Case, trials: int, key: Any, method: str, execution: Executi
         ticks.append((time.perf_counter(), done))
         execution.tell(what, done, planned)
 
+    key = jax.random.fold_in(key, zlib.crc32(case.name.encode()))
     numbers = estimate(
-        case.space,
-        case.similarity,
-        key=jax.random.fold_in(key, zlib.crc32(case.name.encode())),
-        trials=trials,
-        n=case.n,
-        method=method,
-        chunk=_TRIALS_AT_ONCE,
+        case.space, case.similarity, key=key, trials=trials, n=case.n, method=method, chunk=_TRIALS_AT_ONCE,
         execution=dataclasses.replace(execution, progress=tick),
-    )
+    )  # fmt: skip
     speed = np.nan
     if len(ticks) >= _ENOUGH_CHUNKS:
         (start, done), (end, all_done) = ticks[0], ticks[-1]
@@ -201,21 +190,13 @@ def worst(table: xarray.Dataset) -> xarray.Dataset:
 def summary(table: xarray.Dataset) -> dict[str, Any]:
     """What validation.json and the last line say: one row for each (space, n, delta), the worst of all, what failed."""
     extremes, rows = worst(table), []
-    for i, space in enumerate(table.space.values):
-        for j, n in enumerate(table.n.values):
-            for k, delta in enumerate(table.delta.values):
-                if not table.note.values[i, j] and not np.isfinite(table.p_s.values[i, j, k]).any():
-                    continue  # not asked for, or not done yet
-                rows.append({
-                    "space": str(space),
-                    "n": int(n),
-                    "delta": float(delta),
-                    "worst_z": float(extremes.z.values[i, j, k]),
-                    "worst_error": float(extremes.error.values[i, j, k]),
-                    "trials": float(table.trials.values[i, j]),
-                    "trials_per_second": float(table.trials_per_second.values[i, j]),
-                    "note": str(table.note.values[i, j]),
-                })  # fmt: skip
+    for i, j, k in np.ndindex(extremes.z.shape):
+        if not table.note.values[i, j] and not np.isfinite(table.p_s.values[i, j, k]).any():
+            continue  # not asked for, or not done yet
+        row = {"space": str(table.space.values[i]), "n": int(table.n.values[j]), "delta": float(table.delta.values[k])}
+        row |= {f"worst_{name}": float(extremes[name].values[i, j, k]) for name in ("z", "error")}
+        row |= {name: float(table[name].values[i, j]) for name in ("trials", "trials_per_second")}
+        rows.append(row | {"note": str(table.note.values[i, j])})
     # JSON has no infinity; a law that fails where nothing may differ is infinitely wrong.
     failed = [f"{row['space']}, n = {row['n']}, delta = {row['delta']:g}" for row in rows if row["worst_z"] > Z_LIMIT]
     checked = [row["worst_z"] for row in rows if row["worst_z"] == row["worst_z"]]
@@ -288,16 +269,12 @@ def _fill(table: xarray.Dataset, case: Case, numbers: Numbers, method: str) -> N
     floors = np.isin(table.delta.values, case.similarity.delta)  # pyright: ignore[reportAttributeAccessIssue]
 
     def enter(name: str, values: Any) -> None:
-        into = table[name].values[row, column]
-        if into.ndim == 2:
-            into[floors, :size] = values.T
-        else:
-            into[:size] = values
+        table[name].values[row, column, floors, :size] = values.T
 
     for name in ("p_s", "p_i", "p_s_stderr", "p_i_stderr"):
         enter(name, numbers[name])
     for name in ("mean_b", "var_b"):  # the floor doesn't matter to them
-        enter(name, numbers[name][:, 0])
+        table[name].values[row, column, :size] = numbers[name][:, 0]
     for name, kept in (("trials", "trials"), ("seconds", "seconds"), ("trials_per_second", "speed"), ("note", "note")):
         table[name].values[row, column] = numbers[kept].item()
     if "curve" in numbers:

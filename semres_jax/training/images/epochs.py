@@ -13,6 +13,7 @@ from semres_jax._checks import require, require_count
 from semres_jax._types import Array
 from semres_jax.networks import resnet
 from semres_jax.training.images import batches
+from semres_jax.training.images.batches import Resident
 
 # Images that are embedded at once.
 _EMBEDDED = 256
@@ -88,14 +89,7 @@ def optimiser(recipe: Recipe, steps: int) -> optax.GradientTransformation:
 
 @functools.partial(jax.jit, static_argnames=("recipe", "graph", "steps"))
 def epoch(
-    states: State,
-    data: batches.Resident,
-    alphas: Array,
-    keys: Any,
-    number: Array,
-    recipe: Recipe,
-    graph: Any,
-    steps: int,
+    states: State, data: Resident, alphas: Array, keys: Any, number: Array, recipe: Recipe, graph: Any, steps: int
 ) -> tuple[State, Array]:
     """(members,) states after one more epoch, and (members, 2) means of both losses over its steps."""
     descent = optimiser(recipe, steps)

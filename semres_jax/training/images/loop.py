@@ -19,7 +19,7 @@ import numpy as np
 from flax import nnx
 
 from semres_jax._checks import require_count
-from semres_jax._random import key_or_default, words
+from semres_jax._random import key_or_default, setting
 from semres_jax._types import Array
 from semres_jax.data.image_sets import ImageSet, Split
 from semres_jax.execution import Execution
@@ -111,13 +111,13 @@ def train(
     scale = batches.IMAGENET if recipe.weights else None
     data = batches.resident(images, parts.train, recipe.per_class, scale)
     shown = np.concatenate([parts.test, parts.held_out])
-    own = np.searchsorted(np.unique(images.labels[parts.train]), images.labels[parts.test])
-    job = _Job(recipe, data, jnp.asarray(images.images[shown]), own, watch)
+    tested = np.searchsorted(np.unique(images.labels[parts.train]), images.labels[parts.test])
+    job = _Job(recipe, data, jnp.asarray(images.images[shown]), tested, watch)
     first = job.start(key, 0)  # weights that do not fit are refused before a checkpoint is touched
     members = [(float(alpha), run) for alpha in values for run in range(runs)]
     size = job.together(len(members)) if together is None else require_count("together", together, 1)
     sets = [members[i : i + size] for i in range(0, len(members), size)]
-    settings = dataclasses.asdict(recipe) | {"key": words(key), "images": _fingerprint(images, parts)}
+    settings = dataclasses.asdict(recipe) | setting(key) | {"images": _fingerprint(images, parts)}
     if recipe.weights:  # another file may come to have that name
         settings["weights_content"] = fingerprint(jax.tree.leaves(first.params))
     done, lock, stop = [0], threading.Lock(), threading.Event()
@@ -143,10 +143,8 @@ def train(
             raise
     columns = {name: np.stack([row[name] for row in histories]) for name in histories[0]}
     columns = {name: x.reshape(len(values), runs, *x.shape[1:]) for name, x in columns.items()}
-    loss_id, loss_sim, accuracy, last = (
-        columns.pop(name) for name in ("loss_id", "loss_sim", "accuracy", "embeddings")
-    )
-    return History(values, loss_id, loss_sim, accuracy, columns, last)
+    own = {name: columns.pop(name) for name in ("loss_id", "loss_sim", "accuracy", "embeddings")}
+    return History(alphas=values, watched=columns, **own)
 
 
 def _checked_alphas(alphas: Sequence[float], different: bool) -> np.ndarray:
@@ -154,9 +152,8 @@ def _checked_alphas(alphas: Sequence[float], different: bool) -> np.ndarray:
     if not values.size or not ((values >= 0) & (values <= 1)).all():
         raise ValueError(f"alphas must be at least one number from 0 to 1; got {list(alphas)}")
     if different and len(set(values.tolist())) < values.size:
-        raise ValueError(
-            f"alphas with checkpoints must differ in float32; got {', '.join(map(_written, values.tolist()))}"
-        )
+        written = ", ".join(map(_written, values.tolist()))
+        raise ValueError(f"alphas with checkpoints must differ in float32; got {written}")
     return values
 
 
@@ -201,42 +198,34 @@ class _Job:
         return epochs.State(params, stats, moments, jnp.full((), -1, jnp.int32))
 
     def train(
-        self,
-        group: list[tuple[float, int]],
-        key: Any,
-        store: Store,
-        say: Callable[[int], None],
-        stop: threading.Event,
+        self, group: list[tuple[float, int]], key: Any, store: Store, say: Callable[[int], None], stop: threading.Event
     ) -> list[dict[str, np.ndarray]]:
         """Members of a group, from where the store has them to the last epoch: named arrays of each."""
-        states = [self.start(key, run) for _, run in group]
-        state = jax.tree.map(lambda *x: jnp.stack(x), *states)
+        state = jax.tree.map(lambda *x: jnp.stack(x), *(self.start(key, run) for _, run in group))
         keys = jnp.stack([jax.random.fold_in(jax.random.fold_in(key, run), 1) for _, run in group])
         alphas = jnp.asarray([alpha for alpha, _ in group], jnp.float32)
-        embedded = None
+        shown, embedded = (self._shown, self._data.scale, self._graph), None
         with store:
             state, content = store.restore(state)
-            rows = _rows(content["rows"]) if content else []
-            say(len(group) * len(rows))
+            columns = {name: np.asarray(x) for name, x in content["rows"].items()} if content else {}
+            done = len(columns["loss_id"]) if columns else 0
+            say(len(group) * done)
             self._refuse(state, group, store.folder)
-            for epoch in range(len(rows), self._recipe.epochs):
+            for epoch in range(done, self._recipe.epochs):
                 if stop.is_set():
                     raise KeyboardInterrupt
-                state, losses = epochs.epoch(
-                    state, self._data, alphas, keys, jnp.int32(epoch), self._recipe, self._graph, self._steps
-                )
-                embedded, scores = map(np.asarray, epochs.embed(state, self._shown, self._data.scale, self._graph))
-                rows.append(self._row(np.asarray(losses), embedded, scores))
-                columns = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+                how = self._recipe, self._graph, self._steps
+                state, losses = epochs.epoch(state, self._data, alphas, keys, jnp.int32(epoch), *how)
+                embedded, scores = map(np.asarray, epochs.embed(state, *shown))
+                row = {name: x[None] for name, x in self._row(np.asarray(losses), embedded, scores).items()}
+                columns = {name: np.concatenate([columns.get(name, x[:0]), x]) for name, x in row.items()}
                 store.save(epoch + 1, state, {"rows": columns})  # of a member without a loss, its last good weights
                 self._refuse(state, group, store.folder)
                 say(len(group))
             if embedded is None:  # resumed at its end
-                embedded = np.asarray(epochs.embed(state, self._shown, self._data.scale, self._graph)[0])
-        return [
-            {name: np.stack([row[name][k] for row in rows]) for name in rows[0]} | {"embeddings": embedded[k]}
-            for k in range(len(group))
-        ]
+                embedded = np.asarray(epochs.embed(state, *shown)[0])
+        columns = {name: np.swapaxes(x, 0, 1) for name, x in columns.items()} | {"embeddings": embedded}
+        return [{name: x[k] for name, x in columns.items()} for k in range(len(group))]
 
     def _row(self, losses: np.ndarray, embedded: np.ndarray, scores: np.ndarray) -> dict[str, np.ndarray]:
         """Named arrays of an epoch, members in front."""
@@ -254,11 +243,6 @@ class _Job:
             return f"step {step} of epoch {epoch + 1} of run {run} with alpha = {alpha:g}, learning_rate = {rate:g}"
 
         refuse_diverged(state.bad, described, folder)
-
-
-def _rows(columns: dict[str, Any]) -> list[dict[str, np.ndarray]]:
-    """Named arrays of each epoch."""
-    return [dict(zip(columns, map(np.asarray, values), strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 def _fingerprint(images: ImageSet, parts: Split) -> str:

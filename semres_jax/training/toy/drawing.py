@@ -34,9 +34,8 @@ def draw(seed: Array, number: Array, *, stimuli: int, slots: int, batch: int, it
     per_slot = items + 1
     blocks = -(-slots * per_slot // BLOCK)
     trial = jax.lax.iota(jnp.uint32, batch)
-    words: list[Array] = []
-    for block in range(blocks):
-        words += pcg4d(trial, number * jnp.uint32(blocks) + jnp.uint32(block), seed[0], seed[1])
+    counters = (number * jnp.uint32(blocks) + jnp.uint32(block) for block in range(blocks))
+    words = [word for counter in counters for word in pcg4d(trial, counter, seed[0], seed[1])]
     w = jnp.stack(words[: slots * per_slot]).reshape(slots, per_slot, batch)
     probe = _below(w[:, 0], stimuli)
     moved: list[tuple[Array, Array]] = []  # places that were swapped from, and what is there since
@@ -65,10 +64,7 @@ def _below(word: Array, bound: int) -> Array:
 def pick(tables: Array, trials: Trials, other: Any = None) -> Array:
     """(S, B, n) entries [probe, item] of (S, N, N) tables, or (S, B) of [probe, other] for (S, B) others."""
     size = tables.shape[-1]
-    if other is None:
-        probe, other = trials.probe[..., None], trials.items
-    else:
-        probe = trials.probe
+    probe, other = (trials.probe[..., None], trials.items) if other is None else (trials.probe, other)
     # One flat gather, whose gradient is one scatter: faster than one for each slot.
     slot = jnp.arange(tables.shape[0], dtype=jnp.int32).reshape(-1, *[1] * (other.ndim - 1))
     return tables.reshape(-1)[(slot * size + probe) * size + other]

@@ -4,6 +4,7 @@ Trials are drawn, the loss is taken, Adam steps, and at recorded steps both accu
 compiled program. Settings that are numbers (`Hyper`) are arrays, and a grid of them is trained in that same program.
 """
 
+import dataclasses
 import functools
 import math
 from collections.abc import Sequence
@@ -16,19 +17,19 @@ import optax
 from flax import nnx
 
 from semres_jax._checks import require_count
-from semres_jax._random import key_or_default
+from semres_jax._random import key_or_default, setting
 from semres_jax._types import Array
 from semres_jax.execution import Execution
 from semres_jax.montecarlo import sharding
 from semres_jax.networks.toy import ToyAutoencoder
 from semres_jax.spaces.base import MetricSpace
+from semres_jax.storage.resume import fingerprint
 from semres_jax.training.checkpoints import Store
 from semres_jax.training.diverged import Diverged as Diverged, refuse_diverged
 from semres_jax.training.toy import drawing
 from semres_jax.training.toy.losses import Task, loss_parts, make_task, scores, similarity_tables as similarity_tables
 from semres_jax.training.toy.settings import Design as Design, Hyper as Hyper
 from semres_jax.training.toy.spread import Parts
-from semres_jax.training.toy.state import restored, settings
 
 # Parts of a run between which there is progress, a checkpoint, and Ctrl-C is heard.
 _SEGMENTS = 12
@@ -169,6 +170,36 @@ def train(
     return History(recorded, np.array(design.test_items), *shaped)
 
 
+def settings(space: MetricSpace, design: Design, hyper: Hyper, key: Any, runs: int) -> dict[str, Any]:
+    """What has to be the same when a run is resumed."""
+    stimuli = {"space": space.label, "distances": fingerprint(space.distances)}
+    numbers = {name: value.tolist() for name, value in hyper.numbers().items()}
+    return stimuli | dataclasses.asdict(design) | numbers | setting(key) | {"runs": runs}
+
+
+def restored(store: Store, state: Any, recorded: np.ndarray) -> tuple[Any, list[tuple[np.ndarray, ...]]]:
+    """The state of the newest checkpoint and scores of the steps recorded so far, or the state given and no scores.
+
+    Raises:
+        ValueError: the checkpoint lacks the scores of a step, or is past the last one.
+    """
+    state, content = store.restore(state)
+    if content is None:
+        return state, []
+    there, now = np.asarray(content["steps"]).tolist(), int(state.step)
+    wanted = [int(step) for step in recorded if step <= now]
+    missing = [step for step in wanted if step not in there]
+    past = now > recorded[-1]
+    if missing or past:
+        what = f"is at step {now}, past the last one asked for" if past else f"has no record of step {missing[0]}"
+        raise ValueError(
+            f"can't resume: the checkpoint in {str(store.folder)!r} {what} (give the steps and records that it was "
+            "made with, or leave out resume)"
+        )
+    columns = [np.asarray(x) for x in content["scores"]]
+    return state, [tuple(column[there.index(step)] for column in columns) for step in wanted]
+
+
 def _recorded(records: int | Sequence[int] | np.ndarray, steps: int) -> np.ndarray:
     if np.ndim(records) == 0:
         return record_steps(steps, int(records))  # pyright: ignore[reportArgumentType]
@@ -203,14 +234,8 @@ def _advance(
     def step(params: Any, moments: Any, bad: Array, seed: Array, hyper: Hyper, number: Array) -> tuple[Any, Any, Array]:
         trials = None
         if design.loss == "trials":
-            trials = drawing.draw(
-                seed,
-                number.astype(jnp.uint32),
-                stimuli=size,
-                slots=design.slots,
-                batch=design.batch,
-                items=design.items,
-            )
+            sizes = {"stimuli": size, "slots": design.slots, "batch": design.batch, "items": design.items}
+            trials = drawing.draw(seed, number.astype(jnp.uint32), **sizes)
 
         def loss(params: Any) -> Array:
             sim, rec = loss_parts(params, graph, hyper.floor, task, trials, design)
@@ -221,20 +246,17 @@ def _advance(
         new = optax.apply_updates(params, change)
         finite = jax.tree.reduce(lambda so_far, x: so_far & jnp.all(jnp.isfinite(x)), new, jnp.isfinite(value))
         bad = jnp.where((bad < 0) & ~finite, number, bad)
-
-        def kept(x: Array, y: Array) -> Array:
-            return jnp.where(bad < 0, x, y)  # of a run without a loss the last good weights stay
-
-        return jax.tree.map(kept, new, params), jax.tree.map(kept, new_moments, moments), bad
+        # Of a run without a loss the last good weights stay.
+        kept = jax.tree.map(lambda x, y: jnp.where(bad < 0, x, y), (new, new_moments), (params, moments))
+        return *kept, bad
 
     every_run: Any = jax.vmap(step, in_axes=(0, 0, 0, 0, 0, None))
 
     def record(state: _State, target: Array) -> tuple[_State, tuple[Array, ...]]:
         def body(number: Array, carry: Any) -> Any:
-            params, moments, bad = carry
-            return every_run(params, moments, bad, seeds, hyper, number)
+            return every_run(*carry, seeds, hyper, number)
 
-        carry = jax.lax.fori_loop(state.step, target, body, (state.params, state.moments, state.bad))
+        carry = jax.lax.fori_loop(state.step, target, body, state[:3])
         weights = jax.tree.leaves(carry[0])[0]
         scored = jax.lax.map(lambda x: scores(x[0], x[1], x[2], task, design), (weights, seeds, hyper.floor))
         return _State(carry[0], carry[1], carry[2], target), (*scored, weights)

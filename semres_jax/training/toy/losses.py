@@ -40,10 +40,8 @@ def make_task(space: MetricSpace, design: Design) -> Task:
     if twins.size:
         first, second = twins[0]
         more = f", and {len(twins) - 1} more pairs" if len(twins) > 1 else ""
-        warnings.warn(
-            f"stimuli {first} and {second} are at distance 0{more}: no similarity of distance tells them apart",
-            stacklevel=3,
-        )
+        message = f"stimuli {first} and {second} are at distance 0{more}: no similarity of distance tells them apart"
+        warnings.warn(message, stacklevel=3)
     near = expected.near_probability(ranks, design.items)
     labels = drawing.label_table(distances, design.slots, design.label)
     return Task(jnp.asarray(labels), jax.tree.map(jnp.asarray, ranks), jnp.asarray(near))
