@@ -82,7 +82,7 @@ def test_eight_devices_find_the_same_bits_as_four_two_and_one(ran):
 
 def test_a_checkpoint_is_refused_by_all(ran):
     for process in range(2):
-        assert "can't resume with key[0] = 4" in str(np.load(ran[0] / f"found{process}.npz")["refused"])
+        assert "can't resume with seed = 4" in str(np.load(ran[0] / f"found{process}.npz")["refused"])
 
 
 def test_only_the_first_prints_and_writes(ran, tmp_path, monkeypatch, capsys):
