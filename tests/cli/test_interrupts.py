@@ -11,7 +11,8 @@ import pytest
 
 # A run of minutes, in a process whose garbage collector spends most of its time in a callback.
 PROGRAM = """
-import gc, sys, time
+import gc, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
 gc.callbacks.append(lambda phase, info: time.sleep({pause}))
 gc.set_threshold(300, 5, 5)
 from semres_jax.cli import main
@@ -43,6 +44,7 @@ def test_the_first_one_ends_a_command_in_one_line(after, pause, tmp_path):
 def test_it_comes_again_where_a_finalizer_drops_it():
     program = """
 import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from semres_jax.cli import _interrupts
 class Dropping:
     def __del__(self):

@@ -130,7 +130,7 @@ def test_reported_error_covers_the_true_one(space, similarity, x64):
     """The truth by twice the nodes everywhere."""
     ns = (2, 32, 1000)
     finer = FINE._replace(nodes=28, nats=1.5, step=0.22, probe_step=0.08)
-    truths = quadrature._accuracies(space, similarity, 1.0, ns, finer)
+    truths = quadrature.accuracies(space, similarity, ns=ns, rule=finer)
     for n, got, truth in zip(ns, quadrature.several(space, similarity, ns=ns), truths, strict=True):
         assert (np.abs(got.p_s - truth.p_s) <= got.p_s_error).all()
         assert (np.abs(got.p_i - truth.p_i) <= got.p_i_error).all()
@@ -162,7 +162,10 @@ def test_deep_and_shallow_integrals_meet(space, similarity, exponent, x64):
     """Whether panels reach 96 nats or 1,024: what lies beyond is another integral."""
     ns = (2, 5)
     for got, want in zip(
-        *(quadrature._accuracies(space, similarity, exponent, ns, FINE._replace(depth=depth)) for depth in (96, 1024)),
+        *(
+            quadrature.accuracies(space, similarity, ns=ns, exponent=exponent, rule=FINE._replace(depth=depth))
+            for depth in (96, 1024)
+        ),
         strict=True,
     ):
         np.testing.assert_allclose(got, want, rtol=0, atol=1e-11)
