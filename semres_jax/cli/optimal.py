@@ -60,14 +60,14 @@ class Optimal:
         with checking_input():
             from semres_jax import Execution, frontier, plots
             from semres_jax.frontier import optimal_fronts
-            from semres_jax.frontier.optimal import asked
+            from semres_jax.frontier.optimal import checked
 
             weights = frontier.WEIGHTS if self.weights is None else self.weights
             if not self.delta or not weights:
                 raise ValueError(f"--{'weights' if self.delta else 'delta'} needs at least one value, such as 0.1")
             for delta in self.delta:
                 for weight in weights:
-                    asked(delta, weight, self.n, self.levels)
+                    checked(delta, weight, self.n, self.levels)
             report = Report("optimal", self.out, "optimal", title="optimal similarity functions")
         with progress_bar() as progress:
             how = Execution(progress=progress)

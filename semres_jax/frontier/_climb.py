@@ -59,16 +59,16 @@ def on_grid(program: Program, phi: np.ndarray, start: np.ndarray) -> Settled:
     return _settled(program, phi, mass, now)
 
 
-def refined(program: Program, found: Settled) -> Settled:
+def refined(program: Program, settled: Settled) -> Settled:
     """The same with levels added where G exceeds its mean between them, until no measure gains more than `GAP`."""
     for _ in range(_ROUNDS):
-        pieces = np.clip(np.ceil(np.sqrt(np.maximum(found.excess, 0.0) / _AIM)), 1, _MOST_PIECES).astype(int)
-        while found.phi.size + (pieces - 1).sum() > _MOST_LEVELS:
+        pieces = np.clip(np.ceil(np.sqrt(np.maximum(settled.excess, 0.0) / _AIM)), 1, _MOST_PIECES).astype(int)
+        while settled.phi.size + (pieces - 1).sum() > _MOST_LEVELS:
             pieces = np.maximum(pieces // 2, 1)
-        if found.gap <= GAP or (pieces == 1).all():
+        if settled.gap <= GAP or (pieces == 1).all():
             break
-        found = onto(program, found, _split(found.phi, pieces))
-    return found
+        settled = onto(program, settled, _split(settled.phi, pieces))
+    return settled
 
 
 class Spread(NamedTuple):
@@ -97,18 +97,18 @@ def _cells(width: np.ndarray) -> np.ndarray:
     return (np.append(0.0, width) + np.append(width, 0.0)) / 2
 
 
-def onto(program: Program, found: Settled, phi: np.ndarray) -> Settled:
+def onto(program: Program, settled: Settled, phi: np.ndarray) -> Settled:
     """The optimum on another grid with the same ends, climbing from the same atoms and density."""
-    return on_grid(program, phi, _moved(found, phi))
+    return on_grid(program, phi, _moved(settled, phi))
 
 
-def _moved(found: Settled, phi: np.ndarray) -> np.ndarray:
+def _moved(settled: Settled, phi: np.ndarray) -> np.ndarray:
     """The measure on another grid: its density where the old levels around have mass both, its atoms where nearest."""
-    atoms, density, joined = spread(found.phi, found.mass)
+    atoms, density, joined = spread(settled.phi, settled.mass)
     middle = (phi[1:] + phi[:-1]) / 2
-    inside = joined[np.clip(np.searchsorted(found.phi, middle) - 1, 0, joined.size - 1)]
-    mass = np.interp(phi, found.phi, density) * _cells(np.where(inside, np.diff(phi), 0.0))
-    np.add.at(mass, np.searchsorted(middle, found.phi), atoms)
+    inside = joined[np.clip(np.searchsorted(settled.phi, middle) - 1, 0, joined.size - 1)]
+    mass = np.interp(phi, settled.phi, density) * _cells(np.where(inside, np.diff(phi), 0.0))
+    np.add.at(mass, np.searchsorted(middle, settled.phi), atoms)
     return mass / mass.sum()
 
 

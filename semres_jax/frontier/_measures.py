@@ -67,9 +67,9 @@ def vary(program: Program, phi: np.ndarray, mass: np.ndarray) -> Variation:
     if program.n == 2:
         return _vary_two(program, phi, mass)
     weight, nodes = program.weight, _Nodes(phi, mass, program.n)
-    found = Accuracy(nodes.p_s(), nodes.p_i())
+    pair = Accuracy(nodes.p_s(), nodes.p_i())
     first = weight * nodes.first_s() + (1 - weight) * nodes.first_i()
-    return Variation(found, weight * found.p_s + (1 - weight) * found.p_i, first, weight * nodes.second_s())
+    return Variation(pair, weight * pair.p_s + (1 - weight) * pair.p_i, first, weight * nodes.second_s())
 
 
 def first_variation(program: Program, phi: np.ndarray, mass: np.ndarray) -> np.ndarray:
@@ -81,11 +81,11 @@ def first_variation(program: Program, phi: np.ndarray, mass: np.ndarray) -> np.n
 def _vary_two(program: Program, phi: np.ndarray, mass: np.ndarray) -> Variation:
     """p_S = 1 - Σ μ_i μ_j σ(-|φ_i - φ_j|), p_I = Σ μ_i σ(φ_i)."""
     kernel = similar(np.abs(phi[:, None] - phi))
-    lost, told = kernel @ mass, 1.0 - similar(phi)
-    found = Accuracy(float(1.0 - mass @ lost), float(mass @ told))
+    lost, identified = kernel @ mass, 1.0 - similar(phi)
+    pair = Accuracy(float(1.0 - mass @ lost), float(mass @ identified))
     weight = program.weight
-    first = 2 * weight * (1.0 - lost) + (1 - weight) * told
-    return Variation(found, weight * found.p_s + (1 - weight) * found.p_i, first, -2 * weight * kernel)
+    first = 2 * weight * (1.0 - lost) + (1 - weight) * identified
+    return Variation(pair, weight * pair.p_s + (1 - weight) * pair.p_i, first, -2 * weight * kernel)
 
 
 def bounds_between(program: Program, phi: np.ndarray, mass: np.ndarray) -> np.ndarray:
@@ -109,9 +109,9 @@ def _tangents(
     lost = similar(np.abs(away))
     weight, turned = program.weight, lost * (1.0 - lost)
     inner, own = (np.sign(away) * turned) @ mass, (away == 0) @ mass / 4
-    told = (1 - weight) * slope(x)
+    pull = (1 - weight) * slope(x)
     value = 2 * weight * (1.0 - lost @ mass) + (1 - weight) * (1.0 - similar(x))
-    return value, 2 * weight * (inner - own) + told, 2 * weight * (inner + own) + told
+    return value, 2 * weight * (inner - own) + pull, 2 * weight * (inner + own) + pull
 
 
 def _below_tangents(
@@ -159,8 +159,8 @@ class _Nodes:
         return self.n * (self.weight @ (self.decay * self._led(self.n - 1)))
 
     def first_i(self) -> np.ndarray:
-        told = self.weight * np.exp(-self.s) * self.beyond[:, 0] ** (self.n - 2)
-        return (self.n - 1) * (told @ self.decay)
+        weighted = self.weight * np.exp(-self.s) * self.beyond[:, 0] ** (self.n - 2)
+        return (self.n - 1) * (weighted @ self.decay)
 
     def second_s(self) -> np.ndarray:
         upper = np.triu((self.decay * self._led(self.n - 2) * self.weight[:, None]).T @ self.decay)

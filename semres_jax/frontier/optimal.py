@@ -142,14 +142,14 @@ def optimal(delta: ArrayLike, *, weight: ArrayLike = 1.0, n: int = 2, levels: in
         >>> [round(float(p), 4) for p in best.accuracy], round(best.atoms[0], 3), best.gap < 1e-6
         ([0.7168, 0.7168], 0.34, True)
     """
-    program = asked(delta, weight, n, levels)
+    program = checked(delta, weight, n, levels)
     levels = None if levels is None else int(levels)
     phi = np.linspace(0.0, program.length, min(_COARSE, levels or _COARSE))
     if program.weight == 0:  # G = p_I alone, and every term of it grows with φ
         phi = np.linspace(0.0, program.length, levels or _COARSE)
         mass = np.append(np.zeros(phi.size - 1), 1.0)
-        found = _measures.accuracy(phi, mass, program.n)
-        return _optimum(program, phi, mass, Accuracy(found.p_s, found.p_i), 0.0, (1, 1))
+        pair = _measures.accuracy(phi, mass, program.n)
+        return _optimum(program, phi, mass, Accuracy(pair.p_s, pair.p_i), 0.0, (1, 1))
     climbed = [_climb.on_grid(program, phi, start) for start in _starts(program, phi)]
     best = max(climbed, key=lambda settled: settled.variation.value)
     agreeing = sum(best.variation.value - settled.variation.value < _SAME for settled in climbed)
@@ -200,7 +200,7 @@ def optimal_front(
     return optima
 
 
-def asked(delta: Any, weight: Any, n: Any, levels: Any) -> Program:
+def checked(delta: Any, weight: Any, n: Any, levels: Any) -> Program:
     """What the arguments of `optimal` ask for; `ValueError` where they are out of range."""
     if levels is not None:
         require_count("levels", levels, 3, ", two ends and one between")

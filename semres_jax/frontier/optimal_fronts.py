@@ -11,7 +11,7 @@ from semres_jax import similarity
 from semres_jax._types import ArrayLike
 from semres_jax.execution import Execution
 from semres_jax.frontier.families import on_circle
-from semres_jax.frontier.optimal import GAP, WEIGHTS, Optimum, asked, optimal
+from semres_jax.frontier.optimal import GAP, WEIGHTS, Optimum, checked, optimal
 from semres_jax.laws import closed_form
 
 # Families whose fronts are laid beside the optimal ones.
@@ -41,7 +41,7 @@ def best_constant(delta: ArrayLike, *, n: int = 2) -> tuple[float, float]:
         >>> frontier.best_constant(0.6)
         (0.5, 0.5625)
     """
-    program = asked(delta, 1.0, n, None)
+    program = checked(delta, 1.0, n, None)
     if program.n == 2:
         return 0.5, 0.5 + (1 - program.delta) / (4 * (1 + program.delta))
     b = closed_form.optimal_ball_measure(program.n, program.delta)
@@ -89,12 +89,12 @@ def optimal_table(
     parts = np.union1d(np.asarray(weights, float), [1.0])
     for delta in floors:
         for weight in parts:
-            asked(delta, weight, n, levels)
-    found, planned = [], floors.size * (parts.size + len(kinds))
+            checked(delta, weight, n, levels)
+    optima, planned = [], floors.size * (parts.size + len(kinds))
     fronts, done, how = [], 0, execution or Execution()
     for delta in floors:
         for weight in parts:
-            found.append(optimal(delta, weight=weight, n=n, levels=levels))
+            optima.append(optimal(delta, weight=weight, n=n, levels=levels))
             done += 1
             how.tell(f"floor {delta:g}, weight {weight:g}", done, planned)
         for family in kinds:
@@ -103,13 +103,13 @@ def optimal_table(
             how.tell(f"floor {delta:g}, {family.label}", done, planned)
     # (accuracy, family, delta, reach) from a list by delta, then family
     along = np.array(fronts).reshape(floors.size, len(kinds), 2, -1).transpose(2, 1, 0, 3)
-    return _dataset(found, floors, parts, along, [family.label for family in kinds], int(n))
+    return _dataset(optima, floors, parts, along, [family.label for family in kinds], int(n))
 
 
 def _dataset(
-    found: list[Optimum], floors: np.ndarray, parts: np.ndarray, fronts: np.ndarray, families: list[str], n: int
+    optima: list[Optimum], floors: np.ndarray, parts: np.ndarray, fronts: np.ndarray, families: list[str], n: int
 ) -> xarray.Dataset:
-    shape, most = (floors.size, parts.size), max(best.phi.size for best in found)
+    shape, most = (floors.size, parts.size), max(best.phi.size for best in optima)
     pair, u = ("delta", "weight"), np.linspace(0.0, 1.0, _PLACES)
 
     def grid(values: list[Any]) -> np.ndarray:
@@ -118,22 +118,22 @@ def _dataset(
     def padded(values: np.ndarray) -> np.ndarray:
         return np.append(values, np.full(most - values.size, np.nan))
 
-    def told(best: Optimum) -> np.ndarray:
+    def at_places(best: Optimum) -> np.ndarray:
         return np.interp(u, np.asarray(best.similarity.distances), np.asarray(best.similarity.values))
 
     constants = np.array([best_constant(float(delta), n=n) for delta in floors])
-    p_s = grid([best.accuracy.p_s for best in found])
+    p_s = grid([best.accuracy.p_s for best in optima])
     variables = {
         "p_s": (pair, p_s),
-        "p_i": (pair, grid([best.accuracy.p_i for best in found])),
-        "gap": (pair, grid([best.gap for best in found])),
-        "levels": (pair, grid([best.phi.size for best in found])),
-        "starts": (pair, grid([best.starts for best in found])),
-        "agreeing": (pair, grid([best.agreeing for best in found])),
-        "atoms": ((*pair, "end"), grid([best.atoms for best in found])),
-        "phi": ((*pair, "level"), grid([padded(best.phi) for best in found])),
-        "mass": ((*pair, "level"), grid([padded(best.mass) for best in found])),
-        "h": ((*pair, "u"), grid([told(best) for best in found])),
+        "p_i": (pair, grid([best.accuracy.p_i for best in optima])),
+        "gap": (pair, grid([best.gap for best in optima])),
+        "levels": (pair, grid([best.phi.size for best in optima])),
+        "starts": (pair, grid([best.starts for best in optima])),
+        "agreeing": (pair, grid([best.agreeing for best in optima])),
+        "atoms": ((*pair, "end"), grid([best.atoms for best in optima])),
+        "phi": ((*pair, "level"), grid([padded(best.phi) for best in optima])),
+        "mass": ((*pair, "level"), grid([padded(best.mass) for best in optima])),
+        "h": ((*pair, "u"), grid([at_places(best) for best in optima])),
         "constant_b": ("delta", constants[:, 0]),
         "constant_p_s": ("delta", constants[:, 1]),
         "deficit": ("delta", p_s[:, -1] - constants[:, 1]),
@@ -141,7 +141,7 @@ def _dataset(
         "front_p_i": (("family", "delta", "reach"), fronts[1]),
     }
     coordinates = {"delta": floors, "weight": parts, "end": ["one", "floor"], "u": u, "family": families}
-    return xarray.Dataset(variables, coordinates, {"n": n, "certificate": found[-1].certificate})
+    return xarray.Dataset(variables, coordinates, {"n": n, "certificate": optima[-1].certificate})
 
 
 def summary(table: xarray.Dataset) -> dict[str, Any]:

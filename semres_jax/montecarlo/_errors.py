@@ -132,9 +132,9 @@ def unseen(n: int, p_i: np.ndarray, known: Extremes) -> np.ndarray:
 def _extremes(run: Any, typical: np.ndarray) -> Extremes:
     """What is known of the strengths of a run; where no distances were told, the typical one is all that was drawn."""
     near, far = _possible(run.space, run.replace)
-    told = bool(np.isfinite(run.reach).all())
-    nearest, farthest = (-run.reach[0], run.reach[1]) if told else (near, far)
-    if told and not run.space.discrete:
+    known = bool(np.isfinite(run.reach).all())
+    nearest, farthest = (-run.reach[0], run.reach[1]) if known else (near, far)
+    if known and not run.space.discrete:
         # Small balls grow as the power of the radius that is the dimension.
         halves = 0.5 ** np.arange(1, _HALVINGS + 1)[:, None]
         within = (halves * (1.0 + (np.arange(_NODES) + 0.5) / _NODES)).ravel()
@@ -145,7 +145,7 @@ def _extremes(run: Any, typical: np.ndarray) -> Extremes:
     farthest, largest, smallest, *nearer = _strengths(
         run.similarity, run.exponent, np.array([far, nearest, farthest, *nodes])
     )
-    if not told:
+    if not known:
         largest = smallest = typical
     largest, smallest = (np.clip(x, farthest, nearer[0]) for x in (largest, smallest))
     return Extremes(np.stack(nearer), weights, farthest, largest, smallest)
@@ -175,16 +175,16 @@ def _strengths(similarity: Similarity, exponent: float, d: np.ndarray) -> np.nda
     infinite = bool(np.isinf(exponent))
     with jax.enable_x64(True):
         flat = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), flatten(similarity))
-        each = np.asarray(_at(flat, d, 1.0 if infinite else exponent, infinite)).T
+        relative = np.asarray(_at(flat, d, 1.0 if infinite else exponent, infinite)).T
     # At an infinite distance, where a space has no last one, a power law of exponent 0 is 0 times infinity.
-    return np.nan_to_num(each, nan=1.0)
+    return np.nan_to_num(relative, nan=1.0)
 
 
 @functools.partial(jax.jit, static_argnames="infinite")
 def _at(members: Similarity, d: Array, exponent: Array, infinite: bool) -> Array:
-    def member(one: Similarity) -> Array:
+    def member(similarity: Similarity) -> Array:
         if infinite:
-            return jnp.where(one.order(d) >= one.order(jnp.zeros_like(d)), 1.0, 0.0)
-        return one(d) ** exponent
+            return jnp.where(similarity.order(d) >= similarity.order(jnp.zeros_like(d)), 1.0, 0.0)
+        return similarity(d) ** exponent
 
     return jax.vmap(member)(members)

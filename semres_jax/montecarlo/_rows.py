@@ -84,7 +84,7 @@ def counts(
             near = [space.within(item, probe, within) for item in items]
         else:
             near = [d <= within for d in tally.distances(space, words, n, replace).items]
-        total = sum((one.astype(jnp.int32) for one in near[1:]), near[0].astype(jnp.int32))
+        total = sum((inside.astype(jnp.int32) for inside in near[1:]), near[0].astype(jnp.int32))
         if last is None:
             return total
         trial = (first + jnp.arange(number))[:, None] * tile.columns + jnp.arange(tile.columns)[None]
@@ -103,14 +103,14 @@ def _of_two(k: Callable[[Array, int], Array], tile: Shape, step: int, trials: Ar
         place = (i & 1, 0)
         so_far = jax.lax.dynamic_slice(sums, place, (1, tile.columns))
         for row in range(step):  # written out, so that only a column's sum passes through memory
-            one = k(i * step + row, 1)
-            so_far = so_far + one + jnp.where(one == 2, 65536, 0)
+            k_both = k(i * step + row, 1)
+            so_far = so_far + k_both + jnp.where(k_both == 2, 65536, 0)
         return jax.lax.dynamic_update_slice(sums, so_far, place)
 
     sums = jax.lax.fori_loop(0, tile.rows // step, body, jnp.zeros((2, tile.columns), jnp.int32))
     both = jnp.sum(sums >> 16, dtype=jnp.int32)
-    one = jnp.sum(sums & 65535, dtype=jnp.int32) - 2 * both
-    return jnp.stack([jnp.asarray(trials - one - both, jnp.int32), one, both])
+    once = jnp.sum(sums & 65535, dtype=jnp.int32) - 2 * both
+    return jnp.stack([jnp.asarray(trials - once - both, jnp.int32), once, both])
 
 
 def _by_bin(k: Callable[[Array, int], Array], n: int, tile: Shape, step: int) -> Array:
@@ -129,13 +129,13 @@ def _by_bin(k: Callable[[Array, int], Array], n: int, tile: Shape, step: int) ->
         def count(j: Array, sums: Array) -> Array:
             place = (j & 1, 0, 0)
             some = jax.lax.dynamic_slice(table, (j * counted, 0), (counted, columns))
-            each = jax.lax.dynamic_slice(sums, place, (1, n + 1, columns))
+            counts_of_group = jax.lax.dynamic_slice(sums, place, (1, n + 1, columns))
             for row in range(counted):
-                each = each + (some[row][None, None] == bins).astype(jnp.uint8)
-            return jax.lax.dynamic_update_slice(sums, each, place)
+                counts_of_group = counts_of_group + (some[row][None, None] == bins).astype(jnp.uint8)
+            return jax.lax.dynamic_update_slice(sums, counts_of_group, place)
 
-        each = jax.lax.fori_loop(0, group // counted, count, jnp.zeros((2, n + 1, columns), jnp.uint8))
-        return so_far + jnp.sum(each, axis=(0, 2), dtype=jnp.int32)
+        counts_of_group = jax.lax.fori_loop(0, group // counted, count, jnp.zeros((2, n + 1, columns), jnp.uint8))
+        return so_far + jnp.sum(counts_of_group, axis=(0, 2), dtype=jnp.int32)
 
     return jax.lax.fori_loop(0, tile.rows // group, add_group, jnp.zeros(n + 1, jnp.int32))
 

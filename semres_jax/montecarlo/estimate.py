@@ -135,11 +135,11 @@ def _extended(
     run: Run, plan: int, cap: int, target_stderr: float | None, limit: int | None, how: Execution, started: float
 ) -> Estimate:
     """The run, gone on with until its trials are made or its standard errors are small enough."""
-    saved, cell, told = how.saved, how.cell, how.progress
+    saved, cell, listener = how.saved, how.cell, how.progress
     if saved is not None and (state := saved.running(cell)) is not None:
         run.restore(state)
         plan = run.plan or plan
-    progress = None if told is None else (lambda done, planned: told(cell, done, planned))
+    progress = None if listener is None else (lambda done, planned: listener(cell, done, planned))
     keep = None if saved is None else (lambda snapshot: saved.keep(cell, snapshot))
     while True:
         run.extend(plan, progress, keep)

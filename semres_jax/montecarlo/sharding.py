@@ -31,10 +31,10 @@ def over_tiles(kernel: Callable, static: tuple, sums: jax.ShapeDtypeStruct, most
     """
 
     def run(first, count, *arguments):
-        def one(i, tiles):
+        def fill(i, tiles):
             return tiles.at[i].set(kernel(static, first + i, *arguments))
 
-        return jax.lax.fori_loop(0, count, one, jax.numpy.zeros((most, *sums.shape), sums.dtype))
+        return jax.lax.fori_loop(0, count, fill, jax.numpy.zeros((most, *sums.shape), sums.dtype))
 
     return jax.jit(run, compiler_options=_COMPILER_OPTIONS)
 

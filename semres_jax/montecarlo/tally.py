@@ -139,8 +139,8 @@ def _count(k: Array, n: int, valid: Array | None) -> Array:
             (k + jnp.where(k == 2, 65536, 0)).reshape(-1, min(k.size // 256, 2**14)), axis=1, dtype=jnp.int32
         )
         both = jnp.sum(rows >> 16, dtype=jnp.int32)
-        one = jnp.sum(rows & 65535, dtype=jnp.int32) - 2 * both
-        return jnp.stack([k.size - one - both, one, both])
+        once = jnp.sum(rows & 65535, dtype=jnp.int32) - 2 * both
+        return jnp.stack([k.size - once - both, once, both])
     weight = 1 if valid is None else valid.astype(jnp.int32)
     return _scatter(k, n + 1, weight)
 

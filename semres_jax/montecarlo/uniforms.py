@@ -92,12 +92,12 @@ def lattice_rows(
     down = stride * jnp.uint32(columns) * step
 
     def rows(first: Array, number: int) -> WordSource:
-        each = first.astype(jnp.uint32) + jnp.arange(number, dtype=jnp.uint32)
+        rows_at = first.astype(jnp.uint32) + jnp.arange(number, dtype=jnp.uint32)
 
         def word(j: int) -> Array:
             if relative and j < even:
                 return jnp.zeros((number, columns), jnp.uint32)
-            return row[j][None] + (each * down[j])[:, None]
+            return row[j][None] + (rows_at * down[j])[:, None]
 
         return lambda block, blocks: [word(j) for j in range(BLOCK * int(block), BLOCK * (int(block) + blocks))]
 
