@@ -44,6 +44,9 @@ def never_lost(*, of_process: bool) -> Iterator[None]:
     Args:
         of_process: whether the process is the command's own, and may be ended.
     """
+    _pressed.clear()
+    if _telling.locked():  # by an earlier command of this process
+        _telling.release()
     usual = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
     if not usual or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
@@ -58,9 +61,6 @@ def never_lost(*, of_process: bool) -> Iterator[None]:
 
     before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGALRM)}
     sys.unraisablehook = again
-    _pressed.clear()
-    if _telling.locked():  # by an earlier command of this process
-        _telling.release()
     if of_process:
         reading, writing = os.pipe()
         os.set_blocking(writing, False)
