@@ -48,7 +48,8 @@ class Quantity(NamedTuple):
             return f"Quantity of shape {np.broadcast_shapes(*map(np.shape, self))}"
         value, stderr, low, high = map(float, self)
         if not (math.isnan(low) and math.isnan(high)):
-            return "{:{s}} [{:{s}}, {:{s}}]".format(value, low, high, s=spec or ".3g")
+            value, low, high = (f"{x:{spec}}" if spec else _three_digits(x) for x in (value, low, high))
+            return f"{value} [{low}, {high}]"
         if spec:
             return f"{value:{spec}}" + (f" ± {stderr:{spec.lstrip('+')}}" if math.isfinite(stderr) else "")
         if not (math.isfinite(value) and math.isfinite(stderr) and stderr > 0):
@@ -58,6 +59,12 @@ class Quantity(NamedTuple):
         if digits < 0:
             return f"{round(value, digits):.0f}({round(stderr, digits):.0f})"
         return f"{value:.{digits}f}({round(stderr * 10**digits)})"
+
+
+def _three_digits(x: float) -> str:
+    """The first three digits of a number, without a power of ten where it is neither large nor small."""
+    text = f"{x:.3g}"
+    return f"{float(text):.0f}" if "e+0" in text and abs(x) < 1e6 else text
 
 
 class Accuracy(NamedTuple):
