@@ -1,17 +1,15 @@
 """Fits to choices, against sums written out, other programs, and simulated truth."""
 
-import dataclasses
 import itertools
-from typing import Any, ClassVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import optimize, stats
 
 from semres_jax import data, measure, similarity
 from semres_jax.measure.choices import _model as model, _setup
+from tests.measure.own_families import Cosine, Dome
 
 # Both programs end Newton's steps where the next one promises 1e-8 in ln L: parameters to 1e-4 standard errors, and
 # better, as steps square what is left.
@@ -262,36 +260,6 @@ def test_intervals_of_likelihoods_that_jump_cover(family, floor):
     found = measure.choice_coverage(fit, count=count, level=0.9)
     # Five standard errors below the nominal share: a cut of another kind holds half as often.
     assert all(share > 0.9 - 5 * np.sqrt(0.9 * 0.1 / count) for share in found.values())
-
-
-@dataclasses.dataclass(frozen=True)
-class Cosine(similarity.Similarity):
-    """A user's own, which says nothing of itself: half a cosine wave that ends at twice its resolution."""
-
-    epsilon: Any
-    delta: Any = 0.0
-    name: ClassVar[str] = "cosine"
-
-    def __call__(self, d):
-        shape = (1 + jnp.cos(jnp.pi * jnp.minimum(jnp.asarray(d) / (2 * self.epsilon), 1.0))) / 2
-        return self.delta + (1 - self.delta) * shape
-
-
-@dataclasses.dataclass(frozen=True)
-class Dome(similarity.Similarity):
-    """Another, with a kink at its resolution, and a loop that has no reverse mode."""
-
-    epsilon: Any
-    delta: Any = 0.0
-    name: ClassVar[str] = "dome"
-    ends: ClassVar[bool] = True
-
-    def __call__(self, d):
-        ratio = jnp.asarray(d) / self.epsilon
-        square = jax.lax.while_loop(
-            lambda state: state[0] < 2, lambda state: (state[0] + 1, state[1] * ratio), (0, ratio**0)
-        )
-        return self.delta + (1 - self.delta) * jnp.maximum(0.0, 1 - square[1])
 
 
 SHAPES = {

@@ -1,16 +1,12 @@
 """Fitted resolutions, where the truth is known."""
 
-import dataclasses
-from typing import Any, ClassVar
-
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from semres_jax import Constant, Exponential, Gaussian, Linear, PowerLaw, frontier, measure, similarity, spaces
 from semres_jax.frontier import families
 from semres_jax.laws import tables
-from semres_jax.similarity import Similarity
+from tests.measure.own_families import Cosine
 
 NAMES = [name for name in similarity.KINDS if name != "tabulated"]
 
@@ -85,19 +81,6 @@ def test_bad_input():
         measure.profile(RING, np.zeros((40, 40)))
     with pytest.raises(ValueError, match="no known table"):
         measure.profile(spaces.get("circle"), np.eye(3))
-
-
-@dataclasses.dataclass(frozen=True)
-class Cosine(Similarity):
-    """A user's own: half a cosine wave that ends at twice its resolution."""
-
-    epsilon: Any
-    delta: Any = 0.0
-    name: ClassVar[str] = "cosine"
-
-    def __call__(self, d):
-        shape = (1 + jnp.cos(jnp.pi * jnp.minimum(jnp.asarray(d) / (2 * self.epsilon), 1.0))) / 2
-        return self.delta + (1 - self.delta) * shape
 
 
 @pytest.mark.parametrize("named", [False, True])
