@@ -60,12 +60,14 @@ def text_of(path: str | os.PathLike[str], what: str) -> str:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: a folder, a Git LFS pointer, bytes that are no text in UTF-8, a broken or endless gzip file; each
-            names the file.
+        ValueError: a folder, a file that may not be read, a Git LFS pointer, bytes that are no text in UTF-8, a broken
+            or endless gzip file; each names the file.
     """
     path = require_file(path, what)
-    with path.open("rb") as file:
-        content = file.read()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"cannot read the {what} {shown(path)!r}: {error.strerror or error}") from None
     refuse_pointer(path, content)
     if content.startswith(b"\x1f\x8b"):
         content = _unpacked(content, path)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from semres_jax._files import composed, shown
 from semres_jax.spaces.ball import Ball
 from semres_jax.spaces.base import MetricSpace
 from semres_jax.spaces.circle import Circle
@@ -25,7 +26,7 @@ from semres_jax.spaces.tree import Tree
 
 # Entries of the catalogue beside the defaults, and a name that it leaves out: its space is large.
 _VARIANTS, _LEFT_OUT = ("sphere(9)",), "animals"
-_NEWICK, _TABLES = (".nwk", ".newick", ".tree", ".tre"), (".npy", ".csv")
+_TREES, _TABLES = (".nwk", ".newick", ".tree", ".tre", ".nex", ".nexus"), (".npy", ".csv")
 _REGISTRY: dict[str, Callable[..., MetricSpace]] = {}
 
 
@@ -39,8 +40,9 @@ def get(given: str | os.PathLike[str] | MetricSpace, /, **params: Any) -> Metric
 
     Args:
         given: a name of the catalogue, with parameters or without: "sphere", "sphere(9)", "sphere:9",
-            "gaussian(dim=3)", "torus(2, l1)"; "animals", 2,000 animal silhouettes; the path of a Newick file (.nwk,
-            .newick, .tree, .tre) or of a table of distances (.npy, or .csv with names); or a space, taken as it is.
+            "gaussian(dim=3)", "torus(2, l1)"; "animals", 2,000 animal silhouettes; the path of a tree in Newick or
+            Nexus format (.nwk, .newick, .tree, .tre, .nex, .nexus, each also with .gz, or any file that is there) or
+            of a table of distances (.npy, or .csv with names); or a space, taken as it is.
         **params: parameters of the space by name, over those in the name.
 
     Raises:
@@ -53,7 +55,7 @@ def get(given: str | os.PathLike[str] | MetricSpace, /, **params: Any) -> Metric
         >>> spaces.get("sphere", dim=9).label, spaces.get("torus(2, l1)").label
         ('sphere(9)', 'torus(2, l1)')
     """
-    return given if isinstance(given, MetricSpace) else _labelled(os.fspath(given), params)[1]
+    return given if isinstance(given, MetricSpace) else _labelled(_name(given), params)[1]
 
 
 def by_label(given: Any) -> dict[str, MetricSpace]:
@@ -79,28 +81,44 @@ def by_label(given: Any) -> dict[str, MetricSpace]:
                 raise ValueError(f"spaces must have different labels; {item.label!r} comes twice (give a dict of them)")
             named[item.label] = item
             continue
-        label, space = _labelled(os.fspath(item), {})
+        label, space = _labelled(name := _name(item), {})
         # The same name again is the same space; another file with a name like one before is called by its path.
-        named[os.fspath(item) if label in named and Path(item).is_file() else label] = space
+        named[shown(name) if label in named and os.path.exists(name) else label] = space
     return named
 
 
+def _name(given: Any) -> str:
+    if not isinstance(given, (str, bytes, os.PathLike)):
+        raise ValueError(f"a space must be a name, the path of a file or a space; got {type(given).__name__}")
+    return os.fsdecode(given)
+
+
 def _labelled(name: str, params: dict[str, Any]) -> tuple[str, MetricSpace]:
-    path = Path(name)
     match = re.fullmatch(r"\s*([\w-]+)\s*(?::(.*)|\((.*)\))?\s*", name, flags=re.DOTALL)
     word, inside = (match[1].lower(), match[2] or match[3] or "") if match else (name, "")
-    if path.suffix.lower() in _TABLES and word not in _REGISTRY:
+    path, ending = Path(name), _ending(Path(name))
+    # A bare name of the catalogue is that space; else what is there is a file, whatever its name.
+    is_file = name.strip().lower() not in _REGISTRY and os.path.exists(name) and not path.is_dir()
+    if ending in _TABLES and (is_file or word not in _REGISTRY):
         from semres_jax.data.embeddings import read_distances
 
-        label, word, inside, params = path.stem, "finite", "", {"distances": read_distances(path), **params}
-    elif path.suffix.lower() in _NEWICK or (word not in _REGISTRY and path.is_file()):
-        label, word, inside, params = path.stem, "tree", "", {"newick": path, **params}
+        label, word, inside, params = (
+            _label(path) or "finite",
+            "finite",
+            "",
+            {"distances": read_distances(path), **params},
+        )
+    elif is_file or (ending in _TREES and word not in _REGISTRY):
+        label, word, inside, params = _label(path) or "tree", "tree", "", {"newick": path, **params}
     elif word in _REGISTRY:
         label = word
     else:
+        if os.path.dirname(name) and not os.path.exists(name):
+            raise FileNotFoundError(f"no file {shown(name)!r}, and no space is called so")
         near = difflib.get_close_matches(word, _REGISTRY, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(f"unknown space {name!r}; {hint}There are {', '.join(sorted(_REGISTRY))}, and files")
+        hint = f"it is a folder, and a file is needed. {hint}" if os.path.isdir(name) else hint
+        raise ValueError(f"unknown space {shown(name)!r}; {hint}There are {', '.join(sorted(_REGISTRY))}, and files")
     factory = _REGISTRY[word]
     accepted = inspect.signature(factory).parameters
     values = _parameters(inside, list(accepted), name) | params
@@ -115,6 +133,18 @@ def _labelled(name: str, params: dict[str, Any]) -> tuple[str, MetricSpace]:
         raise ValueError(f"space {word!r} needs {', '.join(missing)}")
     space = factory(**values)
     return f"{label}({space.size})" if isinstance(space, Finite) else space.label, space
+
+
+def _ending(path: Path) -> str:
+    """The ending of a file's name that says its kind: .nwk of birds.nwk.gz."""
+    return (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
+
+
+def _label(path: Path) -> str:
+    """What a file's space is called in results: its name without endings; "" for pipes, which have none."""
+    if os.path.exists(path) and not path.is_file():
+        return ""
+    return composed(shown((path.with_suffix("") if path.suffix.lower() == ".gz" else path).stem))
 
 
 def _parameters(text: str, accepted: list[str], name: str) -> dict[str, Any]:

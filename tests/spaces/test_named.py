@@ -1,5 +1,10 @@
 """Spaces by name and by file."""
 
+import gzip
+import os
+import threading
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -104,3 +109,58 @@ def test_files_and_animals_by_label(tmp_path):
 def test_what_is_no_space(given, error, message):
     with pytest.raises(error, match=message):
         spaces.by_label(given)
+
+
+NEWICK = b"((a:1,b:1):1,c:2);"
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("owls.nwk.gz", "owls(3)"), ("owls (1).tree", "owls (1)(3)"), ("sphere(9)", "sphere(9)(3)"),
+     ("owls.nex.gz", "owls(3)"), ("owls", "owls(3)"), ("owls.TRE.GZ", "owls(3)"), ("circle:2.nwk", "circle:2(3)"),
+     ("ou\u0301ls.nwk", "o\u00fals(3)"), ("o\x1b[1mwls.nwk", r"o\x1b[1mwls(3)")],
+)  # fmt: skip
+def test_files_that_are_there_are_taken_whatever_their_name(name, label, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = b"#NEXUS\r\nbegin trees;\r\ntree t = " + NEWICK + b"\r\nend;" if ".nex" in name else NEWICK
+    Path(name).write_bytes(gzip.compress(text) if name.lower().endswith(".gz") else text)
+    for given in (name, Path(name), tmp_path / name):
+        assert [*spaces.by_label([given])] == [label]
+        assert spaces.get(given).labels == ("a", "b", "c")
+
+
+def test_a_bare_name_is_the_space_even_where_a_file_is_called_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("circle").write_bytes(NEWICK)
+    assert spaces.get("circle").label == "circle"
+    assert spaces.get("./circle").label == "tree(3)"
+
+
+def test_pipes_are_read_once_and_called_tree(tmp_path):
+    path = tmp_path / "63"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(gzip.compress(NEWICK),))
+    writer.start()
+    assert [*spaces.by_label(str(path))] == ["tree(3)"]
+    writer.join()
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [("owls\0.nwk", FileNotFoundError, r"no Newick file 'owls\\\\x00.nwk'"),
+     ("ow\x1bls", ValueError, r"unknown space 'ow\\\\x1bls'"),
+     ("data (1)/owls", FileNotFoundError, r"no file 'data \(1\)/owls', and no space is called so"),
+     ("owls (1).nwk", FileNotFoundError, r"no Newick file 'owls \(1\).nwk'"),
+     ("pictures", ValueError, "unknown space 'pictures'; it is a folder"),
+     ("folder.nwk", ValueError, "folder.nwk' is a folder"),
+     (7, ValueError, "name, the path of a file or a space; got int"),
+     ("binary", ValueError, "binary' is no text in UTF-8")],
+)  # fmt: skip
+def test_what_is_neither_file_nor_space(given, error, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("pictures", "folder.nwk"):
+        Path(folder).mkdir()
+    Path("binary").write_bytes(b"\x93NUMPY\xff\xfe")
+    with pytest.raises(error, match=message) as caught:
+        spaces.by_label(given)
+    assert str(caught.value).isprintable()
