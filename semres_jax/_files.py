@@ -11,8 +11,11 @@ import unicodedata
 import zlib
 from pathlib import Path
 
-# The first line of the files that Git LFS leaves in place of large ones.
-_POINTER = b"version https://git-lfs.github.com/spec/"
+# How the files begin that Git LFS and git-annex leave in place of large ones, and what brings those.
+_POINTERS = {
+    b"version https://git-lfs.github.com/spec/": ("Git LFS", "git lfs pull"),
+    b"/annex/objects/": ("git-annex", "git annex get"),
+}
 # Text that is compressed in a file: more is taken for an attack on memory.
 MOST_UNPACKED = 2**27
 _LONGEST_SHOWN = 200
@@ -39,20 +42,25 @@ def require_file(path: str | os.PathLike[str], what: str) -> Path:
 
 
 def refuse_pointer(path: Path, start: bytes | None = None) -> None:
-    """Raise `ValueError` where Git LFS left a pointer instead of the file.
+    """Raise `ValueError` where Git LFS or git-annex left a pointer instead of the file.
 
     Args:
         start: the file's first bytes, where they are read already.
     """
     if start is None:
-        if not path.is_file():  # a pipe can be read once
+        try:
+            if not path.is_file():  # a pipe can be read once
+                return
+            with path.open("rb") as file:
+                start = file.read(max(map(len, _POINTERS)))
+        except OSError:  # whoever reads the file says why
             return
-        with path.open("rb") as file:
-            start = file.read(len(_POINTER))
-    if start.startswith(_POINTER):
-        raise ValueError(
-            f"{shown(path)!r} is a Git LFS pointer, not the file itself; run 'git lfs pull' in the repository it is of"
-        )
+    for beginning, (program, command) in _POINTERS.items():
+        if start.startswith(beginning):
+            raise ValueError(
+                f"{shown(path)!r} is a {program} pointer, not the file itself; run {command!r} in the repository it is "
+                "of"
+            )
 
 
 def text_of(path: str | os.PathLike[str], what: str) -> str:

@@ -1,7 +1,9 @@
 """Image files to arrays: square, of one size, with exact copies found."""
 
 import hashlib
+import math
 import os
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from semres_jax import _memory
 from semres_jax._checks import require_count
+from semres_jax._files import refuse_pointer, shown
 from semres_jax._types import Progress
 
 # Endings of files that count as images, whatever their case.
@@ -29,11 +33,16 @@ def decode_all(
         returned have the same number, the index of the first.
 
     Raises:
-        ValueError: `size` below 1; a file that can't be decoded (the first one in the order of `paths` is named).
+        ValueError: `size` below 1; more than memory has room for; a file that can't be decoded, a Git LFS pointer
+            among them (the first one in the order of `paths` is named).
         FileNotFoundError: a file that isn't there.
     """
+    from PIL import Image  # only image folders need it
+
     size = require_count("size", size, 1, " pixel")
-    images = np.empty((len(paths), size, size, 1 if grey else 3), np.uint8)
+    shape = (len(paths), size, size, 1 if grey else 3)
+    _memory.require(math.prod(shape), f"{len(paths)} images of {size} pixels a side")
+    images = np.empty(shape, np.uint8)
     firsts: dict[bytes, int] = {}
     group = np.empty(len(paths), np.int32)
 
@@ -41,8 +50,10 @@ def decode_all(
         images[index] = _decode(paths[index], size, grey)
         return hashlib.sha256(images[index].tobytes()).digest()
 
-    # Pillow lets go of the interpreter's lock while it decodes and resizes.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    # Pillow lets go of the interpreter's lock while it decodes and resizes. Headers that would fill the memory are an
+    # error, not a warning (filters of warnings hold for all threads).
+    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
         for index, digest in enumerate(pool.map(fill, range(len(paths)))):
             group[index] = firsts.setdefault(digest, index)
             if progress is not None:
@@ -51,21 +62,26 @@ def decode_all(
 
 
 def _decode(path: Path, size: int, grey: bool) -> np.ndarray:
-    from PIL import Image, ImageOps  # only image folders need it
+    from PIL import Image, ImageOps
 
-    if not path.is_file():
-        raise FileNotFoundError(f"no image file {str(path)!r}")
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"no image file {shown(path)!r}")
+    refuse_pointer(path)
+    mode = "L" if grey else "RGB"
     try:
         with Image.open(path) as file:
-            picture = _eight_bits(ImageOps.exif_transpose(file)).convert("L" if grey else "RGB")
+            ImageOps.exif_transpose(file, in_place=True)
+            picture = _eight_bits(file)
+            picture = picture if picture.mode == mode else picture.convert(mode)
+            width, height = picture.size
+            side = min(width, height)
+            left, top = (width - side) / 2, (height - side) / 2
+            box = (left, top, left + side, top + side)
+            square = np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC, box=box))
     except Exception as error:  # Pillow's readers raise a dozen kinds for broken files
         reason = " ".join(str(error).split()).replace(str(path), "the file") or type(error).__name__
-        raise ValueError(f"cannot decode the image {str(path)!r}: {reason[:200]}; mend or remove it") from None
-    width, height = picture.size
-    side = min(width, height)
-    left, top = (width - side) / 2, (height - side) / 2
-    square = picture.resize((size, size), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side))
-    return np.asarray(square).reshape(size, size, -1)
+        raise ValueError(f"cannot decode the image {shown(path)!r}: {shown(reason)}; mend or remove it") from None
+    return square.reshape(size, size, -1)
 
 
 def _eight_bits(picture: Any) -> Any:

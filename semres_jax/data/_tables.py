@@ -8,29 +8,33 @@ from typing import Any
 
 import numpy as np
 
+from semres_jax._files import composed, shown
 from semres_jax.data.image_sets import listed
 
 
 def read_leaves(path: str | os.PathLike[str]) -> dict[str, str]:
-    """class -> leaf from a CSV file whose first line is "class,leaf".
+    """class -> leaf from a CSV file whose first line is "class,leaf", both in Unicode's composed form (NFC).
 
     Raises:
-        ValueError: another first line, a line without two entries, a class twice, no class at all.
+        ValueError: no text in UTF-8, another first line, a line without two entries, a class twice, no class at all.
         FileNotFoundError: no such file.
     """
     path = Path(path)
     rows = _rows(path, "leaves")
     if [cell.lower() for cell in rows[0][1]] != ["class", "leaf"]:
-        raise ValueError(f"the first line of {str(path)!r} must be 'class,leaf'; got {','.join(rows[0][1])!r}")
+        got = shown(",".join(rows[0][1]))
+        raise ValueError(f"the first line of {shown(path)!r} must be 'class,leaf'; got {got!r}")
     leaves: dict[str, str] = {}
     for number, row in rows[1:]:
         if len(row) != 2 or not all(row):
-            raise ValueError(f"line {number} of {str(path)!r} must be a class and its leaf; got {','.join(row)!r}")
-        if row[0] in leaves:
-            raise ValueError(f"class {row[0]!r} appears twice in {str(path)!r}; give it one leaf")
-        leaves[row[0]] = row[1]
+            got = shown(",".join(row))
+            raise ValueError(f"line {number} of {shown(path)!r} must be a class and its leaf; got {got!r}")
+        name, leaf = map(composed, row)
+        if name in leaves:
+            raise ValueError(f"class {shown(name)!r} appears twice in {shown(path)!r}; give it one leaf")
+        leaves[name] = leaf
     if not leaves:
-        raise ValueError(f"{str(path)!r} names no class; write a line 'class,leaf' for each")
+        raise ValueError(f"{shown(path)!r} names no class; write a line 'class,leaf' for each")
     return leaves
 
 

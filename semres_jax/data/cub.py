@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from semres_jax._files import composed, shown, text_of
 from semres_jax._types import Progress
 from semres_jax.data._decode import decode_all
 from semres_jax.data._tables import read_leaves
-from semres_jax.data.image_sets import ImageSet, class_distances, listed
+from semres_jax.data.image_sets import ImageSet, class_distances, listed, nearest
 from semres_jax.spaces.tree import Tree
 
 
@@ -29,7 +30,7 @@ def cub(
 
     Args:
         folder: CUB_200_2011, with classes.txt, images.txt, image_class_labels.txt and images.
-        tree: a `spaces.Tree`, the path of a Newick file, or Newick text; distances are path lengths on it.
+        tree: a `spaces.Tree`, or what `spaces.Tree.from_newick` reads; distances are path lengths on it.
         leaves: path of a CSV file with the first line "class,leaf" and classes as in classes.txt, such as
             "001.Black_footed_Albatross,Phoebastria_nigripes".
         size: pixels a side, at least 1.
@@ -50,10 +51,19 @@ def cub(
     files = ("classes.txt", "images.txt", "image_class_labels.txt")
     class_of_id, image_of_id, class_of_image = (_pairs(folder, name) for name in files)
     leaf_of_class = read_leaves(leaves)
+    class_of_id = {number: composed(name) for number, name in class_of_id.items()}
     known = list(class_of_id.values())
+    if len(set(known)) < len(known):
+        twice = next(name for name in known if known.count(name) > 1)
+        raise ValueError(
+            f"classes.txt in {shown(folder)!r} has the class {shown(twice)!r} twice; give each its own name"
+        )
     for name in leaf_of_class:
         if name not in known:
-            raise ValueError(f"{str(leaves)!r} names the unknown class {name!r}; the classes are {listed(known)}")
+            raise ValueError(
+                f"{shown(leaves)!r} names the unknown class {shown(name)!r}; {nearest(name, known)}the classes are "
+                f"{listed(known)}"
+            )
     names = tuple(name for name in known if name in leaf_of_class)
     table = class_distances(names, tree if isinstance(tree, Tree) else Tree.from_newick(tree), leaf_of_class)
 
@@ -61,14 +71,17 @@ def cub(
     paths, labels = [], []
     for image, path in image_of_id.items():
         if class_of_image.get(image) not in class_of_id:
-            raise ValueError(f"image {image} ({path}) has no class that classes.txt knows in image_class_labels.txt")
+            raise ValueError(
+                f"image {shown(image)} ({shown(path)}) has no class that classes.txt knows in image_class_labels.txt"
+            )
         name = class_of_id[class_of_image[image]]
         if name in position:
             paths.append(folder / "images" / path)
             labels.append(position[name])
+    present = set(labels)
     for name, label in position.items():
-        if label not in labels:
-            raise ValueError(f"class {name!r} has no images in images.txt; remove it from {str(leaves)!r}")
+        if label not in present:
+            raise ValueError(f"class {shown(name)!r} has no images in images.txt; remove it from {shown(leaves)!r}")
     images, group = decode_all(paths, size=size, progress=progress)
     unit = "path length on the tree"
     return ImageSet("CUB-200-2011", images, np.array(labels, np.int32), names, group, table, unit)
@@ -77,14 +90,16 @@ def cub(
 def _pairs(folder: Path, name: str) -> dict[str, str]:
     """First to second word of the lines of a text file of the data set."""
     path = folder / name
-    if not path.is_file():
-        raise FileNotFoundError(f"no {name!r} in {str(folder)!r}; give the folder CUB_200_2011 with its text files")
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"no {name!r} in {shown(folder)!r}; give the folder CUB_200_2011 with its text files")
     pairs: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(text_of(path, "file of the data set").split("\n"), 1):
         if not line.strip():
             continue
         words = line.split(maxsplit=1)
         if len(words) != 2 or words[0] in pairs:
-            raise ValueError(f"line {number} of {str(path)!r} must be a number of its own and a name; got {line!r}")
+            raise ValueError(
+                f"line {number} of {shown(path)!r} must be a number of its own and a name; got {shown(line)!r}"
+            )
         pairs[words[0]] = words[1].strip()
     return pairs

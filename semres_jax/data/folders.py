@@ -1,12 +1,13 @@
 """Image sets from a user's own folder of class folders."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from semres_jax._files import composed, shown
 from semres_jax._types import Progress
 from semres_jax.data._decode import SUFFIXES, decode_all
 from semres_jax.data._tables import read_distances, read_leaves
@@ -30,11 +31,11 @@ def image_folder(
     (jpg, jpeg, png, bmp, gif, webp, tif, tiff, ppm, pgm); hidden files and folders, and folders inside the class
     folders, don't. Each image becomes the centre square of its picture, resized to `size` pixels a side, upright
     (EXIF), 8-bit RGB or grey, transparency over white. Images equal in the end are copies and share a group; near
-    copies aren't looked for.
+    copies aren't looked for. Names of classes are in Unicode's composed form (NFC), whatever the file system's.
 
     Args:
         folder: with sub-folders named as the classes.
-        tree: a `spaces.Tree`, the path of a Newick file, or Newick text; distances are path lengths on it.
+        tree: a `spaces.Tree`, or what `spaces.Tree.from_newick` reads; distances are path lengths on it.
         distances: instead of `tree`: the path of a CSV file (class names in the first line and the first column), of a
             .npy file, or (K, K) numbers; without names, in alphabetical order of the classes.
         leaves: for a tree whose leaves aren't called as the folders: {class: leaf} for all classes, or the path of a
@@ -44,7 +45,8 @@ def image_folder(
         progress: called with what is being done, images done and images in all, after each image.
 
     Raises:
-        ValueError: a folder without class folders, a class without images, an image that can't be decoded, neither or
+        ValueError: a folder without class folders or that may not be read, a class without images, two classes whose
+            names differ in their Unicode form alone, a link to nothing, an image that can't be decoded, neither or
             both of `tree` and `distances`, a table or mapping that doesn't fit the classes, a class that isn't in the
             tree, two classes at distance 0.
         FileNotFoundError: no such folder or file.
@@ -85,20 +87,46 @@ def image_folder(
 
 def _files(folder: Path) -> dict[str, list[Path]]:
     """The image files of each class, classes and files in alphabetical order."""
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no image folder {str(folder)!r}")
-    classes = _by_name(path for path in folder.iterdir() if path.is_dir())
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise ValueError(f"the image folder {shown(folder)!r} is a file; give a folder with one sub-folder per class")
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"no image folder {shown(folder)!r}")
+    classes = [path for path in _by_name(folder) if _is_there(path) and path.is_dir()]
     if not classes:
-        raise ValueError(f"the image folder {str(folder)!r} has no sub-folders; put each class into one of its own")
-    files = {}
+        raise ValueError(f"the image folder {shown(folder)!r} has no sub-folders; put each class into one of its own")
+    files: dict[str, list[Path]] = {}
     for place in classes:
-        files[place.name] = _by_name(x for x in place.iterdir() if x.is_file() and x.suffix.lower() in SUFFIXES)
-        if not files[place.name]:
+        name = composed(place.name)
+        if name in files:
+            raise ValueError(
+                f"two sub-folders of {shown(folder)!r} are called {shown(name)!r}, in two Unicode forms (NFC and NFD); "
+                "put their images into one"
+            )
+        images = [path for path in _by_name(place) if path.suffix.lower() in SUFFIXES]
+        files[name] = [path for path in images if _is_there(path) and path.is_file()]
+        if not files[name]:
             endings = " ".join(suffix[1:] for suffix in SUFFIXES)
-            raise ValueError(f"class {place.name!r} has no images in {str(place)!r}; files count that end in {endings}")
+            raise ValueError(
+                f"class {shown(name)!r} has no images in {shown(place)!r}; files count that end in {endings}"
+            )
     return files
 
 
-def _by_name(paths: Iterable[Path]) -> list[Path]:
-    """Without hidden ones, in the order of code points (that of paths depends on the machine)."""
-    return sorted((path for path in paths if not path.name.startswith(".")), key=lambda path: path.name)
+def _by_name(folder: Path) -> list[Path]:
+    """What isn't hidden, in the order of code points of composed names (that of paths depends on the machine)."""
+    try:
+        paths = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    except OSError as error:
+        raise ValueError(f"cannot read the folder {shown(folder)!r}: {error.strerror or error}") from None
+    return sorted(paths, key=lambda path: (composed(path.name), path.name))
+
+
+def _is_there(path: Path) -> bool:
+    """True, or a `ValueError` for a link that leads nowhere, to a file that isn't there or in a circle."""
+    if os.path.exists(path):
+        return True
+    if not os.path.islink(path):
+        raise ValueError(f"{shown(path)!r} may not be looked at; change its folder's permissions")
+    target = shown(os.readlink(path))
+    advice = "run 'git annex get'" if ".git/annex" in target else "mend or remove it"
+    raise ValueError(f"{shown(path)!r} is a link to {target!r}, where nothing can be read; {advice}")

@@ -1,10 +1,13 @@
 """Labelled images with a distance between their classes, and how they are split into training and test data."""
 
+import difflib
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from semres_jax._files import composed, shown
 from semres_jax._random import words
 from semres_jax.spaces.finite import Finite
 from semres_jax.spaces.tree import Tree
@@ -107,7 +110,8 @@ def class_distances(names: Sequence[str], tree_or_table: Any, leaves: Mapping[st
     Args:
         names: of the K classes, in the order wanted.
         tree_or_table: a `spaces.Tree`, or (K, K) numbers in the order of `names`.
-        leaves: the leaf of each class, for a tree; None: each class is called as its leaf is.
+        leaves: the leaf of each class, for a tree; None: each class is called as its leaf is. Names are compared in
+            Unicode's composed form (NFC).
 
     Returns:
         (K, K) float64 in the unit of the tree or table: on an ultrametric tree twice the time since divergence.
@@ -132,30 +136,47 @@ def class_distances(names: Sequence[str], tree_or_table: Any, leaves: Mapping[st
     twins = np.argwhere((table == 0.0) & ~np.eye(len(names), dtype=bool))
     if len(twins):
         first, second = (names[int(k)] for k in twins[0])
-        same = f" (both are leaf {leaves[first]!r})" if leaves is not None and leaves[first] == leaves[second] else ""
+        both = {} if leaves is None else _composed(leaves)
+        leaf = both.get(composed(first))
+        same = f" (both are leaf {shown(leaf)!r})" if leaf is not None and leaf == both.get(composed(second)) else ""
         raise ValueError(
-            f"classes {first!r} and {second!r} are at distance 0{same}, so distance can't tell them apart: "
-            "merge them, or mend the tree or table"
+            f"classes {shown(first)!r} and {shown(second)!r} are at distance 0{same}, so distance can't tell them "
+            "apart: merge them, or mend the tree or table"
         )
     return table
 
 
 def _on_tree(names: Sequence[str], tree: Tree, leaves: Mapping[str, str] | None) -> np.ndarray:
-    leaves = {name: name for name in names} if leaves is None else leaves
+    names = [composed(name) for name in names]
+    leaves = {name: name for name in names} if leaves is None else _composed(leaves)
     for name in leaves:
         if name not in names:
-            raise ValueError(f"leaves names the class {name!r}, which isn't there; the classes are {listed(names)}")
-    position = {leaf: k for k, leaf in enumerate(tree.labels)}
+            near = nearest(name, names)
+            raise ValueError(
+                f"leaves names the class {shown(name)!r}, which isn't there; {near}the classes are {listed(names)}"
+            )
+    position = {composed(leaf): k for k, leaf in enumerate(tree.labels)}
     for name in names:
         if name not in leaves:
-            raise ValueError(f"leaves has no leaf for class {name!r}; give every class one, or leave the class out")
+            raise ValueError(
+                f"leaves has no leaf for class {shown(name)!r}; give every class one, or leave the class out"
+            )
         if leaves[name] not in position:
             raise ValueError(
-                f"class {name!r} should be leaf {leaves[name]!r}, which the tree lacks; its leaves are "
-                f"{listed(tree.labels)} (`leaves` says which leaf a class is)"
+                f"class {shown(name)!r} should be leaf {shown(leaves[name])!r}, which the tree lacks; "
+                f"{nearest(leaves[name], tree.labels)}its leaves are {listed(tree.labels)} (`leaves` says which leaf a "
+                "class is)"
             )
     rows = [position[leaves[name]] for name in names]
     return np.asarray(tree.distances, np.float64)[np.ix_(rows, rows)]
+
+
+def _composed(leaves: Mapping[str, str]) -> dict[str, str]:
+    """Leaf of each class, all in Unicode's composed form."""
+    pairs = {composed(str(name)): composed(str(leaf)) for name, leaf in leaves.items()}
+    if len(pairs) < len(leaves):
+        raise ValueError("leaves names a class twice, in two Unicode forms (NFC and NFD); give each class one leaf")
+    return pairs
 
 
 def _checked_table(names: Sequence[str], table: Any) -> np.ndarray:
@@ -171,14 +192,41 @@ def _checked_table(names: Sequence[str], table: Any) -> np.ndarray:
 def listed(names: Sequence[str], most: int = 12) -> str:
     """Names for a message of one line."""
     more = f", ... ({len(names)} in all)" if len(names) > most else ""
-    return ", ".join(repr(name) for name in names[:most]) + more
+    return ", ".join(repr(shown(name)) for name in names[:most]) + more
+
+
+def nearest(name: str, names: Sequence[str]) -> str:
+    """The part of a message that says which of the names comes closest: in ASCII where they may look the same.
+
+    Example:
+        >>> from semres_jax.data.image_sets import nearest
+        >>> nearest("Homo sapiens", ["Pan", "Homo_sapiens"]), nearest("сat", ["cat"])
+        ("did you mean 'Homo_sapiens'? ", "did you mean 'cat' (you wrote '\\u0441at')? ")
+    """
+    like = {_skeleton(other): other for other in names}
+    # Of foreign letters that look the same nothing may be alike but their number.
+    lookalikes = [other for other in names if len(other) == len(name) and other.isascii() != name.isascii()]
+    near = [like[key] for key in difflib.get_close_matches(_skeleton(name), like, n=1)] or lookalikes
+    if not near:
+        return ""
+    if name.isascii() and near[0].isascii():
+        return f"did you mean {shown(near[0])!r}? "
+    return f"did you mean {near[0]!a} (you wrote {name!a})? "
+
+
+def _skeleton(name: str) -> str:
+    """A name without what is easily written another way: case, blanks, signs, what can't be seen."""
+    return "".join(c for c in unicodedata.normalize("NFKC", name).casefold() if c.isalnum())
 
 
 def _positions(class_names: tuple[str, ...], held_out: Sequence[str]) -> set[int]:
-    held_out = (held_out,) if isinstance(held_out, str) else held_out
+    held_out = [composed(name) for name in ((held_out,) if isinstance(held_out, str) else held_out)]
+    class_names = tuple(composed(name) for name in class_names)
     for name in held_out:
         if name not in class_names:
-            raise ValueError(f"held_out has the unknown class {name!r}; the classes are {listed(class_names, 300)}")
+            raise ValueError(
+                f"held_out has the unknown class {shown(name)!r}; the classes are {listed(class_names, 300)}"
+            )
     withheld = {class_names.index(name) for name in held_out}
     if len(class_names) - len(withheld) < _FEWEST_CLASSES:
         raise ValueError(
@@ -199,7 +247,7 @@ def _different_pictures(images: ImageSet) -> np.ndarray:
 def _require_pictures(name: str, count: int, fewest: int, purpose: str) -> None:
     if count < fewest:
         raise ValueError(
-            f"class {name!r} has {count} different picture{'s' * (count != 1)} and needs {fewest}, {purpose} "
+            f"class {shown(name)!r} has {count} different picture{'s' * (count != 1)} and needs {fewest}, {purpose} "
             "(copies count once); add pictures or leave the class out"
         )
 
