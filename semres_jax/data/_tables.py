@@ -1,26 +1,32 @@
 """Small tables that users write: which leaf of a tree a class is, and distances between classes."""
 
 import csv
+import io
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from semres_jax._files import composed, shown
+from semres_jax._files import composed, shown, text_of
 from semres_jax.data.image_sets import listed
+
+_DECLARED = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 
 
 def read_leaves(path: str | os.PathLike[str]) -> dict[str, str]:
-    """class -> leaf from a CSV file whose first line is "class,leaf", both in Unicode's composed form (NFC).
+    """class -> leaf from a CSV file whose first line is "class,leaf" (or with ; or tabs, as spreadsheets save it).
+
+    Names are in Unicode's composed form (NFC).
 
     Raises:
         ValueError: no text in UTF-8, another first line, a line without two entries, a class twice, no class at all.
         FileNotFoundError: no such file.
     """
     path = Path(path)
-    rows = _rows(path, "leaves")
+    rows = _rows(path, "leaves", ",;\t")
     if [cell.lower() for cell in rows[0][1]] != ["class", "leaf"]:
         got = shown(",".join(rows[0][1]))
         raise ValueError(f"the first line of {shown(path)!r} must be 'class,leaf'; got {got!r}")
@@ -87,19 +93,33 @@ def _named_distances(path: Path, names: Sequence[str] | None) -> np.ndarray:
     return np.array([[table[row][column] for column in names] for row in names], np.float64)
 
 
-def _rows(path: Path, argument: str) -> list[tuple[int, list[str]]]:
-    """Lines that aren't empty, with their numbers, blanks around entries removed."""
-    _require_file(path, argument)
+def _rows(path: Path, argument: str, separators: str = ",") -> list[tuple[int, list[str]]]:
+    """Lines that aren't empty, with their numbers, blanks around entries removed.
+
+    Args:
+        separators: what may stand between entries; the first line tells which of them does.
+    """
+    text = text_of(path, f"file of {argument}")
+    separator, skipped = ",", 0
+    if len(separators) > 1:
+        first, _, rest = text.partition("\n")
+        if declared := _DECLARED.fullmatch(first.strip()):  # Excel's first line "sep=;"
+            separator, text, skipped = declared[1], rest, 1
+        else:
+            names = re.sub(r'"[^"]*"', "", next((line for line in text.split("\n", 100) if line.strip()), ""))
+            separator = max(separators, key=names.count)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row))]
-    except UnicodeDecodeError:
-        raise ValueError(f"{str(path)!r} is no text in UTF-8; give a CSV file") from None
+        reader = csv.reader(io.StringIO(text), delimiter=separator, strict=True)
+        rows = [
+            (reader.line_num + skipped, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row))
+        ]
     except csv.Error as error:
-        raise ValueError(f"cannot read {str(path)!r} as CSV: {' '.join(str(error).split())[:200]}") from None
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(
+            f"cannot read {shown(path)!r} as CSV: {reason}; is a quotation mark left open or within an entry?"
+        ) from None
     if not rows:
-        raise ValueError(f"the file of {argument}, {str(path)!r}, is empty")
+        raise ValueError(f"the file of {argument}, {shown(path)!r}, is empty")
     return rows
 
 

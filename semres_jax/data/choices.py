@@ -1,26 +1,29 @@
 """Tables of choices: which of a few items was chosen, and how far each was from the probe."""
 
-import contextlib
 import dataclasses
 import os
 import re
-from collections.abc import Iterable
-from itertools import count, starmap, takewhile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from semres_jax.data._tables import _rows
+from semres_jax._files import shown
+from semres_jax.data._cells import MISSING, Cells, is_missing
 from semres_jax.data.image_sets import listed
 
 FORMATS = ("wide", "long", "vlm-spatial", "items")
-_VLM = re.compile(r"D\d\d_DIST")
+_VLM = re.compile(r"d\d\d_(dist|shape|x|y)")
 # What the columns of the other formats are told by, the first that fits.
-_NEEDED = {
-    "items": {"n", "right", "trials"}, "wide": {"distance_1", "choice"}, "long": {"trial", "distance", "chosen"}
-}  # fmt: skip
-_YES, _NO = ("1", "true", "yes"), ("", "0", "false", "no")
+_NEEDED = {"items": {"n", "right", "trials"}, "long": {"trial", "distance", "chosen"}}
+_YES, _NO = ("true", "t", "yes", "y"), ("false", "f", "no", "n")
+# Columns beside the number of a trial that say whose it is.
+_WHOSE = frozenset(
+    f"{name}{end}" for name in ("subject", "subj", "participant", "observer", "person", "worker", "user", "model",
+                                "session", "block", "run", "group", "experiment")
+    for end in ("", "_id", "_number", "_no", "_nr")
+)  # fmt: skip
 _SPATIAL = "vlm_spatial_qwen.csv"
 
 
@@ -34,7 +37,8 @@ class Choices:
         labels: (T, n) what the items are called, or None.
         positions: (T, n) where they were shown; the number of the column, from 1, where the file doesn't say.
         scores: (T, n) of the answers, such as a model's logits, NaN where unknown; or None.
-        left_out: how many rows had no usable answer.
+        left_out: how many trials had no usable answer, or too few items with a distance.
+        absent: how many items of the other trials had no distance.
     """
 
     distances: np.ndarray
@@ -43,6 +47,7 @@ class Choices:
     positions: np.ndarray | None = None
     scores: np.ndarray | None = None
     left_out: int = 0
+    absent: int = 0
 
 
 def read_choices(path: str | os.PathLike[str], format: str = "auto") -> Choices:
@@ -74,17 +79,32 @@ def read_choices(path: str | os.PathLike[str], format: str = "auto") -> Choices:
         >>> table.chosen.tolist(), table.distances[0].tolist()
         ([0, 1, 0], [0.1, 0.5])
     """
-    rows = _Rows(path)
-    kind = rows.format() if format == "auto" else format
-    readers = {"wide": _wide, "long": _long, "vlm-spatial": _vlm_spatial}
-    if kind not in readers:
-        raise ValueError(f"format must be auto, {', '.join(readers)}; got {kind!r}")
-    return readers[kind](rows)
+    table = read_table(path, format)
+    if isinstance(table, ItemCounts):
+        raise ValueError(f"{shown(path)!r} holds counts of identifications (n, right, trials); read_items reads it")
+    return table
+
+
+def read_table(path: str | os.PathLike[str], format: str = "auto") -> "Choices | ItemCounts":
+    """What a file holds: choices as `read_choices` gives them, or counts as `read_items` does.
+
+    Args:
+        path: of the file.
+        format: one of `FORMATS`; "auto" goes by the columns.
+
+    Raises:
+        ValueError, FileNotFoundError: as these.
+    """
+    readers = {"wide": _wide, "long": _long, "vlm-spatial": _vlm_spatial, "items": _items}
+    if format not in ("auto", *readers):
+        raise ValueError(f"format must be auto, {', '.join(readers)}; got {format!r}")
+    cells = Cells(path)
+    return readers[_format(cells) if format == "auto" else format](cells)
 
 
 def format_of(path: str | os.PathLike[str]) -> str:
     """Which of `FORMATS` a file has, by its columns."""
-    return _Rows(path).format()
+    return _format(Cells(path))
 
 
 class ItemCounts(NamedTuple):
@@ -99,12 +119,23 @@ def read_items(path: str | os.PathLike[str]) -> ItemCounts:
     """Counts of identifications from a CSV file with the columns n, right and trials.
 
     Raises:
-        ValueError: a column is missing, an entry is no number.
+        ValueError: a column is missing, an entry is no whole number or can't be such a count; names the line.
         FileNotFoundError: no such file.
     """
-    rows = _Rows(path)
-    rows.need(*ItemCounts._fields)
-    return ItemCounts(*(np.array([rows.number(k, name) for k in rows.all]) for name in ItemCounts._fields))
+    return _items(Cells(path))
+
+
+def _items(cells: Cells) -> ItemCounts:
+    cells.need(*ItemCounts._fields)
+    n, right, trials = (
+        cells.numbers(name, least=least, missing=False) for name, least in (("n", 2.0), ("right", 0.0), ("trials", 1.0))
+    )
+    for name, values in (("n", n), ("right", right), ("trials", trials)):
+        for k in np.flatnonzero(values != values.round())[:1]:
+            raise ValueError(f"{cells.where(k)}: {name} must be a whole number; got {values[k]:g}")
+    for k in np.flatnonzero(right > trials)[:1]:
+        raise ValueError(f"{cells.where(k)}: right must be at most trials; got {right[k]:g} of {trials[k]:g}")
+    return ItemCounts(n, right, trials)
 
 
 def vlm_spatial() -> Choices:
@@ -123,162 +154,202 @@ def vlm_spatial() -> Choices:
     return read_choices(Path(__file__).parent / _SPATIAL)
 
 
-class _Rows:
-    """Lines of a CSV file by the names of its columns; errors name file and line."""
-
-    def __init__(self, path: str | os.PathLike[str]):
-        self.path = Path(path)
-        (_, self.columns), *rows = _rows(self.path, "choices")
-        self.lines, self.cells, self.all = [line for line, _ in rows], [row for _, row in rows], range(len(rows))
-        if len(set(self.columns)) < len(self.columns):
-            twice = next(name for name in self.columns if self.columns.count(name) > 1)
-            raise ValueError(f"{str(self.path)!r} has the column {twice!r} twice")
-        if not self.cells:
-            raise ValueError(f"{str(self.path)!r} has no line after its first, which names the columns")
-        for k, row in enumerate(self.cells):
-            if len(row) != len(self.columns):
-                must = f"must have {len(self.columns)} entries, one for each column"
-                raise ValueError(f"{self.where(k)} {must}; got {len(row)}")
-
-    def format(self) -> str:
-        if "answer" in self.columns and any(map(_VLM.fullmatch, self.columns)):
-            return "vlm-spatial"
-        for kind, needed in _NEEDED.items():
-            if needed <= set(self.columns):
-                return kind
-        raise ValueError(
-            f"{str(self.path)!r} has columns of no known format; give distance_1,distance_2,..,choice (wide), "
-            f"trial,distance,chosen (long) or n,right,trials; got {listed(self.columns)}"
-        )
-
-    def need(self, *names: str) -> None:
-        for name in names:
-            if name not in self.columns:
-                raise ValueError(f"{str(self.path)!r} has no column {name!r}; its columns are {listed(self.columns)}")
-
-    def numbered(self, prefix: str) -> list[str]:
-        """prefix1, prefix2, .. as far as they go."""
-        return list(takewhile(self.columns.__contains__, (f"{prefix}{k}" for k in count(1))))
-
-    def text(self, k: int, name: str) -> str:
-        return self.cells[k][self.columns.index(name)]
-
-    def number(self, k: int, name: str, *, empty: bool = False) -> float:
-        text = self.text(k, name)
-        if empty and not text:
-            return np.nan
-        with contextlib.suppress(ValueError):
-            if np.isfinite(number := float(text)):
-                return number
-        raise ValueError(f"{self.where(k)}: {name} must be a number; got {text!r}")
-
-    def distance(self, k: int, name: str, *, empty: bool = False) -> float:
-        number = self.number(k, name, empty=empty)
-        if number < 0:
-            raise ValueError(f"{self.where(k)}: {name} must be at least 0; got {number:g}")
-        return number
-
-    def score(self, k: int, name: str) -> float:
-        """As `number`, but for -inf, which is a score."""
-        return -np.inf if self.text(k, name).lower() in ("-inf", "-infinity") else self.number(k, name, empty=True)
-
-    def where(self, k: int) -> str:
-        return f"line {self.lines[k]} of {str(self.path)!r}"
+def _format(cells: Cells) -> str:
+    if "answer" in cells.columns and any(map(_VLM.fullmatch, cells.columns)):
+        return "vlm-spatial"
+    if "choice" in cells.columns and cells.numbered("distance"):
+        return "wide"
+    for kind, needed in _NEEDED.items():
+        if needed <= set(cells.columns):
+            return kind
+    raise ValueError(
+        f"{shown(cells.path)!r} has columns of no known format; give distance_1,distance_2,..,choice (wide), "
+        f"trial,distance,chosen (long) or n,right,trials; got {cells.listed()}"
+    )
 
 
-def _wide(rows: _Rows) -> Choices:
-    rows.need("distance_1", "distance_2", "choice")
-    names, labels, scores = (rows.numbered(f"{kind}_") for kind in ("distance", "label", "score"))
+def _wide(cells: Cells) -> Choices:
+    cells.need("choice")
+    names, labels, scores = (cells.numbered(kind) for kind in ("distance", "label", "score"))
+    if len(names) < 2:
+        raise ValueError(f"{shown(cells.path)!r} needs the columns distance_1 and distance_2; it has {cells.listed()}")
     for kind, columns in (("label", labels), ("score", scores)):
         if columns and len(columns) != len(names):
             counts = f"{len(names)} distances and {len(columns)} {kind}s"
-            raise ValueError(f"{str(rows.path)!r} has {counts}; give one for each")
-
-    def trial(k: int) -> dict[str, Any] | None:
-        if not rows.text(k, "choice"):
-            return None
-        distances = [rows.distance(k, name, empty=True) for name in names]
-        words = [rows.text(k, name) for name in labels]
-        fields = {"distance": distances, "label": words, "score": [rows.score(k, name) for name in scores]}
-        chosen = _place(rows, k, rows.text(k, "choice"), words, distances)
-        return {"chosen": chosen} | {kind: values for kind, values in fields.items() if values}
-
-    return _made(rows, len(names), map(trial, rows.all))
-
-
-def _place(rows: _Rows, k: int, answer: str, labels: list[str], distances: list[float]) -> int:
-    """Index of the chosen item: by its label, else by its number."""
-    there = np.flatnonzero(~np.isnan(distances)).tolist()
-    named = [i for i in there if labels and labels[i] == answer]
-    if len(named) > 1:
-        raise ValueError(f"{rows.where(k)}: choice {answer!r} is the label of {len(named)} items; give its number")
-    if not named and answer.isdigit() and int(answer) - 1 in there:
-        named = [int(answer) - 1]
-    if not named:
-        items = listed([labels[i] if labels else str(i + 1) for i in there])
-        raise ValueError(f"{rows.where(k)}: choice not among items: {answer!r} is none of {items}")
-    return named[0]
+            raise ValueError(f"{shown(cells.path)!r} has {counts}; give one for each")
+    distances = np.stack([cells.numbers(name, least=0.0) for name in names], axis=1)
+    answers = cells.column("choice")
+    # A trial with an answer, and with as many items left as a choice is between.
+    there = ~np.isnan(distances)
+    kept = np.array([not is_missing(answer) for answer in answers]) & ((there.sum(1) > 1) | there.all(1))
+    words = np.array([cells.texts(name) for name in labels]).T if labels else None
+    if words is not None:
+        lines = np.broadcast_to(np.arange(len(cells))[:, None], there.shape)
+        _require_names(cells, words, there & kept[:, None], lines, labels)
+    rows = np.flatnonzero(kept).tolist()
+    chosen = _places(cells, rows, answers, words, there)
+    given = np.stack([_scores(cells, name) for name in scores], axis=1)[rows] if scores else None
+    return _made(cells, distances[rows], chosen, None if words is None else words[rows], None, given, len(cells))
 
 
-def _long(rows: _Rows) -> Choices:
-    rows.need("trial", "distance", "chosen")
-    trials: dict[str, list[int]] = {}
-    for k in rows.all:
-        trials.setdefault(rows.text(k, "trial"), []).append(k)
-    readers = {"distance": rows.distance, "position": rows.text, "label": rows.text, "score": rows.score}
-
-    def trial(name: str, lines: list[int]) -> dict[str, Any] | None:
-        marks = [rows.text(k, "chosen").lower() for k in lines]
-        for k, mark in zip(lines, marks, strict=True):
-            if mark not in _YES + _NO:
-                raise ValueError(f"{rows.where(k)}: chosen must be 1 or 0; got {mark!r}")
-        chosen = [i for i, mark in enumerate(marks) if mark in _YES]
-        if len(chosen) > 1:
-            raise ValueError(f"{rows.where(lines[chosen[1]])}: trial {name!r} has a second chosen item; one a trial")
-        if not chosen:
-            return None
-        columns = (column for column in readers if column in rows.columns)
-        return {"chosen": chosen[0]} | {column: [readers[column](k, column) for k in lines] for column in columns}
-
-    return _made(rows, max(map(len, trials.values())), starmap(trial, trials.items()))
-
-
-def _vlm_spatial(rows: _Rows) -> Choices:
-    items = sorted(name[:3] for name in rows.columns if _VLM.fullmatch(name))
-    rows.need("answer", *(f"{item}_{field}" for item in items for field in ("SHAPE", "DIST", "X", "Y")))
-
-    def trial(k: int) -> dict[str, Any] | None:
-        shapes = [rows.text(k, f"{item}_SHAPE") for item in items]
-        matches = [shape.lower() == rows.text(k, "answer").lower() for shape in shapes]
-        if sum(matches) != 1:
-            return None
-        corners = [[rows.number(k, f"{item}_{axis}") for axis in "XY"] for item in items]
-        return {
-            "chosen": matches.index(True),
-            "distance": [rows.distance(k, f"{item}_DIST") for item in items],
-            "label": shapes,
-            "position": [f"({x:g}, {y:g})" for x, y in corners],
-            "score": [rows.score(k, shape) if shape in rows.columns else np.nan for shape in shapes],
-        }
-
-    return _made(rows, len(items), map(trial, rows.all))
+def _places(cells: Cells, rows: list[int], answers: list[str], labels: np.ndarray | None, there: np.ndarray) -> Any:
+    """Index of the chosen item of each row: by its label or its number, whichever all rows can be read by."""
+    numbers = {answer: cells.whole(answer) for answer in set(answers)}
+    values = {} if labels is None else {text: cells.number(text) for text in set(labels.ravel().tolist())}
+    by_label, by_number = np.full(len(rows), -1), np.full(len(rows), -1)
+    for i, k in enumerate(rows):
+        answer, items = answers[k], np.flatnonzero(there[k]).tolist()
+        number = numbers[answer]
+        if number is not None and number - 1 in items:
+            by_number[i] = number - 1
+        if labels is not None:
+            named = [item for item in items if labels[k, item] == answer]
+            if not named and (value := cells.number(answer)) is not None:  # 7.0 is 7
+                named = [item for item in items if values[labels[k, item]] == value]
+            if len(named) > 1 and by_number[i] < 0:
+                raise ValueError(
+                    f"{cells.where(k)}: choice {answer!r} is the label of {len(named)} items; give its number"
+                )
+            by_label[i] = named[0] if named else -1
+    alone = (by_label >= 0) & (by_number < 0), (by_number >= 0) & (by_label < 0)
+    unclear = (by_label >= 0) & (by_number >= 0) & (by_label != by_number)
+    for i in np.flatnonzero(unclear)[:1] if alone[0].any() == alone[1].any() else ():
+        raise ValueError(
+            f"{cells.where(rows[i])}: choice {answers[rows[i]]!r} may be item {by_number[i] + 1} by its number or item "
+            f"{by_label[i] + 1} by its label; give labels that are no numbers"
+        )
+    places = np.where((by_label >= 0) & ((by_number < 0) | alone[0].any()), by_label, by_number)
+    for i in np.flatnonzero(places < 0).tolist():
+        k = rows[i]
+        items = [f"{item + 1}" if labels is None else str(labels[k, item]) for item in np.flatnonzero(there[k])]
+        counts = " (choices count from 1; leave the cell empty where there is none)" if numbers[answers[k]] == 0 else ""
+        answer = shown(answers[k], 40)
+        raise ValueError(f"{cells.where(k)}: choice not among items: {answer!r} is none of {listed(items)}{counts}")
+    return places
 
 
-def _made(rows: _Rows, items: int, answers: Iterable[dict[str, Any] | None]) -> Choices:
-    """Choices of trials that are None where there is no usable answer."""
-    trials = list(answers)
-    kept = [trial for trial in trials if trial is not None]
-    if not kept:
-        raise ValueError(f"{str(rows.path)!r} has no usable answer in {len(trials)} trials")
+def _require_names(cells: Cells, words: np.ndarray, there: np.ndarray, lines: Any, columns: Sequence[str]) -> None:
+    """Refuse items without a name: they would be taken for one and the same."""
+    missing = np.isin(np.char.lower(words), sorted(MISSING)) & there
+    for k, item in np.argwhere(missing)[:1].tolist():
+        raise ValueError(
+            f"{cells.where(int(lines[k, item]))}: {columns[item]} is {str(words[k, item])!r}, which is no name; name "
+            "the item, or leave out the column"
+        )
 
-    def table(name: str, filler: Any) -> Any:
-        if name not in kept[0]:
-            return None
-        return np.array([trial[name] + [filler] * (items - len(trial[name])) for trial in kept])
 
-    labels, positions, scores = table("label", ""), table("position", ""), table("score", np.nan)
+def _scores(cells: Cells, name: str) -> np.ndarray:
+    return cells.numbers(name, infinite=("-inf", "-infinity"))
+
+
+def _long(cells: Cells) -> Choices:
+    cells.need("trial", "distance", "chosen")
+    trials, marked = _trials(cells), _marks(cells)
+    places = np.full((len(trials), max(map(len, trials))), -1)
+    for row, lines in zip(places, trials, strict=True):
+        row[: len(lines)] = lines
+    real = places >= 0
+
+    def table(values: Any, filler: Any) -> np.ndarray:
+        return np.where(real, np.asarray(values)[places], filler)
+
+    def refuse(bad: np.ndarray, what: str, which: int = 0) -> None:
+        """Where an entry is bad: its trial, by the line of so many bad ones."""
+        for row in np.flatnonzero(bad.any(1))[:1]:
+            k = int(places[row][bad[row]][which])
+            raise ValueError(f"{cells.where(k)}: trial {shown(cells.column('trial')[k], 40)!r} {what}")
+
+    distances, marks = table(cells.numbers("distance", least=0.0), np.nan), table(marked, False)
+    there = ~np.isnan(distances)
+    refuse(real & (real.sum(1) < 2)[:, None], "has one item; a choice is between two at least, give a line for each")
+    again = "one is to be chosen; where numbers of trials begin anew, give a column 'subject', 'session' or 'block'"
+    refuse(marks & (marks.sum(1) > 1)[:, None], f"has a second chosen item, {again}", 1)
+    kept = marks.any(1) & ((there.sum(1) > 1) | (there == real).all(1))
+    refuse(marks & ~there & kept[:, None], "has a choice not among items: the chosen item has no distance")
+    names = {name: table(cells.texts(name), "") for name in ("label", "position") if name in cells.columns}
+    for name, words in names.items():
+        _require_names(cells, words, there & kept[:, None], places, [name] * places.shape[1])
+    scores = table(_scores(cells, "score"), np.nan)[kept] if "score" in cells.columns else None
+    words, positions = (names[name][kept] if name in names else None for name in ("label", "position"))
+    absent = int((real & ~there)[kept].sum())
+    return _made(cells, distances[kept], marks.argmax(1)[kept], words, positions, scores, len(trials), absent)
+
+
+def _trials(cells: Cells) -> list[list[int]]:
+    """Rows of each trial, told apart by its number and whoever had it.
+
+    Raises:
+        ValueError: the number comes again after others, or with a position that was there, so that there may be two.
+    """
+    of = [name for name in cells.columns if name in _WHOSE] + ["trial"]
+    keys = list(zip(*(cells.column(name) for name in of), strict=True))
+    positions = cells.column("position") if "position" in cells.columns else None
+    trials: dict[tuple[str, ...], list[int]] = {}
+    for k, key in enumerate(keys):
+        if is_missing(key[-1]):
+            raise ValueError(f"{cells.where(k)}: trial is {key[-1]!r}; give each trial a number or a name")
+        lines = trials.setdefault(key, [])
+        again = lines and keys[k - 1] != key and positions is None
+        if again or (positions is not None and any(positions[i] == positions[k] for i in lines)):
+            what = "comes again after other trials" if again else f"has the position {positions[k]!r} again"
+            raise ValueError(
+                f"{cells.where(k)}: trial {key[-1]!r}, which begins on line {cells.lines[lines[0]]}, {what}; give the "
+                f"lines of a trial one after the other, and a column 'subject', 'session' or 'block' where numbers "
+                "begin anew" + (f" (there is {', '.join(of[:-1])})" if of[1:] else "")
+            )
+        lines.append(k)
+    return list(trials.values())
+
+
+def _marks(cells: Cells) -> np.ndarray:
+    """(lines,) whether the item was chosen."""
+    marks = np.zeros(len(cells), bool)
+    for k, text in enumerate(cells.column("chosen")):
+        mark = text.lower()
+        number = cells.whole(text)
+        if mark not in _YES + _NO and number not in (0, 1) and not is_missing(text):
+            raise ValueError(f"{cells.where(k)}: chosen must be 1 or 0; got {shown(text, 40)!r}")
+        marks[k] = mark in _YES or number == 1
+    return marks
+
+
+def _vlm_spatial(cells: Cells) -> Choices:
+    items = sorted({name[:3] for name in cells.columns if _VLM.fullmatch(name)})
+    cells.need("answer", *(f"{item}_{field}" for item in items for field in ("shape", "dist", "x", "y")))
+    if len(items) < 2:
+        raise ValueError(f"{shown(cells.path)!r} has {len(items)} shapes; a choice needs at least 2")
+    distances, x, y = (
+        np.stack([cells.numbers(f"{item}_{field}", missing=False, **least) for item in items], axis=1)
+        for field, least in (("dist", {"least": 0.0}), ("x", {}), ("y", {}))
+    )
+    shapes = np.array([cells.texts(f"{item}_shape") for item in items]).T
+    matches = np.char.lower(shapes) == np.array([text.lower() for text in cells.texts("answer")])[:, None]
+    kept = np.flatnonzero(matches.sum(1) == 1)
+    scores = np.full(distances.shape, np.nan)
+    for shape in sorted(set(shapes[kept].ravel().tolist())):
+        if shape.lower() in cells.columns:
+            scores = np.where(shapes == shape, _scores(cells, shape.lower())[:, None], scores)
+    corners = [[f"({a:g}, {b:g})" for a, b in zip(*row, strict=True)] for row in zip(x[kept], y[kept], strict=True)]
+    return _made(
+        cells, distances[kept], matches[kept].argmax(1), shapes[kept], np.array(corners), scores[kept], len(cells)
+    )
+
+
+def _made(
+    cells: Cells,
+    distances: np.ndarray,
+    chosen: np.ndarray,
+    labels: Any,
+    positions: Any,
+    scores: Any,
+    trials: int,
+    absent: int | None = None,
+) -> Choices:
+    """Choices of the trials that are kept, of so many; the columns' numbers are positions where there are none."""
+    if not len(distances):
+        raise ValueError(f"{shown(cells.path)!r} has no usable answer in {trials} trials")
     if positions is None:
-        positions = np.tile([str(i + 1) for i in range(items)], (len(kept), 1))
+        positions = np.tile([str(i + 1) for i in range(distances.shape[1])], (len(distances), 1))
     scores = None if scores is None or np.isnan(scores).all() else scores
-    chosen = np.array([trial["chosen"] for trial in kept])
-    return Choices(table("distance", np.nan), chosen, labels, positions, scores, len(trials) - len(kept))
+    absent = int(np.isnan(distances).sum()) if absent is None else absent
+    return Choices(distances, chosen, labels, positions, scores, trials - len(distances), absent)

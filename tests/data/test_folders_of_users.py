@@ -1,4 +1,4 @@
-"""Image folders and tables of leaves as other machines leave them: Unicode forms, pointers, links, bombs, broken files."""
+"""Image folders and tables of leaves from other machines: Unicode forms, pointers, links, bombs, broken files."""
 
 import gzip
 import os
@@ -106,7 +106,7 @@ def bomb(side):
     [
         (bomb(11_000), r"1\.png': Image size \(121000000 pixels\) exceeds limit"),
         (bomb(60_000), r"1\.png': Image size \(3600000000 pixels\) exceeds limit"),
-        (bomb(300)[:-40], "cannot decode the image"),
+        (bomb(2000), "cannot decode the image"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 9\n", "1.png' is a Git LFS pointer"),
         (b"/annex/objects/SHA256E-s9--4d7a.png\n", "1.png' is a git-annex pointer.*git annex get"),
         (b"<!DOCTYPE html><html>", "cannot identify image file"),
@@ -154,10 +154,11 @@ def test_pictures_that_memory_has_no_room_for(folder, monkeypatch):
     "content",
     [
         "class,leaf\nélan,Möwe\n".encode("utf-8-sig"),
+        "class;leaf\nélan;Möwe\n".encode(),
         "class,leaf\r\nélan,Möwe\r\n".encode("utf-16"),
         gzip.compress('Class,Leaf\r"élan" , "Möwe"\r'.replace(" , ", ",").encode()),
     ],
-    ids=["bom", "utf16", "gzip"],
+    ids=["bom", "semicolons", "utf16", "gzip"],
 )
 def test_tables_of_leaves_however_they_were_saved(content, tmp_path):
     (tmp_path / "leaves.csv").write_bytes(content)
