@@ -39,7 +39,7 @@ def folder(tmp_path):
     return made(tmp_path / "Bilder", [other_form(ELK), other_form(MOOSE), "boar"])
 
 
-def refused(match, call, *arguments, error=ValueError, **options):
+def refused(match, call, *arguments, error: type[Exception] = ValueError, **options):
     with pytest.raises(error, match=match) as caught:
         call(*arguments, **options)
     assert str(caught.value).isprintable()

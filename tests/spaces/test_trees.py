@@ -21,7 +21,7 @@ def read(newick):
     return tree.labels, np.asarray(tree.distances).tolist()
 
 
-def refused(newick, match, error=ValueError):
+def refused(newick, match, error: type[Exception] = ValueError):
     with pytest.raises(error, match=match) as caught:
         spaces.Tree.from_newick(newick)
     assert "\n" not in str(caught.value)
