@@ -82,7 +82,7 @@ def image_folder(
     images, group = decode_all(paths, size=size, grey=grey, progress=progress)
     labels = np.repeat(np.arange(len(names), dtype=np.int32), [len(files[name]) for name in names])
     unit = "path length on the tree" if tree is not None else "unit of the table of distances"
-    return ImageSet(folder.resolve().name, images, labels, names, group, table, unit)
+    return ImageSet(composed(shown(folder.resolve().name)), images, labels, names, group, table, unit)
 
 
 def _files(folder: Path) -> dict[str, list[Path]]:

@@ -15,7 +15,9 @@ from semres_jax._files import composed, shown
 _TOKEN = re.compile(r"""'[^']*(?:''[^']*)*'|"[^"]*(?:""[^"]*)*"|[(),:;]|[^\s()\[\],:;'"][^\s()\[\],:;]*""")
 _BLANK = re.compile(r"\s*")
 _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|nan|inf(inity)?)", flags=re.ASCII | re.IGNORECASE)
-# Of the number of a branch: length, support, probability.
+# Nodes with several parents, as extended Newick names them.
+_HYBRID = re.compile(r".*#(H|LGT|R)?\d+", flags=re.IGNORECASE | re.DOTALL)
+# What a branch may bear: length, support, probability.
 _MOST_FIELDS = 3
 # What files of trees may be instead, by how they begin.
 _OTHERS = (
@@ -134,6 +136,8 @@ class _Reader:
                 if children is None:
                     children = [len(names)]
                     names.append(name or "")
+                elif _HYBRID.fullmatch(name or ""):
+                    self.fail(f"{shown(name)!r} has several parents, so this is a network and no tree", token.place)
                 nodes.append(Node(children, len(names), self._length(fields, names[children[0]], token.place)))
                 children, name, fields = None, None, []
                 if token.mark == ";":

@@ -168,6 +168,7 @@ def test_files_that_are_no_trees(content, match, tmp_path):
         ("(e\u0301:1,\u00e9:1);", "appears 2 times"),
         ("(a:1e308,b:1e308);", "reach inf"),
         ("(a:1e-300,b:1e-300);", "reach 2e-300"),
+        ("((a:1,(b:1)#H1:1::0.7):1,(#H1:1::0.3,c:1):1);", "'#H1' has several parents"),
         ("a:1;", "at least 2 leaves"),
         ("();", "at least 2 leaves"),
         ("  ", "newick is empty"),
