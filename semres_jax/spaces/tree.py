@@ -19,8 +19,8 @@ from semres_jax.spaces.finite import Finite
 _DIGITS = 12
 # The longest path may not be shorter, for rounding to work with float64.
 _SHORTEST = 1e-280
-# Tables of N x N that making a space takes at once: its own, and what checks of it and JAX copy.
-_TABLES = 3
+# Tables of N x N that a space takes once it is used: its own, and JAX's copy.
+_TABLES = 2
 # Rows of the table that are mirrored at once.
 _BLOCK = 256
 

@@ -208,7 +208,7 @@ def test_deep_and_wide_trees():
 def test_more_leaves_than_memory_are_refused_before_the_table(monkeypatch):
     monkeypatch.setattr(_memory, "available", lambda: 2_000_000_000)
     refused(
-        f"({','.join(f'a{k}:1' for k in range(20_000))});", r"20000 leaves need 9\.6 GB of memory; there are 2\.0 GB"
+        f"({','.join(f'a{k}:1' for k in range(20_000))});", r"20000 leaves need 6\.4 GB of memory; there are 2\.0 GB"
     )
 
 
