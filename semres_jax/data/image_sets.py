@@ -201,7 +201,7 @@ def nearest(name: str, names: Sequence[str]) -> str:
     Example:
         >>> from semres_jax.data.image_sets import nearest
         >>> nearest("Homo sapiens", ["Pan", "Homo_sapiens"]), nearest("сat", ["cat"])
-        ("did you mean 'Homo_sapiens'? ", "did you mean 'cat' (you wrote '\\u0441at')? ")
+        ("did you mean 'Homo_sapiens'? ", "did you mean 'cat' (you wrote '\\\\u0441at')? ")
     """
     like = {_skeleton(other): other for other in names}
     # Of foreign letters that look the same nothing may be alike but their number.
