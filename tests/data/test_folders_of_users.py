@@ -222,6 +222,7 @@ def test_corrupted_pictures_are_read_or_refused_in_a_line(ending, folder):
                 raise
 
 
+@pytest.mark.filterwarnings("ignore:.*goes on after its first tree")
 def test_corrupted_tables_are_read_or_refused_in_a_line(birds):
     names = ("classes.txt", "images.txt", "image_class_labels.txt", "leaves.csv", "tree (1).nwk")
     contents = {name: (birds / name).read_bytes() for name in names}
