@@ -2,6 +2,7 @@
 compiled programs kept for the next run."""
 
 import collections
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -11,12 +12,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import jax
 import pytest
-from jaxtyping import install_import_hook
+
+from tests import annotations
 
 # Before anything starts a JAX backend or imports the package. Four devices, so that sharding is tested everywhere.
 jax.config.update("jax_num_cpu_devices", 4)
 jax.config.update("jax_numpy_rank_promotion", "raise")
-install_import_hook("semres_jax", "beartype.beartype")
+annotations.check("semres_jax")
 
 from semres_jax.cli import _programs  # noqa: E402
 
@@ -30,6 +32,8 @@ _CACHE = {
     "jax_persistent_cache_min_compile_time_secs": 0.02,
     "jax_persistent_cache_min_entry_size_bytes": -1,
 }
+# A heap of millions of traced objects is searched for garbage too often by Python's own settings: a tenth of the time.
+gc.set_threshold(100_000, 50, 100)
 for _name, _value in _CACHE.items():
     jax.config.update(_name, _value)
     os.environ[_name.upper()] = str(_value)  # for the processes that tests start
