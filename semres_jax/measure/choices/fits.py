@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from scipy import special
 
-from semres_jax._types import ArrayLike, Quantity
+from semres_jax._types import Quantity
 from semres_jax.measure.choices import _cuts as cuts, _model as model, _windows as windows
 from semres_jax.measure.choices._model import Setup
 from semres_jax.measure.choices._setup import set_up
@@ -101,8 +101,8 @@ class ChoiceFit:
 
 
 def fit_choices(
-    distances: ArrayLike,
-    chosen: ArrayLike,
+    distances: Any,
+    chosen: Any,
     *,
     labels: Any = None,
     positions: Any = None,

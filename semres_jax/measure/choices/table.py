@@ -65,6 +65,8 @@ def choices_table(
     """
     execution = execution or Execution()
     kinds, biases, notes = check_choices(table, families=families, biases=biases, delta=delta, exponent=exponent)
+    if table.absent:
+        notes.insert(0, f"{table.absent} items without a distance were left out of their trials")
     if table.left_out:
         notes.insert(0, f"{table.left_out} trials without a usable answer were left out")
     pairs = [(family, bias) for family in kinds for bias in biases]
