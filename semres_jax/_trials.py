@@ -85,7 +85,10 @@ def _names(name: str, values: Any, there: np.ndarray) -> np.ndarray:
         ) from None
     if array.shape != there.shape or array.dtype.kind not in "OUf":
         return array
-    missing = np.array([[x is None or x != x or not str(x) for x in row] for row in array.tolist()])
+    if array.dtype.kind == "U":
+        missing = array == ""
+    else:
+        missing = np.array([[x is None or x != x or not str(x) for x in row] for row in array.tolist()])
     if (missing & there).any():
         trial, item = np.argwhere(missing & there)[0].tolist()
         raise ValueError(f"{name} has no name for item {item + 1} of trial {trial + 1}; give each item one")

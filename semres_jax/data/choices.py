@@ -207,14 +207,15 @@ def _places(cells: Cells, rows: list[int], answers: list[str], labels: np.ndarra
     values = {} if labels is None else {text: cells.number(text) for text in set(labels.ravel().tolist())}
     by_label, by_number = np.full(len(rows), -1), np.full(len(rows), -1)
     for i, k in enumerate(rows):
-        answer, items = answers[k], np.flatnonzero(there[k]).tolist()
+        answer, items = answers[k], there[k].nonzero()[0].tolist()
         number = numbers[answer]
         if number is not None and number - 1 in items:
             by_number[i] = number - 1
         if labels is not None:
-            named = [item for item in items if labels[k, item] == answer]
+            words = labels[k].tolist()
+            named = [item for item in items if words[item] == answer]
             if not named and (value := cells.number(answer)) is not None:  # 7.0 is 7
-                named = [item for item in items if values[labels[k, item]] == value]
+                named = [item for item in items if values[words[item]] == value]
             if len(named) > 1:
                 raise ValueError(
                     f"{cells.where(k)}: choice {answer!r} is the label of {len(named)} items; give its "
