@@ -2,8 +2,9 @@
 
 import dataclasses
 import math
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -13,11 +14,16 @@ from semres_jax.cli._common import (
     _option,
     checking_input,
     count,
+    going_on,
     number,
     print_cells,
     progress_bar,
     require_seed,
 )
+
+if TYPE_CHECKING:
+    from semres_jax.data import Choices
+    from semres_jax.data.choices import ItemCounts
 
 
 def fit_or_number(text: str) -> float | str:
@@ -39,10 +45,12 @@ _FitOr = Annotated[float | str, _option(fit_or_number, "fit|X")]
 class MeasureChoices:
     """Fit resolution, floor and answer biases to a table of choices, with profile-likelihood intervals.
 
-    FILE is CSV with a line of names first. Wide: distance_1, distance_2, .., choice (number of the chosen item, or its
-    label), and if there are any label_1, .., score_1, ... Long: trial, distance, chosen (1 or 0), and position, label,
-    score if any. vlm-spatial: D00_DIST, D00_SHAPE, D00_X, D00_Y, .., answer. Items: n, right, trials, for the n-item
-    law. Writes measure.nc, measure.json and figures.
+    FILE is CSV with a line of names first, between commas, semicolons or tabs. Wide: distance_1, distance_2, .., choice
+    (number of the chosen item, from 1, or its label), and if there are any label_1, .., score_1, ... Long: trial,
+    distance, chosen (1 or 0), and position, label, score if any, and subject, session or block where numbers of trials
+    begin anew. vlm-spatial: D00_DIST, D00_SHAPE, D00_X, D00_Y, .., answer. Items: n, right, trials, for the n-item law,
+    which takes seconds and always starts anew. NA or an empty cell: no answer, or no such item; both are counted.
+    Writes measure.nc, measure.json and figures; while a run is unfinished also measure.state, for --resume.
     """
 
     file: tyro.conf.Positional[Path]
@@ -65,7 +73,9 @@ class MeasureChoices:
     """The figures name this unit of the distances."""
     seed: Annotated[int, _option(count, "INT")] = 0
     """The random numbers of the simulated tables begin with this seed."""
-    out: Path = Path("results/measure")
+    resume: bool = False
+    """An unfinished run in --out goes on, to the same numbers as if it had never been stopped."""
+    out: Path = Path("results/measure/choices")
     """The results go to this folder, which is made if missing."""
     json: bool = False
     """The run ends with one line of JSON on standard output."""
@@ -86,40 +96,44 @@ class MeasureChoices:
                 raise ValueError(f"--bootstrap must be at least 0; got {self.bootstrap}")
             require_seed(self.seed)
             shipped = str(self.file) == "vlm" and not self.file.exists()
-            kind = "vlm-spatial" if shipped else self.format
-            if kind == "auto":
-                kind = tables.format_of(self.file)
-        return self._items() if kind == "items" else self._choices(kind, shipped)
+            table = tables.vlm_spatial() if shipped else tables.read_table(self.file, self.format)
+        return self._items(table) if isinstance(table, tables.ItemCounts) else self._choices(table, shipped)
 
-    def _choices(self, kind: str, shipped: bool) -> int:
+    def _choices(self, table: "Choices", shipped: bool) -> int:
         with checking_input():
             import jax
 
-            from semres_jax import Execution, data, measure, plots
+            from semres_jax import Execution, measure, plots
+            from semres_jax.storage.resume import fingerprint
 
-            table = data.vlm_spatial() if shipped else data.read_choices(self.file, kind)
             settings: dict[str, Any] = {"families": self.family, "biases": self.bias, "delta": self.delta}
             settings |= {"exponent": self.exponent}
             # What can't be fitted at all is refused before the folder is made.
             measure.check_choices(table, **settings)
             about = {"unit": "pixel" if shipped else self.unit, "source": str(self.file)}
             report = Report("measure", self.out, "measure", title="fits to choices", seed=self.seed, **about)
-        with progress_bar() as progress, checking_input():
+            saved = going_on(report.folder / "measure.state", resume=self.resume, results=lambda table: None)
+        with checking_input(), saved, progress_bar() as progress:
+            content = fingerprint([table.distances, table.chosen, table.labels, table.positions])
+            more = {"level": self.level, "bootstrap": self.bootstrap, "seed": self.seed, "table": content}
+            saved.open(settings | more)
             fits = measure.choices_table(
                 table, **settings, level=self.level, bootstrap=self.bootstrap, key=jax.random.key(self.seed),
-                execution=Execution(progress=progress),
+                execution=Execution(progress=progress, saved=saved),
             )  # fmt: skip
-        print_table(report.write(fits, measure.summarize_choices(fits)))
+        print_table(report.write(fits, measure.summarize_choices(fits), seconds=round(saved.seconds, 3)))
+        (report.folder / "measure.state").unlink(missing_ok=True)
         return report.end(plots.save_choices(fits, report.folder), as_json=self.json)
 
-    def _items(self) -> int:
+    def _items(self, counts: "ItemCounts") -> int:
         with checking_input():
             import jax
 
             from semres_jax import measure, plots
-            from semres_jax.data import choices as tables
 
-            counts, key = tables.read_items(self.file), jax.random.key(self.seed)
+            if self.resume:
+                print("semres: counts of items take seconds; starting anew", file=sys.stderr)
+            key = jax.random.key(self.seed)
             fit = measure.fit_items_law(*counts, level=self.level, bootstrap=self.bootstrap, key=key)
             about = {"seconds": 0.0, "source": str(self.file)}
             report = Report("measure", self.out, "measure", title="n-item law", seed=self.seed, **about)

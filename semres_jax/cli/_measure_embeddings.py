@@ -26,7 +26,9 @@ _SETTINGS = ("similarity", "floor", "n", "optimal", "delta", "bootstrap", "limit
 class MeasureEmbeddings:
     """Measure embeddings: accuracies, the similarity function that they are most like, distances to the fronts.
 
-    Writes measure.nc, measure.json and figures.
+    Writes measure.nc, measure.json and figures, once all is measured: a run that is stopped starts anew (seconds to
+    minutes; thousands of stimuli take the longest, --limit and --bootstrap shorten it), and what an earlier run wrote
+    stays whole until then.
     """
 
     file: tyro.conf.Positional[Path]
@@ -59,7 +61,7 @@ class MeasureEmbeddings:
     """Where there are more stimuli, or probes, than this, so many are sampled."""
     seed: Whole = 0
     """The seed of what is sampled and of the replicates."""
-    out: Path = Path("results/measure")
+    out: Path = Path("results/measure/embeddings")
     """The folder for the results; it is made if missing."""
     json: bool = False
     """End with one line of JSON on standard output."""

@@ -14,7 +14,7 @@ from semres_jax.data._tables import _rows
 from semres_jax.data.image_sets import listed
 
 # How R, pandas, spreadsheets and people write that there is nothing.
-MISSING = frozenset(("", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", ".", "-"))
+_MISSING = frozenset(("", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", ".", "-"))
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _COMMA = re.compile(r"[+-]?\d*,\d+(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 # What may be a number with a comma for the thousands, as well as one with a decimal comma.
@@ -24,12 +24,13 @@ _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 # Columns of items: what people call them, and what we do.
 _KINDS = {"distance": "distance", "dist": "distance", "label": "label", "score": "score"}
 _OF_ITEM = re.compile(rf"({'|'.join(_KINDS)})_?(\d+)(.*)", re.ASCII)
-_LONGEST_NAME = 500
+# Letters of a name, and of a column of names, each as long as the longest.
+_LONGEST_NAME, _MOST_LETTERS = 500, 50_000_000
 
 
 def is_missing(text: str) -> bool:
     """Whether a cell says that there is nothing."""
-    return text.lower() in MISSING
+    return text.lower() in _MISSING
 
 
 class Cells:
@@ -141,7 +142,7 @@ class Cells:
                     raise ValueError(f"{self.where(k)}: {name} must be a number; got {self._hint(text)}")
             elif math.isinf(number) or number < least:
                 must = "finite" if math.isinf(number) else f"at least {least:g}"
-                hint = " (leave the cell empty where there is none)" if number < least else ""
+                hint = " (leave the cell empty where there is none)" if number < least and missing else ""
                 raise ValueError(f"{self.where(k)}: {name} must be {must}; got {shown(text, 40)}{hint}")
             values[k] = number
         return values
@@ -175,10 +176,8 @@ class Cells:
         """A column of names."""
         texts = self.column(name)
         longest = max(range(len(texts)), key=lambda k: len(texts[k]))
-        if len(texts[longest]) > _LONGEST_NAME:
-            raise ValueError(
-                f"{self.where(longest)}: {name} has {len(texts[longest])} characters; at most {_LONGEST_NAME}"
-            )
+        if len(texts[longest]) > (most := min(_LONGEST_NAME, _MOST_LETTERS // len(texts))):
+            raise ValueError(f"{self.where(longest)}: {name} has {len(texts[longest])} characters; at most {most}")
         return texts
 
 

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from semres_jax._files import shown
-from semres_jax.data._cells import MISSING, Cells, is_missing
+from semres_jax._trials import arrays
+from semres_jax.data._cells import Cells, is_missing
 from semres_jax.data.image_sets import listed
 
 FORMATS = ("wide", "long", "vlm-spatial", "items")
@@ -19,17 +20,20 @@ _VLM = re.compile(r"d\d\d_(dist|shape|x|y)")
 _NEEDED = {"items": {"n", "right", "trials"}, "long": {"trial", "distance", "chosen"}}
 _YES, _NO = ("true", "t", "yes", "y"), ("false", "f", "no", "n")
 # Columns beside the number of a trial that say whose it is.
-_WHOSE = frozenset(
-    f"{name}{end}" for name in ("subject", "subj", "participant", "observer", "person", "worker", "user", "model",
-                                "session", "block", "run", "group", "experiment")
-    for end in ("", "_id", "_number", "_no", "_nr")
-)  # fmt: skip
+_WHOSE = re.compile(
+    "(sub|subj|subject|participant|ppt|observer|person|worker|rater|user|model|group|experiment|session|block|run|day)"
+    "_?(id|number|no|nr|name|code)?"
+)
+# Trials times items of a table.
+_MOST_ENTRIES = 50_000_000
 _SPATIAL = "vlm_spatial_qwen.csv"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Choices:
-    """T choices among up to n items each.
+    """T choices among up to n items each, from a file or of arrays, lists or tables of pandas.
+
+    Rows of tables with an index are matched by it to those of the distances.
 
     Attributes:
         distances: (T, n) of the items from the probe; NaN where a trial has fewer items.
@@ -41,13 +45,18 @@ class Choices:
         absent: how many items of the other trials had no distance.
     """
 
-    distances: np.ndarray
-    chosen: np.ndarray
-    labels: np.ndarray | None = None
-    positions: np.ndarray | None = None
-    scores: np.ndarray | None = None
+    distances: Any
+    chosen: Any
+    labels: Any = None
+    positions: Any = None
+    scores: Any = None
     left_out: int = 0
     absent: int = 0
+
+    def __post_init__(self):
+        tables = {name: getattr(self, name) for name in ("labels", "positions", "scores")}
+        for name, value in arrays(self.distances, self.chosen, **tables).items():
+            object.__setattr__(self, name, value)
 
 
 def read_choices(path: str | os.PathLike[str], format: str = "auto") -> Choices:
@@ -131,9 +140,9 @@ def _items(cells: Cells) -> ItemCounts:
         cells.numbers(name, least=least, missing=False) for name, least in (("n", 2.0), ("right", 0.0), ("trials", 1.0))
     )
     for name, values in (("n", n), ("right", right), ("trials", trials)):
-        for k in np.flatnonzero(values != values.round())[:1]:
+        for k in np.flatnonzero(values != values.round())[:1].tolist():
             raise ValueError(f"{cells.where(k)}: {name} must be a whole number; got {values[k]:g}")
-    for k in np.flatnonzero(right > trials)[:1]:
+    for k in np.flatnonzero(right > trials)[:1].tolist():
         raise ValueError(f"{cells.where(k)}: right must be at most trials; got {right[k]:g} of {trials[k]:g}")
     return ItemCounts(n, right, trials)
 
@@ -181,7 +190,7 @@ def _wide(cells: Cells) -> Choices:
     answers = cells.column("choice")
     # A trial with an answer, and with as many items left as a choice is between.
     there = ~np.isnan(distances)
-    kept = np.array([not is_missing(answer) for answer in answers]) & ((there.sum(1) > 1) | there.all(1))
+    kept = np.array([not is_missing(answer) for answer in answers]) & (there.sum(1) > 1)
     words = np.array([cells.texts(name) for name in labels]).T if labels else None
     if words is not None:
         lines = np.broadcast_to(np.arange(len(cells))[:, None], there.shape)
@@ -198,22 +207,24 @@ def _places(cells: Cells, rows: list[int], answers: list[str], labels: np.ndarra
     values = {} if labels is None else {text: cells.number(text) for text in set(labels.ravel().tolist())}
     by_label, by_number = np.full(len(rows), -1), np.full(len(rows), -1)
     for i, k in enumerate(rows):
-        answer, items = answers[k], np.flatnonzero(there[k]).tolist()
+        answer, items = answers[k], there[k].nonzero()[0].tolist()
         number = numbers[answer]
         if number is not None and number - 1 in items:
             by_number[i] = number - 1
         if labels is not None:
-            named = [item for item in items if labels[k, item] == answer]
+            words = labels[k].tolist()
+            named = [item for item in items if words[item] == answer]
             if not named and (value := cells.number(answer)) is not None:  # 7.0 is 7
-                named = [item for item in items if values[labels[k, item]] == value]
-            if len(named) > 1 and by_number[i] < 0:
+                named = [item for item in items if values[words[item]] == value]
+            if len(named) > 1:
                 raise ValueError(
-                    f"{cells.where(k)}: choice {answer!r} is the label of {len(named)} items; give its number"
+                    f"{cells.where(k)}: choice {answer!r} is the label of {len(named)} items; give its "
+                    "number, and labels that differ within a trial"
                 )
             by_label[i] = named[0] if named else -1
     alone = (by_label >= 0) & (by_number < 0), (by_number >= 0) & (by_label < 0)
     unclear = (by_label >= 0) & (by_number >= 0) & (by_label != by_number)
-    for i in np.flatnonzero(unclear)[:1] if alone[0].any() == alone[1].any() else ():
+    for i in np.flatnonzero(unclear)[:1].tolist() if alone[0].any() == alone[1].any() else ():
         raise ValueError(
             f"{cells.where(rows[i])}: choice {answers[rows[i]]!r} may be item {by_number[i] + 1} by its number or item "
             f"{by_label[i] + 1} by its label; give labels that are no numbers"
@@ -230,7 +241,7 @@ def _places(cells: Cells, rows: list[int], answers: list[str], labels: np.ndarra
 
 def _require_names(cells: Cells, words: np.ndarray, there: np.ndarray, lines: Any, columns: Sequence[str]) -> None:
     """Refuse items without a name: they would be taken for one and the same."""
-    missing = np.isin(np.char.lower(words), sorted(MISSING)) & there
+    missing = np.isin(words, [word for word in set(words.ravel().tolist()) if is_missing(word)]) & there
     for k, item in np.argwhere(missing)[:1].tolist():
         raise ValueError(
             f"{cells.where(int(lines[k, item]))}: {columns[item]} is {str(words[k, item])!r}, which is no name; name "
@@ -245,6 +256,11 @@ def _scores(cells: Cells, name: str) -> np.ndarray:
 def _long(cells: Cells) -> Choices:
     cells.need("trial", "distance", "chosen")
     trials, marked = _trials(cells), _marks(cells)
+    if len(trials) * max(map(len, trials)) > _MOST_ENTRIES:
+        raise ValueError(
+            f"{shown(cells.path)!r} has a trial of {max(map(len, trials))} items among {len(trials)} trials: more than "
+            f"{_MOST_ENTRIES:,} entries of a table; is the trial's number right?"
+        )
     places = np.full((len(trials), max(map(len, trials))), -1)
     for row, lines in zip(places, trials, strict=True):
         row[: len(lines)] = lines
@@ -261,10 +277,10 @@ def _long(cells: Cells) -> Choices:
 
     distances, marks = table(cells.numbers("distance", least=0.0), np.nan), table(marked, False)
     there = ~np.isnan(distances)
-    refuse(real & (real.sum(1) < 2)[:, None], "has one item; a choice is between two at least, give a line for each")
+    refuse(real & (real.sum(1) < 2)[:, None], "has one item; a choice is between two at least, with a line for each")
     again = "one is to be chosen; where numbers of trials begin anew, give a column 'subject', 'session' or 'block'"
     refuse(marks & (marks.sum(1) > 1)[:, None], f"has a second chosen item, {again}", 1)
-    kept = marks.any(1) & ((there.sum(1) > 1) | (there == real).all(1))
+    kept = marks.any(1) & (there.sum(1) > 1)
     refuse(marks & ~there & kept[:, None], "has a choice not among items: the chosen item has no distance")
     names = {name: table(cells.texts(name), "") for name in ("label", "position") if name in cells.columns}
     for name, words in names.items():
@@ -281,16 +297,18 @@ def _trials(cells: Cells) -> list[list[int]]:
     Raises:
         ValueError: the number comes again after others, or with a position that was there, so that there may be two.
     """
-    of = [name for name in cells.columns if name in _WHOSE] + ["trial"]
+    of = [name for name in cells.columns if _WHOSE.fullmatch(name)] + ["trial"]
     keys = list(zip(*(cells.column(name) for name in of), strict=True))
     positions = cells.column("position") if "position" in cells.columns else None
     trials: dict[tuple[str, ...], list[int]] = {}
+    shown_there: set[tuple[str, ...]] = set()
     for k, key in enumerate(keys):
         if is_missing(key[-1]):
             raise ValueError(f"{cells.where(k)}: trial is {key[-1]!r}; give each trial a number or a name")
         lines = trials.setdefault(key, [])
         again = lines and keys[k - 1] != key and positions is None
-        if again or (positions is not None and any(positions[i] == positions[k] for i in lines)):
+        twice = positions is not None and (*key, positions[k]) in shown_there
+        if again or twice:
             what = "comes again after other trials" if again else f"has the position {positions[k]!r} again"
             raise ValueError(
                 f"{cells.where(k)}: trial {key[-1]!r}, which begins on line {cells.lines[lines[0]]}, {what}; give the "
@@ -298,6 +316,8 @@ def _trials(cells: Cells) -> list[list[int]]:
                 "begin anew" + (f" (there is {', '.join(of[:-1])})" if of[1:] else "")
             )
         lines.append(k)
+        if positions is not None:
+            shown_there.add((*key, positions[k]))
     return list(trials.values())
 
 
@@ -325,6 +345,8 @@ def _vlm_spatial(cells: Cells) -> Choices:
     shapes = np.array([cells.texts(f"{item}_shape") for item in items]).T
     matches = np.char.lower(shapes) == np.array([text.lower() for text in cells.texts("answer")])[:, None]
     kept = np.flatnonzero(matches.sum(1) == 1)
+    lines = np.broadcast_to(kept[:, None], shapes[kept].shape)
+    _require_names(cells, shapes[kept], lines >= 0, lines, [f"{item}_shape" for item in items])
     scores = np.full(distances.shape, np.nan)
     for shape in sorted(set(shapes[kept].ravel().tolist())):
         if shape.lower() in cells.columns:

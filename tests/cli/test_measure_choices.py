@@ -1,12 +1,16 @@
 """`semres measure choices`, from the words typed to the files written."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray
 
 from semres_jax import cli
+from semres_jax.cli._measure_choices import MeasureChoices
+from semres_jax.cli._measure_embeddings import MeasureEmbeddings
+from semres_jax.measure.choices import fits
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -86,3 +90,38 @@ def test_the_items_law(tmp_path, capsys):
 def test_bad_input_is_refused(words, message, tmp_path, refusal):
     assert message in refusal("measure", "choices", *words, "--out", str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
+
+
+def test_each_kind_has_its_own_folder():
+    folders = {kind.out for kind in (MeasureChoices, MeasureEmbeddings)}
+    assert folders == {Path("results/measure/choices"), Path("results/measure/embeddings")}
+
+
+class Stopped(BaseException):
+    """Stands for a signal."""
+
+
+def test_a_run_that_was_stopped_goes_on(finished, monkeypatch, capsys):
+    """Fits that are there are not searched again; the numbers are those of a run that nothing happened to."""
+    folder, searched = finished[1], []
+    file, again = folder.parent / "table.csv", folder.parent / "again"
+    words = ["measure", "choices", str(file), "--family", "exponential", "--bootstrap", "5", "--bias", "none,label"]
+    real = fits._searched
+
+    def search(setup, *more):
+        searched.append(setup)
+        if len(searched) == 2:
+            raise Stopped
+        return real(setup, *more)
+
+    monkeypatch.setattr(fits, "_searched", search)
+    with pytest.raises(Stopped):
+        cli.main([*words, "--out", str(again)])
+    assert {path.name for path in again.iterdir()} == {"measure.state"}
+    assert cli.main([*words, "--out", str(again), "--resume", "--level", "0.9"]) == 2
+    assert "can't resume with level = 0.9" in capsys.readouterr().err
+    assert cli.main([*words, "--out", str(again), "--resume"]) == 0
+    assert len(searched) == 3
+    assert not (again / "measure.state").exists()
+    tables = [xarray.load_dataset(place / "measure.nc", engine="h5netcdf") for place in (folder, again)]
+    assert tables[0].drop_attrs().identical(tables[1].drop_attrs())

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from semres_jax import similarity
-from semres_jax._types import ArrayLike
+from semres_jax._trials import arrays
 from semres_jax.measure.choices import _model as model
 from semres_jax.similarity import Family
 
@@ -14,23 +14,21 @@ BIASES = ("none", "label", "position", "both")
 _MOST = 64
 
 
-def counted(distances: ArrayLike, chosen: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def counted(distances: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(T, n) distances with 0 where there is no item, whether there is one, and counts of choices.
 
     Raises:
         ValueError: one line that names the argument, the trial (from 1) and the value.
     """
-    d = np.asarray(distances, np.float64)
-    if d.ndim != 2 or d.shape[0] < 1 or d.shape[1] < 2:
-        raise ValueError(f"distances must be (trials, items), at least 2 items; got shape {d.shape}")
+    d = distances
     there = ~np.isnan(d)
     _refuse(there & ~(np.isfinite(d) & (d >= 0)), d, "distances must be finite and at least 0 (NaN: no such item)")
     few = there.sum(1) < 2
     if few.any():
         raise ValueError(f"every trial needs at least 2 items; trial {(k := few.argmax()) + 1} has {there[k].sum()}")
-    given = np.asarray(chosen)
+    given = chosen
     if given.shape == d.shape:
-        counts = np.asarray(given, np.float64)
+        counts = given
         _refuse(~(np.isfinite(counts) & (counts >= 0)), counts, "counts of choices must be finite and at least 0")
         _refuse(~there & (counts > 0), counts, "an item that isn't there can't be chosen")
     elif given.shape == d.shape[:1] and given.dtype.kind in "iu":
@@ -51,8 +49,8 @@ def counted(distances: ArrayLike, chosen: ArrayLike) -> tuple[np.ndarray, np.nda
 
 
 def set_up(
-    distances: ArrayLike,
-    chosen: ArrayLike,
+    distances: Any,
+    chosen: Any,
     *,
     labels: Any = None,
     positions: Any = None,
@@ -65,7 +63,9 @@ def set_up(
     family = similarity.get(family)
     if bias not in BIASES:
         raise ValueError(f"bias must be one of {', '.join(BIASES)}; got {bias!r}")
-    d, there, counts = counted(distances, chosen)
+    handed = arrays(distances, chosen, labels=labels, positions=positions)
+    labels, positions = handed["labels"], handed["positions"]
+    d, there, counts = counted(handed["distances"], handed["chosen"])
     spread = np.where(there, d, -np.inf).max(1) - np.where(there, d, np.inf).min(1)
     if not spread.max() > 0:
         raise ValueError("the items of each trial are all at one distance, which says nothing of a resolution")
@@ -112,8 +112,6 @@ def paired(labels: Any, positions: Any) -> bool:
 
 def _add(kind: str, given: Any, there: np.ndarray, parts: list, names: list, groups: list, fitted: bool) -> None:
     table = np.asarray(given)
-    if table.shape != there.shape:
-        raise ValueError(f"{kind}s must be of the shape of distances, {there.shape}; got {table.shape}")
     values = sorted(set(table[there].tolist()))
     if len(values) > _MOST:
         if fitted:

@@ -3,16 +3,19 @@
 import dataclasses
 import math
 from itertools import product
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
 from scipy import special
 
-from semres_jax._types import ArrayLike, Quantity
+from semres_jax._types import Quantity
 from semres_jax.measure.choices import _cuts as cuts, _model as model, _windows as windows
 from semres_jax.measure.choices._model import Setup
 from semres_jax.measure.choices._setup import set_up
+
+if TYPE_CHECKING:
+    from semres_jax.storage.resume import Saved
 
 # Resolutions tried at first, from a share of the least distance to a multiple of the largest.
 _FROM, _TO = 0.25, 8.0
@@ -101,8 +104,8 @@ class ChoiceFit:
 
 
 def fit_choices(
-    distances: ArrayLike,
-    chosen: ArrayLike,
+    distances: Any,
+    chosen: Any,
     *,
     labels: Any = None,
     positions: Any = None,
@@ -233,7 +236,20 @@ def profile(setup: Setup, log_epsilon: np.ndarray, best: np.ndarray) -> np.ndarr
     return value
 
 
-def fitted(setup: Setup, level: float, intervals: bool) -> ChoiceFit:
+def fitted(setup: Setup, level: float, intervals: bool, saved: "Saved | None" = None, cell: str = "fit") -> ChoiceFit:
+    """The fit; what was kept of it in `saved` is not searched again."""
+    kept = None if saved is None else saved.finished(cell)
+    if kept is None:
+        best, ends = _searched(setup, level, intervals)
+        if saved is not None:
+            saved.finish(cell, {"theta": best.theta, "ends": ends, "rest": np.array(best[1:], np.float64)})
+    else:
+        value, slope, *counts = kept["rest"].tolist()
+        best, ends = _Best(kept["theta"], value, slope, *map(int, counts)), kept["ends"]
+    return _report(setup, best, ends, level, intervals)
+
+
+def _searched(setup: Setup, level: float, intervals: bool) -> tuple[_Best, np.ndarray]:
     ends = np.where(setup.free, [[-np.inf], [np.inf]], np.nan)
     which = np.flatnonzero(setup.free)
     if setup.family.kind in model.SMOOTH:
@@ -251,7 +267,7 @@ def fitted(setup: Setup, level: float, intervals: bool) -> ChoiceFit:
     if intervals and not setup.windowed:
         target = np.full(len(setup.free), best.value - drop(level))
         _ends(setup, best.theta[None], [(0, j, sign) for j in which for sign in (-1.0, 1.0)], target, ends)
-    return _report(setup, best, ends, level, intervals)
+    return best, ends
 
 
 def _plain(setup: Setup, path: windows.Path) -> int:

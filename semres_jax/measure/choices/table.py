@@ -6,6 +6,7 @@ from itertools import zip_longest
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 
 from semres_jax import similarity
@@ -13,7 +14,7 @@ from semres_jax._types import Quantity
 from semres_jax.execution import Execution
 from semres_jax.measure.choices._model import NUMBERS, families as all_families
 from semres_jax.measure.choices._setup import BIASES, hidden_exponent, paired, set_up
-from semres_jax.measure.choices.fits import ChoiceFit, fit_choices
+from semres_jax.measure.choices.fits import ChoiceFit, fitted
 from semres_jax.measure.choices.goodness import Bins, choice_profile, goodness_of_fit, ratio_test
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def choices_table(
         delta, exponent, level: as in `fit_choices`. An exponent that can't be fitted with a family is 1 there.
         bootstrap: tables simulated for the tests of fit; 0: no tests.
         key: of these; None: `jax.random.key(0)`.
-        execution: whose progress is called.
+        execution: whose progress is called; its `saved`, which must be open, keeps each fit and the tests.
 
     Returns:
         Dimensions family and bias: epsilon, delta, exponent, each with _low and _high; log_likelihood, aic, aicc, bic,
@@ -64,14 +65,20 @@ def choices_table(
         ValueError: as `fit_choices`.
     """
     execution = execution or Execution()
+    if not 0 < level < 1:
+        raise ValueError(f"level must be above 0 and below 1; got {level!r}")
     kinds, biases, notes = check_choices(table, families=families, biases=biases, delta=delta, exponent=exponent)
+    if table.absent:
+        notes.insert(0, f"{table.absent} items without a distance were left out of their trials")
     if table.left_out:
         notes.insert(0, f"{table.left_out} trials without a usable answer were left out")
     pairs = [(family, bias) for family in kinds for bias in biases]
     fits: dict[tuple[str, str], ChoiceFit] = {}
     for done, (family, bias) in enumerate(pairs):
         execution.tell(f"{family.label}, bias {bias}", done, len(pairs) + 2)
-        fits[family.label, bias] = fit = fit_choices(**_model_of(table, family, bias, delta, exponent), level=level)
+        setup, cell = set_up(**_model_of(table, family, bias, delta, exponent)), f"{family.label}, bias {bias}"
+        with jax.enable_x64(True):
+            fits[family.label, bias] = fit = fitted(setup, level, True, execution.saved, cell)
         notes += [f"{family.label}, bias {bias}: {note}" for note in fit.notes]
     best = min(fits, key=lambda pair: fits[pair].aic)
     shown = {"best": fits[best]}
@@ -88,7 +95,7 @@ def choices_table(
     dataset = _profiles(_numbers(fits, [family.label for family in kinds], biases), shown)
     if bootstrap:
         execution.tell("tests of fit", len(pairs), len(pairs) + 2)
-        dataset = dataset.assign(_tests(list(shown.values()), bootstrap, key))
+        dataset = dataset.assign(_kept_tests(list(shown.values()), bootstrap, key, execution))
     return dataset.assign_attrs(attributes)
 
 
@@ -200,6 +207,17 @@ def _profiles(dataset: "xarray.Dataset", fits: dict[str, ChoiceFit]) -> "xarray.
     resolution = np.geomspace(low, high, _CURVE)
     curves = [choice_profile(fit, resolution) for fit in fits.values()]
     return dataset.assign_coords(fit=list(fits), resolution=resolution).assign(profile=(("fit", "resolution"), curves))
+
+
+def _kept_tests(fits: list[ChoiceFit], count: int, key: Any, execution: Execution) -> dict[str, Any]:
+    """As `_tests`; what was kept of them is not simulated again."""
+    saved, cell = execution.saved, "tests of fit"
+    kept = None if saved is None else saved.finished(cell)
+    if kept is None:
+        kept = {name: np.asarray(values) for name, (_, values) in _tests(fits, count, key).items()}
+        if saved is not None:
+            saved.finish(cell, kept)
+    return {name: (("fit", "bin")[: values.ndim], values) for name, values in kept.items()}
 
 
 def _tests(fits: list[ChoiceFit], count: int, key: Any) -> dict[str, Any]:
