@@ -38,11 +38,14 @@ for _name, _value in _CACHE.items():
     jax.config.update(_name, _value)
     os.environ[_name.upper()] = str(_value)  # for the processes that tests start
 
-# Examples, and tests of what is trained, measured, drawn and typed: compiling is most of their time, and none of it is
-# about the last digits. Laws, engines, spaces and Monte Carlo are tested as they are compiled for users, but for three
-# files of laws whose programs are the largest, and which compare them with sums written out.
-_QUICKLY_COMPILED = {"cli", "data", "experiments", "measure", "networks", "plots", "training"}
-_LARGE = {"test_any_similarity.py", "test_edges.py", "test_exemplars.py", "test_tables.py"}
+# Examples, and tests of what is swept, trained, measured, drawn and typed: compiling is most of their time, and none of
+# it is about the last digits. Laws, engines, spaces and Monte Carlo are tested as they are compiled for users, but for
+# files whose programs are the largest, and which compare them with sums written out.
+_QUICKLY_COMPILED = {"cli", "data", "experiments", "frontier", "measure", "networks", "plots", "training"}
+_LARGE = {
+    "test_any_similarity.py", "test_edges.py", "test_enumeration_any.py", "test_exemplars.py", "test_families.py",
+    "test_identities.py", "test_products.py", "test_tables.py"
+}  # fmt: skip
 
 
 # Files that take longest: first, so that no process is left alone with one.
