@@ -39,9 +39,13 @@ class Answers(NamedTuple):
             >>> trials = year_task.items([2, 3], 1, ["Ann", "Bob", "Cy"])
             >>> scoring.Answers.of_scores(trials, np.log([[0.02, 0.01, np.nan]] * 4)).weight[0].round(4).tolist()
             [0.6667, 0.3333, 0.0]
+
+        Raises:
+            ValueError: a name whose log-probability is no number, or a prompt whose names all have the probability 0.
         """
         from scipy import special  # scipy comes with jax; 0.1 s to import
 
+        require_scores(log_p, trials.name >= 0, f"answers to {trials.task} have")
         return cls(trials, special.softmax(np.where(np.isnan(log_p), -np.inf, log_p), axis=1), log_p)
 
     @property
@@ -56,6 +60,11 @@ class Answers(NamedTuple):
         tied = (self.weight == top) & (top > 0)
         right = tied[np.arange(len(tied)), self.trials.right]
         return np.where(right, 1.0 / np.maximum(tied.sum(1), 1), 0.0)
+
+    @property
+    def impossible(self) -> int:
+        """Names that have a probability of 0 after their prompts."""
+        return int(np.isneginf(self.log_p).sum())
 
     @property
     def covered(self) -> np.ndarray:
@@ -110,6 +119,29 @@ class Law(NamedTuple):
     predicted: np.ndarray
 
 
+def require_scores(log_p: np.ndarray, there: np.ndarray, whose: str) -> None:
+    """Raise `ValueError` where (T, N) log-probabilities of the names that are `there` make no probabilities.
+
+    -inf is a probability of 0, which not all names of a prompt can have.
+
+    Args:
+        whose: how the message begins, as "answers have".
+    """
+    bad = there & ~(log_p < np.inf)
+    if bad.any():
+        row, column = np.argwhere(bad)[0].tolist()
+        raise ValueError(
+            f"{whose} {log_p[row, column]} for the log-probability of a name, which must be a finite number "
+            f"(of {int(bad.sum())} of {int(there.sum())} names, the first after prompt {row})"
+        )
+    none = np.flatnonzero(~(there & (log_p > -np.inf)).any(1))
+    if len(none):
+        raise ValueError(
+            f"{whose} a probability of 0 for all names of {len(none)} of {len(there)} prompts, the first {none[0]}; a "
+            "server must not leave out unlikely tokens (top_k, top_p)"
+        )
+
+
 def mean_of(values: np.ndarray, group: np.ndarray, chance: float = 0.5) -> MeanScore:
     """Mean of (T,) values in [0, 1], its error that of the means of groups.
 
@@ -145,7 +177,13 @@ def excess(values: np.ndarray, group: np.ndarray) -> MeanScore:
 
 
 def group_means(values: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """The mean of the values of each group, groups in ascending order."""
+    """The mean of the values of each group, groups in ascending order.
+
+    Raises:
+        ValueError: a value that is not finite.
+    """
+    if not np.isfinite(values).all():
+        raise ValueError(f"scores must be finite; {int((~np.isfinite(values)).sum())} of {len(values)} are not")
     _, place = np.unique(group, return_inverse=True)
     return np.bincount(place, values) / np.bincount(place)
 
@@ -158,7 +196,7 @@ def _student(means: np.ndarray, away: float) -> tuple[float, float, float]:
     if free < 1:
         return math.nan, math.nan, math.nan
     stderr = float(means.std(ddof=1) / math.sqrt(len(means)))
-    p = 2 * float(special.stdtr(free, -away / stderr)) if stderr > 0 else float(away == 0)
+    p = 2 * float(special.stdtr(free, -away / stderr)) if stderr != 0 else float(away == 0)
     return stderr, float(special.stdtrit(free, (1 + LEVEL) / 2)), p
 
 
