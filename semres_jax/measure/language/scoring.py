@@ -37,7 +37,8 @@ class Answers(NamedTuple):
             >>> import numpy as np
             >>> from semres_jax.measure.language import scoring, year_task
             >>> trials = year_task.items([2, 3], 1, ["Ann", "Bob", "Cy"])
-            >>> scoring.Answers.of_scores(trials, np.log([[0.02, 0.01, np.nan]] * 4)).weight[0].round(4).tolist()
+            >>> log_p = np.where(trials.name >= 0, np.log([0.02, 0.01, 0.01]), np.nan)
+            >>> scoring.Answers.of_scores(trials, log_p).weight[0].round(4).tolist()
             [0.6667, 0.3333, 0.0]
 
         Raises:

@@ -54,26 +54,35 @@ def address(text: str) -> Address:
 
     bare = text.strip(" \t\r\n\"'`<>")
     scheme, plain = _SCHEME.match(bare), re.split(r"[?#]", bare)[0]
-    # Up to the last @, since passwords are pasted as they are.
-    secretless = re.sub(r"^([a-z0-9+.-]*://)?.*@", r"\1", plain, flags=re.IGNORECASE | re.DOTALL)
-    refusal = ValueError(f"endpoint must be a URL such as http://127.0.0.1:8080; got {shown(secretless)!r}")
-    if scheme and scheme[1].lower() not in ("http", "https"):
-        raise refusal
+    hint = " (a password's own / ? # and @ must be percent-encoded)" if "@" in bare else ""
+    refusal = ValueError(f"endpoint must be a URL such as http://127.0.0.1:8080; got {_secretless(bare)!r}{hint}")
     try:
         url = httpx.URL(plain if scheme else f"http://{plain.removeprefix('//')}")
     except (httpx.InvalidURL, ValueError):
         raise refusal from None
-    named = bool(scheme or url.port or is_loopback(url.host) or "." in url.host)
-    port_is_one = url.port is None or 0 < url.port < 65536
-    if not (named and port_is_one and _is_host(url.host)) or not plain.isprintable() or re.search(r"\s", plain):
+    path = re.sub("/+", "/", url.raw_path.decode("ascii")).rstrip("/")
+    with_port = re.search(r":\d+(/|$)", plain) is not None
+    if (
+        (scheme and scheme[1].lower() not in ("http", "https"))
+        or not (scheme or with_port or is_loopback(url.host) or "." in url.host)
+        or not (url.port is None or 0 < url.port < 65536)
+        or not _is_host(url.host)
+        or not plain.isprintable() or re.search(r"\s", plain)
+        or "@" in path or "@" in bare[len(plain) :]  # of a password with / ? or #
+    ):  # fmt: skip
         raise refusal
-    if not scheme and (url.port == 443 or (url.port is None and re.search("[a-z]", url.host) and "." in url.host)):
+    if not scheme and (url.port == 443 or (not with_port and re.search(r"[a-z].*\.|\..*[a-z]", url.host))):
         url = url.copy_with(scheme="https")
-    path = re.sub("/+", "/", url.path).rstrip("/")
     path = re.sub("/v1$", "", _ENDPOINTS.sub("", path), flags=re.IGNORECASE)
     login = (url.username, url.password) if url.userinfo else None
     base = str(url.copy_with(userinfo=b"", raw_path=path.encode() or b"/")).rstrip("/")
     return Address(base, "" if _VERSION.search(path) else "/v1", login)
+
+
+def _secretless(text: str) -> str:
+    """A URL as messages may show it: without query, and without what may be a password, up to the last @."""
+    bare = re.sub(r"^([a-z0-9+.-]*://)?.*@", r"\1", text, flags=re.IGNORECASE | re.DOTALL)
+    return shown(re.split(r"[?#]", bare)[0])
 
 
 def same_host(one: "httpx.URL", other: "httpx.URL") -> bool:

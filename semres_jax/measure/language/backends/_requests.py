@@ -1,6 +1,7 @@
 """Requests to a server: redirects on its own host, asking again when it is busy or gone for a moment, and bounds."""
 
 import base64
+import contextlib
 import datetime
 import email.utils
 import json
@@ -107,7 +108,7 @@ class Server:
         Args:
             path: as "/tokenize" or "/v1/completions".
             content: what is posted.
-            timeout: in place of the usual one.
+            timeout: shorter than the usual one.
 
         Raises:
             Refused: something else than a JSON object, or a status that won't change.
@@ -126,7 +127,7 @@ class Server:
             reraise=True,
         )  # fmt: skip
         try:
-            answer = tries(self._once, path, content, timeout or self._timeout)
+            answer = tries(self._once, path, content, min(timeout or self._timeout, self._timeout))
         except Gone as problem:
             count = tries.statistics.get("attempt_number", 1)
             raise ConnectionError(f"{problem}{f'; asked {count} times' if count > 1 else ''}") from None
@@ -142,12 +143,14 @@ class Server:
 
     def shown(self, answer: Any) -> str:
         """A part of what a server sent, as messages may show it."""
-        text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
+        return self._said(json.dumps(answer, ensure_ascii=False))
+
+    def _said(self, text: str) -> str:
         return self._without_secrets(shown(" ".join(text[: 20 * _SHOWN].split()), _SHOWN))
 
     def _without_secrets(self, text: str) -> str:
-        for secret in filter(None, self._secrets):
-            text = text.replace(secret, "***")
+        for secret in self._secrets:
+            text = text.replace(secret, "***") if len(secret) > 2 else text
         return text
 
     def _once(self, path: str, content: dict[str, Any] | None, timeout: float) -> dict[str, Any]:
@@ -162,11 +165,11 @@ class Server:
             raise self.refusal(f"redirects {path} in circles (last to {_public(url)}); give the address that answers")
         text = body.decode("utf-8", "replace")
         if status in BUSY:
-            problem = Gone(f"endpoint {self.url!r} refuses {path} with status {status}: {self.shown(text)}")
+            problem = Gone(f"endpoint {self.url!r} refuses {path} with status {status}: {self._said(text)}")
             problem.after = _seconds(headers.get("retry-after", ""))
             raise problem
         if not 200 <= status < 300:
-            problem = self.refusal(f"refuses {path} with status {status}: {self.shown(text)}{self._about_key(status)}")
+            problem = self.refusal(f"refuses {path} with status {status}: {self._said(text)}{self._about_key(status)}")
             problem.status = status
             raise problem
         try:
@@ -174,7 +177,7 @@ class Server:
         except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
-            raise self.refusal(f"answers {path} with something else than a JSON object: {self.shown(text)!r}")
+            raise self.refusal(f"answers {path} with something else than a JSON object: {self._said(text)!r}")
         return answer
 
     def _exchange(
@@ -196,6 +199,8 @@ class Server:
             said = self._without_secrets(shown(str(error).partition("\n")[0] or type(error).__name__))
             if isinstance(error, httpx.TimeoutException):
                 said = f"{said}, {timeout:g} s"
+            if "location header" in said:  # httpx reads it itself
+                raise self.refusal(f"redirects {url.path} to what is no address ({said})") from None
             if "CERTIFICATE" in said:
                 said += "; SSL_CERT_FILE can name a file of certificates to trust"
             problem = Gone(f"endpoint {self.url!r} does not answer ({said}); is the server running?")
@@ -207,13 +212,12 @@ class Server:
 
     def _redirected(self, url: Any, location: str | None, status: int, path: str) -> Any:
         """Where a redirect leads to, if it may be followed; the key goes to no other host and to no other port."""
-        try:
-            to = url.join(location or "")
-        except (self._httpx.InvalidURL, ValueError):
-            location = None
-        if location is None:
+        to = None
+        if location is not None:
+            with contextlib.suppress(self._httpx.InvalidURL, ValueError):
+                to = url.join(location).copy_with(userinfo=b"", fragment=None)
+        if to is None:
             raise self.refusal(f"redirects {path} with status {status} and no address; give the one that answers")
-        to = to.copy_with(userinfo=b"", fragment=None)
         key_stays = not self._secrets or to.scheme == "https" or to.port == url.port
         if status not in _REDIRECTS or not same_host(url, to) or not key_stays:
             raise self.refusal(
@@ -241,7 +245,7 @@ def _pause(state: Any) -> float:
     """Seconds until a request is sent again: twice as long each time, and as the server wants within bounds."""
     import tenacity
 
-    own = tenacity.wait_exponential_jitter(initial=FIRST, max=LONGEST, jitter=FIRST)(state)
+    own = (tenacity.wait_exponential(multiplier=FIRST, max=LONGEST) + tenacity.wait_random(0, FIRST))(state)
     after = getattr(state.outcome.exception(), "after", None)
     return max(own, after) if after is not None and after <= LONGEST else own
 

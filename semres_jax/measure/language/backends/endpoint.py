@@ -368,11 +368,12 @@ def _echoed_tokens(tokens: Sequence[str], text: str, written: Any) -> int | None
         spelled += token
         if spelled.endswith(text):
             ends.append(count)
+    rest = len(tokens) - written
     if ends:
-        return min(ends, key=lambda count: abs(count - (len(tokens) - written)))
+        return min(ends, key=lambda count: abs(count - rest))
     # Parts of characters may be nothing, and the first token may lack its space.
-    lost = not tokens or (text.isascii() and len(spelled) < len(text) - 1)
-    return None if lost else len(tokens) - written
+    lost = rest < 0 or (text.isascii() and sum(map(len, tokens[:rest])) < len(text) - 1)
+    return None if lost else rest
 
 
 def _tail(tokens: Sequence[str], continuation: str) -> int | None:
