@@ -168,7 +168,7 @@ def _keep_server(saved: "Saved", url: str | None, names: tuple[str, ...]) -> Non
 
     there = saved.finished("server")
     if there is not None and url not in (None, there["url"].item()):
-        print(f"semres: going on at {url}; the run was begun at {there['url'].item()}", file=sys.stderr)
+        print(f"semres: the server is at {url}; it was at {there['url'].item()} before", file=sys.stderr)
     if url is not None:
         saved.finish("server", {"url": np.array(url)})
     saved.finish("names", {"names": np.array(names)})

@@ -59,7 +59,7 @@ def test_a_resumed_run_asks_the_rest_only(tmp_path, capsys):
     assert told.endswith("what was answered is kept, --resume goes on\n")
     assert run(dies_after(20), tmp_path / "part", "--resume", seen=first) == 2
     assert run(words(), tmp_path / "part", "--resume", seen=rest) == 0
-    assert "going on at http" in capsys.readouterr().err
+    assert "the server is at http" in capsys.readouterr().err
     texts = scored(whole)
     assert len(set(texts)) == len(texts)
     # Up to four prompts, of two or three names, were being asked when the server died.

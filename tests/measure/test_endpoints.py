@@ -205,6 +205,11 @@ def test_redirects_that_lead_nowhere(status, headers, word):
     refusal(lambda path, asked: (status, "", headers), word)
 
 
+def test_where_a_redirect_led_to_is_named():
+    to = "https://127.0.0.1:1"
+    refusal(lambda path, asked: (307, "", {"Location": to + path}), f"does not answer at {to}/v1/models (")
+
+
 def test_encryption_is_not_given_up():
     import httpx
 
@@ -522,7 +527,10 @@ def test_scores_that_are_no_numbers_make_no_summaries():
     for value in (np.nan, np.inf):
         bad = log_p.copy()
         bad[1, 0] = value
-        with pytest.raises(ValueError, match=f"answers to items have {value} .* the first after prompt 1"):
+        with pytest.raises(
+            ValueError,
+            match=rf"^answers to items have no finite number .*{value}.*: 1 of 8 prompts, the first is prompt 1$",
+        ):
             scoring.Answers.of_scores(trials, bad)
     one, all_names = log_p.copy(), log_p.copy()
     one[1, 0] = -np.inf
@@ -530,7 +538,10 @@ def test_scores_that_are_no_numbers_make_no_summaries():
     assert answers.weight[1].tolist() == [0.0, 1.0, 0.0]
     assert answers.impossible == 1
     all_names[2] = np.where(trials.name[2] >= 0, -np.inf, np.nan)
-    with pytest.raises(ValueError, match="a probability of 0 for all names of 1 of 8 prompts, the first 2"):
+    with pytest.raises(
+        ValueError,
+        match=r"^answers to items have a probability of 0 for all names, .*: 1 of 8 prompts, the first is prompt 2$",
+    ):
         scoring.Answers.of_scores(trials, all_names)
     for mean in (scoring.excess, scoring.mean_of):
         with pytest.raises(ValueError, match="scores must be finite; 1 of 3 are not"):

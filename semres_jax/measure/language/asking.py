@@ -217,7 +217,7 @@ def _log_probabilities(
     for place, scores in zip(table, backend.score(texts, names, progress=progress), strict=True):
         place[: len(scores)] = scores
     there = np.arange(table.shape[1]) < np.array([len(row) for row in names])[:, None]
-    require_scores(table, there, f"{backend.name!r} tells")  # before they are kept
+    require_scores(table, there, f"{backend.name!r} tells", texts)  # before they are kept
     return {"log_p": table}
 
 

@@ -11,6 +11,8 @@ from semres_jax._types import Quantity
 from semres_jax.measure.language.year_task import Trials
 
 LEVEL = 0.95
+# Differences between means of float64 that say nothing.
+_ROUNDING = 1e-12
 # Ball measures that the law is tried at; beyond 1 there is nothing, towards 0 every name is known.
 _BALLS = np.concatenate([np.geomspace(1e-4, 0.1, 400, endpoint=False), np.linspace(0.1, 1.0, 3601)])
 
@@ -120,27 +122,29 @@ class Law(NamedTuple):
     predicted: np.ndarray
 
 
-def require_scores(log_p: np.ndarray, there: np.ndarray, whose: str) -> None:
+def require_scores(log_p: np.ndarray, there: np.ndarray, whose: str, texts: Sequence[str] | None = None) -> None:
     """Raise `ValueError` where (T, N) log-probabilities of the names that are `there` make no probabilities.
 
     -inf is a probability of 0, which not all names of a prompt can have.
 
     Args:
+        log_p: (T, N), natural logarithms.
+        there: (T, N) whether there is a name.
         whose: how the message begins, as "answers have".
+        texts: (T,) of the prompts, to name the first that is wrong.
     """
-    bad = there & ~(log_p < np.inf)
-    if bad.any():
-        row, column = np.argwhere(bad)[0].tolist()
-        raise ValueError(
-            f"{whose} {log_p[row, column]} for the log-probability of a name, which must be a finite number "
-            f"(of {int(bad.sum())} of {int(there.sum())} names, the first after prompt {row})"
-        )
-    none = np.flatnonzero(~(there & (log_p > -np.inf)).any(1))
-    if len(none):
-        raise ValueError(
-            f"{whose} a probability of 0 for all names of {len(none)} of {len(there)} prompts, the first {none[0]}; a "
-            "server must not leave out unlikely tokens (top_k, top_p)"
-        )
+    bad, none = there & ~(log_p < np.inf), ~(there & (log_p > -np.inf)).any(1)
+    for rows, what in (
+        (bad.any(1), "no finite number for the log-probability of a name ({})"),
+        (none, "a probability of 0 for all names, as a server does that leaves out unlikely tokens (top_k, top_p)"),
+    ):
+        if rows.any():
+            first = int(rows.argmax())
+            prompt = f"prompt {first}" if texts is None else f"the prompt that ends in {texts[first][-60:]!r}"
+            raise ValueError(
+                f"{whose} {what.format(log_p[first][bad[first]][:1])}: {int(rows.sum())} of {len(rows)} prompts, the "
+                f"first is {prompt}"
+            )
 
 
 def mean_of(values: np.ndarray, group: np.ndarray, chance: float = 0.5) -> MeanScore:
@@ -197,7 +201,7 @@ def _student(means: np.ndarray, away: float) -> tuple[float, float, float]:
     if free < 1:
         return math.nan, math.nan, math.nan
     stderr = float(means.std(ddof=1) / math.sqrt(len(means)))
-    p = 2 * float(special.stdtr(free, -away / stderr)) if stderr != 0 else float(away == 0)
+    p = 2 * float(special.stdtr(free, -away / stderr)) if stderr > _ROUNDING else float(away <= _ROUNDING)
     return stderr, float(special.stdtrit(free, (1 + LEVEL) / 2)), p
 
 

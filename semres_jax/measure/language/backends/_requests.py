@@ -203,7 +203,8 @@ class Server:
                 raise self.refusal(f"redirects {url.path} to what is no address ({said})") from None
             if "CERTIFICATE" in said:
                 said += "; SSL_CERT_FILE can name a file of certificates to trust"
-            problem = Gone(f"endpoint {self.url!r} does not answer ({said}); is the server running?")
+            where = "" if str(url).startswith(self.url) else f" at {_public(url)}"
+            problem = Gone(f"endpoint {self.url!r} does not answer{where} ({said}); is the server running?")
             # Before anything was answered, what isn't there or hangs is more likely a wrong address.
             problem.soon = not isinstance(error, (httpx.ConnectError, httpx.TimeoutException, httpx.ProxyError))
             if not isinstance(error, httpx.TransportError) or isinstance(error, httpx.LocalProtocolError):
