@@ -2,7 +2,9 @@
 
 import datetime
 import email.utils
+import json
 import math
+import random
 import threading
 import time
 
@@ -16,11 +18,14 @@ from tests.measure.fake_servers import serving, words, worth
 for package in ("httpx", "tenacity"):
     pytest.importorskip(package, reason=f"{package} is not installed: scripts/setup llm")
 
+import httpx  # noqa: E402
+
 from semres_jax.measure.language.backends import _address, _requests, endpoint as _endpoint  # noqa: E402
 
 PROMPT, NAMES = "Was it Ed or Kim? It was", [" Ed", " Kim"]
 EXPECTED = [worth(" Ed"), worth(" Kim")]
 SECRET = "sk-Zz91-never-shown"
+_CERTIFICATES = httpx.create_ssl_context()  # slow to read
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +35,7 @@ def surroundings(monkeypatch):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
     monkeypatch.setattr(_requests, "FIRST", 0.01)
+    monkeypatch.setattr(httpx, "create_ssl_context", lambda: _CERTIFICATES)
 
 
 def scores(answer, seen=None, url="{}", **options):
@@ -211,8 +217,6 @@ def test_where_a_redirect_led_to_is_named():
 
 
 def test_encryption_is_not_given_up():
-    import httpx
-
     http, https = httpx.URL("http://a:1"), httpx.URL("https://a")
     assert _address.same_host(http, https)
     assert not _address.same_host(https, http)
@@ -546,3 +550,49 @@ def test_scores_that_are_no_numbers_make_no_summaries():
     for mean in (scoring.excess, scoring.mean_of):
         with pytest.raises(ValueError, match="scores must be finite; 1 of 3 are not"):
             mean(np.array([0.5, np.nan, 1.0]), np.arange(3))
+
+
+def damaged(content, rng):
+    """JSON of which something is left out, twice there, or something else."""
+    others = [None, True, -1, 0.5, math.nan, -math.inf, "x", [], {}, [[]], {"a": 1}, 10**400, -9999.0]
+    keys = (
+        list(content) if isinstance(content, dict) else list(range(len(content))) if isinstance(content, list) else []
+    )
+    if not keys or rng.random() < 0.15:
+        return rng.choice(others)
+    key, changed = rng.choice(keys), content.copy()
+    how = rng.random()
+    if how < 0.15:
+        del changed[key]
+    elif how < 0.3 and isinstance(changed, list):
+        changed.insert(key, rng.choice(others))
+    else:
+        changed[key] = damaged(changed[key], rng)
+    return changed
+
+
+@pytest.mark.parametrize("base", [words(), numbering], ids=["echo", "steps"])
+def test_damaged_answers_give_numbers_or_one_line(base, monkeypatch):
+    rng = random.Random(5)
+
+    def exchange(self, method, url, content, timeout):
+        status, answer = base(url.path, content or {})[:2]
+        if rng.random() > 0.15:
+            return status, {}, json.dumps(answer).encode()
+        if rng.random() < 0.7:
+            return status, {}, json.dumps(damaged(answer, rng)).encode()
+        said = {"location": rng.choice(["", "/", "//", "http://x.y"]), "retry-after": rng.choice(["", "-1", "x"])}
+        return rng.choice([204, 301, 304, 307, 400, 404, 418, 429, 500, 503]), said, b"\xff\x1b[31m no"
+
+    monkeypatch.setattr(_requests.Server, "_exchange", exchange)
+    monkeypatch.setattr(_requests, "FIRST", 0.0001)
+    told = []
+    for _ in range(150):
+        try:
+            with backends.Endpoint("http://a:1", workers=1) as server:
+                values = server.score([PROMPT], [NAMES])[0]
+            assert (values < 1).all()
+        except (ValueError, ConnectionError) as error:
+            told.append(str(error))
+    assert 30 < len(told) < 150
+    assert not any("\n" in line or "\x1b" in line for line in told)

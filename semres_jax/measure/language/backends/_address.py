@@ -58,20 +58,21 @@ def address(text: str) -> Address:
     refusal = ValueError(f"endpoint must be a URL such as http://127.0.0.1:8080; got {_secretless(bare)!r}{hint}")
     try:
         url = httpx.URL(plain if scheme else f"http://{plain.removeprefix('//')}")
+        host = url.host
     except (httpx.InvalidURL, ValueError):
         raise refusal from None
     path = re.sub("/+", "/", url.raw_path.decode("ascii")).rstrip("/")
     with_port = re.search(r":\d+(/|$)", plain) is not None
     if (
         (scheme and scheme[1].lower() not in ("http", "https"))
-        or not (scheme or with_port or is_loopback(url.host) or "." in url.host)
+        or not (scheme or with_port or is_loopback(host) or "." in host)
         or not (url.port is None or 0 < url.port < 65536)
-        or not _is_host(url.host)
+        or not _is_host(host)
         or not plain.isprintable() or re.search(r"\s", plain)
         or "@" in path or "@" in bare[len(plain) :]  # of a password with / ? or #
     ):  # fmt: skip
         raise refusal
-    if not scheme and (url.port == 443 or (not with_port and re.search(r"[a-z].*\.|\..*[a-z]", url.host))):
+    if not scheme and (url.port == 443 or (not with_port and re.search(r"[a-z].*\.|\..*[a-z]", host))):
         url = url.copy_with(scheme="https")
     path = re.sub("/v1$", "", _ENDPOINTS.sub("", path), flags=re.IGNORECASE)
     login = (url.username, url.password) if url.userinfo else None

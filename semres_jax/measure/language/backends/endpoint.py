@@ -140,7 +140,7 @@ class Endpoint(Backend):
     def _integers(self, path: str, words: dict[str, Any]) -> list[int]:
         answer = self._server.ask(path, words)
         tokens = answer.get("tokens")
-        if not isinstance(tokens, list) or not tokens or not all(type(token) is int for token in tokens):
+        if not isinstance(tokens, list) or not tokens or not all(type(t) is int and t >= 0 for t in tokens):
             raise self._server.refusal(f"gives no numbers of tokens at {path}: {self._server.shown(answer)}")
         return tokens
 
