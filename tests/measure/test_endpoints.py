@@ -35,7 +35,7 @@ def surroundings(monkeypatch):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
     monkeypatch.setattr(_requests, "FIRST", 0.01)
-    monkeypatch.setattr(httpx, "create_ssl_context", lambda: _CERTIFICATES)
+    monkeypatch.setattr(httpx, "create_ssl_context", lambda **_: _CERTIFICATES)
 
 
 def scores(answer, seen=None, url="{}", **options):
@@ -522,6 +522,18 @@ def test_proxies_are_not_asked_for_this_machine(monkeypatch):
         with pytest.raises(ValueError, match=r"the environment's proxy or certificates .* can't be used") as caught:
             backends.Endpoint("http://llm.example")
         assert "never" not in str(caught.value)
+
+
+def test_broken_certificates_matter_where_they_are_needed(monkeypatch):
+    def broken(trust_env=True):
+        if trust_env:
+            raise FileNotFoundError(2, "No such file or directory")
+        return _CERTIFICATES
+
+    monkeypatch.setattr(httpx, "create_ssl_context", broken)
+    assert scores(words()) == EXPECTED
+    with pytest.raises(ValueError, match=r"certificates \(.*SSL_CERT_FILE\) can't be used for an endpoint"):
+        backends.Endpoint("https://127.0.0.1:1")
 
 
 def test_scores_that_are_no_numbers_make_no_summaries():

@@ -142,7 +142,7 @@ def require_scores(log_p: np.ndarray, there: np.ndarray, whose: str, texts: Sequ
             first = int(rows.argmax())
             prompt = f"prompt {first}" if texts is None else f"the prompt that ends in {texts[first][-60:]!r}"
             raise ValueError(
-                f"{whose} {what.format(log_p[first][bad[first]][:1])}: {int(rows.sum())} of {len(rows)} prompts, the "
+                f"{whose} {what.format(log_p[first][bad[first]][:1])}: {int(rows.sum())} of {len(log_p)} prompts, the "
                 f"first is {prompt}"
             )
 

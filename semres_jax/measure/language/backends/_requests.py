@@ -88,7 +88,7 @@ class Server:
                 auth=login,
                 timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT)),
                 trust_env=not is_loopback(httpx.URL(self.url).host),  # proxies
-                verify=httpx.create_ssl_context(),
+                verify=self._certificates(httpx),
             )
         except (ImportError, ValueError, OSError, httpx.InvalidURL) as problem:
             said = self._without_secrets(str(problem))
@@ -97,6 +97,15 @@ class Server:
                 f"endpoint: {said}"
             ) from None
         self._httpx, self._tenacity = httpx, tenacity
+
+    def _certificates(self, httpx: Any) -> Any:
+        """Those to trust, as the environment has them; what is wrong there is no matter where nothing is encrypted."""
+        try:
+            return httpx.create_ssl_context()
+        except OSError:
+            if self.url.startswith("https:"):
+                raise
+            return httpx.create_ssl_context(trust_env=False)
 
     def close(self) -> None:
         """Close the connections."""
@@ -203,6 +212,8 @@ class Server:
                 raise self.refusal(f"redirects {url.path} to what is no address ({said})") from None
             if "CERTIFICATE" in said:
                 said += "; SSL_CERT_FILE can name a file of certificates to trust"
+            if "WRONG_VERSION" in said:
+                said += "; perhaps it speaks http://"
             where = "" if str(url).startswith(self.url) else f" at {_public(url)}"
             problem = Gone(f"endpoint {self.url!r} does not answer{where} ({said}); is the server running?")
             # Before anything was answered, what isn't there or hangs is more likely a wrong address.
