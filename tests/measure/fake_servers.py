@@ -2,37 +2,57 @@
 
 import contextlib
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from semres_jax.measure import backends
 from semres_jax.networks import llama
 
-Answer = Callable[[str, dict[str, Any]], tuple[int, Any]]
+Answer = Callable[[str, dict[str, Any]], tuple[Any, ...]]
+
+
+class Request(NamedTuple):
+    """What a server was sent."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    content: dict[str, Any]
 
 
 @contextlib.contextmanager
-def serving(answer: Answer) -> Iterator[str]:
-    """The URL of a server that answers (path, content of the request) with (status, JSON or text)."""
+def serving(answer: Answer, seen: list[Request] | None = None) -> Iterator[str]:
+    """The URL of a server that answers (path, content of the request) with (status, JSON, text or bytes[, headers]).
+
+    A status of None closes the connection instead. What is sent is added to `seen`.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            self.reply(*answer(self.path, asked))
+            self.reply(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
 
         def do_GET(self) -> None:
-            self.reply(*answer(self.path, {}))
+            self.reply({})
 
-        def reply(self, status: int, content: Any) -> None:
-            said = (content if isinstance(content, str) else json.dumps(content)).encode()
+        def reply(self, asked: dict[str, Any]) -> None:
+            if seen is not None:
+                seen.append(Request(self.command, self.path, dict(self.headers), asked))
+            status, content, headers = (*answer(self.path, asked), {})[:3]
+            if status is None:
+                return
+            said = content if isinstance(content, bytes | str) else json.dumps(content)
+            said = said.encode() if isinstance(said, str) else said
             self.send_response(status)
-            self.send_header("Content-Length", str(len(said)))
+            for name, value in ({"Content-Length": str(len(said))} | headers).items():
+                self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(said)
+            with contextlib.suppress(ConnectionError):  # who asked may have gone
+                self.wfile.write(said)
 
         def log_message(self, format: str, *args: Any) -> None:
             pass
@@ -77,6 +97,39 @@ def echoing(local: backends.Local) -> Answer:
             ],
             "usage": {"prompt_tokens": len(ids), "completion_tokens": 1},
         }
+
+    return answer
+
+
+def worth(token: str) -> float:
+    """The log-probability of every token of `words`, wherever it stands."""
+    return -len(token) / 4 - (ord(token[-1]) % 7) / 2
+
+
+def words(
+    change: Callable[[list[str], list[Any]], Any] | None = None, *, tokenize: str | None = "/tokenize", model: str = "m"
+) -> Answer:
+    """A server that echoes words with the log-probabilities `worth` has for them, and writes " so".
+
+    Args:
+        change: makes other log-probabilities of tokens and log-probabilities.
+        tokenize: its path for tokens, if it has one.
+        model: that it lists.
+    """
+
+    def answer(path: str, asked: dict[str, Any]) -> tuple[Any, ...]:
+        if path == "/v1/models":
+            return 200, {"data": [{"id": model}]}
+        texts = re.findall(r"<\|\w+\|>|\s?\w+|[^\w]", str(asked.get("prompt", asked.get("input", ""))))
+        if path == tokenize:
+            return 200, {"tokens": [sum(map(ord, text)) for text in texts]}
+        if path != "/v1/completions":
+            return 404, {"detail": "Not Found"}
+        texts = [*(texts if asked.get("echo") else []), " so"]
+        values = [None, *map(worth, texts[1:])] if len(texts) > 1 else [-1.0]
+        values = change(texts, values) if change else values
+        choice = {"text": "".join(texts), "logprobs": {"tokens": texts, "token_logprobs": values}}
+        return 200, {"choices": [choice], "usage": {"completion_tokens": 1}}
 
     return answer
 

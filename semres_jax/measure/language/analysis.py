@@ -65,6 +65,7 @@ class Language:
                 f"resolution {slope.epsilon:.0f} years, slope p = {slope.p:.2g}; "
                 f"first place {places.get('first', 0):+.2f}, last {places.get('last', 0):+.2f} nats; "
                 f"any of the names: {float(self.answers[task].covered.mean()):.3f}"
+                + (f"; {none} names have a probability of 0" if (none := self.answers[task].impossible) else "")
             )
         for name, fit in self.law.items():
             lines.append(
@@ -96,6 +97,7 @@ class Language:
             "accuracy": float(answers.hit.mean()),
             "chance": float((1 / answers.trials.n).mean()),
             "answered": float(answers.covered.mean()),
+            "impossible": answers.impossible,
             "verdict": self.verdict(task),
             "above_chance": overall.probability.summary(),
             "argmax_above_chance": overall.argmax.summary(),

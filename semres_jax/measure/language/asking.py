@@ -1,7 +1,7 @@
 """Asking a language model the year task: what is asked within a budget, and going on where a run stopped."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ from semres_jax._checks import require_count
 from semres_jax._types import Progress
 from semres_jax.execution import Execution
 from semres_jax.measure.language import wording, year_task
-from semres_jax.measure.language.scoring import Answers
+from semres_jax.measure.language.scoring import Answers, require_scores
 from semres_jax.storage.resume import Saved
 
 if TYPE_CHECKING:
@@ -56,14 +56,15 @@ class Design(NamedTuple):
 
 def design(
     backend: "Backend", *, tasks: Sequence[str] = TASKS, prompts: int = 2000, counts: Sequence[int] = COUNTS,
-    halves: Sequence[int] = HALVES, template: str = "chat", key: Any = None,
+    halves: Sequence[int] = HALVES, template: str = "chat", key: Any = None, names: Sequence[str] | None = None,
 ) -> Design:  # fmt: skip
     """Divide a budget of prompts: pairs 4 parts, items 2, identify 2, layers 2, of those that are asked for.
 
     Each task then has as many whole trials for each D, or n, as fit in: a pair's trial is four prompts, a set of items
     two, a year four sentences.
 
-    Arguments and errors are those of `measure.years`; the backend's tokens decide about names.
+    Arguments and errors are those of `measure.years`; the backend's tokens decide about names, unless there are enough
+    `names` that an earlier run took.
     """
     for task in tasks:
         if task not in TASKS:
@@ -91,7 +92,9 @@ def design(
             raise ValueError(f"prompts must be at least {needed} for {task}, of all {prompts} that are asked for")
     wanted = max(2, *(max(counts) if task in ("items", "identify") else 2 for task in tasks))
     lead = wording.TEMPLATES[template].lead
-    names = tuple(wording.matched(backend.tokens, wanted, lead, most=max(_NAMES, wanted)))
+    if names is None or len(names) < wanted:
+        names = wording.matched(backend.tokens, wanted, lead, most=max(_NAMES, wanted))
+    names = tuple(names)
     trials, years = {}, None
     for task, size in sizes.items():
         if task == "layers":
@@ -125,7 +128,8 @@ def ask(
 ) -> tuple[dict[str, Answers], np.ndarray | None]:
     """Ask everything of a design: answers by task, and (layers, years, D) states of years.
 
-    Prompts are asked in cells of `batch` of about equal length; finished cells are saved and not asked again.
+    Prompts are asked in cells of `batch` of about equal length, those of a server each on its own; finished cells are
+    saved and not asked again.
 
     Args:
         backend: as `backends.Backend`; for states, one with layers.
@@ -137,37 +141,68 @@ def ask(
     execution, batch = execution or Execution(), require_count("batch", batch, 1)
     saved, template = execution.saved or Saved(None), wording.TEMPLATES[plan.template]
     chat = chat_of(backend.tokens) if template.chat else None
-    done, total, answers = 0, sum(plan.prompts.values()), {}
+    total, answers = sum(plan.prompts.values()), {}
     for task, trials in plan.trials.items():
+        before = sum(len(answer.weight) for answer in answers.values())
         texts, names = wording.prompts(trials, template, chat), wording.answers(trials, template)
+
+        def tell(done: int, task: str = task, before: int = before) -> None:
+            execution.tell(task, before + done, total)
+
+        cells = _cells(task, texts, backend, batch)
+        kept = _kept(backend, cells, saved, texts, names, generate=generate, tell=tell)
         numbers: np.ndarray = np.full(trials.name.shape, np.nan)
-        for cell, rows in _cells(task, texts, backend.tokens, batch):
-            kept = saved.finished(cell)
-            if kept is None:
-
-                def tell(_: str, count: int, __: int, task: str = task, done: int = done) -> None:
-                    execution.tell(task, done + count, total)
-
-                answer = _written if generate else _log_probabilities
-                kept = answer(backend, [texts[i] for i in rows], [names[i] for i in rows], tell)
-                saved.finish(cell, kept)
+        for cell, rows in cells:
             if generate:
-                named = kept["chosen"][:, None] == np.arange(numbers.shape[1])
+                named = kept[cell]["chosen"][:, None] == np.arange(numbers.shape[1])
                 numbers[rows] = np.where(trials.name[rows] >= 0, named, np.nan)
             else:
-                numbers[rows, : kept["log_p"].shape[1]] = kept["log_p"]
-            done += len(rows)
-            execution.tell(task, done, total)
+                numbers[rows, : kept[cell]["log_p"].shape[1]] = kept[cell]["log_p"]
         if generate:
             answers[task] = Answers(trials, np.nan_to_num(numbers), np.full(numbers.shape, np.nan))
         else:
             answers[task] = Answers.of_scores(trials, numbers)
     if plan.years is None:
         return answers, None
+    done = total - plan.prompts["layers"]
     return answers, _states(backend, plan, batch, saved, lambda more: execution.tell("layers", done + more, total))
 
 
-def _written(backend: "Backend", texts: list[str], names: list[list[str]], progress: Progress) -> dict[str, np.ndarray]:
+def _kept(
+    backend: "Backend", cells: list[tuple[str, list[int]]], saved: Saved, texts: list[str], names: list[list[str]], *,
+    generate: bool, tell: Callable[[int], None],
+) -> dict[str, dict[str, np.ndarray]]:  # fmt: skip
+    """What was answered in cells: of those that are finished what is saved, of others what the backend answers now."""
+    kept = {cell: numbers for cell, _ in cells if (numbers := saved.finished(cell)) is not None}
+    todo = [(cell, rows) for cell, rows in cells if cell not in kept]
+    done = sum(len(rows) for cell, rows in cells if cell in kept)
+    answer, alone = _written if generate else _log_probabilities, hasattr(backend, "each")
+
+    def ask_cell(part: tuple[str, list[int]]) -> dict[str, np.ndarray]:
+        progress = None if alone else lambda _, count, __: tell(done + count)
+        return answer(backend, [texts[i] for i in part[1]], [names[i] for i in part[1]], progress)
+
+    for place, numbers in each_of(backend)(ask_cell, todo):
+        cell, rows = todo[place]
+        kept[cell] = numbers
+        saved.finish(cell, numbers)
+        done += len(rows)
+        tell(done)
+    return kept
+
+
+def each_of(backend: "Backend") -> Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[tuple[int, Any]]]:
+    """How a backend has a function of its answers computed of many things: its own `each`, or one after the other."""
+
+    def in_turn(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+        yield from enumerate(map(function, items))
+
+    return getattr(backend, "each", in_turn)
+
+
+def _written(
+    backend: "Backend", texts: list[str], names: list[list[str]], progress: Progress | None
+) -> dict[str, np.ndarray]:
     """The names that the model writes after texts."""
     written = backend.generate(texts, max_tokens=_MAX_TOKENS, progress=progress)
     pairs = zip(written, names, strict=True)
@@ -175,12 +210,14 @@ def _written(backend: "Backend", texts: list[str], names: list[list[str]], progr
 
 
 def _log_probabilities(
-    backend: "Backend", texts: list[str], names: list[list[str]], progress: Progress
+    backend: "Backend", texts: list[str], names: list[list[str]], progress: Progress | None
 ) -> dict[str, np.ndarray]:
     """Those of the names after texts, NaN where a text has fewer."""
     table = np.full((len(texts), max(map(len, names))), np.nan)
     for place, scores in zip(table, backend.score(texts, names, progress=progress), strict=True):
         place[: len(scores)] = scores
+    there = np.arange(table.shape[1]) < np.array([len(row) for row in names])[:, None]
+    require_scores(table, there, f"{backend.name!r} tells", texts)  # before they are kept
     return {"log_p": table}
 
 
@@ -199,13 +236,13 @@ def first_name(text: str, names: Sequence[str]) -> int:
     return min(matches)[1] if matches else -1
 
 
-def _cells(
-    task: str, texts: Sequence[str], tokens: Callable[[str], Sequence[int]], batch: int
-) -> list[tuple[str, list]]:
-    """Names and rows of cells: prompts that need about as many tokens, `batch` at most."""
+def _cells(task: str, texts: Sequence[str], backend: "Backend", batch: int) -> list[tuple[str, list[int]]]:
+    """Names and rows of cells: prompts that need about as many tokens, `batch` at most; of a server each on its own."""
+    if hasattr(backend, "each"):
+        return [(f"{task}, prompt {i}", [i]) for i in range(len(texts))]
     alike: dict[int, list[int]] = {}
     for i, text in enumerate(texts):
-        alike.setdefault(len(tokens(text)) // _STEP, []).append(i)
+        alike.setdefault(len(backend.tokens(text)) // _STEP, []).append(i)
     parts = [rows[k : k + batch] for _, rows in sorted(alike.items()) for k in range(0, len(rows), batch)]
     return [(f"{task} {k}", rows) for k, rows in enumerate(parts)]
 

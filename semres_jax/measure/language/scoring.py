@@ -11,6 +11,8 @@ from semres_jax._types import Quantity
 from semres_jax.measure.language.year_task import Trials
 
 LEVEL = 0.95
+# Differences between means of float64 that say nothing.
+_ROUNDING = 1e-12
 # Ball measures that the law is tried at; beyond 1 there is nothing, towards 0 every name is known.
 _BALLS = np.concatenate([np.geomspace(1e-4, 0.1, 400, endpoint=False), np.linspace(0.1, 1.0, 3601)])
 
@@ -37,11 +39,16 @@ class Answers(NamedTuple):
             >>> import numpy as np
             >>> from semres_jax.measure.language import scoring, year_task
             >>> trials = year_task.items([2, 3], 1, ["Ann", "Bob", "Cy"])
-            >>> scoring.Answers.of_scores(trials, np.log([[0.02, 0.01, np.nan]] * 4)).weight[0].round(4).tolist()
+            >>> log_p = np.where(trials.name >= 0, np.log([0.02, 0.01, 0.01]), np.nan)
+            >>> scoring.Answers.of_scores(trials, log_p).weight[0].round(4).tolist()
             [0.6667, 0.3333, 0.0]
+
+        Raises:
+            ValueError: a name whose log-probability is no number, or a prompt whose names all have the probability 0.
         """
         from scipy import special  # scipy comes with jax; 0.1 s to import
 
+        require_scores(log_p, trials.name >= 0, f"answers to {trials.task} have")
         return cls(trials, special.softmax(np.where(np.isnan(log_p), -np.inf, log_p), axis=1), log_p)
 
     @property
@@ -56,6 +63,11 @@ class Answers(NamedTuple):
         tied = (self.weight == top) & (top > 0)
         right = tied[np.arange(len(tied)), self.trials.right]
         return np.where(right, 1.0 / np.maximum(tied.sum(1), 1), 0.0)
+
+    @property
+    def impossible(self) -> int:
+        """Names that have a probability of 0 after their prompts."""
+        return int(np.isneginf(self.log_p).sum())
 
     @property
     def covered(self) -> np.ndarray:
@@ -110,6 +122,31 @@ class Law(NamedTuple):
     predicted: np.ndarray
 
 
+def require_scores(log_p: np.ndarray, there: np.ndarray, whose: str, texts: Sequence[str] | None = None) -> None:
+    """Raise `ValueError` where (T, N) log-probabilities of the names that are `there` make no probabilities.
+
+    -inf is a probability of 0, which not all names of a prompt can have.
+
+    Args:
+        log_p: (T, N), natural logarithms.
+        there: (T, N) whether there is a name.
+        whose: how the message begins, as "answers have".
+        texts: (T,) of the prompts, to name the first that is wrong.
+    """
+    bad, none = there & ~(log_p < np.inf), ~(there & (log_p > -np.inf)).any(1)
+    for rows, what in (
+        (bad.any(1), "no finite number for the log-probability of a name ({})"),
+        (none, "a probability of 0 for all names, as a server does that leaves out unlikely tokens (top_k, top_p)"),
+    ):
+        if rows.any():
+            first = int(rows.argmax())
+            prompt = f"prompt {first}" if texts is None else f"the prompt that ends in {texts[first][-60:]!r}"
+            raise ValueError(
+                f"{whose} {what.format(log_p[first][bad[first]][:1])}: {int(rows.sum())} of {len(log_p)} prompts, the "
+                f"first is {prompt}"
+            )
+
+
 def mean_of(values: np.ndarray, group: np.ndarray, chance: float = 0.5) -> MeanScore:
     """Mean of (T,) values in [0, 1], its error that of the means of groups.
 
@@ -145,7 +182,13 @@ def excess(values: np.ndarray, group: np.ndarray) -> MeanScore:
 
 
 def group_means(values: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """The mean of the values of each group, groups in ascending order."""
+    """The mean of the values of each group, groups in ascending order.
+
+    Raises:
+        ValueError: a value that is not finite.
+    """
+    if not np.isfinite(values).all():
+        raise ValueError(f"scores must be finite; {int((~np.isfinite(values)).sum())} of {len(values)} are not")
     _, place = np.unique(group, return_inverse=True)
     return np.bincount(place, values) / np.bincount(place)
 
@@ -158,7 +201,7 @@ def _student(means: np.ndarray, away: float) -> tuple[float, float, float]:
     if free < 1:
         return math.nan, math.nan, math.nan
     stderr = float(means.std(ddof=1) / math.sqrt(len(means)))
-    p = 2 * float(special.stdtr(free, -away / stderr)) if stderr > 0 else float(away == 0)
+    p = 2 * float(special.stdtr(free, -away / stderr)) if stderr > _ROUNDING else float(away <= _ROUNDING)
     return stderr, float(special.stdtrit(free, (1 + LEVEL) / 2)), p
 
 
