@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import tyro
 
 from semres_jax.cli._common import (
+    Force,
     Report,
     _list_of,
     _option,
@@ -65,8 +66,9 @@ class MeasureChoices:
     """The figures name this unit of the distances."""
     seed: Annotated[int, _option(count, "INT")] = 0
     """The random numbers of the simulated tables begin with this seed."""
-    out: Path = Path("results/measure")
+    out: Path = Path("results/measure-choices")
     """The results go to this folder, which is made if missing."""
+    force: Force = False
     json: bool = False
     """The run ends with one line of JSON on standard output."""
 
@@ -103,7 +105,9 @@ class MeasureChoices:
             # What can't be fitted at all is refused before the folder is made.
             measure.check_choices(table, **settings)
             about = {"unit": "pixel" if shipped else self.unit, "source": str(self.file)}
-            report = Report("measure", self.out, "measure", title="fits to choices", seed=self.seed, **about)
+            report = Report(
+                "measure", self.out, "measure", title="fits to choices", seed=self.seed, force=self.force, **about
+            )
         with progress_bar() as progress, checking_input():
             fits = measure.choices_table(
                 table, **settings, level=self.level, bootstrap=self.bootstrap, key=jax.random.key(self.seed),
@@ -122,7 +126,9 @@ class MeasureChoices:
             counts, key = tables.read_items(self.file), jax.random.key(self.seed)
             fit = measure.fit_items_law(*counts, level=self.level, bootstrap=self.bootstrap, key=key)
             about = {"seconds": 0.0, "source": str(self.file)}
-            report = Report("measure", self.out, "measure", title="n-item law", seed=self.seed, **about)
+            report = Report(
+                "measure", self.out, "measure", title="n-item law", seed=self.seed, force=self.force, **about
+            )
         content = report.write(fit.dataset(), fit.summary(), seconds=0.0)
         print(fit)
         return report.end(plots.save_items(content, report.folder), as_json=self.json)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from semres_jax.cli._common import (
+    Force,
     Report,
     Whole,
     checking_input,
@@ -59,8 +60,9 @@ class MeasureEmbeddings:
     """Where there are more stimuli, or probes, than this, so many are sampled."""
     seed: Whole = 0
     """The seed of what is sampled and of the replicates."""
-    out: Path = Path("results/measure")
+    out: Path = Path("results/measure-embeddings")
     """The folder for the results; it is made if missing."""
+    force: Force = False
     json: bool = False
     """End with one line of JSON on standard output."""
 
@@ -90,7 +92,7 @@ class MeasureEmbeddings:
             if between is None:
                 between = read_distances(self.distances, [] if labels is None else sorted(set(labels)))
             about = {"title": "measured embeddings", "file": self.file.name}
-            report = Report("measure embeddings", self.out, "measure", seed=self.seed, **about)
+            report = Report("measure embeddings", self.out, "measure", seed=self.seed, force=self.force, **about)
             settings: dict[str, Any] = {name: getattr(self, name) for name in _SETTINGS}
             settings |= {} if self.shares is None else {"shares": self.shares}
             model = measure.embeddings(points, between, labels=labels, key=jax.random.key(self.seed), **settings)

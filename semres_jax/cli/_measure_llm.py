@@ -8,6 +8,7 @@ import tyro
 
 from semres_jax.cli._common import (
     Counts,
+    Force,
     Report,
     Whole,
     _list_of,
@@ -59,8 +60,9 @@ class MeasureLlm:
     """Prompts that are asked at once, and kept together."""
     resume: bool = False
     """Go on from what is in --out, to the same numbers as if the run had never been stopped."""
-    out: Path = Path("results/measure")
+    out: Path = Path("results/measure-llm")
     """Folder for the results; made if missing."""
+    force: Force = False
     json: bool = False
     """End with one line of JSON on standard output."""
 
@@ -87,7 +89,16 @@ class MeasureLlm:
             )  # fmt: skip
             title = "the year task of a language model"
             about = {"model": backend.name, "template": self.template, "generate": int(self.generate)}
-            report = Report("measure llm", self.out, "measure", title=title, seed=self.seed, **about)
+            report = Report(
+                "measure llm",
+                self.out,
+                "measure",
+                title=title,
+                seed=self.seed,
+                force=self.force,
+                goes_on_from="measure.state" * self.resume,
+                **about,
+            )
             saved = going_on(report.folder / "measure.state", resume=self.resume, results=lambda table: None)
         settings = {
             "model": backend.name, "tasks": tasks, "prompts": self.prompts, "n": self.n, "offsets": self.offsets,

@@ -8,6 +8,7 @@ import tyro
 
 from semres_jax.cli._common import (
     Count,
+    Force,
     Numbers,
     Report,
     Whole,
@@ -52,6 +53,7 @@ class Optimal:
     """Levels of similarity, evenly spaced in its logarithm."""
     out: Path = Path("results/optimal")
     """Folder for the results; made if missing."""
+    force: Force = False
     json: bool = False
     """End with one line of JSON on standard output."""
 
@@ -68,7 +70,7 @@ class Optimal:
             for delta in self.delta:
                 for weight in weights:
                     checked(delta, weight, self.n, self.levels)
-            report = Report("optimal", self.out, "optimal", title="optimal similarity functions")
+            report = Report("optimal", self.out, "optimal", title="optimal similarity functions", force=self.force)
         with progress_bar() as progress:
             how = Execution(progress=progress)
             table = frontier.optimal_table(self.delta, weights=weights, n=self.n, levels=self.levels, execution=how)
