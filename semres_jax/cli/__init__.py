@@ -156,17 +156,24 @@ def parse(words: Sequence[str]) -> Any:
         raise
 
 
+# Between the parts of an error of tyro's.
+_RULE = re.compile("[─-]{3,}")
+
+
 def _one_line(boxed: str) -> str:
     """tyro's boxed error as one line: what stands in the box up to the first rule, and the nearest word that there is.
 
     Example:
         >>> from semres_jax.cli import _one_line
-        >>> _one_line("Unrecognized options: swep\\n───\\nAvailable subcommands: validate, sweep")
+        >>> _one_line("│ Unrecognized options: swep\\n│ ───\\n│ Available subcommands: validate, sweep")
         "Unrecognized options: swep; did you mean 'sweep'? There are validate, sweep"
     """
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", boxed).splitlines()
-    inside = [line.strip(" │") for line in lines if line.startswith("│")] or lines
-    message = " ".join(itertools.takewhile(lambda line: line.strip("─"), inside))
+    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", boxed).splitlines()]
+    inside = [line.strip(" │") for line in lines if line.startswith("│")]
+    if not inside:  # where standard output isn't in UTF-8 the box is a title and a rule
+        inside = lines[2:] if len(lines) > 2 and _RULE.fullmatch(lines[1]) else lines
+    message = " ".join(itertools.takewhile(lambda line: not _RULE.fullmatch(line), inside))
+    inside = ["─" if _RULE.fullmatch(line) else line for line in inside]
     message = re.sub(r"\.?\s*For full helptext,? (?:run|see) (.*)", r"; see \1", " ".join(message.split()))
     whole = " ".join(" ".join(inside).split())
     wrong = re.match(r"Unrecognized options: ([^\s,]+)|invalid choice '([^']*)'", message)

@@ -15,12 +15,14 @@ TINY = ("sweep", "--n", "2", "--epsilon", "0.1,0.2")
 MAIN = "import sys; from semres_jax.cli import main; sys.exit(main())"
 
 
-def command(*words, stdout=subprocess.PIPE, prepare=None, **environment):
-    """A command in a process of its own: what `subprocess.run` gives."""
+def command(*words, stdout=subprocess.PIPE, shell="", cwd=None, **environment):
+    """A command in a process of its own: what `subprocess.run` gives. A shell may redirect its streams."""
     environment = {name: str(value) for name, value in (os.environ | environment).items() if value is not None}
+    words = [sys.executable, "-c", MAIN, *words]
+    words = ["sh", "-c", f'exec "$@" {shell}', "sh", *words] if shell else words
     return subprocess.run(
-        [sys.executable, "-c", MAIN, *words], stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
-        text=True, env=environment, timeout=120, preexec_fn=prepare,
+        words, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment, timeout=120,
+        cwd=cwd,
     )  # fmt: skip
 
 
@@ -46,7 +48,7 @@ def test_a_reader_that_is_gone_changes_nothing():
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_closed_stream_changes_nothing(number):
-    done = command("sweep", "--n", "two", prepare=lambda: os.close(number))
+    done = command("sweep", "--n", "two", shell=f"{number}>&-")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
 
@@ -112,7 +114,7 @@ def test_cells_have_no_control_characters(capsys):
         (["validate", "--tirals", "3"], "did you mean '--trials'?"),
         (["sweep", "--method", "latice"], "did you mean 'lattice'? There are exact, lattice, prng"),
         (["bench", "--part", "montcarlo"], "did you mean 'montecarlo'?"),
-        (["\x1b[31mred"], r"\x1b[31mred"),
+        (["sweep", "--space", "\x07red"], r"unknown space '\x07red'"),
     ],
 )
 def test_the_nearest_word_is_told(words, told, refusal):
@@ -165,7 +167,7 @@ def test_settings_of_other_programs_change_nothing(tmp_path):
     out = os.fsdecode(os.fsencode(tmp_path) + b"/o\xff\x1b")
     strange = {"MPLBACKEND": "no_backend", "PYTHONWARNINGS": "error", "PYTHONIOENCODING": "ascii"}
     strange |= {"MPLCONFIGDIR": str(tmp_path / "matplotlibrc"), "PYTHONPATH": os.getcwd()}
-    done = command(*TINY, "--out", out, prepare=lambda: os.chdir(tmp_path), **strange)
+    done = command(*TINY, "--out", out, cwd=tmp_path, **strange)
     assert (done.returncode, done.stderr) == (0, "")
     assert "o\\udcff\\x1b: sweep.nc" in done.stdout
     assert {"sweep.nc", "fronts.png", "fronts.svg"} <= set(os.listdir(out))
