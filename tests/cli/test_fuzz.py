@@ -30,7 +30,7 @@ _NUMBERS = (
 _WORDS = (
     "circle sphere(2) sphere(-1) sphere( torus(2,l2) circel hamming(3) tree(137) animals none fit linear powerlaw(2) "
     "powerlaw(nan) powerlaw() linaer exact lattice prng auto wide items pairs chat vlm fig4 None True -- - --out "
-    "--help -h / . /dev/null nowhere.csv nowhere.nwk nowhere.npy http:// http://127.0.0.1:9 ü \udcff ' %s {} [red] (a:1,b:2); "
+    "--help -h / . /dev/null nowhere.csv nowhere.nwk nowhere.npy http:// http://127.0.0.1:9 ü \udcff %s {} [red] "
     "points.npy table.npy tree.nwk choices.csv torn.npy torn.csv"
 )
 _ODD = ("", " ", " 2 ", "\x1b[31m", "a\nb", "x" * 300, "x" * 5000)
