@@ -107,7 +107,7 @@ def output_folder(path: str | os.PathLike[str]) -> Path:
         finally:
             trial.unlink(missing_ok=True)
     except OSError as error:
-        blocking = next((p for p in (folder, *folder.parents) if p.exists() and not p.is_dir()), None)
+        blocking = next((p for p in (folder, *folder.parents) if os.path.exists(p) and not os.path.isdir(p)), None)
         reason = f"{str(blocking)!r} is a file" if blocking else _reason(error)
         raise OSError(f"cannot write to folder {str(folder)!r}: {reason}; name a folder that can be made") from None
     for entry in folder.iterdir():

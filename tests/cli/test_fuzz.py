@@ -122,5 +122,6 @@ def test_random_command_lines(checks_only, capfd):
             assert len(err) < 2100, (words, err)
 
     run()
+    print(f"exit codes: {ends}")
     assert ends.get(2, 0) >= COUNT / 4, ends
     assert ends.get(0, 0) >= COUNT / 30, ends

@@ -8,7 +8,7 @@ import sys
 import pytest
 from rich import console
 
-from semres_jax import cli
+from semres_jax import cli, plots
 from semres_jax.cli import _common, _programs, _surroundings
 
 TINY = ("sweep", "--n", "2", "--epsilon", "0.1,0.2")
@@ -62,9 +62,12 @@ def test_results_are_written_where_nothing_can_be_printed(tmp_path, monkeypatch)
 
         flush = write
 
+    drawn = []
+    monkeypatch.setattr(plots, "save_sweep", lambda table, folder: drawn.append(folder) or [])
     monkeypatch.setattr(sys, "stdout", Full())
     assert cli.main([*TINY, "--out", str(tmp_path)]) == 0
-    assert {"sweep.json", "fronts.png"} <= {path.name for path in tmp_path.iterdir()}
+    assert {"sweep.json", "sweep.nc"} <= {path.name for path in tmp_path.iterdir()}
+    assert drawn == [tmp_path]
 
 
 def test_letters_that_a_stream_lacks_are_written_as_codes(tmp_path):
@@ -133,19 +136,35 @@ def test_without_a_home_nothing_is_kept(monkeypatch):
     assert "JAX_COMPILATION_CACHE_DIR" not in os.environ
 
 
+COMPILED = """
+from semres_jax.cli import _programs, _surroundings
+_programs.keep()
+with _surroundings.quiet_libraries():
+    import jax
+    unit = jax.numpy.eye(3)
+    print(jax.jit(lambda x: (x @ x).sum())(unit), jax.jit(lambda x: jax.numpy.sort(x) + 1)(unit).sum())
+"""
+
+
 def test_damaged_programs_are_told_once_and_made_anew(tmp_path):
-    own = {"JAX_COMPILATION_CACHE_DIR": None, "XDG_CACHE_HOME": tmp_path, "JAX_PLATFORMS": "cpu"}
-    own["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.02"
-    words = (*TINY, "--method", "lattice", "--trials", "4096", "--out")
-    assert command(*words, str(tmp_path / "a"), **own).stderr == ""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("JAX_COMP")}
+    environment |= {"XDG_CACHE_HOME": str(tmp_path), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+
+    def run():
+        words = [sys.executable, "-c", COMPILED]
+        done = subprocess.run(words, capture_output=True, text=True, check=True, env=environment)
+        assert done.stdout == "3.0 12.0\n"
+        return done.stderr
+
+    assert run() == ""
     kept = list(tmp_path.rglob("*-cache"))
-    assert kept
+    assert len(kept) >= 2
     for number, path in enumerate(kept):
         path.write_bytes([b"", b"\x00" * 64, path.read_bytes()[:100]][number % 3])
-    done = command(*words, str(tmp_path / "b"), **own)
-    assert done.returncode == 0
-    assert re.fullmatch(r"semres: warning: cannot use all compiled programs in .*; compiling anew\n", done.stderr)
+    told = run()
+    assert re.fullmatch(r"semres: warning: cannot use all compiled programs in .*; compiling anew\n", told)
     assert not list(tmp_path.rglob("*-cache"))
+    assert run() == ""
 
 
 @pytest.mark.parametrize(
