@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from semres_jax._files import shown
 from semres_jax.cli._common import (
     Force,
     Report,
@@ -160,7 +161,7 @@ def print_table(content: dict[str, Any]) -> None:
     print_cells(heads, cells, left=("family", "bias"), styles=["bold"])
     for kind in ("label", "position"):
         if f"{kind}_bias" in best:
-            biases = (f"{name} {_shown(*ends)}" for name, ends in best[f"{kind}_bias"].items())
+            biases = (f"{shown(name)} {_shown(*ends)}" for name, ends in best[f"{kind}_bias"].items())
             print(f"{kind} biases of the best (log odds): {'; '.join(biases)}")
     if "ratio_p" in content:
         print(
@@ -174,7 +175,7 @@ def print_table(content: dict[str, Any]) -> None:
                 f"{tests['gap_p']:.2g}, deviance p = {tests['deviance_p']:.2g}"
             )
     for note in content["notes"]:
-        print(f"note: {note}")
+        print(f"note: {shown(note, 2000)}")
 
 
 def _cell(row: dict[str, Any], name: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from semres_jax._files import shown
 from semres_jax.cli._common import (
     Force,
     Report,
@@ -108,4 +109,4 @@ def print_table(model: "Embedded") -> None:
 
     rows = model.table()
     print_cells(HEADS, rows, left=("",), styles=["bold" if row[0] == "model" else None for row in rows])
-    print(*model.notes(), sep="\n")
+    print(*(shown(note, 2000) for note in model.notes()), sep="\n")

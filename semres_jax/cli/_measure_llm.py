@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from semres_jax._files import shown
 from semres_jax.cli._common import (
     Counts,
     Force,
@@ -129,7 +130,7 @@ def print_result(result: "Language") -> None:
     if rows:
         print_cells(heads, rows, left=("task",))
     for sentence in result.sentences():
-        print(sentence)
+        print(shown(sentence, 2000))
     rows = [
         (task, row.family, row.bias, f"{row.epsilon:.0f}", f"{row.delta.value:.3g}", f"{row.quasi_aic:.1f}",
          f"{row.mcfadden_r2:.4f}", f"{row.chi2:.1f} / {row.degrees}")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from semres_jax._files import shown
 from semres_jax.storage.results import replacing
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ STYLE: Any = {
     "svg.hashsalt": "semres",
     "svg.fonttype": "none",
 }
+_LONGEST_TEXT = 2000
 # Settings of matplotlib that are no matter of pictures.
 _NO_STYLE = ("backend", "date.epoch", "docstring", "tk.", "webagg")
 IDENTIFICATION, GENERALIZATION = "identification, $p_I$", "generalization, $p_S$"
@@ -219,6 +221,25 @@ def bars(data: "xarray.Dataset") -> str:
     return f"bars: ± standard error over {runs} runs\n(where larger than the mark)" if runs > 1 else "one run, no bars"
 
 
+def _drawable(figure: "Figure") -> None:
+    """Names from files as they can be drawn: no control characters, and formulas only where they are some."""
+    from matplotlib.mathtext import MathTextParser
+    from matplotlib.text import Text
+
+    parser = MathTextParser("path")
+    for text in figure.findobj(Text):
+        words: Any = text
+        lines = [shown(line, _LONGEST_TEXT) for line in words.get_text().split("\n")]
+        if "\n".join(lines) != words.get_text():
+            words.set_text("\n".join(lines))
+        for line in lines:
+            try:
+                if "$" in line:
+                    parser.parse(line)
+            except ValueError:
+                words.set_parse_math(False)
+
+
 def save(picture: "Figure | Axes", folder: str | os.PathLike[str], name: str) -> list[str]:
     """Write a figure, or that of axes, as PNG (200 dpi) and SVG, each file whole.
 
@@ -228,6 +249,7 @@ def save(picture: "Figure | Axes", folder: str | os.PathLike[str], name: str) ->
     figure: Any = picture.figure
     names = [f"{name}.png", f"{name}.svg"]
     with applied():
+        _drawable(figure)
         for file, backend in zip(names, ("agg", "svg"), strict=True):  # whatever the backend of the user's screen
             metadata = {"Date": None} if backend == "svg" else None  # the same data, the same file
             with replacing(Path(folder) / file) as temporary:

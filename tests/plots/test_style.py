@@ -37,3 +37,15 @@ def test_applied_leaves_the_choice_of_a_backend_open():
     with _style.applied():
         assert matplotlib.rcParams["text.usetex"] is False
         assert matplotlib.rcParams["font.size"] == 9
+
+
+def test_names_from_files_can_be_drawn(tmp_path):
+    ax = _style.axes(None, (2.0, 1.5))
+    ax.set_title("an $\\frac$ of\n\x1b[31mred")
+    ax.set_xlabel("$p_I$")
+    ax.set_ylabel("5 $ or more")
+    _style.save(ax, tmp_path, "picture")
+    assert ax.get_title() == "an $\\frac$ of\n\\x1b[31mred"
+    drawn = (tmp_path / "picture.svg").read_text()
+    assert "an $\\frac$ of" in drawn
+    assert "$p_I$" not in drawn.replace("<!-- $p_I$ -->", "")
