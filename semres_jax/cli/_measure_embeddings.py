@@ -16,6 +16,7 @@ from semres_jax.cli._common import (
     print_cells,
     require_seed,
 )
+from semres_jax.cli._surroundings import say
 
 if TYPE_CHECKING:
     from semres_jax.measure import Embedded
@@ -61,6 +62,8 @@ class MeasureEmbeddings:
     """Where there are more stimuli, or probes, than this, so many are sampled."""
     seed: Whole = 0
     """The seed of what is sampled and of the replicates."""
+    resume: bool = False
+    """A run takes seconds and keeps no state: one that was stopped starts anew, and says so."""
     out: Path = Path("results/measure-embeddings")
     """The folder for the results; it is made if missing."""
     force: Force = False
@@ -94,6 +97,8 @@ class MeasureEmbeddings:
                 between = read_distances(self.distances, [] if labels is None else sorted(set(labels)))
             about = {"title": "measured embeddings", "file": self.file.name}
             report = Report("measure embeddings", self.out, "measure", seed=self.seed, force=self.force, **about)
+            if self.resume:
+                say(f"a run of seconds keeps no state to resume in {report.folder}; starting anew")
             settings: dict[str, Any] = {name: getattr(self, name) for name in _SETTINGS}
             settings |= {} if self.shares is None else {"shares": self.shares}
             model = measure.embeddings(points, between, labels=labels, key=jax.random.key(self.seed), **settings)

@@ -108,15 +108,15 @@ def quiet_libraries() -> Iterator[None]:
 
     Programs of the compiler's cache that can't be read are told once, and removed where the cache is the command's own.
     """
-    told: set[str] = set()
+    lines: set[str] = set()
 
     def tell(message: Warning | str, *_: Any, **__: Any) -> None:
         text = " ".join(str(message).split())
         trouble = _CACHE_TROUBLE.match(text)
         if trouble is not None:
             text = f"cannot use all compiled programs in {os.environ.get('JAX_COMPILATION_CACHE_DIR')}; compiling anew"
-        if text not in told:
-            told.add(text)
+        if text not in lines:
+            lines.add(text)
             say(f"warning: {text}")
         if trouble is not None and trouble[1] == "reading":
             _programs.forget_at_the_end()
