@@ -21,7 +21,12 @@ def keep() -> None:
     JAX_ENABLE_COMPILATION_CACHE=false turns it off, JAX_COMPILATION_CACHE_DIR names another folder. Where JAX has been
     imported already, as in tests and notebooks, nothing is changed.
     """
-    if "jax" in sys.modules or "JAX_COMPILATION_CACHE_DIR" in os.environ:
+    if "jax" in sys.modules:
+        return
+    # Loading a program, XLA compares the processor with what it was compiled for, and prints pages of errors about
+    # features that it invents itself (prefer-no-gather). The folder is that of one kind of processor.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
     try:
         folder = folder_of_this_machine()
@@ -33,9 +38,6 @@ def keep() -> None:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
     _own["folder"] = folder
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", _SECONDS)
-    # Loading a program, XLA compares the processor with what it was compiled for, and prints pages of errors about
-    # features that it invents itself (prefer-no-gather). The folder is that of one kind of processor.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def forget_at_the_end() -> None:
