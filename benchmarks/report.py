@@ -99,7 +99,7 @@ def print_tables(parts: dict[str, dict], stream: Any = None) -> None:
             continue
         table = Table(title=name, title_justify="left", title_style="bold")
         for column, justify in zip(COLUMNS, ("left", "right", "left", "right", "left"), strict=True):
-            table.add_column(column, justify=justify)
+            table.add_column(column, justify=justify, overflow="fold")
         for line in part["rows"]:
             style = "red" if line["met"] is False else None
             table.add_row(*(cell.replace("[", "\\[") for cell in cells(line)), style=style)

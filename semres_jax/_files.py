@@ -4,11 +4,13 @@ Readers of binary formats call `require_file` and `refuse_pointer` before they o
 `text_of`; and what a file calls its parts is shown through `shown`.
 """
 
+import difflib
 import gzip
 import io
 import os
 import unicodedata
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 # How the files begin that Git LFS and git-annex leave in place of large ones, and what brings those.
@@ -120,3 +122,16 @@ def shown(name: object, longest: int = _LONGEST_SHOWN) -> str:
 def composed(name: str) -> str:
     """A name in Unicode's composed form (NFC), in which names of files and leaves are compared."""
     return unicodedata.normalize("NFC", name)
+
+
+def there_are(word: str, names: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the nearest that there is, and all.
+
+    Example:
+        >>> from semres_jax._files import there_are
+        >>> there_are("linaer", ["constant", "linear"]), there_are("?", ["constant", "linear"])
+        ("did you mean 'linear'? There are constant, linear", 'there are constant, linear')
+    """
+    names = list(names)
+    near = difflib.get_close_matches(word, names, n=1)
+    return f"did you mean {near[0]!r}? There are {', '.join(names)}" if near else f"there are {', '.join(names)}"

@@ -112,3 +112,11 @@ except results.Unwritable as error:
     assert (done.returncode, done.stderr) == (0, "")
     assert "x.nc': file too large; what was written before is whole and stays" in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_names_that_are_no_utf_8_are_written_as_codes(tmp_path):
+    table = xarray.Dataset({"x": ("space", [1.0])}, {"space": ["o\udcff"]}, {"source": "\udcfe.csv", "n": 2})
+    read = xarray.load_dataset(results.write(table, tmp_path / "x.nc"))
+    assert read.space.values.tolist() == [r"o\udcff"]
+    assert read.attrs["source"] == r"\udcfe.csv"
+    assert table.space.values.tolist() == ["o\udcff"]

@@ -7,12 +7,15 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from tyro.constructors import PrimitiveConstructorSpec
+
+from semres_jax._files import shown
+from semres_jax.cli._folders import COMMAND_LINE, UNTIL_THE_END as UNTIL_THE_END, results_folder
+from semres_jax.cli._surroundings import say
 
 if TYPE_CHECKING:
     import xarray
@@ -21,14 +24,8 @@ if TYPE_CHECKING:
 
 # Between two refreshes of the progress bar's text.
 _REFRESH = 0.1
-# Columns of a table where there is no terminal to fit it to.
-_WIDE = 200
-
-
-# What the user typed, for the provenance of results; `main` sets it.
-COMMAND_LINE: ContextVar[str] = ContextVar("COMMAND_LINE", default="")
-# What ends with the command, as the locks of its folders; `main` sets and closes it.
-UNTIL_THE_END: ContextVar[contextlib.ExitStack | None] = ContextVar("UNTIL_THE_END", default=None)
+# Columns of a terminal between two of a table.
+_GAP = 2
 
 
 class BadInput(Exception):
@@ -48,22 +45,6 @@ def checking_input(saved: "Saved | None" = None, *more: type[Exception]) -> Iter
         if saved is not None and saved.opened and not isinstance(error, more):
             raise
         raise BadInput(" ".join(str(error).split())) from error
-
-
-def output_folder(path: Path) -> Path:
-    """The folder that a command writes to, made if missing, and locked until the command ends.
-
-    Raises:
-        OSError: it can't be made or written to.
-        ValueError: another run is using it.
-    """
-    from semres_jax.storage.locks import Lock
-    from semres_jax.storage.results import output_folder as made
-
-    folder, until = made(path), UNTIL_THE_END.get()
-    if until is not None:
-        until.enter_context(Lock(folder))
-    return folder
 
 
 def is_first_host() -> bool:
@@ -90,7 +71,7 @@ def going_on(path: Path, *, resume: bool, results: Callable[[Any], Any]) -> "Sav
 
     def begins(there: str) -> None:
         if is_first_host() and (resume, there) in lines:
-            print(f"semres: {lines[resume, there]}", file=sys.stderr)
+            say(lines[resume, there])
 
     return Saved(path, resume=resume, results=results, begins=begins)
 
@@ -179,30 +160,56 @@ Counts = Annotated[tuple[int, ...] | None, _option(_list_of(count), "INT,INT,...
 Numbers = Annotated[tuple[float, ...], _option(_list_of(number), "X,X,...")]
 # An option of every command that can run on many hosts: `distributed: Distributed = False`.
 Distributed = Annotated[bool, tyro.conf.arg(help="Join the processes of a cluster: JAX's own environment, as SLURM's.")]
+# An option of every command that writes to a folder: `force: Force = False`.
+Force = Annotated[bool, tyro.conf.arg(help="Replace the results in --out, whatever run they are of.")]
 
 
 def print_cells(
-    heads: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[str] = (), styles: Iterable[str | None] = ()
+    heads: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[str] = (), styles: Sequence[str | None] = ()
 ) -> None:
-    """A table on standard output, as wide as it is where that is no terminal.
+    """A table on standard output, in several blocks of columns where a terminal is too narrow for one.
 
     Args:
         heads: of the columns.
         rows: what stands in them.
-        left: heads of columns that begin at the left; others end at the right.
+        left: heads of columns that begin at the left; others end at the right. Those at the start, and in any case the
+            first, are repeated in each block.
         styles: of the rows.
     """
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for head in heads:
-        table.add_column(head, justify="left" if head in left else "right", no_wrap=True)
-    for row, style in itertools.zip_longest(rows, styles):
-        table.add_row(*map(Text, row), style=style)
-    console = Console() if Console().is_terminal else Console(width=_WIDE)
-    console.print(table, highlight=False)
+    cells = [[shown(cell) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(heads, *cells, strict=True)]
+    room = Console().width if Console().is_terminal else sum(widths) + _GAP * len(widths)
+    keys = max(1, next((k for k, head in enumerate(heads) if head not in left), len(heads)))
+    for place, columns in enumerate(_blocks(widths, keys, room)):
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in columns:
+            table.add_column(shown(heads[column]), justify="left" if heads[column] in left else "right", no_wrap=True)
+        for row, style in itertools.zip_longest(cells, styles):
+            table.add_row(*(Text(row[column]) for column in columns), style=style)
+        if place:
+            print()
+        Console(width=sum(widths[column] + _GAP for column in columns)).print(table, highlight=False)
+
+
+def _blocks(widths: Sequence[int], keys: int, room: int) -> list[list[int]]:
+    """Columns of a table by the blocks that they stand in, each with the first `keys` columns.
+
+    Example:
+        >>> from semres_jax.cli import _common
+        >>> _common._blocks([5, 3, 3, 3], 1, 15), _common._blocks([5, 3, 3, 3], 1, 80)
+        ([[0, 1, 2], [0, 3]], [[0, 1, 2, 3]])
+    """
+    blocks = [list(range(keys))]
+    for column in range(keys, len(widths)):
+        if len(blocks[-1]) > keys and sum(widths[k] + _GAP for k in [*blocks[-1], column]) - _GAP > room:
+            blocks.append(list(range(keys)))
+        blocks[-1].append(column)
+    return blocks
 
 
 @contextlib.contextmanager
@@ -216,7 +223,7 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    share, what = TextColumn("{task.percentage:3.0f}%"), TextColumn("{task.description}")
+    share, what = TextColumn("{task.percentage:3.0f}%"), TextColumn("{task.description}", markup=False)
     columns = (BarColumn(), share, TimeRemainingColumn(), what)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("starting", total=None)
@@ -226,7 +233,7 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
             nonlocal last
             if done >= planned or time.monotonic() - last > _REFRESH:
                 last = time.monotonic()
-                bar.update(task, description=what, completed=done, total=planned)
+                bar.update(task, description=shown(what), completed=done, total=planned)
 
         yield tick
 
@@ -240,7 +247,7 @@ def warnings_as_lines() -> Iterator[None]:
             yield
         finally:
             for warning in caught:
-                print(f"semres: warning: {warning.message}", file=sys.stderr)
+                say(f"warning: {warning.message}")
 
 
 def say_json(content: dict[str, Any]) -> None:
@@ -259,18 +266,32 @@ class Report:
         out: the folder, made if missing and locked until the command ends; of several hosts the first has it.
         name: of the files.
         title: of the results.
+        force: replace what is in the folder, whatever run it is of.
+        goes_on_from: what a run that resumes goes on from in the folder, if it is there.
         seed: of all random numbers, where there are any.
         more: further attributes of both files.
 
     Raises:
-        OSError, ValueError: as `output_folder`.
+        OSError, ValueError: as `results_folder`.
     """
 
-    def __init__(self, command: str, out: Path, name: str, *, title: str, seed: int | None = None, **more: Any):
+    def __init__(
+        self,
+        command: str,
+        out: Path,
+        name: str,
+        *,
+        title: str,
+        force: bool = False,
+        goes_on_from: str = "",
+        seed: int | None = None,
+        **more: Any,
+    ):
         from semres_jax.storage.results import provenance
 
-        self.command, self.name = command, name
-        self.folder = output_folder(out) if is_first_host() else out
+        self.command, self.name, self.folder, self._outdated = command, name, out, list[str]()
+        if is_first_host():
+            self.folder, self._outdated = results_folder(out, name, force=force, goes_on_from=goes_on_from)
         self.attributes = provenance(seed=seed, command=COMMAND_LINE.get()) | {"title": title} | more
         self.content: dict[str, Any] = {}
         self._started = time.perf_counter()
@@ -283,11 +304,16 @@ class Report:
     def write(self, table: "xarray.Dataset", summary: dict[str, Any], **more: Any) -> dict[str, Any]:
         """Both files, each whole: the table, and a summary of it, which comes back with all attributes.
 
+        Pictures that an earlier run left in the folder go first: they never stand beside numbers of another run.
+
         Args:
             more: attributes that are known by now; `seconds` unless it is given.
         """
         from semres_jax.storage import results
 
+        for file in self._outdated:
+            (self.folder / file).unlink(missing_ok=True)
+        self._outdated = []
         attributes = self.attributes | {"seconds": self.seconds} | more
         results.write(table.assign_attrs(attributes | table.attrs | more), self.folder / f"{self.name}.nc")
         self.content = attributes | summary
@@ -295,9 +321,12 @@ class Report:
         return self.content
 
     def end(self, pictures: list[str], *, as_json: bool, code: int = 0) -> int:
-        """The last lines of the command; its exit code."""
-        files = ", ".join((f"{self.name}.nc", f"{self.name}.json", *pictures))
-        print(f"{self.content['seconds']:.1f} s; results in {self.folder}: {files}")
+        """The last lines of the command, once its JSON names all files; its exit code."""
+        from semres_jax.storage import results
+
+        self.content["files"] = [f"{self.name}.nc", f"{self.name}.json", *pictures]
+        results.write_json(self.content, self.folder / f"{self.name}.json")
+        print(f"{self.content['seconds']:.1f} s; results in {shown(self.folder)}: {', '.join(self.content['files'])}")
         if as_json:
             say_json({"command": self.command, "exit": code, "out": str(self.folder)} | self.content)
         return code

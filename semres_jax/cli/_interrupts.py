@@ -98,7 +98,8 @@ def _watch(reading: int) -> None:
             storage.write_open()
     results = sys.modules.get("semres_jax.storage.results")
     with results.WRITING if results is not None else contextlib.nullcontext():
-        if sys.stderr.isatty():
-            os.write(2, b"\r\x1b[K\x1b[?25h")  # what is left of a progress bar
-        tell()
+        with contextlib.suppress(Exception):  # a standard error that is closed or full
+            if sys.stderr.isatty():
+                os.write(2, b"\r\x1b[K\x1b[?25h")  # what is left of a progress bar
+            tell()
         os._exit(INTERRUPTED)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from semres_jax._files import shown
 from semres_jax.cli._common import (
+    Force,
     Report,
     _list_of,
     _option,
@@ -77,6 +79,7 @@ class MeasureChoices:
     """An unfinished run in --out goes on, to the same numbers as if it had never been stopped."""
     out: Path = Path("results/measure/choices")
     """The results go to this folder, which is made if missing."""
+    force: Force = False
     json: bool = False
     """The run ends with one line of JSON on standard output."""
 
@@ -111,7 +114,10 @@ class MeasureChoices:
             # What can't be fitted at all is refused before the folder is made.
             measure.check_choices(table, **settings)
             about = {"unit": "pixel" if shipped else self.unit, "source": str(self.file)}
-            report = Report("measure", self.out, "measure", title="fits to choices", seed=self.seed, **about)
+            report = Report(
+                "measure", self.out, "measure", title="fits to choices", seed=self.seed, force=self.force,
+                goes_on_from="measure.state" * self.resume, **about,
+            )  # fmt: skip
             saved = going_on(report.folder / "measure.state", resume=self.resume, results=lambda table: None)
         with checking_input(), saved, progress_bar() as progress:
             content = fingerprint([table.distances, table.chosen, table.labels, table.positions])
@@ -136,7 +142,9 @@ class MeasureChoices:
             key = jax.random.key(self.seed)
             fit = measure.fit_items_law(*counts, level=self.level, bootstrap=self.bootstrap, key=key)
             about = {"seconds": 0.0, "source": str(self.file)}
-            report = Report("measure", self.out, "measure", title="n-item law", seed=self.seed, **about)
+            report = Report(
+                "measure", self.out, "measure", title="n-item law", seed=self.seed, force=self.force, **about
+            )
         content = report.write(fit.dataset(), fit.summary(), seconds=0.0)
         print(fit)
         return report.end(plots.save_items(content, report.folder), as_json=self.json)
@@ -168,7 +176,7 @@ def print_table(content: dict[str, Any]) -> None:
     print_cells(heads, cells, left=("family", "bias"), styles=["bold"])
     for kind in ("label", "position"):
         if f"{kind}_bias" in best:
-            biases = (f"{name} {_shown(*ends)}" for name, ends in best[f"{kind}_bias"].items())
+            biases = (f"{shown(name)} {_shown(*ends)}" for name, ends in best[f"{kind}_bias"].items())
             print(f"{kind} biases of the best (log odds): {'; '.join(biases)}")
     if "ratio_p" in content:
         print(
@@ -182,7 +190,7 @@ def print_table(content: dict[str, Any]) -> None:
                 f"{tests['gap_p']:.2g}, deviance p = {tests['deviance_p']:.2g}"
             )
     for note in content["notes"]:
-        print(f"note: {note}")
+        print(f"note: {shown(note, 2000)}")
 
 
 def _cell(row: dict[str, Any], name: str) -> str:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from semres_jax._files import shown
 from semres_jax.cli._common import (
+    Force,
     Report,
     Whole,
     checking_input,
@@ -14,6 +16,7 @@ from semres_jax.cli._common import (
     print_cells,
     require_seed,
 )
+from semres_jax.cli._surroundings import say
 
 if TYPE_CHECKING:
     from semres_jax.measure import Embedded
@@ -61,8 +64,11 @@ class MeasureEmbeddings:
     """Where there are more stimuli, or probes, than this, so many are sampled."""
     seed: Whole = 0
     """The seed of what is sampled and of the replicates."""
+    resume: bool = False
+    """A run takes seconds and keeps no state: one that was stopped starts anew, and says so."""
     out: Path = Path("results/measure/embeddings")
     """The folder for the results; it is made if missing."""
+    force: Force = False
     json: bool = False
     """End with one line of JSON on standard output."""
 
@@ -92,7 +98,9 @@ class MeasureEmbeddings:
             if between is None:
                 between = read_distances(self.distances, [] if labels is None else sorted(set(labels)))
             about = {"title": "measured embeddings", "file": self.file.name}
-            report = Report("measure embeddings", self.out, "measure", seed=self.seed, **about)
+            report = Report("measure embeddings", self.out, "measure", seed=self.seed, force=self.force, **about)
+            if self.resume:
+                say(f"a run of seconds keeps no state to resume in {report.folder}; starting anew")
             settings: dict[str, Any] = {name: getattr(self, name) for name in _SETTINGS}
             settings |= {} if self.shares is None else {"shares": self.shares}
             model = measure.embeddings(points, between, labels=labels, key=jax.random.key(self.seed), **settings)
@@ -108,4 +116,4 @@ def print_table(model: "Embedded") -> None:
 
     rows = model.table()
     print_cells(HEADS, rows, left=("",), styles=["bold" if row[0] == "model" else None for row in rows])
-    print(*model.notes(), sep="\n")
+    print(*(shown(note, 2000) for note in model.notes()), sep="\n")

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from semres_jax._files import shown
 from semres_jax.cli._common import (
     COMMAND_LINE,
     UNTIL_THE_END,
     BadInput,
     Counts,
+    Force,
     Report,
     Whole,
     _list_of,
@@ -79,6 +81,7 @@ class MeasureLlm:
     """Go on from what is in --out, to the same numbers as if the run had never been stopped."""
     out: Path = Path("results/measure/llm")
     """Folder for the results; made if missing."""
+    force: Force = False
     json: bool = False
     """End with one line of JSON on standard output."""
 
@@ -101,7 +104,10 @@ class MeasureLlm:
             )  # fmt: skip
             title = "the year task of a language model"
             about = {"model": backend.name, "template": self.template, "generate": int(self.generate)}
-            report = Report("measure llm", self.out, "measure", title=title, seed=self.seed, **about)
+            report = Report(
+                "measure llm", self.out, "measure", title=title, seed=self.seed, force=self.force,
+                goes_on_from=_STATE * self.resume, **about,
+            )  # fmt: skip
             saved = going_on(report.folder / _STATE, resume=self.resume, results=lambda table: None)
         settings = {
             "model": backend.name, "tasks": tasks, "prompts": self.prompts, "n": self.n, "offsets": self.offsets,
@@ -185,7 +191,7 @@ def print_result(result: "Language") -> None:
     if rows:
         print_cells(heads, rows, left=("task",))
     for sentence in result.sentences():
-        print(sentence)
+        print(shown(sentence, 2000))
     rows = [
         (task, row.family, row.bias, f"{row.epsilon:.0f}", f"{row.delta.value:.3g}", f"{row.quasi_aic:.1f}",
          f"{row.mcfadden_r2:.4f}", f"{row.chi2:.1f} / {row.degrees}")

@@ -3,12 +3,16 @@
 import hashlib
 import os
 import platform
+import shutil
 import sys
 from importlib import metadata
 from pathlib import Path
 
 # Programs that took less are compiled again: reading them takes as long.
 _SECONDS = "0.2"
+# The folder that `keep` chose, and whether something in it can't be read.
+_own: dict[str, Path] = {}
+_damaged: list[bool] = []
 
 
 def keep() -> None:
@@ -17,20 +21,35 @@ def keep() -> None:
     JAX_ENABLE_COMPILATION_CACHE=false turns it off, JAX_COMPILATION_CACHE_DIR names another folder. Where JAX has been
     imported already, as in tests and notebooks, nothing is changed.
     """
-    if "jax" in sys.modules or "JAX_COMPILATION_CACHE_DIR" in os.environ:
+    if "jax" in sys.modules:
         return
-    folder = folder_of_this_machine()
+    # Loading a program, XLA compares the processor with what it was compiled for, and prints pages of errors about
+    # features that it invents itself (prefer-no-gather). The folder is that of one kind of processor.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
     try:
+        folder = folder_of_this_machine()
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
+    except (OSError, RuntimeError, ValueError):  # no home; a folder that can't be made; a path that none can have
         return
     if not os.access(folder, os.W_OK):
         return
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
+    _own["folder"] = folder
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", _SECONDS)
-    # Loading a program, XLA compares the processor with what it was compiled for, and prints pages of errors about
-    # features that it invents itself (prefer-no-gather). The folder is that of one kind of processor.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def forget_at_the_end() -> None:
+    """Say that programs of the folder can't be read: JAX never replaces them."""
+    _damaged.append(True)
+
+
+def forget() -> None:
+    """Remove the folder, if it is the one that `keep` chose and something in it can't be read."""
+    if _damaged and "folder" in _own:
+        shutil.rmtree(_own["folder"], ignore_errors=True)
+    _damaged.clear()
 
 
 def folder_of_this_machine() -> Path:

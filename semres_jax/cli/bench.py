@@ -2,23 +2,25 @@
 
 import dataclasses
 import importlib.util
-import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
+from semres_jax._files import there_are
 from semres_jax.cli._common import (
     COMMAND_LINE,
     BadInput,
+    Force,
     _list_of,
     _option,
     checking_input,
-    output_folder,
     progress_bar,
+    results_folder,
     say_json,
 )
+from semres_jax.cli._surroundings import say
 
 _Names = Annotated[tuple[str, ...] | None, _option(_list_of(str.strip), "NAME,NAME,...")]
 
@@ -39,6 +41,7 @@ class Bench:
     """Name the parts, and stop."""
     out: Path = Path("results/bench")
     """Folder for results."""
+    force: Force = False
     keep: bool = False
     """In a checkout, also write to benchmarks/results/, named by device, jax version and date."""
     json: bool = False
@@ -56,19 +59,17 @@ class Bench:
         if not names:
             raise BadInput(f"--part needs at least one name; there are {', '.join(suite.PARTS)}")
         if unknown := [name for name in names if name not in suite.PARTS]:
-            raise BadInput(f"no part {unknown[0]!r} of the benchmarks; there are {', '.join(suite.PARTS)}")
+            raise BadInput(f"no part {unknown[0]!r} of the benchmarks; {there_are(unknown[0], suite.PARTS)}")
         if self.keep and self.quick:
             raise BadInput("--keep is for full runs; leave out --quick")
         if self.keep and not (folder / "results").is_dir():
             raise BadInput("--keep needs a checkout of the project, with benchmarks/results; leave it out")
-        from rich.markup import escape
-
         from semres_jax.storage import results
 
         with checking_input():
-            out = output_folder(self.out)
+            out, _ = results_folder(self.out, "bench", force=self.force)
         if absent := suite.missing():
-            print(f"not installed, left out: {', '.join(absent)}; `scripts/setup bench` brings them", file=sys.stderr)
+            say(f"not installed, left out: {', '.join(absent)}; `scripts/setup bench` brings them")
         started = time.perf_counter()
         content: dict[str, Any] = {}
 
@@ -80,8 +81,7 @@ class Bench:
                 temporary.write_text(report.markdown(content), encoding="utf-8")
 
         with progress_bar() as tell:
-            # What a part says may hold brackets, and be long.
-            suite.run(names, self.quick, lambda text, *at: tell(escape(text[:_WIDTH]), *at), kept)
+            suite.run(names, self.quick, lambda text, *at: tell(text[:_WIDTH], *at), kept)
         if content["machine"]:
             print(report.headline(content["machine"]))
         report.print_tables(content["parts"])

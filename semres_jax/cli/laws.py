@@ -14,33 +14,24 @@ class Laws:
 
     def run(self) -> int:
         """Prove, print, and give the exit status."""
-        import json
-
-        from rich.console import Console
-        from rich.markup import escape
-        from rich.progress import Progress
-        from rich.table import Table
-
+        from semres_jax.cli._common import print_cells, progress_bar, say_json
         from semres_jax.laws import symbolic
 
-        errors = Console(stderr=True)
-        with Progress(console=errors, transient=True, disable=not errors.is_terminal) as bar:
-            task = bar.add_task("proving", total=len(symbolic.LAWS))
-            proofs = symbolic.prove_all(lambda law, done, _: bar.update(task, completed=done, description=escape(law)))
-
-        table = Table("law", "source", "outcome", "seconds")
-        for proof in proofs:
-            outcome = "[green]proved[/]" if proof.proved else "[bold red]NOT PROVED[/]"
-            table.add_row(proof.name, escape(proof.source), outcome, f"{proof.seconds:.2f}")
-        console = Console()
-        console.print(table)
+        with progress_bar() as progress:
+            proofs = symbolic.prove_all(lambda law, done, _: progress(law, done, len(symbolic.LAWS)))
+        rows = [
+            (proof.name, proof.source, "proved" if proof.proved else "NOT PROVED", f"{proof.seconds:.2f}")
+            for proof in proofs
+        ]
+        styles = [None if proof.proved else "bold red" for proof in proofs]
+        print_cells(("law", "source", "outcome", "seconds"), rows, left=("law", "source", "outcome"), styles=styles)
         for proof in proofs:
             if not proof.proved:
-                console.print(f"{proof.name}: {proof.detail}", style="red", markup=False)
+                print(f"{proof.name}: {proof.detail}")
         if self.latex:
             for proof in proofs:
                 print(f"% {proof.name}: {proof.statement} ({proof.source})\n{symbolic.latex(proof.name)}")
         ok = all(proof.proved for proof in proofs)
         if self.json:
-            print(json.dumps({"laws": [dataclasses.asdict(proof) for proof in proofs], "ok": ok}))
+            say_json({"laws": [dataclasses.asdict(proof) for proof in proofs], "ok": ok})
         return 0 if ok else 1

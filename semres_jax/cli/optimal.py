@@ -8,6 +8,7 @@ import tyro
 
 from semres_jax.cli._common import (
     Count,
+    Force,
     Numbers,
     Report,
     Whole,
@@ -18,6 +19,7 @@ from semres_jax.cli._common import (
     print_cells,
     progress_bar,
 )
+from semres_jax.cli._surroundings import say
 
 
 def read_weights(text: str) -> tuple[float, ...]:
@@ -50,8 +52,11 @@ class Optimal:
     """Weights of p_S against p_I along the front; 1 is always there."""
     levels: Annotated[Count, tyro.conf.arg(help_behavior_hint="(default: as many as it takes)")] = None
     """Levels of similarity, evenly spaced in its logarithm."""
+    resume: bool = False
+    """A run takes seconds and keeps no state: one that was stopped starts anew, and says so."""
     out: Path = Path("results/optimal")
     """Folder for the results; made if missing."""
+    force: Force = False
     json: bool = False
     """End with one line of JSON on standard output."""
 
@@ -68,7 +73,9 @@ class Optimal:
             for delta in self.delta:
                 for weight in weights:
                     checked(delta, weight, self.n, self.levels)
-            report = Report("optimal", self.out, "optimal", title="optimal similarity functions")
+            report = Report("optimal", self.out, "optimal", title="optimal similarity functions", force=self.force)
+            if self.resume:
+                say(f"a run of seconds keeps no state to resume in {report.folder}; starting anew")
         with progress_bar() as progress:
             how = Execution(progress=progress)
             table = frontier.optimal_table(self.delta, weights=weights, n=self.n, levels=self.levels, execution=how)

@@ -1,7 +1,6 @@
 """`semres resnet`: residual networks on images, between telling classes and having their distances."""
 
 import dataclasses
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,6 +9,7 @@ import tyro
 
 from semres_jax.cli._common import (
     Count,
+    Force,
     Report,
     Whole,
     _list_of,
@@ -21,6 +21,7 @@ from semres_jax.cli._common import (
     require_seed,
     warnings_as_lines,
 )
+from semres_jax.cli._surroundings import say
 
 if TYPE_CHECKING:
     from semres_jax.data import ImageSet
@@ -80,6 +81,7 @@ class Resnet:
     """Go on from the checkpoints in --out."""
     out: Path = Path("results/resnet")
     """Results go to this folder, which is made if it is missing."""
+    force: Force = False
     json: bool = False
     """End with one line of JSON on standard output."""
 
@@ -99,10 +101,18 @@ class Resnet:
             held = _ANIMALS_HELD_OUT if self.held_out is None and self.data == "animals" else self.held_out or ()
             held = () if held == ("none",) else held
             title = "residual networks on images over the laws"
-            report = Report("resnet", self.out, "resnet", title=title, seed=self.seed)
+            report = Report(
+                "resnet",
+                self.out,
+                "resnet",
+                title=title,
+                seed=self.seed,
+                force=self.force,
+                goes_on_from="checkpoints" * self.resume,
+            )
         folder = report.folder
         if self.resume and not (folder / "checkpoints").is_dir():
-            print(f"semres: no checkpoints in {folder}; starting anew", file=sys.stderr)
+            say(f"no checkpoints in {folder}; starting anew")
         # Input is checked before a network is trained.
         with checking_input(None, Diverged), progress_bar() as progress, warnings_as_lines():
             data = image_study.study(

@@ -10,6 +10,7 @@ from semres_jax.cli._common import (
     Count,
     Counts,
     Distributed,
+    Force,
     Numbers,
     Report,
     checking_input,
@@ -63,6 +64,7 @@ class Sweep:
     """Go on from what is in --out, to the same numbers as if the run had never been stopped."""
     out: Path = Path("results/sweep")
     """Folder for the results; made if missing."""
+    force: Force = False
     distributed: Distributed = False
     json: bool = False
     """End with one line of JSON on standard output."""
@@ -82,7 +84,15 @@ class Sweep:
                 raise ValueError(f"--trials must be at least 1; got {self.trials}")
             places = spaces.by_label(self.space or ("circle",))
             title = "generalization and identification over a grid"
-            report = Report("sweep", self.out, "sweep", title=title, seed=self.seed)
+            report = Report(
+                "sweep",
+                self.out,
+                "sweep",
+                title=title,
+                seed=self.seed,
+                force=self.force,
+                goes_on_from="sweep.state" * self.resume,
+            )
 
             def write(table: "xarray.Dataset", complete: bool = False) -> dict[str, Any]:
                 own = {name: value for name, value in table.attrs.items() if name not in report.attributes}

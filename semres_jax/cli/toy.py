@@ -1,7 +1,6 @@
 """`semres toy`: the toy ReLU network, trained and laid over the exact fronts."""
 
 import dataclasses
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,6 +10,7 @@ from semres_jax.cli._common import (
     Count,
     Counts,
     Distributed,
+    Force,
     Report,
     Whole,
     _list_of,
@@ -22,6 +22,7 @@ from semres_jax.cli._common import (
     require_seed,
     warnings_as_lines,
 )
+from semres_jax.cli._surroundings import say
 
 if TYPE_CHECKING:
     import xarray
@@ -83,6 +84,7 @@ class Toy:
     """Go on from the checkpoints in --out."""
     out: Path = Path("results/toy")
     """Results go to this folder, which is made if it is missing."""
+    force: Force = False
     distributed: Distributed = False
     json: bool = False
     """End with one line of JSON on standard output."""
@@ -98,10 +100,19 @@ class Toy:
 
             conditions, steps, more = self.settings()
             title = "toy ReLU networks over the laws"
-            report = Report("toy", self.out, "toy", title=title, seed=self.seed, preset=self.preset or "")
+            report = Report(
+                "toy",
+                self.out,
+                "toy",
+                title=title,
+                seed=self.seed,
+                preset=self.preset or "",
+                force=self.force,
+                goes_on_from="checkpoints" * self.resume,
+            )
         folder = report.folder
         if self.resume and not (folder / "checkpoints").is_dir():
-            print(f"semres: no checkpoints in {folder}; starting anew", file=sys.stderr)
+            say(f"no checkpoints in {folder}; starting anew")
 
         def write(data: "xarray.Dataset", complete: bool = False) -> dict[str, Any]:
             return report.write(data, data.attrs | {"rows": toy.summary(data)}, complete=int(complete))

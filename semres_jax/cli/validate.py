@@ -10,6 +10,7 @@ from semres_jax.cli._common import (
     Count,
     Counts,
     Distributed,
+    Force,
     Numbers,
     Report,
     checking_input,
@@ -63,6 +64,7 @@ class Validate:
     """Go on from what is in --out, to the same numbers as if the run had never been stopped."""
     out: Path = Path("results/validate")
     """Folder for the results; made if missing."""
+    force: Force = False
     distributed: Distributed = False
     json: bool = False
     """End with one line of JSON on standard output."""
@@ -93,7 +95,16 @@ class Validate:
                     say_json({"command": "validate", "exit": 0, "plan": expected._asdict()})
                 return 0
             title = "exact laws against simulation"
-            report = Report("validate", self.out, "validation", title=title, seed=self.seed, method=self.method)
+            report = Report(
+                "validate",
+                self.out,
+                "validation",
+                title=title,
+                seed=self.seed,
+                method=self.method,
+                force=self.force,
+                goes_on_from="validate.state" * self.resume,
+            )
 
             def write(table: "xarray.Dataset", complete: bool = False) -> dict[str, Any]:
                 summary = validation.summary(table)

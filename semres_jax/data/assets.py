@@ -39,9 +39,16 @@ ASSETS = {
 
 
 def folder() -> Path:
-    """Where they are kept: the folder named by SEMRES_ASSETS, else ~/.cache/semres_jax/assets."""
+    """Where they are kept: the folder named by SEMRES_ASSETS, else ~/.cache/semres_jax/assets.
+
+    Raises:
+        FileNotFoundError: none is named, and this user has no home.
+    """
     named = os.environ.get("SEMRES_ASSETS")
-    return Path(named) if named else Path.home() / ".cache" / "semres_jax" / "assets"
+    try:
+        return Path(named) if named else Path.home() / ".cache" / "semres_jax" / "assets"
+    except RuntimeError:
+        raise FileNotFoundError("this user has no home folder to keep assets in; SEMRES_ASSETS names one") from None
 
 
 def path(name: str) -> Path:

@@ -1,9 +1,11 @@
 """What all pictures share: the look, axes and panels, marks with error bars, legends, files.
 
-Colours are those of Okabe and Ito; nothing is told by colour alone. No function touches matplotlib's global state.
+Colours are those of Okabe and Ito; nothing is told by colour alone. No function touches matplotlib's global state, and
+nothing that users set there (styles, LaTeX, fonts, a backend for their screen or notebook) changes a picture.
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from semres_jax._files import shown
 from semres_jax.storage.results import replacing
 
 if TYPE_CHECKING:
@@ -41,6 +44,9 @@ STYLE: Any = {
     "svg.hashsalt": "semres",
     "svg.fonttype": "none",
 }
+_LONGEST_TEXT = 2000
+# Settings of matplotlib that are no matter of pictures.
+_NO_STYLE = ("backend", "date.epoch", "docstring", "tk.", "webagg")
 IDENTIFICATION, GENERALIZATION = "identification, $p_I$", "generalization, $p_S$"
 PLANE: Any = {
     "xlabel": f"{IDENTIFICATION} (probability of a right answer)",
@@ -53,12 +59,41 @@ RIGHT: Any = BESIDE | {"handlelength": 2.8, "title_fontsize": 8, "alignment": "l
 OUTSIDE: Any = {"loc": "outside right upper", "bbox_to_anchor": None, "borderaxespad": None}
 
 
+def _import_matplotlib() -> None:
+    """Import matplotlib, without the user's settings where it can't be imported with them.
+
+    A file of settings that is no text, or the name of no backend in MPLBACKEND, ends its import otherwise.
+    """
+    try:
+        import matplotlib
+    except ImportError:
+        raise
+    except Exception:
+        settings = {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}  # a file that is empty
+        before, here = {name: os.environ.get(name) for name in settings}, os.open(os.curdir, os.O_RDONLY)
+        os.environ.update(settings)
+        os.chdir(Path(__file__).parent)  # matplotlibrc of the working folder is read before all others
+        for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+            del sys.modules[name]  # what there is of them belongs to the import that failed
+        try:
+            import matplotlib  # noqa: F401
+        finally:
+            os.fchdir(here)
+            os.close(here)
+            for name, value in before.items():
+                os.environ.pop(name)
+                os.environ.update({} if value is None else {name: value})
+
+
 @contextmanager
 def applied() -> Iterator[None]:
-    """In here, or in a function that it decorates, matplotlib has the look of all pictures."""
-    from matplotlib import rc_context
+    """In here, or in a function that it decorates, matplotlib has the look of all pictures, whatever users set."""
+    _import_matplotlib()
+    from matplotlib import rc_context, rcParamsDefault
 
-    with rc_context(STYLE):
+    # Not the backend: looking it up would choose one.
+    usual = {name: rcParamsDefault[name] for name in rcParamsDefault if not name.startswith(_NO_STYLE)}
+    with rc_context(usual | STYLE):
         yield
 
 
@@ -186,6 +221,25 @@ def bars(data: "xarray.Dataset") -> str:
     return f"bars: ± standard error over {runs} runs\n(where larger than the mark)" if runs > 1 else "one run, no bars"
 
 
+def _drawable(figure: "Figure") -> None:
+    """Names from files as they can be drawn: no control characters, and formulas only where they are some."""
+    from matplotlib.mathtext import MathTextParser
+    from matplotlib.text import Text
+
+    parser = MathTextParser("path")
+    for text in figure.findobj(Text):
+        words: Any = text
+        lines = [shown(line, _LONGEST_TEXT) for line in words.get_text().split("\n")]
+        if "\n".join(lines) != words.get_text():
+            words.set_text("\n".join(lines))
+        for line in lines:
+            try:
+                if "$" in line:
+                    parser.parse(line)
+            except ValueError:
+                words.set_parse_math(False)
+
+
 def save(picture: "Figure | Axes", folder: str | os.PathLike[str], name: str) -> list[str]:
     """Write a figure, or that of axes, as PNG (200 dpi) and SVG, each file whole.
 
@@ -195,10 +249,11 @@ def save(picture: "Figure | Axes", folder: str | os.PathLike[str], name: str) ->
     figure: Any = picture.figure
     names = [f"{name}.png", f"{name}.svg"]
     with applied():
-        for file in names:
-            metadata = {"Date": None} if file.endswith("svg") else None  # the same data, the same file
+        _drawable(figure)
+        for file, backend in zip(names, ("agg", "svg"), strict=True):  # whatever the backend of the user's screen
+            metadata = {"Date": None} if backend == "svg" else None  # the same data, the same file
             with replacing(Path(folder) / file) as temporary:
-                figure.savefig(temporary, dpi=200, metadata=metadata)
+                figure.savefig(temporary, dpi=200, metadata=metadata, backend=backend)
     return names
 
 

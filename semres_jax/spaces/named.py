@@ -131,7 +131,12 @@ def _labelled(name: str, params: dict[str, Any]) -> tuple[str, MetricSpace]:
     missing = [key for key in _needed(factory) if key not in values]
     if missing:
         raise ValueError(f"space {word!r} needs {', '.join(missing)}")
-    space = factory(**values)
+    try:
+        space = factory(**values)
+    except TypeError as error:
+        if not inside:
+            raise
+        raise ValueError(f"space {name!r} has a parameter of the wrong kind: {error}") from error
     return f"{label}({space.size})" if isinstance(space, Finite) else space.label, space
 
 

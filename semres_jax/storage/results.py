@@ -107,7 +107,7 @@ def output_folder(path: str | os.PathLike[str]) -> Path:
         finally:
             trial.unlink(missing_ok=True)
     except OSError as error:
-        blocking = next((p for p in (folder, *folder.parents) if p.exists() and not p.is_dir()), None)
+        blocking = next((p for p in (folder, *folder.parents) if os.path.exists(p) and not os.path.isdir(p)), None)
         reason = f"{str(blocking)!r} is a file" if blocking else _reason(error)
         raise OSError(f"cannot write to folder {str(folder)!r}: {reason}; name a folder that can be made") from None
     for entry in folder.iterdir():
@@ -193,9 +193,27 @@ def write(dataset: "xarray.Dataset", path: str | os.PathLike[str]) -> Path:
     Raises:
         Unwritable: the file can't be written.
     """
+    dataset = _encodable(dataset)
     made = io.BytesIO()  # HDF5 takes a full disk badly: what it raises is no OSError, and again when the process ends
     dataset.to_netcdf(made, engine="h5netcdf")
     return write_bytes(made.getvalue(), path)
+
+
+def _encodable(dataset: "xarray.Dataset") -> "xarray.Dataset":
+    """The same with texts that UTF-8 has: names of files may hold bytes that are none, which are written as codes."""
+
+    def text(value: Any) -> Any:
+        return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+    import numpy as np
+
+    dataset = dataset.assign_attrs({name: text(value) for name, value in dataset.attrs.items()})
+    for name, variable in dataset.variables.items():
+        if variable.dtype.kind in "OUT":
+            values = [text(value) for value in variable.values.ravel().tolist()]
+            if values != variable.values.ravel().tolist():
+                dataset = dataset.assign({name: (variable.dims, np.array(values).reshape(variable.shape))})
+    return dataset
 
 
 def write_json(content: Any, path: str | os.PathLike[str]) -> Path:

@@ -115,7 +115,7 @@ def test_interrupting_leaves_the_finished_parts(parts, tmp_path, request):
 def test_what_is_kept_is_named_and_merged(parts, tmp_path):
     folder = parts(montecarlo=fake(line("beads")), exact=fake(line("stones")))
     for part in ("montecarlo", "exact"):
-        assert cli.main(["bench", "--part", part, "--keep", "--out", str(tmp_path / "out")]) == 0
+        assert cli.main(["bench", "--part", part, "--keep", "--force", "--out", str(tmp_path / "out")]) == 0
     kept = json.loads((folder / "results" / "cpu2-jax0.10.1-2026-11-22.json").read_text())
     assert [row["what"] for row in kept["rows"]] == ["beads", "stones"]
 

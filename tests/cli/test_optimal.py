@@ -56,6 +56,14 @@ def test_too_few_levels_fail_the_check(tmp_path, capsys):
     assert json.loads(told.splitlines()[-1])["failed"] == ["delta = 0.3", "delta = 0.6"]
 
 
+def test_a_run_of_seconds_starts_anew_and_says_so(tmp_path, capsys):
+    words = ["optimal", "--delta", "0.5", "--weights", "1", "--levels", "33", "--out", str(tmp_path), "--resume"]
+    assert cli.main(words) in (0, 1)
+    assert capsys.readouterr().err == (
+        f"semres: a run of seconds keeps no state to resume in {tmp_path}; starting anew\n"
+    )
+
+
 def test_weights_are_read():
     read = cli.optimal.read_weights
     assert read("0:1:3") == read("3") == (0.0, 0.5, 1.0)

@@ -75,7 +75,7 @@ def test_bad_input(folder, more, messages, refusal):
         if name in given:
             place = given.index(name)
             del given[place : place + 2]
-    message = refusal(*given, *more)
+    message = refusal(*given, *more, "--force")
     for word in messages:
         assert word in message
 

@@ -67,3 +67,13 @@ def test_names_are_checked(script, capsys):
     assert capsys.readouterr().err == "fetch_assets: no asset 'other'; there are tiny\n"
     with pytest.raises(ValueError, match="asset must be one of tiny; got 'other'"):
         assets.path("other")
+
+
+def test_without_a_home_a_folder_has_to_be_named(monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("SEMRES_ASSETS", raising=False)
+    monkeypatch.setattr(assets.Path, "home", homeless)
+    with pytest.raises(FileNotFoundError, match="SEMRES_ASSETS names one"):
+        assets.find("smollm2")
