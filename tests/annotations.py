@@ -6,16 +6,36 @@ describe. Nor by jaxtyping's hook: it binds the arguments of each call once more
 
 import ast
 import importlib.machinery
+import re
 import sys
 
 _CHECK = "_check_annotations"
 
 
 class _Decorated(ast.NodeTransformer):
+    """Decorates; annotations with names that are imported for type checkers alone are left out."""
+
+    def __init__(self):
+        self.unknown = set()
+
+    def visit_If(self, node):
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            self.unknown |= {name.asname or name.name for line in node.body for name in getattr(line, "names", ())}
+        return self.generic_visit(node)
+
     def visit_FunctionDef(self, node):
         self.generic_visit(node)
+        for holder in (part for part in ast.walk(node.args) if isinstance(part, ast.arg)):
+            if self._is_unknown(holder.annotation):
+                holder.annotation = None
+        if self._is_unknown(node.returns):
+            node.returns = None
         node.decorator_list.append(ast.copy_location(ast.Name(_CHECK, ast.Load()), node))  # the innermost
         return node
+
+    def _is_unknown(self, annotation):
+        texts = [part.value for part in ast.walk(annotation or ast.Pass()) if isinstance(part, ast.Constant)]
+        return any(self.unknown & set(re.findall(r"\w+", text)) for text in texts if isinstance(text, str))
 
 
 class _Loader(importlib.machinery.SourceFileLoader):

@@ -5,6 +5,7 @@ import os
 import threading
 
 import pytest
+from beartype.roar import BeartypeCallHintParamViolation
 
 from semres_jax import _files
 
@@ -73,3 +74,8 @@ def test_a_folder_is_no_file(tmp_path):
 def test_names_are_shown_without_control_characters():
     assert _files.shown("a\x1b]0;x\x07\u202eb\ud800") == r"a\x1b]0;x\x07\u202eb\ud800"
     assert len(_files.shown("y" * 1000)) == 200
+
+
+def test_annotations_are_checked_in_tests():
+    with pytest.raises(BeartypeCallHintParamViolation, match="longest"):
+        _files.shown("y", longest="8")  # pyright: ignore[reportArgumentType]

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from types import FrameType
+from typing import Any
 
 # Seconds that a command has to end by itself once it is interrupted, and until an interrupt that got lost comes again.
 _GRACE, _AGAIN = 0.9, 0.02
@@ -53,7 +54,7 @@ def never_lost(*, of_process: bool) -> Iterator[None]:
         return
     dropped = sys.unraisablehook
 
-    def again(unraisable: "sys.UnraisableHookArgs") -> None:
+    def again(unraisable: Any) -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
             signal.setitimer(signal.ITIMER_REAL, _AGAIN)
         else:
