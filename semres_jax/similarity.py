@@ -166,8 +166,8 @@ class Tabulated(Similarity):
     name: ClassVar[str] = "tabulated"
 
     def __post_init__(self):
-        object.__setattr__(self, "distances", number_leaf(self.distances))
-        object.__setattr__(self, "values", number_leaf(self.values))
+        object.__setattr__(self, "distances", number_leaf(self.distances, "tabulated distances"))
+        object.__setattr__(self, "values", number_leaf(self.values, "tabulated values"))
         d, g = concrete(self.distances), concrete(self.values)
         if d is None or g is None:
             return
