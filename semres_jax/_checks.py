@@ -163,8 +163,10 @@ def require(name: str, value: Any, low: float, high: float, what: str) -> None:
 
 def require_count(name: str, value: Any, low: int, what: str = "") -> int:
     """`value` as an int of at least `low`, or a `ValueError` that says so."""
+    if isinstance(value, Tracer):
+        raise ValueError(f"{name} must be known when a function is traced: it decides shapes (static_argnames)")
     number = value.item() if isinstance(value, (np.ndarray, np.generic)) and np.size(value) == 1 else value
-    if isinstance(number, jax.Array) and not isinstance(number, Tracer) and number.size == 1:
+    if isinstance(number, jax.Array) and number.size == 1:
         number = number.item()
     whole = isinstance(number, (int, float)) and not isinstance(number, bool) and float(number).is_integer()
     if not whole:

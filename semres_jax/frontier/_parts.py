@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from semres_jax._surroundings import in_usual
 from semres_jax.execution import Execution
 from semres_jax.laws import engines, quadrature
 from semres_jax.montecarlo.estimate import estimate
@@ -147,6 +148,7 @@ def _batches(parts: Sequence[Part], devices: int) -> list[list[Part]]:
     return batches
 
 
+@in_usual  # threads have contexts of their own
 def _exact(batch: Sequence[Part], devices: tuple[Any, ...]) -> list[np.ndarray]:
     """The numbers of each part of a batch."""
     first = batch[0]

@@ -1,15 +1,18 @@
 """Spaces by name, by file, or as they are: what users and commands say, turned into spaces."""
 
 import difflib
+import functools
 import inspect
 import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from semres_jax._checks import brief
+from semres_jax._surroundings import in_usual
 from semres_jax.spaces.ball import Ball
 from semres_jax.spaces.base import MetricSpace
 from semres_jax.spaces.circle import Circle
@@ -26,6 +29,7 @@ from semres_jax.spaces.tree import Tree
 # Entries of the catalogue beside the defaults, and a name that it leaves out: its space is large.
 _VARIANTS, _LEFT_OUT = ("sphere(9)",), "animals"
 _NEWICK, _TABLES = (".nwk", ".newick", ".tree", ".tre"), (".npy", ".csv")
+_F = TypeVar("_F", bound=Callable[..., Any])
 _REGISTRY: dict[str, Callable[..., MetricSpace]] = {}
 
 
@@ -53,7 +57,31 @@ def get(given: str | os.PathLike[str] | MetricSpace, /, **params: Any) -> Metric
         >>> spaces.get("sphere", dim=9).label, spaces.get("torus(2, l1)").label
         ('sphere(9)', 'torus(2, l1)')
     """
-    return given if isinstance(given, MetricSpace) else _labelled(os.fspath(given), params)[1]
+    return given if isinstance(given, MetricSpace) else _labelled(_name(given), params)[1]
+
+
+def on_space(f: _F) -> _F:
+    """A public function whose first argument is a space, or what `get` makes one of; in usual surroundings of JAX."""
+
+    @functools.wraps(f)
+    @in_usual
+    def named(space: Any, *args: Any, **settings: Any) -> Any:
+        return f(get(space), *args, **settings)
+
+    return named  # pyright: ignore[reportReturnType]
+
+
+def _name(given: Any) -> str:
+    """A name or a path as text."""
+    try:
+        name = os.fspath(given)
+    except TypeError:
+        name = None
+    if isinstance(name, str):
+        return name
+    table = np.ndim(given) == 2 and "; spaces.Finite(table) is the space of a table of distances"
+    kind = f"the class {given.__name__}; call it" if isinstance(given, type) else brief(given)
+    raise ValueError(f"space must be a space, or a name or file that spaces.get knows; got {kind}{table or ''}")
 
 
 def by_label(given: Any) -> dict[str, MetricSpace]:
@@ -79,9 +107,9 @@ def by_label(given: Any) -> dict[str, MetricSpace]:
                 raise ValueError(f"spaces must have different labels; {item.label!r} comes twice (give a dict of them)")
             named[item.label] = item
             continue
-        label, space = _labelled(os.fspath(item), {})
+        label, space = _labelled(_name(item), {})
         # The same name again is the same space; another file with a name like one before is called by its path.
-        named[os.fspath(item) if label in named and Path(item).is_file() else label] = space
+        named[_name(item) if label in named and Path(item).is_file() else label] = space
     return named
 
 
