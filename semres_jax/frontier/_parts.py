@@ -82,13 +82,13 @@ def cut(places, families, counts, powers, members, method: str, replace: bool) -
                         engines.engine_for(space, make(0.1, 0.0), n=n, exponent=power, replace=replace)
                 exact = method == "exact"
                 # A finite space is counted, and a simulation run, for the whole grid at once; a simulation by its n.
-                size = _CHUNK if exact and space.size is None else len(members[0])
+                size = _CHUNK if exact and space.size is None else len(members[i][0])
                 columns = [slice(0, len(counts))] if exact else [slice(c, c + 1) for c in range(len(counts))]
-                for start in range(0, len(members[0]), size):
+                for start in range(0, len(members[i][0]), size):
                     some = slice(start, start + size)
                     parts += [
                         Part(
-                            (i, j, k), f"{label}, {name}", space, make, members[0][some], members[1][some],
+                            (i, j, k), f"{label}, {name}", space, make, members[i][0][some], members[i][1][some],
                             power, tuple(counts[own]), replace, some, own,
                         )
                         for own in columns
