@@ -126,7 +126,6 @@ def _unflatten(cls: type, structure: tuple, values: Any) -> Any:
     return self
 
 
-
 def _number(value: Any) -> Any:
     """An attribute that isn't declared: its numbers where it is a leaf or a tree of such, else `_NOTHING`.
 

@@ -28,7 +28,7 @@ def checked_key(key: Any) -> Any:
         key = jax.numpy.asarray(key)
     if isinstance(key, jax.Array):
         typed = jax.numpy.issubdtype(key.dtype, jax.dtypes.prng_key)
-        if key.shape == () and typed or (key.shape == (2,) and key.dtype == np.uint32):
+        if (key.shape == () and typed) or (key.shape == (2,) and key.dtype == np.uint32):
             return key
         if typed:
             raise ValueError(f"key must be one JAX random key; got an array of them of shape {key.shape}")

@@ -297,7 +297,8 @@ def get(similarity: Any) -> Family:
     kind = similarity if isinstance(similarity, type) else type(similarity)
     if not issubclass(kind, Similarity):
         raise ValueError(
-            f"similarity must be a name, a class or a similarity with a resolution; got {brief(similarity)} (there are {_names()})"
+            f"similarity must be a name, a class or a similarity with a resolution; got {brief(similarity)} "
+            f"(there are {_names()})"
         )
     name = getattr(kind, "name", kind.__name__)
     if _others(kind) is None:

@@ -24,6 +24,7 @@ from semres_jax.cli._common import (
 if TYPE_CHECKING:
     import xarray
 
+
 @dataclasses.dataclass(frozen=True)
 class Sweep:
     """Compute p_S and p_I over a grid: exactly, or by simulation.

@@ -73,4 +73,3 @@ def exponents(values: Any) -> list[float]:
     if array.ndim != 1 or array.size == 0 or not (array >= 0).all() or (np.diff(array) <= 0).any():
         raise ValueError(f"exponent must be numbers of at least 0, increasing; got {brief(values)}")
     return array.tolist()
-

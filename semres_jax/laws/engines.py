@@ -34,9 +34,7 @@ class _Engine(NamedTuple):
 
 
 @on_space
-def accuracy(
-    space: MetricSpace, similarity: Similarity, *, n: int = 2, exponent: ArrayLike = 1.0, replace: bool = False
-) -> Accuracy:
+def accuracy(space: Any, similarity: Any, *, n: Any = 2, exponent: ArrayLike = 1.0, replace: bool = False) -> Accuracy:
     """Exact accuracies of a system of finite resolution, by the best exact engine that there is.
 
     - In closed form: the constant similarity on homogeneous spaces (any n; with the Luce exponent a the floor Δ becomes
@@ -84,9 +82,7 @@ def accuracy(
 
 
 @on_space
-def engine_for(
-    space: MetricSpace, similarity: Similarity, *, n: int = 2, exponent: ArrayLike = 1.0, replace: bool = False
-) -> str:
+def engine_for(space: Any, similarity: Any, *, n: Any = 2, exponent: ArrayLike = 1.0, replace: bool = False) -> str:
     """The engine that `accuracy` takes for these arguments: "closed_form", "quadrature" or "enumeration".
 
     Arguments and errors as `accuracy`; nothing is computed.

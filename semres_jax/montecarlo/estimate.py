@@ -16,8 +16,7 @@ from semres_jax.montecarlo import sharding
 from semres_jax.montecarlo._errors import RESOLUTION as RESOLUTION
 from semres_jax.montecarlo._reading import read
 from semres_jax.montecarlo._run import SHIFTS as SHIFTS, Run
-from semres_jax.similarity import Similarity, checked
-from semres_jax.spaces.base import MetricSpace
+from semres_jax.similarity import checked
 from semres_jax.spaces.named import on_space
 
 DEFAULT_TRIALS = 2**20
@@ -31,13 +30,13 @@ _FLOOR = 1.5
 @on_host("estimate")
 @on_space
 def estimate(
-    space: MetricSpace,
-    similarity: Similarity,
+    space: Any,
+    similarity: Any,
     *,
     key: Any,
-    trials: int | None = None,
-    target_stderr: float | None = None,
-    n: int = 2,
+    trials: Any = None,
+    target_stderr: Any = None,
+    n: Any = 2,
     exponent: Any = 1.0,
     method: str = "lattice",
     replace: bool = False,

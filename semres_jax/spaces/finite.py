@@ -43,7 +43,7 @@ class Finite(MetricSpace):
 
     distances: Any = dataclasses.field()
     weights: Any = None
-    labels: tuple[str, ...] = static(default=())
+    labels: Any = static(default=())
     name: ClassVar[str] = "finite"
     discrete: ClassVar[bool] = True
     uniforms: ClassVar[Any] = 1
@@ -127,4 +127,3 @@ class Finite(MetricSpace):
     def radius_kinks(self, p: ArrayLike) -> tuple[Array, ...]:
         rows = jnp.take(jnp.asarray(self.distances), jnp.asarray(p), axis=0, mode="clip")
         return tuple(jnp.moveaxis(rows, -1, 0))
-

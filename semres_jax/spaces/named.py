@@ -38,7 +38,7 @@ def register(name: str, factory: Callable[..., MetricSpace]) -> None:
     _REGISTRY[name] = factory
 
 
-def get(given: str | os.PathLike[str] | MetricSpace, /, **params: Any) -> MetricSpace:
+def get(given: Any, /, **params: Any) -> MetricSpace:
     """The space that a name or a file stands for.
 
     Args:

@@ -37,9 +37,9 @@ _OPTIMAL_LEVELS = 129
 @on_host("measure.embeddings")
 def embeddings(
     points: Any,
-    distances: ArrayLike | MetricSpace,
+    distances: Any,
     *,
-    labels: Sequence[Any] | np.ndarray | None = None,
+    labels: Any = None,
     similarity: str = "relu",
     floor: float | None = None,
     shares: ArrayLike = SHARES,
@@ -140,7 +140,7 @@ def embeddings(
 
 
 @on_host("measure.fronts")
-def fronts(space: ArrayLike | MetricSpace, *, n: int = 2, families: Sequence[Any] = FRONTS) -> dict[str, Front]:
+def fronts(space: Any, *, n: int = 2, families: Sequence[Any] = FRONTS) -> dict[str, Front]:
     """Exact fronts of families of similarities on given stimuli, to hand to many `embeddings`.
 
     Args:
