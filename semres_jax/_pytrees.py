@@ -10,6 +10,7 @@ structure.
 import contextlib
 import dataclasses
 import functools
+import inspect
 from typing import Any, TypeVar, dataclass_transform
 
 import jax
@@ -40,7 +41,7 @@ class Registered:
     def __init_subclass__(cls, **options: Any):
         super().__init_subclass__(**options)
         namer = next((kind for kind in cls.__mro__ if "name" in kind.__dict__), None)
-        if (namer is None or "_called" in namer.__dict__) and "name" not in cls.__dict__.get("__annotations__", {}):
+        if (namer is None or "_called" in namer.__dict__) and "name" not in inspect.get_annotations(cls):
             cls.name = cls._called = cls.__name__
 
     def __new__(cls, *_: Any, **__: Any) -> Any:

@@ -21,8 +21,8 @@ class Similarity(Registered, abc.ABC):
     """g(d) in [0, 1], non-increasing in the distance d >= 0, g(0) = 1.
 
     A subclass is a pytree by being one: its floats and arrays are leaves (all fields, where it is decorated with
-    `semres_jax.spaces.space`), whole numbers and text are structure. `epsilon` has the unit of the space's distances; `delta` in [0, 1] is the floor: g = delta + (1 - delta) g0 with
-    g0 falling to 0.
+    `semres_jax.spaces.space`), whole numbers and text are structure. `epsilon` has the unit of the space's distances;
+    `delta` in [0, 1] is the floor: g = delta + (1 - delta) g0 with g0 falling to 0.
 
     Attributes of a class:
         name: by which `get` knows it.

@@ -18,7 +18,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 @contextlib.contextmanager
 def usual() -> Iterator[None]:
-    """JAX with the settings that it comes with, in this thread, but for precision, devices and where it keeps things."""
+    """JAX with the settings that it comes with, in this thread, but for precision and devices."""
     with (
         jax.numpy_dtype_promotion("standard"),
         jax.numpy_rank_promotion("allow"),

@@ -71,7 +71,7 @@ def sweep(
 
     Returns:
         Dataset with dimensions (space, similarity, epsilon, delta, n), and exponent where there are several. Without
-        `epsilon`, for spaces of different diameters, the coordinate epsilon is the share of the diameter, and a variable
+        `epsilon`, for spaces of different diameters, the coordinate epsilon is the share of the diameter, and
         `resolution` over (space, epsilon) has the resolutions in the unit of each space. Variables
         p_s, p_i; p_s_stderr, p_i_stderr, standard errors, 0 where exact; mean_b, var_b, over the probes the moments of
         b_p(epsilon), exact where there is a formula (on finite spaces with distinct items of the share of the others);

@@ -1,4 +1,4 @@
-"""Which distances are whose: embeddings, labels and tables matched by name; what rows are made of, and in which unit."""
+"""Which distances are whose: embeddings and tables matched by name; what rows are made of, and in which unit."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -43,7 +43,8 @@ def test_rows_are_found_by_name(points, distances, labels):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [([np.nan, *NAMES[1:]], "row 0 has no label: nan"), ([*NAMES[:3], None, *NAMES[4:]], "row 3 has no label"),
-     ([1, *NAMES[1:]], "label 1 of row 0|labels are numbers and text"), ([1, "1", *range(2, COUNT)], "'1' both as text"),
+     ([1, *NAMES[1:]], "label '1' of row 0|labels are numbers and text"),
+     ([1, "1", *range(2, COUNT)], "'1' both as text"),
      ("abc", "a list of names"), ([("a", 1)] * COUNT, r"text or numbers; got \('a', 1\)"),
      (NAMES[:3], "row 3 of the embeddings has no label"), ({"a": 1}, "a list of names")],
 )  # fmt: skip

@@ -88,8 +88,8 @@ def embeddings(
         labels: (N,) name of the stimulus (class) of each row, text or numbers; None: the names of the rows of a table,
             where distances have names, too.
         similarity: "relu", "cosine" or "euclidean".
-        floor: added to the similarity, in its unit; None: 1e-10 of the largest similarity, whatever the
-            unit of the embeddings.
+        floor: added to the similarity, in its unit; None: the toy network's 1e-10; where the largest dot
+            product is below 1e-3 or above 1e3 (embeddings in another unit), that share of it.
         shares: (E,) in (0, 1], ascending: shares of other stimuli within ε that thresholds are set at.
         n: items of a trial.
         fronts: from `measure.fronts` of the same distances, where many embeddings are measured; {} for none.

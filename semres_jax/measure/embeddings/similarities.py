@@ -11,6 +11,8 @@ from semres_jax._checks import concrete
 
 SIMILARITIES = ("relu", "cosine", "euclidean")
 FLOOR = 1e-10
+# The largest dot product of embeddings is within this factor of 1, or they are taken to be in a unit of their own.
+_UNIT = 1e3
 # Squared distances below this share of the squared lengths are found again by subtracting: inner products lose there.
 _CLOSE = 1e-4
 # Numbers of embeddings made float64 at once, and pairs subtracted at once.
@@ -72,8 +74,8 @@ def own(points: Any, kind: str) -> Own:
 
 
 def floor_of(model: Own) -> float:
-    """The floor where none is given: 1e-10 of the largest similarity, whatever the unit of the embeddings."""
-    return FLOOR * model.top if model.kind == "relu" else FLOOR
+    """The floor where none is given: 1e-10, and of embeddings in another unit as small a share of the largest."""
+    return FLOOR if model.kind != "relu" or 1.0 / _UNIT <= model.top <= _UNIT else FLOOR * model.top
 
 
 def listed(rows: list[int], most: int = 8) -> str:
