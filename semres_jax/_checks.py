@@ -105,7 +105,7 @@ def _as_numpy(value: Any, name: str) -> np.ndarray:
     if isinstance(value, (list, tuple)) and any(isinstance(x, np.ma.MaskedArray) for x in value):
         raise ValueError(f"{name} must be one array; got a {kind} with masked arrays in it (use np.ma.stack)")
     if hasattr(value, "detach") and hasattr(value, "cpu"):  # of torch
-        value = value.detach().cpu()
+        value = value.detach().cpu()  # pyright: ignore[reportAttributeAccessIssue]
         value = value.float() if "float16" in str(value.dtype) or "float8" in str(value.dtype) else value
     if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.extended):
         raise ValueError(f"{name} must be numbers; got a random key")
@@ -117,7 +117,7 @@ def _as_numpy(value: Any, name: str) -> np.ndarray:
         raise ValueError(f"{name} must be an array of numbers; got {what}") from None
 
 
-def _real(array: np.ndarray, name: str) -> np.ndarray:
+def _real(array: Any, name: str) -> np.ndarray:
     """An array of any kind as real numbers."""
     if array.dtype.kind == "O":
         array = _of_objects(array, name)
@@ -127,7 +127,7 @@ def _real(array: np.ndarray, name: str) -> np.ndarray:
             raise ValueError(f"{name} must be real numbers; got the complex {first:g}")
         array = array.real
     kind = array.dtype.kind
-    if kind in "biu" or array.dtype in (np.float32, np.float64):
+    if kind in "biu" or (kind == "f" and array.dtype.itemsize in (4, 8)):
         return np.asarray(array, array.dtype.newbyteorder("="))
     if kind == "f" or (kind == "V" and jnp.issubdtype(array.dtype, np.number)):  # also bfloat16, float8, int4
         return array.astype(np.float64 if array.dtype.itemsize > 2 else np.float32)
@@ -138,14 +138,15 @@ def _real(array: np.ndarray, name: str) -> np.ndarray:
 
 def _of_objects(array: np.ndarray, name: str) -> np.ndarray:
     """An array of Python's objects as float64 or complex, where all are numbers."""
-    entries = []
-    for entry in array.flat:
+    entries: list[Any] = []
+    for entry in array.ravel().tolist():
         if entry is None or type(entry).__name__ in ("NAType", "NaTType", "MaskedConstant"):
             raise ValueError(f"{name} must have no missing entries; got {entry!r}")
         if isinstance(entry, numbers.Complex) and not isinstance(entry, numbers.Real):
             entries.append(complex(entry))
             continue
-        if isinstance(entry, (str, bytes)) or not hasattr(entry, "__float__") or np.ndim(entry):
+        shape = getattr(entry, "shape", ())
+        if isinstance(entry, (str, bytes)) or not hasattr(entry, "__float__") or shape != ():
             raise ValueError(f"{name} must be numbers; got {brief(entry)} among them")
         entries.append(float(entry))
     return np.array(entries, complex if any(isinstance(x, complex) for x in entries) else float).reshape(array.shape)
@@ -165,9 +166,7 @@ def require_count(name: str, value: Any, low: int, what: str = "") -> int:
     """`value` as an int of at least `low`, or a `ValueError` that says so."""
     if isinstance(value, Tracer):
         raise ValueError(f"{name} must be known when a function is traced: it decides shapes (static_argnames)")
-    number = value.item() if isinstance(value, (np.ndarray, np.generic)) and np.size(value) == 1 else value
-    if isinstance(number, jax.Array) and number.size == 1:
-        number = number.item()
+    number: Any = value.item() if isinstance(value, (np.ndarray, np.generic, jax.Array)) and value.size == 1 else value
     whole = isinstance(number, (int, float)) and not isinstance(number, bool) and float(number).is_integer()
     if not whole:
         raise ValueError(f"{name} must be a whole number of at least {low}{what}; got {brief(value)}")

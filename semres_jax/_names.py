@@ -24,7 +24,7 @@ def labels_list(labels: Any, what: str = "labels") -> list[Any]:
     if hasattr(labels, "iloc") and np.ndim(labels) == 2 and np.shape(labels)[1] == 1:  # a table of one column
         labels = labels.iloc[:, 0]
     text_or_unordered = isinstance(labels, (str, bytes, Mapping, Set, Iterator)) or not isinstance(labels, Iterable)
-    if text_or_unordered or (hasattr(labels, "shape") and len(labels.shape) != 1):
+    if text_or_unordered or len(getattr(labels, "shape", (0,))) != 1:
         raise ValueError(f"{what} must be a list of names, one for each row; got {brief(labels)}")
     return [_plain(label, row, what) for row, label in enumerate(labels)]
 

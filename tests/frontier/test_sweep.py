@@ -231,7 +231,7 @@ def test_interrupted_between_parts(method):
         ({"epsilon": []}, "epsilon must have at least one value"),
         ({"epsilon": [[0.1]]}, "along one axis"),
         ({"epsilon": [-0.1]}, r"epsilon must be a distance, at least 0; got -0\.1"),
-        ({"epsilon": "wide"}, "epsilon must be a distance, at least 0; got nan"),
+        ({"epsilon": "wide"}, "epsilon must be numbers; got the text 'wide'"),
         ({"delta": [0.0, 1.5]}, r"delta must be a floor between 0 and 1; got 1\.5"),
         ({"delta": [0.5, 0.0]}, "delta must increase"),
         ({"exponent": [2.0, 1.0]}, "exponent must be numbers of at least 0, increasing"),
