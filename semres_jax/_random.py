@@ -32,7 +32,7 @@ def checked_key(key: Any) -> Any:
             return key
         if typed:
             raise ValueError(f"key must be one JAX random key; got an array of them of shape {key.shape}")
-    raise ValueError(f"key must be a JAX random key, or a seed of at least 0; got {brief(key)} (try jax.random.key(0))")
+    raise ValueError(f"key must be a JAX random key; got {brief(key)} (try jax.random.key(0), or a seed of at least 0)")
 
 
 def words(key: Any) -> list[int]:

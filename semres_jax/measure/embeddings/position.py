@@ -166,6 +166,8 @@ def of_stimuli(model: similarities.Own, space: Finite, places: np.ndarray, reque
     """One embedding of each stimulus: the probe is the item."""
     sampled: tuple[str, ...] = ()
     count = len(places)
+    space.require_distinct(request.n)
+    model.require_apart()
     if count > request.limit:
         few = np.sort(generator(request.key, 2).choice(count, request.limit, replace=False))
         space, places = Finite(np.asarray(space.distances)[np.ix_(few, few)]), places[few]
@@ -194,6 +196,7 @@ def of_classes(model: similarities.Own, space: Finite, labels: Sequence[Any], re
     """Several embeddings a class: the probe is another exemplar."""
     if request.n > 2:
         raise ValueError(f"classes with several exemplars are measured with n = 2 items; got n = {request.n}")
+    model.require_apart()
     drawn = Draws.of(labels, np.asarray(space.distances), len(labels))
     chosen = exemplar_sums.probes(drawn, request.limit, request.key)
     model = model.with_top(exemplar_sums.top(model, chosen))

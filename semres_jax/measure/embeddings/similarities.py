@@ -27,12 +27,20 @@ class Own(NamedTuple):
         points: (N, D), as given: perhaps a file mapped into memory.
         mean: (D,) of the points, which Euclidean distances are centred at.
         top: largest similarity (relu), that of the longest to itself; or largest distance (euclidean), 1 until known.
+        alike: whether all points are the same.
     """
 
     kind: str
     points: Any
     mean: np.ndarray
     top: float
+    alike: bool = False
+
+    def require_apart(self) -> None:
+        """Raise `ValueError` where all points are one."""
+        if self.alike:
+            count = len(self.points)
+            raise ValueError(f"all {count} embeddings are the same point (a collapse): nothing tells stimuli apart")
 
     def with_top(self, top: float) -> "Own":
         return self._replace(top=float(top))
@@ -68,9 +76,7 @@ def own(points: Any, kind: str) -> Own:
     if empty and kind != "euclidean":
         raise ValueError(f"{listed(empty)} of the embeddings {'is' if len(empty) == 1 else 'are'} all 0: "
                          f"no {kind} similarity; leave out or use euclidean")  # fmt: skip
-    if alike:
-        raise ValueError(f"all {shape[0]} embeddings are the same point (a collapse): nothing tells stimuli apart")
-    return Own(kind, points, total / shape[0], longest if kind == "relu" else 1.0)
+    return Own(kind, points, total / shape[0], longest if kind == "relu" else 1.0, alike)
 
 
 def floor_of(model: Own) -> float:
