@@ -141,8 +141,11 @@ def host_in_float64(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _widened(leaf: Any) -> Any:
-    """A known leaf in float64 NumPy where it is floating."""
-    number = concrete(leaf)
+    """A known leaf in float64 NumPy where it is floating; names and the like, which some laws take, as they are."""
+    try:
+        number = concrete(leaf)
+    except ValueError:
+        return leaf
     return leaf if number is None or number.dtype.kind != "f" else number.astype(np.float64, copy=False)[()]
 
 
