@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 from typing import Any
 
 import jax
@@ -106,12 +107,8 @@ def sweep(
     devices = sharding.resolve(how.devices)
     members = [tuple(x.ravel() for x in np.meshgrid(own, deltas, indexing="ij")) for own in grids]
     size = len(epsilons) * len(deltas)
-    _memory.require(100 * size * len(places) * len(families) * len(powers) * len(counts), "the numbers of this sweep")
     parts = _parts.cut(places, families, counts, powers, members, method, replace)
-    table = _empty(places, families, epsilons, deltas, counts, powers)
-    if (grids != epsilons).any():
-        table["resolution"] = (("space", "epsilon"), grids)
-        table.epsilon.attrs["long_name"] = "resolution as a share of the space's diameter"
+    table = _empty(places, families, epsilons, grids, deltas, counts, powers)
     options: dict[str, Any] = {"method": method, "key": str(jax.random.key_data(key).tolist()), "replace": int(replace)}
     if method != "exact":
         options["trials"] = int(trials if trials is not None else DEFAULT_TRIALS)
@@ -165,7 +162,7 @@ def _settings(places, families, epsilons, deltas, counts, powers) -> dict[str, A
     }
 
 
-def _empty(places, families, epsilons, deltas, counts, powers) -> xarray.Dataset:
+def _empty(places, families, epsilons, grids, deltas, counts, powers) -> xarray.Dataset:
     dims: dict[str, Any] = {
         "space": list(places),
         "similarity": list(families),
@@ -176,10 +173,14 @@ def _empty(places, families, epsilons, deltas, counts, powers) -> xarray.Dataset
     if len(powers) > 1:
         dims["exponent"] = powers
     shape = tuple(len(values) for values in dims.values())
+    _memory.require(100 * math.prod(shape), "the numbers of this sweep")
     full = {name: (tuple(dims), np.full(shape, np.nan)) for name in ("p_s", "p_i", "p_s_stderr", "p_i_stderr")}
     over = {name: (tuple(dims), np.full(shape, np.nan)) for name in ("mean_b", "var_b")}
     ties = {"tie_rate": (("space", "n"), np.full((len(places), len(counts)), np.nan))}
     table = xarray.Dataset(full | over | ties, coords=dims)
+    if (grids != epsilons).any():
+        table["resolution"] = (("space", "epsilon"), grids)
+        table.epsilon.attrs["long_name"] = "resolution as a share of the space's diameter"
     if len(powers) == 1:
         table.attrs["exponent"] = powers[0]
     return table

@@ -380,3 +380,15 @@ def test_numbers_do_not_depend_on_hosts(monkeypatch):
     assert len(computed) == 16  # fifteen parts of the circle and one of the cloud, each once
     for table in tables:
         same_bits(table, alone)
+
+
+def test_without_resolutions_a_sweep_goes_up_to_each_diameter():
+    far = spaces.Finite(1e3 * np.abs(np.subtract.outer(np.arange(5.0), np.arange(5.0))))
+    alone = frontier.sweep(far, Constant, 2)
+    assert (alone.epsilon[-1], "resolution" in alone) == (4e3, False)
+    both = frontier.sweep([spaces.Circle(), far], Constant, 2)
+    np.testing.assert_allclose(both.resolution[:, -1], [0.5, 4e3])
+    np.testing.assert_array_equal(both.p_s.sel(space="finite(5)").values, alone.p_s.values[0])
+    assert frontier.optima(both).epsilon.sel(space="finite(5)").item() == frontier.optima(alone).epsilon.item()
+    with pytest.warns(UserWarning, match="no epsilon reaches a distance of finite.*smallest distance 1000"):
+        frontier.sweep(far, Constant, 2, epsilon=[0.1, 0.5])
