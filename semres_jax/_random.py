@@ -5,17 +5,34 @@ from typing import Any
 import jax
 import numpy as np
 
+from semres_jax._checks import brief
+
 
 def key_or_default(key: Any) -> Any:
-    """A JAX key as it is, `jax.random.key(0)` for None; `ValueError` for anything else."""
+    """A JAX key, as `checked_key` makes one; `jax.random.key(0)` for None."""
     return jax.random.key(0) if key is None else checked_key(key)
 
 
 def checked_key(key: Any) -> Any:
-    """A JAX key as it is; `ValueError` for anything else."""
-    if isinstance(key, jax.Array) and (jax.numpy.issubdtype(key.dtype, jax.dtypes.prng_key) or key.shape == (2,)):
-        return key
-    raise ValueError(f"key must be a JAX random key; got {key!r} (try jax.random.key(0))")
+    """A JAX key as it is, that of a seed, or the two words of an old key; `ValueError` for anything else.
+
+    Example:
+        >>> import jax
+        >>> from semres_jax._random import checked_key
+        >>> bool(checked_key(7) == jax.random.key(7))
+        True
+    """
+    if isinstance(key, (int, np.integer)) and not isinstance(key, bool) and 0 <= key < 2**63:
+        return jax.random.key(int(key), impl="threefry2x32")
+    if isinstance(key, np.ndarray) and key.dtype == np.uint32 and key.shape == (2,):
+        key = jax.numpy.asarray(key)
+    if isinstance(key, jax.Array):
+        typed = jax.numpy.issubdtype(key.dtype, jax.dtypes.prng_key)
+        if (key.shape == () and typed) or (key.shape == (2,) and key.dtype == np.uint32):
+            return key
+        if typed:
+            raise ValueError(f"key must be one JAX random key; got an array of them of shape {key.shape}")
+    raise ValueError(f"key must be a JAX random key; got {brief(key)} (try jax.random.key(0), or a seed of at least 0)")
 
 
 def words(key: Any) -> list[int]:

@@ -10,17 +10,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from semres_jax._checks import number_leaf, require
+from semres_jax._pytrees import Registered
 from semres_jax._types import Array, ArrayLike
 
 # ln(Δ + (1 - Δ) g0) is written as a correction of ln g0 where g0 is above this power of the smallest normal number.
 _SHARE = 0.85
 
 
-class Similarity(abc.ABC):
+class Similarity(Registered, abc.ABC):
     """g(d) in [0, 1], non-increasing in the distance d >= 0, g(0) = 1.
 
-    `epsilon` has the unit of the space's distances; `delta` in [0, 1] is the floor: g = delta + (1 - delta) g0 with
-    g0 falling to 0.
+    A subclass is a pytree by being one: its floats and arrays are leaves (all fields, where it is decorated with
+    `semres_jax.spaces.space`), whole numbers and text are structure. `epsilon` has the unit of the space's distances;
+    `delta` in [0, 1] is the floor: g = delta + (1 - delta) g0 with g0 falling to 0.
 
     Attributes of a class:
         name: by which `get` knows it.
@@ -34,6 +36,7 @@ class Similarity(abc.ABC):
     ends: ClassVar[bool] = False
     steps: ClassVar[bool] = False
     straight: ClassVar[bool] = False
+    _one_of_a_grid = True
 
     @abc.abstractmethod
     def __call__(self, d: ArrayLike) -> Array:
@@ -70,7 +73,7 @@ class Resolved(Similarity):
 
     def __post_init__(self):
         for field in dataclasses.fields(self):  # pyright: ignore[reportArgumentType]
-            object.__setattr__(self, field.name, number_leaf(getattr(self, field.name)))
+            object.__setattr__(self, field.name, number_leaf(getattr(self, field.name), field.name))
         require("epsilon", self.epsilon, 0.0, np.inf, "a distance, at least 0")
         require("delta", self.delta, 0.0, 1.0, "a floor between 0 and 1")
 

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from semres_jax._checks import concrete, number_leaf, require
+from semres_jax._checks import brief, concrete, number_leaf, require
 from semres_jax._pytrees import pytree
 from semres_jax._resolved import Decaying, Resolved, Similarity as Similarity
 from semres_jax._types import Array, ArrayLike
@@ -166,8 +166,8 @@ class Tabulated(Similarity):
     name: ClassVar[str] = "tabulated"
 
     def __post_init__(self):
-        object.__setattr__(self, "distances", number_leaf(self.distances))
-        object.__setattr__(self, "values", number_leaf(self.values))
+        object.__setattr__(self, "distances", number_leaf(self.distances, "tabulated distances"))
+        object.__setattr__(self, "values", number_leaf(self.values, "tabulated values"))
         d, g = concrete(self.distances), concrete(self.values)
         if d is None or g is None:
             return
@@ -191,6 +191,24 @@ class Tabulated(Similarity):
 
     def kinks(self) -> tuple[Any, ...]:
         return tuple(self.distances[..., i] for i in range(np.shape(self.distances)[-1]))
+
+
+def checked(similarity: Any) -> Similarity:
+    """A similarity as it is.
+
+    Raises:
+        ValueError: what isn't one, such as the name of a family.
+    """
+    if isinstance(similarity, Similarity):
+        if name := next((name for name in ("epsilon", "delta") if getattr(similarity, name, 0.0) is None), None):
+            raise ValueError(f"{name} of the {similarity.name} similarity must be a number; got None")
+        return similarity
+    what, make = brief(similarity), "Constant(0.25)"
+    if isinstance(similarity, str) and similarity in KINDS:
+        make = f"{KINDS[similarity].__name__}(0.25)"
+    elif isinstance(similarity, type):
+        what, make = f"the class {similarity.__name__}", f"{similarity.__name__}(0.25)"
+    raise ValueError(f"similarity must be one with its resolution, such as {make}; got {what}")
 
 
 def flatten(similarity: Similarity) -> Similarity:
@@ -278,10 +296,9 @@ def get(similarity: Any) -> Family:
         return _by_name(similarity)
     kind = similarity if isinstance(similarity, type) else type(similarity)
     if not issubclass(kind, Similarity):
-        shown = " ".join(repr(similarity).split())
-        shown = shown if len(shown) <= 80 else shown[:77] + "..."
         raise ValueError(
-            f"similarity must be a name, a class or a similarity with a resolution; got {shown} (there are {_names()})"
+            f"similarity must be a name, a class or a similarity with a resolution; got {brief(similarity)} "
+            f"(there are {_names()})"
         )
     name = getattr(kind, "name", kind.__name__)
     if _others(kind) is None:

@@ -47,7 +47,9 @@ class MeasureEmbeddings:
     """The name of the array, in a file of several."""
     similarity: Literal["relu", "cosine", "euclidean"] = "relu"
     """The model's own similarity: ReLU(x.y), max(0, cos), or 1 - |x - y| / largest."""
-    floor: float = 1e-10
+    floor: Annotated[
+        float | None, tyro.conf.arg(help_behavior_hint="(default: 1e-10, in the unit of the embeddings)")
+    ] = None
     """This is added to that similarity."""
     shares: Annotated[tuple[float, ...] | None, grid_option, tyro.conf.arg(help_behavior_hint="(default: 26)")] = None
     """The shares of other stimuli that are within the thresholds of dissimilarity."""

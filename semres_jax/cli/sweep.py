@@ -25,8 +25,6 @@ from semres_jax.cli._common import (
 if TYPE_CHECKING:
     import xarray
 
-_EPSILONS = tuple(i / 200 for i in range(101))
-
 
 @dataclasses.dataclass(frozen=True)
 class Sweep:
@@ -42,9 +40,9 @@ class Sweep:
     """A name, as in "sphere(9)" or "animals", or a file of a tree or of distances (.csv, .npy); repeat for more."""
     similarity: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: constant)")] = ()
     """constant, linear, exponential, gaussian, powerlaw or powerlaw(EXPONENT); repeat for more."""
-    epsilon: Annotated[tuple[float, ...], grid_option, tyro.conf.arg(help_behavior_hint="(default: 0:0.5:101)")] = (
-        _EPSILONS
-    )
+    epsilon: Annotated[
+        tuple[float, ...] | None, grid_option, tyro.conf.arg(help_behavior_hint="(default: 101 up to the diameter)")
+    ] = None
     """Resolutions, in the unit of the space: first:last:how many, first:last:how many:log, or a list."""
     delta: Numbers = (0.0,)
     """Noise floors, in [0, 1], increasing."""
@@ -104,7 +102,7 @@ class Sweep:
                 places,
                 list(self.similarity or ("constant",)),
                 list(self.n or ()),
-                epsilon=list(self.epsilon),
+                epsilon=None if self.epsilon is None else list(self.epsilon),
                 delta=list(self.delta),
                 exponent=list(self.exponent),
                 method=self.method,

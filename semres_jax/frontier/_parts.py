@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from semres_jax._surroundings import in_usual
 from semres_jax.execution import Execution
 from semres_jax.laws import engines, quadrature
 from semres_jax.montecarlo.estimate import estimate
@@ -81,13 +82,13 @@ def cut(places, families, counts, powers, members, method: str, replace: bool) -
                         engines.engine_for(space, make(0.1, 0.0), n=n, exponent=power, replace=replace)
                 exact = method == "exact"
                 # A finite space is counted, and a simulation run, for the whole grid at once; a simulation by its n.
-                size = _CHUNK if exact and space.size is None else len(members[0])
+                size = _CHUNK if exact and space.size is None else len(members[i][0])
                 columns = [slice(0, len(counts))] if exact else [slice(c, c + 1) for c in range(len(counts))]
-                for start in range(0, len(members[0]), size):
+                for start in range(0, len(members[i][0]), size):
                     some = slice(start, start + size)
                     parts += [
                         Part(
-                            (i, j, k), f"{label}, {name}", space, make, members[0][some], members[1][some],
+                            (i, j, k), f"{label}, {name}", space, make, members[i][0][some], members[i][1][some],
                             power, tuple(counts[own]), replace, some, own,
                         )
                         for own in columns
@@ -147,6 +148,7 @@ def _batches(parts: Sequence[Part], devices: int) -> list[list[Part]]:
     return batches
 
 
+@in_usual  # threads have contexts of their own
 def _exact(batch: Sequence[Part], devices: tuple[Any, ...]) -> list[np.ndarray]:
     """The numbers of each part of a batch."""
     first = batch[0]

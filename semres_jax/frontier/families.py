@@ -17,6 +17,7 @@ from semres_jax.frontier import _measures
 from semres_jax.laws import closed_form, enumeration, tables
 from semres_jax.similarity import Family
 from semres_jax.spaces.base import MetricSpace
+from semres_jax.spaces.named import on_space
 
 # Pairs of a resolution and a distance go through one compiled program in pieces of these lengths.
 _LENGTHS = (2**12, 2**15)
@@ -97,6 +98,7 @@ def resolutions(distances: np.ndarray, family: Any, points: int) -> np.ndarray:
     return np.geomspace(_reaching(family, nearest, _NARROW), _reaching(family, furthest, _WIDE), points)
 
 
+@on_space
 def family_front(space: MetricSpace, family: Any, *, n: int = 2, points: int | None = None) -> Front:
     """The front of a family on a finite space, up to resolutions that are worse in both accuracies.
 

@@ -12,6 +12,7 @@ from semres_jax.frontier._measures import similar, slope
 from semres_jax.laws import tables
 from semres_jax.similarity import Tabulated
 from semres_jax.spaces.base import MetricSpace
+from semres_jax.spaces.named import on_space
 
 # What no similarity may gain, in units of min(1, ln(1/Δ)): smaller gains are rounding.
 _SETTLED = 1e-12
@@ -38,6 +39,7 @@ class FiniteOptimum(NamedTuple):
     gap: float
 
 
+@on_space
 def optimal_finite(space: MetricSpace, delta: ArrayLike, *, weight: ArrayLike = 1.0) -> FiniteOptimum:
     """The non-increasing g(d) in [Δ, 1] that maximises weight p_S + (1 - weight) p_I on a finite space, n = 2.
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 from typing import Any
 
 import jax
@@ -9,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 import xarray
 
-from semres_jax import choice
+from semres_jax import _memory, choice
 from semres_jax._checks import require_items
 from semres_jax._random import key_or_default
+from semres_jax._surroundings import on_host
 from semres_jax._types import ArrayLike
 from semres_jax.execution import Execution
 from semres_jax.frontier import _grids, _parts
@@ -29,12 +31,13 @@ _MOMENTS = ("mean_b", "var_b")
 _NUMBERS = ("p_s", "p_i", "p_s_stderr", "p_i_stderr", *_MOMENTS)
 
 
+@on_host("frontier.sweep")
 def sweep(
     spaces: Any,
     similarities: Any,
     ns: Any,
     *,
-    epsilon: ArrayLike,
+    epsilon: ArrayLike | None = None,
     delta: ArrayLike = 0.0,
     exponent: ArrayLike = 1.0,
     method: str = "exact",
@@ -54,7 +57,8 @@ def sweep(
         similarities: one or several names ("linear", "powerlaw(3)"), classes, or similarities, whose epsilon and delta
             the grid replaces.
         ns: one or several numbers of items, each at least 2.
-        epsilon: resolutions, increasing, at least 0, in the unit of each space's distances.
+        epsilon: resolutions, increasing, at least 0, in the unit of each space's distances; None: 101 from 0 to the
+            diameter of each space (of one without bounds: to the distance that 99 of 100 pairs are within).
         delta: floors, increasing, in [0, 1].
         exponent: Luce exponents, at least 0, infinity included; several of them, increasing, make one more dimension.
         method: "exact" (`laws.accuracy`), or Monte Carlo by "lattice" or "prng" (`estimate`).
@@ -67,7 +71,9 @@ def sweep(
             parts aren't computed again, a simulation in the making goes on, to the bits of a sweep never stopped.
 
     Returns:
-        Dataset with dimensions (space, similarity, epsilon, delta, n), and exponent where there are several. Variables
+        Dataset with dimensions (space, similarity, epsilon, delta, n), and exponent where there are several. Without
+        `epsilon`, for spaces of different diameters, the coordinate epsilon is the share of the diameter, and
+        `resolution` over (space, epsilon) has the resolutions in the unit of each space. Variables
         p_s, p_i; p_s_stderr, p_i_stderr, standard errors, 0 where exact; mean_b, var_b, over the probes the moments of
         b_p(epsilon), exact where there is a formula (on finite spaces with distinct items of the share of the others);
         tie_rate over (space, n), NaN where it is not known. Attributes: versions, commit, device, key, method, seconds.
@@ -86,37 +92,38 @@ def sweep(
     places = by_label(spaces)
     named = [family_of(similarity) for similarity in _grids.several(similarities)]
     families = {family.label: family for family in named}
-    counts = [require_items(n) for n in np.ravel(ns).tolist()]
+    counts = [require_items(n) for n in (ns if isinstance(ns, (list, tuple)) else np.ravel(ns).tolist())]
     if not (places and families and counts):
         raise ValueError("a sweep needs at least one space, one similarity and one n")
     for what, labels in (("similarities", [family.label for family in named]), ("ns", counts)):
         if len(set(labels)) < len(labels):
             raise ValueError(f"{what} must differ; got {labels}")
-    epsilons = _grids.grid("epsilon", epsilon, np.inf, "a distance, at least 0")
+    epsilons, grids = _grids.resolutions(epsilon, places)
     deltas = _grids.grid("delta", delta, 1.0, "a floor between 0 and 1")
     powers = _grids.exponents(exponent)
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
     key, how = key_or_default(key), execution or Execution()
     devices = sharding.resolve(how.devices)
-    members = tuple(x.ravel() for x in np.meshgrid(epsilons, deltas, indexing="ij"))
+    members = [tuple(x.ravel() for x in np.meshgrid(own, deltas, indexing="ij")) for own in grids]
+    size = len(epsilons) * len(deltas)
     parts = _parts.cut(places, families, counts, powers, members, method, replace)
-    table = _empty(places, families, epsilons, deltas, counts, powers)
+    table = _empty(places, families, epsilons, grids, deltas, counts, powers)
     options: dict[str, Any] = {"method": method, "key": str(jax.random.key_data(key).tolist()), "replace": int(replace)}
     if method != "exact":
         options["trials"] = int(trials if trials is not None else DEFAULT_TRIALS)
     table.attrs |= provenance() | {"device": devices[0].device_kind} | options
     saved = how.saved or Saved(None)
     saved.open({"run": "sweep"} | options | _settings(places, families, epsilons, deltas, counts, powers))
-    known = [_describe(table, i, space, epsilons, counts, replace) for i, space in enumerate(places.values())]
-    planned, done = len(members[0]) * len(places) * len(families) * len(powers), 0
+    known = [_describe(table, i, space, grids[i], counts, replace) for i, space in enumerate(places.values())]
+    planned, done = size * len(places) * len(families) * len(powers), 0
 
     def enter(part: _parts.Part, numbers: np.ndarray) -> None:
         nonlocal done
         for name, values in zip(_NUMBERS, numbers, strict=True):
             if name in _MOMENTS and (method == "exact" or known[part.at[0]]):
                 continue
-            target = table[name].values.reshape(*table[name].shape[:2], len(members[0]), len(counts), -1)
+            target = table[name].values.reshape(*table[name].shape[:2], size, len(counts), -1)
             target[part.at[0], part.at[1], part.members, part.columns, part.at[2]] = values
         done += len(numbers[0]) * len(range(*part.columns.indices(len(counts)))) / len(counts)
         table.attrs["seconds"] = round(saved.seconds, 3)
@@ -155,7 +162,7 @@ def _settings(places, families, epsilons, deltas, counts, powers) -> dict[str, A
     }
 
 
-def _empty(places, families, epsilons, deltas, counts, powers) -> xarray.Dataset:
+def _empty(places, families, epsilons, grids, deltas, counts, powers) -> xarray.Dataset:
     dims: dict[str, Any] = {
         "space": list(places),
         "similarity": list(families),
@@ -166,10 +173,14 @@ def _empty(places, families, epsilons, deltas, counts, powers) -> xarray.Dataset
     if len(powers) > 1:
         dims["exponent"] = powers
     shape = tuple(len(values) for values in dims.values())
+    _memory.require(100 * math.prod(shape), "the numbers of this sweep")
     full = {name: (tuple(dims), np.full(shape, np.nan)) for name in ("p_s", "p_i", "p_s_stderr", "p_i_stderr")}
     over = {name: (tuple(dims), np.full(shape, np.nan)) for name in ("mean_b", "var_b")}
     ties = {"tie_rate": (("space", "n"), np.full((len(places), len(counts)), np.nan))}
     table = xarray.Dataset(full | over | ties, coords=dims)
+    if (grids != epsilons).any():
+        table["resolution"] = (("space", "epsilon"), grids)
+        table.epsilon.attrs["long_name"] = "resolution as a share of the space's diameter"
     if len(powers) == 1:
         table.attrs["exponent"] = powers[0]
     return table
@@ -224,7 +235,10 @@ def optima(table: xarray.Dataset) -> xarray.Dataset:
         0.5
     """
     there = table.p_s.fillna(-1.0).argmax("epsilon")
-    best = table[["p_s", "p_i", "mean_b"]].isel(epsilon=there)
+    own = ["resolution"] if "resolution" in table else []
+    best = table[["p_s", "p_i", "mean_b", *own]].isel(epsilon=there).reset_coords("epsilon")
+    if own:  # in the unit of each space
+        best = best.drop_vars("epsilon").rename(resolution="epsilon")
     powers = exponents_of(table)
     with jax.enable_x64(True):
         floors = np.asarray(choice.power(jnp.asarray(table.delta.values)[:, None], jnp.asarray(powers)[None]))
@@ -233,7 +247,7 @@ def optima(table: xarray.Dataset) -> xarray.Dataset:
     measures = law[:, member.reshape(floors.shape)]
     several = "exponent" in table.dims
     dims = ("n", "delta", "exponent") if several else ("n", "delta")
-    return best.reset_coords("epsilon").assign(best_b=(dims, measures if several else measures[..., 0]))
+    return best.assign(best_b=(dims, measures if several else measures[..., 0]))
 
 
 def optima_rows(table: xarray.Dataset) -> list[dict[str, Any]]:

@@ -19,8 +19,9 @@ from jax.core import Tracer
 
 from semres_jax._checks import concrete
 from semres_jax._shells import coarse_resolutions, on_shells
+from semres_jax._surroundings import in_usual
 from semres_jax._types import Array
-from semres_jax.similarity import Similarity, flatten
+from semres_jax.similarity import Similarity, checked, flatten
 from semres_jax.spaces.base import MetricSpace
 
 # Directions of a gradient computed at once.
@@ -34,6 +35,7 @@ def traced(*trees: Any) -> bool:
     return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(trees))
 
 
+@in_usual
 def in_float64(f: Callable[[Any, Any], Any], shared: Any, members: Any) -> Any:
     """f(shared, members) in 64 bits.
 
@@ -69,6 +71,7 @@ def in_float64(f: Callable[[Any, Any], Any], shared: Any, members: Any) -> Any:
     return jax.tree.unflatten(outputs[0], results)
 
 
+@in_usual
 def of_grid(
     run: Callable[[MetricSpace, Any, Any], Any], space: MetricSpace, similarity: Similarity, exponent: Any
 ) -> Any:
@@ -81,7 +84,7 @@ def of_grid(
     Returns:
         The pytree, the similarity's shape in front, as `in_float64` answers.
     """
-    coarse = coarse_resolutions(similarity, space)
+    coarse = coarse_resolutions(checked(similarity), space)
 
     def members(shared: tuple[MetricSpace, Any], members: Similarity) -> Any:
         space, exponent = shared
@@ -126,6 +129,7 @@ def host_in_float64(f: Callable[..., Any]) -> Callable[..., Any]:
     """A function that answers in float64 NumPy where no argument is traced, and as it is where one is."""
 
     @functools.wraps(f)
+    @in_usual
     def answer(*args: Any, **settings: Any) -> Any:
         if traced(args, settings):
             return f(*args, **settings)
@@ -137,8 +141,11 @@ def host_in_float64(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _widened(leaf: Any) -> Any:
-    """A known leaf in float64 NumPy where it is floating."""
-    number = concrete(leaf)
+    """A known leaf in float64 NumPy where it is floating; names and the like, which some laws take, as they are."""
+    try:
+        number = concrete(leaf)
+    except ValueError:
+        return leaf
     return leaf if number is None or number.dtype.kind != "f" else number.astype(np.float64, copy=False)[()]
 
 
@@ -149,12 +156,14 @@ def _differentiable(run: Callable[..., Any], own: tuple[bool, ...], dtype: Any) 
     """
 
     @jax.custom_jvp
+    @in_usual
     def answer(*values: Any) -> Any:
         with jax.enable_x64(True):
             dtypes = [jnp.float64 if jnp.issubdtype(value.dtype, jnp.floating) else value.dtype for value in values]
             wide = map(jax.lax.convert_element_type, values, dtypes)
             return jax.tree.map(lambda p: jax.lax.convert_element_type(p, dtype), run(*wide))
 
+    @in_usual  # called later, too: by derivatives of what was traced
     def rule(primals: Any, tangents: Any) -> tuple[Any, Any]:
         moving = [k for k, t in enumerate(tangents) if not isinstance(t, jax.custom_derivatives.SymbolicZero)]
         results, *jacobians = _differentiable(functools.partial(_with_jacobians, run, moving, own), own, dtype)(

@@ -12,8 +12,9 @@ from semres_jax._checks import concrete, require_exponent, require_items
 from semres_jax._types import Accuracy, ArrayLike
 from semres_jax.laws import closed_form, enumeration, quadrature
 from semres_jax.laws._precision import of_grid
-from semres_jax.similarity import Constant, Linear, Similarity
+from semres_jax.similarity import Constant, Linear, Similarity, checked
 from semres_jax.spaces import Circle, MetricSpace, Sphere, Torus
+from semres_jax.spaces.named import on_space
 
 
 class _Task(NamedTuple):
@@ -32,9 +33,8 @@ class _Engine(NamedTuple):
     run: Callable[[_Task], Accuracy]
 
 
-def accuracy(
-    space: MetricSpace, similarity: Similarity, *, n: int = 2, exponent: ArrayLike = 1.0, replace: bool = False
-) -> Accuracy:
+@on_space
+def accuracy(space: Any, similarity: Any, *, n: Any = 2, exponent: ArrayLike = 1.0, replace: bool = False) -> Accuracy:
     """Exact accuracies of a system of finite resolution, by the best exact engine that there is.
 
     - In closed form: the constant similarity on homogeneous spaces (any n; with the Luce exponent a the floor Δ becomes
@@ -48,7 +48,7 @@ def accuracy(
     Source: theorems 1 to 3 and proposition 1 of Nurisso et al., arXiv 2506.14797; all else: new, of this project.
 
     Args:
-        space: any `MetricSpace`.
+        space: any `MetricSpace`, or its name or file, as `spaces.get` takes it.
         similarity: any `Similarity`; a grid (array leaves) is swept in one compiled call.
         n: number of items, at least 2; static.
         exponent: Luce exponent, at least 0; infinity is argmax.
@@ -72,7 +72,7 @@ def accuracy(
         >>> round(float(accuracy(spaces.Ball(2), Constant(0.5)).p_i), 4)
         0.9014
     """
-    task = _Task(space, similarity, n, exponent, replace)
+    task = _Task(space, similarity, require_items(n), exponent, replace)
     engine = _engine(task)
 
     def run(space: MetricSpace, members: Similarity, exponent: Any) -> Accuracy:
@@ -81,9 +81,8 @@ def accuracy(
     return of_grid(run, space, similarity, exponent)
 
 
-def engine_for(
-    space: MetricSpace, similarity: Similarity, *, n: int = 2, exponent: ArrayLike = 1.0, replace: bool = False
-) -> str:
+@on_space
+def engine_for(space: Any, similarity: Any, *, n: Any = 2, exponent: ArrayLike = 1.0, replace: bool = False) -> str:
     """The engine that `accuracy` takes for these arguments: "closed_form", "quadrature" or "enumeration".
 
     Arguments and errors as `accuracy`; nothing is computed.
@@ -94,11 +93,11 @@ def engine_for(
         >>> engine_for(spaces.Circle(), Constant(0.1)), engine_for(spaces.Interval(), Constant(0.1))
         ('closed_form', 'quadrature')
     """
-    return _engine(_Task(space, similarity, n, exponent, replace)).name
+    return _engine(_Task(space, similarity, require_items(n), exponent, replace)).name
 
 
 def _engine(task: _Task) -> _Engine:
-    require_items(task.n)
+    checked(task.similarity)
     power = require_exponent(task.exponent)
     if not task.replace:
         task.space.require_distinct(task.n)

@@ -19,8 +19,10 @@ from semres_jax.laws._precision import of_grid, slopes_told
 from semres_jax.laws.exemplars import Exemplars as Exemplars, exemplars as exemplars
 from semres_jax.similarity import Constant, Similarity
 from semres_jax.spaces.base import MetricSpace
+from semres_jax.spaces.named import on_space
 
 
+@on_space
 def accuracy(
     space: MetricSpace, similarity: Similarity, *, n: int = 2, exponent: ArrayLike = 1.0, replace: bool = False
 ) -> Accuracy:
@@ -105,6 +107,7 @@ def members_accuracy(
     return slopes_told(accuracies, space, members)
 
 
+@on_space
 def constant(
     space: MetricSpace, similarity: Constant, *, n: int = 2, exponent: ArrayLike = 1.0, replace: bool = False
 ) -> Accuracy:
@@ -177,6 +180,7 @@ def members_constant(
     return _counting.equal_weights(space, epsilons, at_epsilon, floors, at_delta, n, replace)
 
 
+@on_space
 def tie_rate(space: MetricSpace, *, n: int = 2, replace: bool = False) -> float:
     """Probability that the right answer of the similarity task is shared: another item is as close to the probe.
 

@@ -29,6 +29,7 @@ from semres_jax.laws._probes import applies as applies, probe_count, probe_nodes
 from semres_jax.laws._setting import COARSE, FINE, Rule
 from semres_jax.similarity import Constant, Similarity
 from semres_jax.spaces.base import MetricSpace
+from semres_jax.spaces.named import on_space
 
 # Probes handled at once, over all members of a grid; bounds memory where a ball measure is itself a quadrature.
 _PROBES = 2**13
@@ -54,6 +55,7 @@ class Integral(NamedTuple):
     p_i_error: Any
 
 
+@on_space
 def constant(space: MetricSpace, similarity: Constant, *, n: int = 2, exponent: ArrayLike = 1.0) -> Accuracy:
     """Accuracies of the constant similarity on a space with a ball measure, items drawn independently.
 
@@ -164,6 +166,7 @@ def ball_moments(space: MetricSpace, epsilons: ArrayLike) -> tuple[Array, Array]
     return jax.lax.map(member, jnp.asarray(epsilons))
 
 
+@on_space
 def integrate(space: MetricSpace, similarity: Similarity, *, n: int = 2, exponent: ArrayLike = 1.0) -> Integral:
     """Accuracies of any similarity on a space with a ball measure, with estimates of the error.
 
@@ -199,6 +202,7 @@ def integrate(space: MetricSpace, similarity: Similarity, *, n: int = 2, exponen
     return integral
 
 
+@on_space
 def several(
     space: MetricSpace, similarity: Similarity, *, ns: Sequence[int], exponent: ArrayLike = 1.0
 ) -> list[Integral]:
@@ -219,6 +223,7 @@ def several(
     ]
 
 
+@on_space
 def accuracies(
     space: MetricSpace,
     similarity: Similarity,
@@ -250,6 +255,7 @@ def accuracies(
     return [Accuracy(*(p[..., i] for p in by_items)) for i in range(len(ns))]
 
 
+@on_space
 def accuracy(space: MetricSpace, similarity: Similarity, *, n: int = 2, exponent: ArrayLike = 1.0) -> Accuracy:
     """`integrate` without the error estimate, in about half the time. Arguments and errors as there.
 

@@ -18,6 +18,7 @@ from semres_jax._types import Accuracy, Array, ArrayLike
 from semres_jax.laws._precision import host_in_float64
 from semres_jax.laws.reciprocal import ZERO, decays, sum_over_nodes
 from semres_jax.spaces.base import MetricSpace
+from semres_jax.spaces.named import on_space
 
 
 @pytree
@@ -35,6 +36,7 @@ class Ranking:
     ties: int = static()
 
 
+@on_space
 def ranking(space: MetricSpace) -> Ranking:
     """How the stimuli of a finite space rank by distance from each of them; distances are compared exactly.
 
@@ -64,6 +66,7 @@ def ranking(space: MetricSpace) -> Ranking:
 
 
 @host_in_float64
+@on_space
 def accuracy(space: MetricSpace, strengths: ArrayLike, *, n: int = 2) -> Accuracy:
     """Accuracies on a finite space with any table of strengths: exact sums over all probes and n distinct items.
 

@@ -10,6 +10,7 @@ from semres_jax._types import ArrayLike, Quantity
 from semres_jax.frontier import families
 from semres_jax.similarity import Family
 from semres_jax.spaces.base import MetricSpace
+from semres_jax.spaces.named import on_space
 
 # Families that are fitted where none are named.
 FITTED = ("constant", "linear", "exponential")
@@ -57,6 +58,7 @@ class Fit(NamedTuple):
     aic: np.ndarray
 
 
+@on_space
 def profile(space: MetricSpace, strengths: ArrayLike) -> Profile:
     """The profile of tables of similarities: the mean over all pairs of stimuli at each distance.
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from semres_jax import choice
 from semres_jax._shells import coarse_resolutions, on_shells
+from semres_jax._surroundings import usual
 from semres_jax._types import Array
 from semres_jax.montecarlo import _rows, sharding, tally
 from semres_jax.montecarlo.exact_sum import ExactSum
@@ -296,7 +297,7 @@ class Run:
         ended = None
 
         def finish(device: int, at: int, count: int) -> np.ndarray:
-            with jax.enable_x64(True):  # threads have contexts of their own
+            with usual(), jax.enable_x64(True):  # threads have contexts of their own
                 return np.asarray(call(device, at, count))[:count]
 
         with ThreadPoolExecutor(under_way) as pool:

@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from semres_jax._checks import concrete, require_count, require_items
+from semres_jax._checks import brief, concrete, require_count, require_exponent, require_items
 from semres_jax._random import checked_key, setting
+from semres_jax._surroundings import on_host
 from semres_jax._types import Estimate, Progress
 from semres_jax.execution import Execution
 from semres_jax.montecarlo import sharding
 from semres_jax.montecarlo._errors import RESOLUTION as RESOLUTION
 from semres_jax.montecarlo._reading import read
 from semres_jax.montecarlo._run import SHIFTS as SHIFTS, Run
-from semres_jax.similarity import Similarity
-from semres_jax.spaces.base import MetricSpace
+from semres_jax.similarity import checked
+from semres_jax.spaces.named import on_space
 
 DEFAULT_TRIALS = 2**20
 # Trials at most where only a standard error is asked for: a quarter of an hour at 10^9 a second.
@@ -26,14 +27,16 @@ _COUNTABLE = 2**60
 _FLOOR = 1.5
 
 
+@on_host("estimate")
+@on_space
 def estimate(
-    space: MetricSpace,
-    similarity: Similarity,
+    space: Any,
+    similarity: Any,
     *,
     key: Any,
-    trials: int | None = None,
-    target_stderr: float | None = None,
-    n: int = 2,
+    trials: Any = None,
+    target_stderr: Any = None,
+    n: Any = 2,
     exponent: Any = 1.0,
     method: str = "lattice",
     replace: bool = False,
@@ -52,10 +55,10 @@ def estimate(
     processes that `jax.distributed` joined, nor on whether it was made in one go. Every process gets all of it.
 
     Args:
-        space: any `MetricSpace`.
+        space: any `MetricSpace`, or its name or file, as `spaces.get` takes it.
         similarity: any `Similarity`; a stacked one (`similarity.stack`, or array leaves) sees the same trials in all
             its members, in one compiled pass.
-        key: a JAX random key.
+        key: a JAX random key, or a seed.
         trials: how many; for the lattice rounded up to a whole number of shifts (by less than 1/16). With
             `target_stderr`: at most about so many. Default 2^20.
         target_stderr: stop as soon as every standard error is at most this; > 0. Without `trials` it warns where that
@@ -78,6 +81,7 @@ def estimate(
         estimate. On spaces with atoms a resolution in float32 means the distance that it is rounded from.
 
     Raises:
+        TypeError: an argument is traced (in `jit`, `vmap`, `grad`): trials are made on the host's word.
         ValueError: n < 2, trials < 1 or above 2^60, target_stderr <= 0, unknown method, more distinct stimuli than
             there are; what was saved is of another estimate.
 
@@ -92,12 +96,16 @@ def estimate(
         True
     """
     started = time.perf_counter()
+    checked(similarity)
     n = require_items(n)
     limit = require_count("trials", trials, 1) if trials is not None else None
     if limit is not None and limit > _COUNTABLE:
         raise ValueError(f"trials must be at most 2^60, to be counted in 64 bits; got {trials}")
-    if target_stderr is not None and not target_stderr > 0:
-        raise ValueError(f"target_stderr must be positive; got {target_stderr}")
+    if target_stderr is not None:
+        known = concrete(target_stderr, "target_stderr")
+        if known is None or known.ndim or not known > 0:
+            raise ValueError(f"target_stderr must be one positive number; got {brief(target_stderr)}")
+        target_stderr = float(known)
     if method not in ("lattice", "prng"):
         raise ValueError(f"method must be 'lattice' or 'prng'; got {method!r}")
     given = {"chunk": chunk, "devices": devices, "progress": progress}
@@ -105,12 +113,10 @@ def estimate(
     if how.chunk is not None:
         require_count("chunk", how.chunk, 1)
     key = checked_key(key)
-    power = concrete(exponent)
-    if power is None or power.ndim or not power >= 0:
-        raise ValueError(f"exponent must be one number, at least 0; got {exponent!r}")
+    power = float(require_exponent(exponent))  # pyright: ignore[reportArgumentType]
     if not replace:
         space.require_distinct(n)
-    run = Run(space, similarity, key, n, float(power), method, replace, how.chunk, sharding.resolve(how.devices))
+    run = Run(space, similarity, key, n, power, method, replace, how.chunk, sharding.resolve(how.devices))
     cap = limit if limit is not None else (MOST_TRIALS if target_stderr is not None else DEFAULT_TRIALS)
     plan = cap if target_stderr is None else min(cap, DEFAULT_TRIALS)
     saved = how.saved
@@ -118,7 +124,7 @@ def estimate(
         from semres_jax.storage.resume import fingerprint
 
         saved.open({
-            "run": "estimate", "trials": limit, "target_stderr": target_stderr, "n": n, "exponent": repr(float(power)),
+            "run": "estimate", "trials": limit, "target_stderr": target_stderr, "n": n, "exponent": repr(power),
             "method": method, "replace": replace, "space": fingerprint(space), "similarity": fingerprint(similarity),
         } | setting(key))  # fmt: skip
         if (numbers := saved.finished(how.cell)) is None:

@@ -7,20 +7,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from semres_jax._checks import concrete, require_count
-from semres_jax._pytrees import pytree, static as static
+from semres_jax._pytrees import Registered, pytree, static as static
 from semres_jax._types import Array, ArrayLike, Point
 from semres_jax.spaces._draws import distinct_equal, distinct_weighted
 
-# What makes a class a space: a frozen dataclass, registered as a pytree.
+# What makes a space a frozen dataclass whose fields are leaves.
 space = pytree
 
 
-class MetricSpace(abc.ABC):
+class MetricSpace(Registered, abc.ABC):
     """A metric space (M, d) with a probability measure ν, from which stimuli and probes are drawn.
 
     A point is an array whose *trailing* axes (none for scalar points, one for vectors) hold its coordinates, or a
-    tuple of points; every leading axis is a batch axis. Spaces are frozen dataclasses and pytrees: numeric
-    parameters are leaves, parameters that decide shapes are static.
+    tuple of points; every leading axis is a batch axis. Spaces are pytrees, and so is what is derived from this class:
+    floats and arrays are leaves, whole numbers and text, which decide shapes, are structure. Decorated with `space` it
+    is a frozen dataclass of which all fields are leaves but those of `static`.
     """
 
     # One short lower-case word; with its parameters it makes `label`.

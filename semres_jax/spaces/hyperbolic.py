@@ -44,7 +44,7 @@ class Hyperbolic(MetricSpace):
     has_ball_measure: ClassVar[bool] = True
 
     def __post_init__(self):
-        object.__setattr__(self, "radius", number_leaf(self.radius))
+        object.__setattr__(self, "radius", number_leaf(self.radius, "radius"))
         require("radius", self.radius, 1e-50, 200.0, "a hyperbolic length from 1e-50 to 200")
 
     @property

@@ -1,16 +1,19 @@
 """Spaces by name, by file, or as they are: what users and commands say, turned into spaces."""
 
 import difflib
+import functools
 import inspect
 import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from semres_jax._checks import brief
 from semres_jax._files import composed, shown
+from semres_jax._surroundings import in_usual
 from semres_jax.spaces.ball import Ball
 from semres_jax.spaces.base import MetricSpace
 from semres_jax.spaces.circle import Circle
@@ -27,6 +30,7 @@ from semres_jax.spaces.tree import Tree
 # Entries of the catalogue beside the defaults, and a name that it leaves out: its space is large.
 _VARIANTS, _LEFT_OUT = ("sphere(9)",), "animals"
 _TREES, _TABLES = (".nwk", ".newick", ".tree", ".tre", ".nex", ".nexus"), (".npy", ".csv")
+_F = TypeVar("_F", bound=Callable[..., Any])
 _REGISTRY: dict[str, Callable[..., MetricSpace]] = {}
 
 
@@ -35,7 +39,7 @@ def register(name: str, factory: Callable[..., MetricSpace]) -> None:
     _REGISTRY[name] = factory
 
 
-def get(given: str | os.PathLike[str] | MetricSpace, /, **params: Any) -> MetricSpace:
+def get(given: Any, /, **params: Any) -> MetricSpace:
     """The space that a name or a file stands for.
 
     Args:
@@ -56,6 +60,17 @@ def get(given: str | os.PathLike[str] | MetricSpace, /, **params: Any) -> Metric
         ('sphere(9)', 'torus(2, l1)')
     """
     return given if isinstance(given, MetricSpace) else _labelled(_name(given), params)[1]
+
+
+def on_space(f: _F) -> _F:
+    """A public function whose first argument is a space, or what `get` makes one of; in usual surroundings of JAX."""
+
+    @functools.wraps(f)
+    @in_usual
+    def named(space: Any, *args: Any, **settings: Any) -> Any:
+        return f(get(space), *args, **settings)
+
+    return named  # pyright: ignore[reportReturnType]
 
 
 def by_label(given: Any) -> dict[str, MetricSpace]:
@@ -88,9 +103,12 @@ def by_label(given: Any) -> dict[str, MetricSpace]:
 
 
 def _name(given: Any) -> str:
-    if not isinstance(given, (str, bytes, os.PathLike)):
-        raise ValueError(f"a space must be a name, the path of a file or a space; got {type(given).__name__}")
-    return os.fsdecode(given)
+    """A name or a path as text."""
+    if isinstance(given, (str, bytes, os.PathLike)):
+        return os.fsdecode(given)
+    table = "; spaces.Finite(table) is the space of a table of distances" if np.ndim(given) == 2 else ""
+    kind = f"the class {given.__name__}; call it" if isinstance(given, type) else brief(given)
+    raise ValueError(f"space must be a space, or a name or file that spaces.get knows; got {kind}{table}")
 
 
 def _labelled(name: str, params: dict[str, Any]) -> tuple[str, MetricSpace]:

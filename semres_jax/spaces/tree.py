@@ -47,7 +47,7 @@ class Tree(Finite):
         (('cat', 'lion', 'dog'), 6.0)
     """
 
-    labels: tuple[str, ...] = static(default=())
+    labels: Any = static(default=())
     name: ClassVar[str] = "tree"
 
     def __post_init__(self):

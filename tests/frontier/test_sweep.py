@@ -231,12 +231,12 @@ def test_interrupted_between_parts(method):
         ({"epsilon": []}, "epsilon must have at least one value"),
         ({"epsilon": [[0.1]]}, "along one axis"),
         ({"epsilon": [-0.1]}, r"epsilon must be a distance, at least 0; got -0\.1"),
-        ({"epsilon": "wide"}, "epsilon must be a distance, at least 0; got nan"),
+        ({"epsilon": "wide"}, "epsilon must be numbers; got the text 'wide'"),
         ({"delta": [0.0, 1.5]}, r"delta must be a floor between 0 and 1; got 1\.5"),
         ({"delta": [0.5, 0.0]}, "delta must increase"),
         ({"exponent": [2.0, 1.0]}, "exponent must be numbers of at least 0, increasing"),
         ({"exponent": np.linspace(1, 0, 100)}, r"exponent must be .*\.\.\."),
-        ({"exponent": "x"}, "exponent must be numbers .* got 'x'"),
+        ({"exponent": "x"}, "exponent must be numbers; got the text 'x'"),
         ({"similarities": "lineal"}, "unknown similarity 'lineal'; there are constant, linear"),
         ({"similarities": "linear(3)"}, r"unknown similarity 'linear\(3\)'"),
         ({"similarities": "powerlaw(x)"}, r"the exponent of 'powerlaw\(x\)' is not a number"),
@@ -380,3 +380,15 @@ def test_numbers_do_not_depend_on_hosts(monkeypatch):
     assert len(computed) == 16  # fifteen parts of the circle and one of the cloud, each once
     for table in tables:
         same_bits(table, alone)
+
+
+def test_without_resolutions_a_sweep_goes_up_to_each_diameter():
+    far = spaces.Finite(1e3 * np.abs(np.subtract.outer(np.arange(5.0), np.arange(5.0))))
+    alone = frontier.sweep(far, Constant, 2)
+    assert (alone.epsilon[-1], "resolution" in alone) == (4e3, False)
+    both = frontier.sweep([spaces.Circle(), far], Constant, 2)
+    np.testing.assert_allclose(both.resolution[:, -1], [0.5, 4e3])
+    np.testing.assert_array_equal(both.p_s.sel(space="finite(5)").values, alone.p_s.values[0])
+    assert frontier.optima(both).epsilon.sel(space="finite(5)").item() == frontier.optima(alone).epsilon.item()
+    with pytest.warns(UserWarning, match="no epsilon reaches a distance of finite.*smallest distance 1000"):
+        frontier.sweep(far, Constant, 2, epsilon=[0.1, 0.5])

@@ -336,12 +336,12 @@ def test_constant_credits_are_the_credits():
     [
         ({"n": 1}, "n must be at least 2"),
         ({"trials": 0}, "trials must be at least 1; got 0"),
-        ({"target_stderr": 0.0}, "target_stderr must be positive"),
+        ({"target_stderr": 0.0}, "target_stderr must be one positive number"),
         ({"method": "sobol"}, "'lattice' or 'prng'; got 'sobol'"),
         ({"devices": 99}, "devices must be between 1 and 4"),
         ({"exponent": -1.0}, "exponent must be one number, at least 0"),
         ({"n": 64}, "64 distinct items and a probe need 65 stimuli; finite(64) has 64"),
-        ({"key": 3}, "key must be a JAX random key"),
+        ({"key": 3.0}, "key must be a JAX random key"),
     ],
 )
 def test_bad_input_is_one_clear_line(change, message):

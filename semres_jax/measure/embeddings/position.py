@@ -1,12 +1,16 @@
 """Where embeddings stand: accuracies of their own similarity, the similarity function it is most like, the fronts."""
 
 import dataclasses
+import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from semres_jax import spaces
 from semres_jax._random import generator
+from semres_jax._surroundings import on_host
 from semres_jax._types import ArrayLike, Quantity
 from semres_jax.frontier.families import Front, family_front, table as family_table
 from semres_jax.frontier.finite import optimal_finite
@@ -30,13 +34,14 @@ _OPTIMAL_WEIGHTS = (1.0, 0.9, 0.75, 0.6, 0.45)
 _OPTIMAL_LEVELS = 129
 
 
+@on_host("measure.embeddings")
 def embeddings(
     points: Any,
-    distances: ArrayLike | MetricSpace,
+    distances: Any,
     *,
-    labels: Sequence[Any] | np.ndarray | None = None,
+    labels: Any = None,
     similarity: str = "relu",
-    floor: float = similarities.FLOOR,
+    floor: float | None = None,
     shares: ArrayLike = SHARES,
     n: int = 2,
     fronts: Mapping[str, Front] | None = None,
@@ -76,13 +81,15 @@ def embeddings(
     less often than they say (`Embedded.cautions`). Source: new, of this project.
 
     Args:
-        points: (N, D) embeddings; float of any precision, also mapped from a file.
-        distances: (N, N) between stimuli (classes), or a finite space: `spaces.Finite`, `spaces.Tree`. Rows are in the
-            order of the points without labels; found by name where the space has names (`spaces.Tree`, which may have
-            more leaves); else in the sorted order of the labels.
-        labels: (N,) name of the stimulus (class) of each row.
+        points: (N, D) embeddings; numbers of any precision, also mapped from a file, a list of lists, a DataFrame.
+        distances: (N, N) between stimuli (classes), or a finite space: `spaces.Finite`, `spaces.Tree`. Where they have
+            names (labels of the space, a DataFrame, an xarray.DataArray) rows are found by name, and there may be more
+            of them. Else rows are in the order of the points without labels; in the sorted order of the labels with.
+        labels: (N,) name of the stimulus (class) of each row, text or numbers; None: the names of the rows of a table,
+            where distances have names, too.
         similarity: "relu", "cosine" or "euclidean".
-        floor: added to the similarity, in its unit; the toy network's 1e-10.
+        floor: added to the similarity, in its unit; None: the toy network's 1e-10; where the largest dot
+            product is below 1e-3 or above 1e3 (embeddings in another unit), that share of it.
         shares: (E,) in (0, 1], ascending: shares of other stimuli within ε that thresholds are set at.
         n: items of a trial.
         fronts: from `measure.fronts` of the same distances, where many embeddings are measured; {} for none.
@@ -115,17 +122,25 @@ def embeddings(
         >>> round(float(model.p_s.value), 4), round(float(model.p_i.value), 4), model.best
         (0.7643, 0.855, 'linear')
     """
-    request = Request(similarity, floor, shares, n, optimal, delta, bootstrap, key, limit, families, fronts)
-    model = similarities.own(points, similarity)
-    count = len(model.points)
-    names = labels_of(labels, count)
     table, known_names = table_of(distances)
+    names = labels_of(labels, points, known_names, len(table))
+    model = similarities.own(points, similarity)
+    floor = similarities.floor_of(model) if floor is None else floor
+    request = Request(similarity, floor, shares, n, optimal, delta, bootstrap, key, limit, families, fronts)
+    if similarity == "relu" and request.floor >= model.top > 0:
+        warnings.warn(
+            f"floor {request.floor:g} is above the largest similarity, {model.top:.3g}: everything looks alike (leave "
+            "floor out, or give one in the unit of the similarity)",
+            stacklevel=3,
+        )
+    count = len(model.points)
     if names is not None and len(set(names)) < count:
         return of_classes(model, Finite(of_the_classes(table, known_names, names)), names, request)
     return of_stimuli(model, *matched(table, known_names, names, count), request)
 
 
-def fronts(space: ArrayLike | MetricSpace, *, n: int = 2, families: Sequence[Any] = FRONTS) -> dict[str, Front]:
+@on_host("measure.fronts")
+def fronts(space: Any, *, n: int = 2, families: Sequence[Any] = FRONTS) -> dict[str, Front]:
     """Exact fronts of families of similarities on given stimuli, to hand to many `embeddings`.
 
     Args:
@@ -142,7 +157,8 @@ def fronts(space: ArrayLike | MetricSpace, *, n: int = 2, families: Sequence[Any
         >>> sorted(measure.fronts(ring))
         ['constant', 'linear']
     """
-    finite = space if isinstance(space, MetricSpace) else Finite(np.asarray(space, np.float64))
+    named = isinstance(space, (MetricSpace, str, os.PathLike))
+    finite = spaces.get(space) if named else Finite(space)
     return {family.label: family_front(finite, family, n=n) for family in map(family_of, families)}
 
 
@@ -150,6 +166,8 @@ def of_stimuli(model: similarities.Own, space: Finite, places: np.ndarray, reque
     """One embedding of each stimulus: the probe is the item."""
     sampled: tuple[str, ...] = ()
     count = len(places)
+    space.require_distinct(request.n)
+    model.require_apart()
     if count > request.limit:
         few = np.sort(generator(request.key, 2).choice(count, request.limit, replace=False))
         space, places = Finite(np.asarray(space.distances)[np.ix_(few, few)]), places[few]
@@ -178,6 +196,7 @@ def of_classes(model: similarities.Own, space: Finite, labels: Sequence[Any], re
     """Several embeddings a class: the probe is another exemplar."""
     if request.n > 2:
         raise ValueError(f"classes with several exemplars are measured with n = 2 items; got n = {request.n}")
+    model.require_apart()
     drawn = Draws.of(labels, np.asarray(space.distances), len(labels))
     chosen = exemplar_sums.probes(drawn, request.limit, request.key)
     model = model.with_top(exemplar_sums.top(model, chosen))

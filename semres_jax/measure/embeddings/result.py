@@ -144,7 +144,8 @@ class Embedded:
     def table(self) -> list[tuple[str, ...]]:
         """Rows to print under `HEADS`: the model, what each family predicts of it, the nearest point of each front."""
         least = self.fits[self.best].aic
-        rows = [("model", f"{self.p_s:.4f}", f"{self.p_i:.4f}", "", "", "", "")]
+        own = [f"{p:.4f}" if np.isfinite(p.low) else f"{p.value:.4f}" for p in (self.p_s, self.p_i)]
+        rows = [("model", *own, "", "", "", "")]
         rows += [
             (f"{name} fit predicts", f"{fit.p_s:.4f}", f"{fit.p_i:.4f}", f"{fit.resolution:.4g}",
              f"{fit.delta.value:.3g}", f"{fit.aic - least:.1f}", "")
@@ -160,6 +161,8 @@ class Embedded:
         what = "stimuli, one embedding each" if self.design == "stimuli" else "classes; the probe is another exemplar"
         measured = f"{self.rows} x {self.dimensions} embeddings of {self.stimuli} {what}; n = {self.n}"
         reach = f"share above the floor {self.mean_b:.3f}, variance {self.var_b:.2g}; ties {self.tie_rate:.1%}"
+        if not np.isfinite(self.p_s.low) and np.isfinite(self.p_s.stderr):
+            reach += f"; standard errors of p_S and p_I {self.p_s.stderr:.4f} and {self.p_i.stderr:.4f}"
         careful = {"sampled": self.sampled, "caution": self.cautions}
         return [f"{measured}; {reach}", *(f"{word}: {line}" for word, lines in careful.items() for line in lines)]
 

@@ -7,8 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from semres_jax._checks import concrete
+
 SIMILARITIES = ("relu", "cosine", "euclidean")
 FLOOR = 1e-10
+# The largest dot product of embeddings is within this factor of 1, or they are taken to be in a unit of their own.
+_UNIT = 1e3
 # Squared distances below this share of the squared lengths are found again by subtracting: inner products lose there.
 _CLOSE = 1e-4
 # Numbers of embeddings made float64 at once, and pairs subtracted at once.
@@ -23,12 +27,20 @@ class Own(NamedTuple):
         points: (N, D), as given: perhaps a file mapped into memory.
         mean: (D,) of the points, which Euclidean distances are centred at.
         top: largest similarity (relu), that of the longest to itself; or largest distance (euclidean), 1 until known.
+        alike: whether all points are the same.
     """
 
     kind: str
     points: Any
     mean: np.ndarray
     top: float
+    alike: bool = False
+
+    def require_apart(self) -> None:
+        """Raise `ValueError` where all points are one."""
+        if self.alike:
+            count = len(self.points)
+            raise ValueError(f"all {count} embeddings are the same point (a collapse): nothing tells stimuli apart")
 
     def with_top(self, top: float) -> "Own":
         return self._replace(top=float(top))
@@ -42,17 +54,21 @@ def own(points: Any, kind: str) -> Own:
     """
     if kind not in SIMILARITIES:
         raise ValueError(f"similarity must be one of {', '.join(SIMILARITIES)}; got {kind!r}")
-    shape, dtype = np.shape(points), getattr(points, "dtype", None)
+    plain = isinstance(points, np.ndarray) and not isinstance(points, np.ma.MaskedArray) and points.dtype.kind in "biuf"
+    if not plain and not type(points).__module__.startswith("h5py"):  # these stay in their files
+        points = concrete(points, "embeddings")
+        if points is None:
+            raise ValueError("embeddings must be known numbers; got a traced or missing array")
+    shape = np.shape(points)
     if len(shape) != 2 or shape[0] < 3 or shape[1] < 1:
         raise ValueError(f"embeddings must have shape (stimuli, dimensions), at least 3 rows; got shape {shape}")
-    if dtype is None or np.dtype(dtype).kind not in "biuf":
-        raise ValueError(f"embeddings must be real numbers; got {dtype if dtype is not None else type(points)}")
-    total, bad, empty, longest = np.zeros(shape[1]), [], [], 0.0
+    total, bad, empty, longest, alike = np.zeros(shape[1]), [], [], 0.0, True
     for first in range(0, shape[0], _rows(shape[1])):
         block = np.asarray(points[first : first + _rows(shape[1])], np.float64)
         bad += (first + np.flatnonzero(~np.isfinite(block).all(1))).tolist()
         empty += (first + np.flatnonzero(~block.any(1))).tolist()
         total += np.where(np.isfinite(block), block, 0.0).sum(0)
+        alike = alike and bool((block == np.asarray(points[:1], np.float64)).all())
         longest = max(longest, float(np.einsum("nd,nd->n", block, block).max()))
     if bad:
         has = "has" if len(bad) == 1 else "have"
@@ -60,7 +76,12 @@ def own(points: Any, kind: str) -> Own:
     if empty and kind != "euclidean":
         raise ValueError(f"{listed(empty)} of the embeddings {'is' if len(empty) == 1 else 'are'} all 0: "
                          f"no {kind} similarity; leave out or use euclidean")  # fmt: skip
-    return Own(kind, points, total / shape[0], longest if kind == "relu" else 1.0)
+    return Own(kind, points, total / shape[0], longest if kind == "relu" else 1.0, alike)
+
+
+def floor_of(model: Own) -> float:
+    """The floor where none is given: 1e-10, and of embeddings in another unit as small a share of the largest."""
+    return FLOOR if model.kind != "relu" or 1.0 / _UNIT <= model.top <= _UNIT else FLOOR * model.top
 
 
 def listed(rows: list[int], most: int = 8) -> str:
