@@ -153,7 +153,7 @@ def test_pipes_are_read_once_and_called_tree(tmp_path):
      ("owls (1).nwk", FileNotFoundError, r"no Newick file 'owls \(1\).nwk'"),
      ("pictures", ValueError, "unknown space 'pictures'; it is a folder"),
      ("folder.nwk", ValueError, "folder.nwk' is a folder"),
-     (7, ValueError, "name, the path of a file or a space; got int"),
+     (7, ValueError, "a name or file that spaces.get knows; got 7"),
      ("binary", ValueError, "binary' is no text in UTF-8")],
 )  # fmt: skip
 def test_what_is_neither_file_nor_space(given, error, message, tmp_path, monkeypatch):
