@@ -45,7 +45,7 @@ def _plain(values: Any) -> np.ndarray:
     if hasattr(values, "iloc"):
         values = values.to_numpy(dtype=object, na_value=np.nan)
     if isinstance(values, np.ma.MaskedArray):
-        values = values.astype(object).filled(np.nan)
+        values = np.ma.filled(values.astype(object), np.nan)
     return np.asarray(values)
 
 

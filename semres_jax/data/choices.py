@@ -306,18 +306,19 @@ def _trials(cells: Cells) -> list[list[int]]:
         if is_missing(key[-1]):
             raise ValueError(f"{cells.where(k)}: trial is {key[-1]!r}; give each trial a number or a name")
         lines = trials.setdefault(key, [])
-        again = lines and keys[k - 1] != key and positions is None
-        twice = positions is not None and (*key, positions[k]) in shown_there
+        place = None if positions is None else positions[k]
+        again = lines and keys[k - 1] != key and place is None
+        twice = place is not None and (*key, place) in shown_there
         if again or twice:
-            what = "comes again after other trials" if again else f"has the position {positions[k]!r} again"
+            what = "comes again after other trials" if again else f"has the position {place!r} again"
             raise ValueError(
                 f"{cells.where(k)}: trial {key[-1]!r}, which begins on line {cells.lines[lines[0]]}, {what}; give the "
                 f"lines of a trial one after the other, and a column 'subject', 'session' or 'block' where numbers "
                 "begin anew" + (f" (there is {', '.join(of[:-1])})" if of[1:] else "")
             )
         lines.append(k)
-        if positions is not None:
-            shown_there.add((*key, positions[k]))
+        if place is not None:
+            shown_there.add((*key, place))
     return list(trials.values())
 
 
@@ -339,8 +340,8 @@ def _vlm_spatial(cells: Cells) -> Choices:
     if len(items) < 2:
         raise ValueError(f"{shown(cells.path)!r} has {len(items)} shapes; a choice needs at least 2")
     distances, x, y = (
-        np.stack([cells.numbers(f"{item}_{field}", missing=False, **least) for item in items], axis=1)
-        for field, least in (("dist", {"least": 0.0}), ("x", {}), ("y", {}))
+        np.stack([cells.numbers(f"{item}_{field}", missing=False, least=least) for item in items], axis=1)
+        for field, least in (("dist", 0.0), ("x", -np.inf), ("y", -np.inf))
     )
     shapes = np.array([cells.texts(f"{item}_shape") for item in items]).T
     matches = np.char.lower(shapes) == np.array([text.lower() for text in cells.texts("answer")])[:, None]

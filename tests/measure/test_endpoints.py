@@ -501,7 +501,7 @@ def test_what_was_answered_before_a_failure_is_told():
 
         given = []
         with pytest.raises(ConnectionError, match="gone"):
-            given.extend(iter_into(given, server.each(function, range(50))))
+            given.extend(iter_into(given, server.answers(function, range(50))))
         assert (0, 0) in given
         assert len(given) < 49
         assert server.score([PROMPT], [NAMES])[0].tolist() == EXPECTED

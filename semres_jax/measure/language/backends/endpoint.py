@@ -164,7 +164,7 @@ class Endpoint(Backend):
         require_count("max_tokens", max_tokens, 1)
         return self._in_order(lambda prompt: self._written(prompt, max_tokens), list(prompts), progress)
 
-    def each(self, function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+    def answers(self, function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[tuple[int, Any]]:
         """Places and results of a function of this server's answers, as they come, `workers` at once.
 
         Where it fails, what is being asked then is waited for and told too, before the error is raised.
@@ -195,7 +195,7 @@ class Endpoint(Backend):
 
     def _in_order(self, function: Callable[[Any], Any], items: list[Any], progress: Progress | None) -> list[Any]:
         results: list[Any] = [None] * len(items)
-        for done, (place, result) in enumerate(self.each(function, items), 1):
+        for done, (place, result) in enumerate(self.answers(function, items), 1):
             results[place] = result
             if progress:
                 progress("prompts", done, len(items))
