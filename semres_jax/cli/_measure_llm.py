@@ -140,7 +140,7 @@ class MeasureLlm:
         except ImportError as error:
             raise ValueError(str(error)) from None
         until, url = UNTIL_THE_END.get(), getattr(backend, "url", None)
-        if until is not None and hasattr(backend, "close"):
+        if until is not None:
             until.callback(backend.close)
         if url is not None and self.endpoint:
             words = (word.replace(self.endpoint, url) for word in shlex.split(COMMAND_LINE.get()))

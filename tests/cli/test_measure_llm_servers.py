@@ -156,7 +156,7 @@ def test_probabilities_of_zero_are_counted(tmp_path, capsys):
     told = capsys.readouterr().out
     assert "names have a probability of 0" in told
     assert "nan" not in told.lower()
-    assert run(changing(lambda name: -math.inf), tmp_path) == 2
+    assert run(changing(lambda name: -math.inf), tmp_path / "again") == 2
     assert "a probability of 0 for all names" in capsys.readouterr().err
 
 

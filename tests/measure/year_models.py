@@ -5,11 +5,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from semres_jax.measure.language.backends import Backend
+
 FACT = re.compile(r"(\w+) was born in (\d+)")
 PROBE = re.compile(r".*(?:closest to|born in) (\d+)", re.DOTALL)
 
 
-class Historian:
+class Historian(Backend):
     """Log-probabilities -d / epsilon, plus a bias of each name and of each place.
 
     Attributes:

@@ -1,7 +1,7 @@
 """Asking a language model the year task: what is asked within a budget, and going on where a run stopped."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -176,28 +176,19 @@ def _kept(
     kept = {cell: numbers for cell, _ in cells if (numbers := saved.finished(cell)) is not None}
     todo = [(cell, rows) for cell, rows in cells if cell not in kept]
     done = sum(len(rows) for cell, rows in cells if cell in kept)
-    answer, alone = _written if generate else _log_probabilities, hasattr(backend, "each")
+    answer, alone = _written if generate else _log_probabilities, backend.alone
 
     def ask_cell(part: tuple[str, list[int]]) -> dict[str, np.ndarray]:
         progress = None if alone else lambda _, count, __: tell(done + count)
         return answer(backend, [texts[i] for i in part[1]], [names[i] for i in part[1]], progress)
 
-    for place, numbers in each_of(backend)(ask_cell, todo):
+    for place, numbers in backend.answers(ask_cell, todo):
         cell, rows = todo[place]
         kept[cell] = numbers
         saved.finish(cell, numbers)
         done += len(rows)
         tell(done)
     return kept
-
-
-def each_of(backend: "Backend") -> Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[tuple[int, Any]]]:
-    """How a backend has a function of its answers computed of many things: its own `each`, or one after the other."""
-
-    def in_turn(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-        yield from enumerate(map(function, items))
-
-    return getattr(backend, "each", in_turn)
 
 
 def _written(
@@ -238,7 +229,7 @@ def first_name(text: str, names: Sequence[str]) -> int:
 
 def _cells(task: str, texts: Sequence[str], backend: "Backend", batch: int) -> list[tuple[str, list[int]]]:
     """Names and rows of cells: prompts that need about as many tokens, `batch` at most; of a server each on its own."""
-    if hasattr(backend, "each"):
+    if backend.alone:
         return [(f"{task}, prompt {i}", [i]) for i in range(len(texts))]
     alike: dict[int, list[int]] = {}
     for i, text in enumerate(texts):

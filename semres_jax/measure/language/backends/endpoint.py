@@ -73,6 +73,8 @@ class Endpoint(Backend):
         ValueError: endpoint must be a URL such as http://127.0.0.1:8080; got 'ftp://localhost'
     """
 
+    alone = True
+
     def __init__(
         self, url: str, model: str | None = None, key: str | None = None, *, workers: int = 4, timeout: float = 120.0
     ):

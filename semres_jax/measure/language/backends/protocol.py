@@ -1,7 +1,7 @@
 """What a language model must offer to be measured."""
 
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -17,6 +17,8 @@ class Backend(Protocol):
 
     # Layers whose states `hidden` gives, the embedding not counted; 0: it gives none.
     depth: int = 0
+    # Whether prompts are answered, and kept, one by one, as by a server that may be gone before the next.
+    alone: bool = False
 
     @property
     def name(self) -> str:
@@ -40,6 +42,13 @@ class Backend(Protocol):
     def generate(self, prompts: Sequence[str], max_tokens: int = 16, progress: Progress | None = None) -> list[str]:
         """What the model writes after each prompt, always the likeliest token."""
         ...
+
+    def answers(self, function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+        """Places and results of a function that asks this model, for each item: here one after the other."""
+        yield from enumerate(map(function, items))
+
+    def close(self) -> None:
+        """Let go of what the model holds, such as connections."""
 
     def hidden(
         self, texts: Sequence[str], characters: Sequence[int] | None = None, progress: Progress | None = None
