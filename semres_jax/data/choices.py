@@ -310,9 +310,10 @@ def _trials(cells: Cells) -> list[list[int]]:
         again = lines and keys[k - 1] != key and place is None
         twice = place is not None and (*key, place) in shown_there
         if again or twice:
-            what = "comes again after other trials" if again else f"has the position {place!r} again"
+            what = "comes again after other trials" if again else f"has the position {shown(place, 40)!r} again"
+            trial = shown(key[-1], 40)
             raise ValueError(
-                f"{cells.where(k)}: trial {key[-1]!r}, which begins on line {cells.lines[lines[0]]}, {what}; give the "
+                f"{cells.where(k)}: trial {trial!r}, which begins on line {cells.lines[lines[0]]}, {what}; give the "
                 f"lines of a trial one after the other, and a column 'subject', 'session' or 'block' where numbers "
                 "begin anew" + (f" (there is {', '.join(of[:-1])})" if of[1:] else "")
             )

@@ -226,14 +226,13 @@ def corrupted_tables(read, seed, count):
     rng, answers = np.random.default_rng(seed), {"read": 0, "refused": 0}
     for _ in range(count):
         text = _corrupted(VALID[rng.integers(len(VALID))], rng)
+        table, message = None, ""
         try:
             table = read(text, read_table)
         except ValueError as error:
             message = str(error)
-        else:
-            message = ""
-        answers["refused" if message else "read"] += 1
-        if message:
+        answers["refused" if table is None else "read"] += 1
+        if table is None:
             assert message.isprintable(), text
             assert "table.csv" in message, text
             assert len(message) < 700, text
