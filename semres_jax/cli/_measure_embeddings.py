@@ -80,7 +80,6 @@ class MeasureEmbeddings:
             import jax
 
             from semres_jax import data, measure, plots
-            from semres_jax.data.embeddings import read_distances
             from semres_jax.spaces import Tree
 
             require_seed(self.seed)
@@ -94,11 +93,7 @@ class MeasureEmbeddings:
             labels: Any = data.read_labels(self.labels, len(points), names) if self.labels else names or None
             if labels is None and self.tree is not None:
                 raise ValueError("--tree needs --labels: which leaf each embedding is of")
-            if labels is None and self.distances is not None and self.distances.suffix.lower() == ".csv":
-                raise ValueError("distances with names, as in .csv files, need --labels: the name of each embedding")
-            between: Any = Tree.from_newick(self.tree) if self.tree else None
-            if between is None:
-                between = read_distances(self.distances, [] if labels is None else sorted(set(labels)))
+            between = Tree.from_newick(self.tree) if self.tree else _distances(self.distances, labels)
             about = {"title": "measured embeddings", "file": self.file.name}
             report = Report("measure embeddings", self.out, "measure", seed=self.seed, force=self.force, **about)
             if self.resume:
@@ -110,6 +105,22 @@ class MeasureEmbeddings:
         report.write(table, model.summary())
         print_table(model)
         return report.end(plots.save_embeddings(table, report.folder), as_json=self.json)
+
+
+def _distances(path: Any, labels: Any) -> Any:
+    """Distances of a file, with the names that it has."""
+    from semres_jax.data.embeddings import distances_and_names
+    from semres_jax.spaces import Finite
+
+    table, names = distances_and_names(path)
+    if names and labels is None:
+        raise ValueError("distances with names, as in .csv files, need --labels: the name of each embedding")
+    if labels is not None and not names and path.suffix.lower() == ".csv":
+        raise ValueError(
+            f"{shown(path)!r} is a table of numbers only; beside --labels its first line and its first column must be "
+            "names (or leave out --labels: rows in the order of the embeddings)"
+        )
+    return Finite(table, labels=names)
 
 
 def print_table(model: "Embedded") -> None:

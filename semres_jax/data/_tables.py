@@ -1,7 +1,9 @@
 """Small tables that users write: which leaf of a tree a class is, and distances between classes."""
 
+import contextlib
 import csv
 import io
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -11,8 +13,11 @@ from typing import Any
 import numpy as np
 
 from semres_jax._files import composed, shown, text_of
+from semres_jax._names import places, text_of_labels
+from semres_jax.data import _arrays
 from semres_jax.data.image_sets import listed
 
+_THOUSANDS = re.compile(r"[1-9]\d{0,2},\d{3}", re.ASCII)
 _DECLARED = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 
 
@@ -44,7 +49,7 @@ def read_leaves(path: str | os.PathLike[str]) -> dict[str, str]:
     return leaves
 
 
-def read_distances(source: Any, names: Sequence[str] | None = None) -> Any:
+def read_distances(source: Any, names: Sequence[Any] | None = None) -> Any:
     """A table of distances: from a CSV file with names, in the order of `names`, a .npy file, or an array as it is.
 
     Raises:
@@ -53,44 +58,91 @@ def read_distances(source: Any, names: Sequence[str] | None = None) -> Any:
     """
     if not isinstance(source, (str, os.PathLike)):
         return source
-    path = Path(source)
-    if path.suffix.lower() == ".csv":
-        return _named_distances(path, names)
-    if path.suffix.lower() != ".npy":
-        raise ValueError(f"distances must be an array, a .csv file with names or a .npy file; got {str(path)!r}")
-    _require_file(path, "distances")
-    try:
-        return np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"cannot read {str(path)!r} as a NumPy array: {reason[:200]}") from None
-
-
-def _named_distances(path: Path, names: Sequence[str] | None) -> np.ndarray:
-    rows = _rows(path, "distances")
-    columns = rows[0][1][1:]
-    table: dict[str, dict[str, float]] = {}
-    for number, row in rows[1:]:
-        where = f"line {number} of {str(path)!r}"
-        if len(row) != len(columns) + 1:
-            raise ValueError(f"{where} must be a class and {len(columns)} distances; got {len(row)} entries")
-        try:
-            table[row[0]] = dict(zip(columns, map(float, row[1:]), strict=True))
-        except ValueError:
-            raise ValueError(f"{where}, class {row[0]!r}, has an entry that is no number") from None
-    if len(set(columns)) < len(columns) or len(rows) - 1 != len(columns) or set(table) != set(columns):
+    table, known = distances_and_names(source)
+    if names is None or Path(source).suffix.lower() == ".npy":
+        return table
+    where = shown(Path(source))
+    if not known:
         raise ValueError(
-            f"{str(path)!r} must have the same classes in its first line and its first column, each once; "
-            f"got {len(columns)} columns and {len(rows) - 1} rows"
+            f"{where!r} is a table of numbers only; its first line and its first column must be names of the classes "
+            "(or save it as .npy, in the order of the classes)"
         )
-    names = columns if names is None else names
-    for name in columns:
-        if name not in names:
-            raise ValueError(f"{str(path)!r} has the unknown class {name!r}; the classes are {listed(names)}")
-    for name in names:
-        if name not in table:
-            raise ValueError(f"class {name!r} is missing from {str(path)!r}; add its row and column")
-    return np.array([[table[row][column] for column in names] for row in names], np.float64)
+    texts = text_of_labels(list(names))
+    try:
+        rows = places(known, list(names)).tolist()
+    except ValueError:
+        rows = [known.index(text) for text in texts if text in known]
+    left = [name for k, name in enumerate(known) if k not in rows]
+    if left:
+        classes = listed([shown(name) for name in texts])
+        raise ValueError(f"{where!r} has the unknown class {shown(left[0])!r}; the classes are {classes}")
+    if len(rows) < len(texts):
+        missing = next(text for text in texts if text not in known)
+        raise ValueError(f"class {shown(missing)!r} is missing from {where!r}; add its row and column")
+    return table[np.ix_(rows, rows)]
+
+
+def distances_and_names(source: str | os.PathLike[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """A table of distances from a .npy or .csv file (with commas, semicolons or tabs), and the names that it has.
+
+    A .npy file may hold the N (N - 1) / 2 numbers of `scipy.spatial.distance.pdist` instead.
+
+    Raises:
+        ValueError, FileNotFoundError: as `read_distances`.
+    """
+    path = Path(source)
+    if path.suffix.lower() == ".csv" or path.name.lower().endswith(".csv.gz"):
+        return _from_csv(path)
+    if path.suffix.lower() != ".npy":
+        raise ValueError(f"distances must be an array, a .csv file with names or a .npy file; got {shown(path)!r}")
+    table = np.array(_arrays.npy(path, "file of distances"))
+    size = (1 + math.isqrt(1 + 8 * table.size)) // 2
+    if table.ndim == 1 and table.size and size * (size - 1) // 2 == table.size:
+        from scipy.spatial.distance import squareform
+
+        table = squareform(table, checks=False)
+    return table, ()
+
+
+def _from_csv(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+    rows, where = _rows(path, "distances", ",;\t"), shown(path)
+    first = rows[0][1]
+    commas = [cell for _, row in rows for cell in row if "," in cell]
+    decimal = any(not _THOUSANDS.fullmatch(cell) for cell in commas)  # else commas may be those of thousands
+
+    def number(text: str) -> float | None:
+        with contextlib.suppress(ValueError):
+            value = float(text.replace(",", ".") if decimal and "." not in text else text)
+            return value if math.isfinite(value) else None
+        return None
+
+    if len(rows) == len(first) and first[0] and all(number(cell) is not None for cell in first):
+        names, lines = (), rows
+    else:
+        # R leaves out the name of the column of names.
+        names = tuple(map(composed, first if len(rows) > 1 and len(rows[1][1]) == len(first) + 1 else first[1:]))
+        lines = rows[1:]
+    table = np.empty((len(lines), len(names) or len(first)))
+    for k, (line, row) in enumerate(lines):
+        cells = row[1:] if names else row
+        if len(cells) != table.shape[1]:
+            what = f"a class and {len(names)} distances" if names else f"{table.shape[1]} distances"
+            raise ValueError(f"line {line} of {where!r} must be {what}; got {len(row)} entries")
+        values = [number(cell) for cell in cells]
+        if None in values:
+            bad = cells[values.index(None)]
+            of = f", class {shown(row[0])!r}," if names else ""
+            hint = " (write decimal points)" if "," in bad else ""
+            raise ValueError(f"line {line} of {where!r}{of} has an entry that is no number: {shown(bad)!r}{hint}")
+        table[k] = values
+    own = [composed(row[0]) for _, row in lines] if names else []
+    if len(set(names)) < len(names) or sorted(own) != sorted(names):
+        raise ValueError(
+            f"{where!r} must have the same classes in its first line and its first column, each once; "
+            f"got {len(names)} columns and {len(lines)} rows"
+        )
+    order = [own.index(name) for name in names]
+    return (table[order] if names else table), names
 
 
 def _rows(path: Path, argument: str, separators: str = ",") -> list[tuple[int, list[str]]]:
@@ -121,8 +173,3 @@ def _rows(path: Path, argument: str, separators: str = ",") -> list[tuple[int, l
     if not rows:
         raise ValueError(f"the file of {argument}, {shown(path)!r}, is empty")
     return rows
-
-
-def _require_file(path: Path, argument: str) -> None:
-    if not path.is_file():
-        raise FileNotFoundError(f"no file of {argument} {str(path)!r}")

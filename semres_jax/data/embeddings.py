@@ -1,16 +1,20 @@
 """Embeddings that users have in files, and the labels of their rows."""
 
 import os
-import zipfile
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from semres_jax.data._tables import _rows, read_distances as read_distances
+from semres_jax._files import composed, require_file, shown
+from semres_jax.data import _arrays
+from semres_jax.data._tables import _rows, distances_and_names as distances_and_names, read_distances as read_distances
 from semres_jax.data.image_sets import listed
 
+_WHOLE = re.compile(r"(0|[1-9]\d*)(\.0+)?|-[1-9]\d*(\.0+)?", re.ASCII)
+_NO_LABEL = ("", "na", "n/a", "#n/a", "<na>", "nan", "null")
 SUFFIXES = (".npy", ".npz", ".h5", ".hdf5", ".safetensors")
 
 
@@ -55,14 +59,13 @@ def read_embeddings(path: str | os.PathLike[str], key: str | None = None) -> Emb
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"embeddings must be in a file that ends in {', '.join(SUFFIXES)}; got {str(path)!r}")
-    if not path.is_file():
-        raise FileNotFoundError(f"no file of embeddings {str(path)!r}")
+    require_file(path, "file of embeddings")
     if path.suffix.lower() == ".npy" and key is not None:
-        raise ValueError(f"a .npy file holds one array without a name; {str(path)!r} has no {key!r}")
-    points, names = _picked(path, _arrays(path, key), key)
+        raise ValueError(f"a .npy file holds one array without a name; {shown(path)!r} has no {shown(key)!r}")
+    points, names = _picked(path, key)
     if points.ndim != 2 or points.dtype.kind not in "biuf":
         raise ValueError(
-            f"embeddings must be a table of numbers, a row for each stimulus; {str(path)!r} has shape {points.shape} "
+            f"embeddings must be a table of numbers, a row for each stimulus; {shown(path)!r} has shape {points.shape} "
             f"of {points.dtype}"
         )
     return EmbeddingFile(points, names)
@@ -72,11 +75,11 @@ def read_labels(path: str | os.PathLike[str], count: int, names: Sequence[str] =
     """The label of each of `count` rows from a CSV file whose first line names a column "label".
 
     Labels are in the order of the rows; or by a column "row" (numbers from 0) or, of named rows, "name". Other columns
-    are left alone. Labels become whole numbers where all of them are.
+    are left alone. Labels become whole numbers where all of them are (1.0 is 1, as pandas writes it; 007 is a name).
 
     Raises:
         ValueError: no such column, a line of another length, a label for a row that isn't there, rows twice or without
-            a label.
+            a label (empty, NA, nan).
         FileNotFoundError: no such file.
 
     Example:
@@ -89,75 +92,58 @@ def read_labels(path: str | os.PathLike[str], count: int, names: Sequence[str] =
         ['cat', 'dog']
     """
     path = Path(path)
-    (_, heads), *lines = _rows(path, "labels")
-    heads = [cell.lower() for cell in heads]
-    if "label" not in heads:
-        raise ValueError(f"the first line of {str(path)!r} must name a column 'label'; got {','.join(heads)[:200]!r}")
+    (_, heads), *lines = _rows(path, "labels", ",;\t")
+    heads, where = [cell.lower() for cell in heads], shown(path)
+    if heads.count("label") != 1:
+        raise ValueError(f"the first line of {where!r} must name one column 'label'; got {shown(','.join(heads))!r}")
     by = next((word for word in ("row", "name") if word in heads), "")
     place = {name: k for k, name in enumerate(names)}
     labels: dict[int, str] = {}
     for order, (number, cells) in enumerate(lines):
-        entry = dict(zip(heads, cells, strict=False))
-        if len(cells) != len(heads) or not entry["label"]:
-            raise ValueError(f"line {number} of {str(path)!r} must have {len(heads)} entries; got {','.join(cells)!r}")
+        if len(cells) != len(heads):
+            got = shown(",".join(cells))
+            raise ValueError(f"line {number} of {where!r} must have {len(heads)} entries; got {got!r}")
+        entry = dict(zip(heads, map(composed, cells), strict=True))
         label, row = entry["label"], order
+        if label.lower() in _NO_LABEL:
+            raise ValueError(f"line {number} of {where!r} has no label: {label!r}; name it, or leave its row out")
         if by == "row":
-            if not entry[by].isdigit():
-                raise ValueError(f"line {number} of {str(path)!r}: {entry[by]!r} is no number of a row")
-            row = int(entry[by])
+            row = whole(entry[by])
+            if row is None or row < 0:
+                raise ValueError(f"line {number} of {where!r}: {shown(entry[by])!r} is no number of a row")
         elif by == "name" and place:
             row = place.get(entry[by], count)
-        which = repr(entry[by]) if by == "name" else f"row {row}"
+        which = repr(shown(entry[by])) if by == "name" else f"row {row}"
         if row >= count:
-            raise ValueError(f"label {label!r} on line {number} of {str(path)!r} is of {which}, which has no embedding "
-                             f"(there are {count})")  # fmt: skip
+            raise ValueError(f"label {shown(label)!r} on line {number} of {where!r} is of {which}, which has no "
+                             f"embedding (there are {count})")  # fmt: skip
         if row in labels:
-            raise ValueError(f"{which} has two labels in {str(path)!r}, {labels[row]!r} and {label!r}")
+            raise ValueError(f"{which} has two labels in {where!r}, {shown(labels[row])!r} and {shown(label)!r}")
         labels[row] = label
     if len(labels) < count:
         first = next(k for k in range(count) if k not in labels)
         which = f"{names[first]!r}" if place else f"row {first}"
-        raise ValueError(f"{which} of {count} embeddings has no label in {str(path)!r}, which has {len(labels)}")
+        raise ValueError(f"{which} of {count} embeddings has no label in {where!r}, which has {len(labels)}")
     values = [labels[row] for row in range(count)]
-    return [int(x) for x in values] if all(x.lstrip("-").isdigit() for x in values) else values
+    numbers = [whole(value) for value in values]
+    return values if None in numbers else numbers
 
 
-def _arrays(path: Path, key: str | None) -> Mapping[str, Any]:
-    """Arrays by name; where a key is given and there, that one."""
-    suffix = path.suffix.lower()
-    if suffix == ".safetensors":
-        from semres_jax.networks import weights
-
-        return weights.read(path)
-    try:
-        if suffix == ".npy":
-            return {"": np.load(path, mmap_mode="r", allow_pickle=False)}
-        if suffix == ".npz":
-            # NumPy leaves a file open that turns out not to be one.
-            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-                if not hasattr(file, "files"):
-                    raise ValueError("not a zip file of arrays")
-                return {name: file[name] for name in file.files if key in (None, name)} or dict.fromkeys(file.files)
-        import h5py
-
-        with h5py.File(path, "r") as file:
-            sets: dict[str, Any] = {}
-            file.visititems(lambda name, item: sets.update({name: item}) if isinstance(item, h5py.Dataset) else None)
-            return {name: item[()] for name, item in sets.items() if key in (None, name)} or dict.fromkeys(sets)
-    except (ValueError, EOFError, OSError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"{str(path)!r} is truncated, corrupt or of another kind: {reason}") from None
+def whole(text: str) -> int | None:
+    """A whole number from 0 as people and pandas write it, 7 or 7.0, but not 007, which is a name."""
+    return int(text.partition(".")[0]) if _WHOLE.fullmatch(text) else None
 
 
-def _picked(path: Path, arrays: Mapping[str, Any], key: str | None) -> tuple[np.ndarray, tuple[str, ...]]:
-    if key is not None:
-        if arrays.get(key) is None:
-            raise ValueError(f"{str(path)!r} has no array {key!r}; it has {listed(list(arrays))}")
-        return np.asarray(arrays[key]), ()
-    if len(arrays) == 1:
-        return np.asanyarray(next(iter(arrays.values()))), ()  # a mapped file stays one
-    shapes = {np.shape(x) for x in arrays.values()}
+def _picked(path: Path, key: str | None) -> tuple[np.ndarray, tuple[str, ...]]:
+    if path.suffix.lower() == ".npy":
+        return _arrays.npy(path, "file of embeddings"), ()  # a mapped file stays one
+    stored = _arrays.stored(path, "file of embeddings", key)
+    if key is not None and key not in stored:
+        raise ValueError(f"{shown(path)!r} has no array {shown(key)!r}; it has {listed(list(map(shown, stored)))}")
+    if key is not None or len(stored) == 1:
+        return _arrays.read(stored[key] if key is not None else next(iter(stored.values())), path), ()
+    shapes = {entry.shape for entry in stored.values()}
     if len(shapes) == 1 and len(next(iter(shapes))) == 1:
-        return np.stack(list(arrays.values())), tuple(arrays)
-    what = f"{len(arrays)} arrays, {listed(list(arrays))}" if arrays else "no array"
-    raise ValueError(f"{str(path)!r} holds {what}; say which one the embeddings are (key)")
+        return np.stack([_arrays.read(entry, path) for entry in stored.values()]), tuple(map(composed, stored))
+    what = f"{len(stored)} arrays, {listed(list(map(shown, stored)))}" if stored else "no array"
+    raise ValueError(f"{shown(path)!r} holds {what}; say which one the embeddings are (key)")

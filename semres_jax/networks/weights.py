@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from semres_jax import _safetensors
+from semres_jax._files import refuse_pointer, require_file
 from semres_jax.networks import _torch_file
 from semres_jax.networks.resnet import ARCHITECTURES, ResNet
 
@@ -105,14 +107,15 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
         {'fc.bias': array([0., 1., 2.])}
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no file of weights {str(path)!r}")
+    require_file(path, "file of weights")
     with path.open("rb") as file:
         start = file.read(512)
+    refuse_pointer(path, start)
     if start.startswith(b"PK"):
         content = _torch_file.read(path)
     elif start[8:9] == b"{" or (path.suffix == ".safetensors" and start):
-        content = _safetensors(path)
+        opened = _safetensors.opened(path, "file of weights")
+        content = {name: _safetensors.array(opened, name, path) for name in opened.keys()}  # noqa: SIM118
     elif _OLD_MAGIC in start[:32] or start[257:262] == b"ustar":
         raise ValueError(
             f"{str(path)!r} is in the format of PyTorch before 1.6; "
@@ -131,19 +134,6 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
             raise ValueError(f"{str(path)!r} has {name!r} of type {kind}, not a tensor; save net.state_dict()")
     prefix = "module." if all(name.startswith("module.") for name in content) else ""
     return {name.removeprefix(prefix): value for name, value in content.items()}
-
-
-def _safetensors(path: Path) -> dict[str, np.ndarray]:
-    try:
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-    except ImportError:
-        raise ImportError(f"{str(path)!r} needs the package safetensors: pip install 'semres-jax[weights]'") from None
-    try:
-        return load_file(path)
-    except (SafetensorError, KeyError) as problem:  # KeyError: numbers of a kind that NumPy lacks
-        said = str(problem).partition("\n")[0]
-        raise ValueError(f"{str(path)!r} is truncated or corrupt ({type(problem).__name__}: {said})") from problem
 
 
 def _places(net: ResNet) -> Iterator[tuple[str, tuple[Any, tuple[int, ...]]]]:

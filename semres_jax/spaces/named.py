@@ -118,14 +118,11 @@ def _labelled(name: str, params: dict[str, Any]) -> tuple[str, MetricSpace]:
     # A bare name of the catalogue is that space; else what is there is a file, whatever its name.
     is_file = name.strip().lower() not in _REGISTRY and os.path.exists(name) and not path.is_dir()
     if ending in _TABLES and (is_file or word not in _REGISTRY):
-        from semres_jax.data.embeddings import read_distances
+        from semres_jax.data.embeddings import distances_and_names
 
-        label, word, inside, params = (
-            _label(path) or "finite",
-            "finite",
-            "",
-            {"distances": read_distances(path), **params},
-        )
+        table, names = distances_and_names(path)
+        label, word, inside = _label(path) or "finite", "finite", ""
+        params = {"distances": table, "labels": names, **params}
     elif is_file or (ending in _TREES and word not in _REGISTRY):
         label, word, inside, params = _label(path) or "tree", "tree", "", {"newick": path, **params}
     elif word in _REGISTRY:
@@ -218,14 +215,16 @@ def _tree(newick: Any = None, weights: Any = None) -> Tree:
     return Tree.birds() if newick is None else Tree.from_newick(newick, weights)
 
 
-def _finite(distances: Any = None, weights: Any = None, points: Any = None, metric: Any = "euclidean") -> Finite:
+def _finite(
+    distances: Any = None, weights: Any = None, points: Any = None, metric: Any = "euclidean", labels: Any = ()
+) -> Finite:
     """By default 64 points of the R2 sequence (Roberts 2018; steps 1/ρ, 1/ρ², ρ³ = ρ + 1) in the unit square."""
     if distances is not None:
-        return Finite(distances, weights)
+        return Finite(distances, weights, labels)
     if points is None:
         plastic = 1.3247179572447460
         points = (0.5 + np.arange(1, 65)[:, None] / np.array([plastic, plastic**2])) % 1.0
-    return Finite.from_points(points, metric, weights)
+    return Finite.from_points(points, metric, weights, labels)
 
 
 def _animals(count: int = 2000) -> Finite:

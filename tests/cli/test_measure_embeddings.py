@@ -22,6 +22,7 @@ def folder(tmp_path):
     np.save(tmp_path / "d.npy", np.minimum(turns, 1 - turns).round(9))
     np.save(tmp_path / "leaves.npy", rng.normal(size=(18, 4)) + np.repeat(np.arange(6), 3)[:, None])
     (tmp_path / "tree.nwk").write_text(TREE)
+    (tmp_path / "d.csv").write_text(",ape,bat\nape,0,1\nbat,1,0\n")
     (tmp_path / "labels.csv").write_text("label\n" + "".join(f"{name}\n" * 3 for name in LEAVES))
     return tmp_path
 

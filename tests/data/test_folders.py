@@ -229,9 +229,11 @@ def test_csv_tables_of_distances(folder, tmp_path, content, message):
 
 def test_tables_of_distances(folder, tmp_path):
     refused(r"distances must have shape \(3, 3\).*; got \(2, 2\)", folder, tree=None, distances=np.zeros((2, 2)))
-    np.save(tmp_path / "table.npy", np.zeros(3))
-    refused(r"got \(3,\)", folder, tree=None, distances=tmp_path / "table.npy")
+    np.save(tmp_path / "table.npy", np.zeros(4))
+    refused(r"got \(4,\)", folder, tree=None, distances=tmp_path / "table.npy")
     (tmp_path / "broken.npy").write_text("nothing")
-    refused("cannot read .*broken.npy' as a NumPy array", folder, tree=None, distances=tmp_path / "broken.npy")
+    refused(
+        "broken.npy' is no .npy file: it begins with 'nothin'", folder, tree=None, distances=tmp_path / "broken.npy"
+    )
     refused("no file of distances", folder, FileNotFoundError, tree=None, distances=tmp_path / "none.npy")
     refused(r"a \.csv file with names or a \.npy file; got .*table.txt", folder, tree=None, distances="table.txt")

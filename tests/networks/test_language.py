@@ -76,11 +76,11 @@ def test_nan_is_told(tmp_path):
         ({"attention_bias": True}, "has attention_bias, which a plain Llama has not"),
         ({"hidden_act": "gelu"}, "has hidden_act 'gelu'; only 'silu' is known"),
         ({"rope_scaling": {"rope_type": "yarn"}}, "scales positions as 'yarn'"),
-        ({"rope_scaling": {"rope_type": "llama3"}}, "does not say 'factor' for positions of type 'llama3'"),
+        ({"rope_scaling": {"rope_type": "llama3"}}, "does not say 'factor'"),
         ({"quantization_config": {"bits": 4}}, "has quantised weights"),
         ({"tie_word_embeddings": False}, "has no 'lm_head.weight', and tie_word_embeddings is not set"),
         ({"num_hidden_layers": 4}, "has no 'model.layers.2.input_layernorm.weight'"),
-        ({"hidden_size": 0}, "says that width is 0; must be above 0"),
+        ({"hidden_size": 0}, "says that hidden_size is 0; must be above 0"),
     ],
 )
 def test_folders_of_other_networks(tmp_path, changed, words):

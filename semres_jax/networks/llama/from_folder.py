@@ -1,5 +1,6 @@
 """Language models from folders as Hugging Face has them: config.json, *.safetensors, tokenizer.json."""
 
+import functools
 import json
 import math
 from collections.abc import Mapping
@@ -8,11 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from semres_jax import _safetensors
+from semres_jax._checks import brief
+from semres_jax._files import refuse_pointer, shown, text_of
 from semres_jax.networks import llama
 from semres_jax.networks.llama import matrices
 from semres_jax.networks.llama.language_model import LanguageModel, missing
 
-_DTYPES = ("F64", "F32", "F16", "BF16")
+_KINDS = ("F64", "F32", "F16", "BF16")
 
 
 def load(folder: Path) -> LanguageModel:
@@ -33,16 +37,14 @@ def load(folder: Path) -> LanguageModel:
             raise ValueError(f"{file!r} has {name}, which a plain Llama has not; it can't be evaluated")
     if config.get("hidden_act", "silu") != "silu":
         raise ValueError(f"{file!r} has hidden_act {config['hidden_act']!r}; only 'silu' is known")
-    try:
-        width, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
-        shape = matrices.Shape(
-            int(config["vocab_size"]), width, int(config["num_hidden_layers"]), heads,
-            int(config.get("num_key_value_heads") or heads), int(config.get("head_dim") or width // heads),
-            int(config["intermediate_size"]), int(config.get("max_position_embeddings", 2048)),
-            float(config.get("rms_norm_eps", 1e-6)),
-        )  # fmt: skip
-    except KeyError as missing:
-        raise ValueError(f"{str(folder / 'config.json')!r} does not say {missing.args[0]!r}") from None
+    entry = matrices.Entries(str(folder / "config.json"), config)
+    width, heads = entry.whole("hidden_size"), entry.whole("num_attention_heads")
+    shape = matrices.Shape(
+        entry.whole("vocab_size"), width, entry.whole("num_hidden_layers"), heads,
+        entry.whole("num_key_value_heads", heads), entry.whole("head_dim", width // heads),
+        entry.whole("intermediate_size"), entry.whole("max_position_embeddings", 2048),
+        entry.number("rms_norm_eps", 1e-6),
+    )  # fmt: skip
     places = _places(folder)
     available, head = {name for name in places if not name.endswith(".rotary_emb.inv_freq")}, matrices.FOLDER["head"]
     if config.get("tie_word_embeddings"):
@@ -65,8 +67,9 @@ def _json(folder: Path, name: str) -> dict[str, Any]:
     path = folder / name
     if not path.is_file():
         raise FileNotFoundError(f"no {name} in {str(folder)!r}; a model's folder has config.json and tokenizer.json")
+    text = text_of(path, "file of a model")
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = json.loads(text)
     except (ValueError, RecursionError) as problem:
         raise ValueError(f"{str(path)!r} is no JSON ({problem!s})") from None
     if not isinstance(content, dict):
@@ -78,6 +81,7 @@ def _tokenizer(folder: Path) -> Any:
     path = folder / "tokenizer.json"
     if not path.is_file():
         raise FileNotFoundError(f"no tokenizer.json in {str(folder)!r}; transformers writes one with save_pretrained")
+    refuse_pointer(path)
     try:
         from tokenizers import Tokenizer
     except ImportError:
@@ -93,52 +97,50 @@ def _tokenizer(folder: Path) -> Any:
 
 def _places(folder: Path) -> dict[str, Any]:
     """The open file that each array is in."""
-    try:
-        from safetensors import SafetensorError, safe_open
-    except ImportError:
-        raise missing(str(folder), "safetensors") from None
     index, files = folder / "model.safetensors.index.json", [folder / "model.safetensors"]
     if index.is_file():
         parts = _json(folder, index.name).get("weight_map")
         if not isinstance(parts, dict) or not all(isinstance(part, str) for part in parts.values()):
             raise ValueError(f"{str(index)!r} has no weight_map of names to files")
+        outside = next((part for part in parts.values() if Path(part).name != part), None)
+        if outside is not None:
+            raise ValueError(f"{str(index)!r} names the file {shown(outside)!r}; all must be in the model's folder")
         files = [folder / name for name in sorted(set(parts.values()))]
     places = {}
     for path in files:
         if not path.is_file():
             raise FileNotFoundError(f"no weights {path.name!r} in {str(folder)!r}; they must be .safetensors")
         try:
-            file = safe_open(path, framework="np")
-        except SafetensorError as problem:
-            raise ValueError(f"{str(path)!r} is truncated or corrupt ({str(problem).partition(chr(10))[0]})") from None
-        places |= dict.fromkeys(file.keys(), file)
+            file = _safetensors.opened(path, "file of weights")
+        except ImportError:
+            raise missing(str(folder), "safetensors") from None
+        places |= dict.fromkeys(file.keys(), (file, path))
     return places
 
 
-def _read(file: Any, name: str) -> np.ndarray:
-    kind = file.get_slice(name).get_dtype()
-    if kind not in _DTYPES:
-        raise ValueError(f"numbers of kind {kind}; must be one of {', '.join(_DTYPES)}")
-    return file.get_tensor(name).astype(np.float32)
+def _read(place: tuple[Any, Path], name: str) -> np.ndarray:
+    file, path = place
+    return _safetensors.array(file, name, path, _KINDS).astype(np.float32)
 
 
 def _frequencies(file: str, config: Mapping[str, Any], size: int) -> np.ndarray:
     """Of rotary positions, stretched for longer contexts as the config says: not at all, "linear" or "llama3"."""
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
-    base = float(rope.get("rope_theta") or config.get("rope_theta") or 10000.0)
+    if not isinstance(rope, dict):
+        raise ValueError(f"{file!r} scales positions as {brief(rope)}; must be an object")
+    base = matrices.Entries(file, {"rope_theta": rope.get("rope_theta", config.get("rope_theta"))})
+    frequencies = functools.partial(llama.rope_frequencies, size, base.number("rope_theta", 10000.0))
     kind = rope.get("rope_type", rope.get("type", "default"))
     if kind not in ("default", "linear", "llama3"):
         raise ValueError(f"{file!r} scales positions as {kind!r}; only 'default', 'linear' and 'llama3' are known")
     if kind == "default":
-        return llama.rope_frequencies(size, base)
-    try:
-        factor = float(rope["factor"])
-        if kind == "linear":
-            return llama.rope_frequencies(size, base, factor)
-        low, high = float(rope["low_freq_factor"]), float(rope["high_freq_factor"])
-        # How often a pair turns in the context that the model first had: often, it stays; seldom, it slows by factor.
-        turns = llama.rope_frequencies(size, base) / (2 * math.pi) * float(rope["original_max_position_embeddings"])
-    except KeyError as missing:
-        raise ValueError(f"{file!r} does not say {missing.args[0]!r} for positions of type {kind!r}") from None
+        return frequencies()
+    entry = matrices.Entries(file, rope)
+    factor = entry.number("factor")
+    if kind == "linear":
+        return frequencies(factor)
+    low, high = entry.number("low_freq_factor"), entry.number("high_freq_factor")
+    # How often a pair turns in the context that the model first had: often, it stays; seldom, it slows by factor.
+    turns = frequencies() / (2 * math.pi) * entry.number("original_max_position_embeddings")
     smooth = np.clip((turns - low) / (high - low), 0.0, 1.0)
-    return llama.rope_frequencies(size, base, 1.0 / ((1 - smooth) / factor + smooth))
+    return frequencies(1.0 / ((1 - smooth) / factor + smooth))

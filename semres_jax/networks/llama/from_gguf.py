@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from semres_jax._files import refuse_pointer
 from semres_jax.networks import llama
 from semres_jax.networks.llama import _bpe, matrices
 from semres_jax.networks.llama.language_model import LanguageModel, missing
@@ -33,10 +34,11 @@ def load(path: Path) -> LanguageModel:
         # A copy: what is mapped from a file changes with it.
         return data.astype(np.float32) if data.dtype.kind == "f" else dequantize(data, tensors[name].tensor_type)
 
-    factors: Any = float(fields.get("llama.rope.scaling.factor", 1.0))
+    entry = matrices.Entries(file, fields)
+    factors: Any = entry.number("llama.rope.scaling.factor", 1.0)
     if _FACTORS in tensors:
         factors = read(_FACTORS)
-    base = float(fields.get("llama.rope.freq_base", 10000.0))
+    base = entry.number("llama.rope.freq_base", 10000.0)
     frequencies = llama.rope_frequencies(shape.head_size, base, factors)
     available = set(tensors) - {_FACTORS}
     tokenizer = _bpe.of_gguf(file, fields)
@@ -54,6 +56,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             return np.frombuffer(self.data, dtype, int(count), int(offset))
 
     file = str(path)
+    refuse_pointer(path)
     with path.open("rb") as opened:
         magic, version = opened.read(4), int.from_bytes(opened.read(4), "little")
     if magic != b"GGUF":
@@ -78,25 +81,28 @@ def _shape(file: str, fields: Mapping[str, Any]) -> matrices.Shape:
             f"{file!r} is of the architecture {architecture!r}, and only 'llama' is evaluated here; "
             "serve it (llama-server -m FILE) and give --endpoint URL"
         )
+    parts = fields.get("split.count", 1)
+    if isinstance(parts, int) and parts > 1:
+        raise ValueError(
+            f"{file!r} is one part of {parts} of a split model; merge them (llama-gguf-split --merge FIRST.gguf "
+            "OUT.gguf), or serve it (llama-server -m FIRST.gguf) and give --endpoint URL"
+        )
     scaling = fields.get("llama.rope.scaling.type", "none")
     if fields.get("llama.expert_count"):
         raise ValueError(f"{file!r} is a mixture of experts; serve it (llama-server -m FILE) and give --endpoint URL")
     if scaling not in ("none", "linear"):
         raise ValueError(f"{file!r} scales positions as {scaling!r}; only 'none' and 'linear' are known")
-    try:
-        width, heads = int(fields["llama.embedding_length"]), int(fields["llama.attention.head_count"])
-        size = int(fields.get("llama.attention.key_length", width // heads))
-        vocabulary = fields.get("llama.vocab_size", len(fields.get("tokenizer.ggml.tokens", ())))
-        # 1e-5 and not the float32 nearest to it, as elsewhere: it is compiled into the program.
-        epsilon = float(str(np.float32(fields["llama.attention.layer_norm_rms_epsilon"])))
-        shape = matrices.Shape(
-            int(vocabulary), width, int(fields["llama.block_count"]), heads,
-            int(fields.get("llama.attention.head_count_kv", heads)), size, int(fields["llama.feed_forward_length"]),
-            int(fields["llama.context_length"]), epsilon,
-        )  # fmt: skip
-    except KeyError as missing:
-        raise ValueError(f"{file!r} does not say {missing.args[0]!r}; a GGUF file of a Llama must") from None
-    turned = int(fields.get("llama.rope.dimension_count", size))
-    if turned != size or int(fields.get("llama.attention.value_length", size)) != size:
+    entry = matrices.Entries(file, fields)
+    width, heads = entry.whole("llama.embedding_length"), entry.whole("llama.attention.head_count")
+    size = entry.whole("llama.attention.key_length", width // heads)
+    # 1e-5 and not the float32 nearest to it, as elsewhere: it is compiled into the program.
+    epsilon = float(str(np.float32(entry.number("llama.attention.layer_norm_rms_epsilon"))))
+    shape = matrices.Shape(
+        entry.whole("llama.vocab_size", len(fields.get("tokenizer.ggml.tokens", ()))), width,
+        entry.whole("llama.block_count"), heads, entry.whole("llama.attention.head_count_kv", heads), size,
+        entry.whole("llama.feed_forward_length"), entry.whole("llama.context_length"), epsilon,
+    )  # fmt: skip
+    turned = entry.whole("llama.rope.dimension_count", size)
+    if turned != size or entry.whole("llama.attention.value_length", size) != size:
         raise ValueError(f"{file!r} turns {turned} of the {size} numbers of a head; only all of them is known")
     return shape

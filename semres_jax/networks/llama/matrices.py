@@ -1,11 +1,13 @@
 """Named matrices of files as `llama.Weights`: checked, float32, in our layout."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from semres_jax._checks import brief
 from semres_jax.networks import llama
 
 # Matrices by part of `llama.Weights`, as GGUF files and as Hugging Face's folders name them.
@@ -24,6 +26,34 @@ GGUF = {"embedding": "token_embd.weight", "norm": "output_norm.weight", "head": 
 GGUF |= {part: f"blk.{{}}.{name}.weight" for part, (name, _) in _LAYER.items()}
 FOLDER = {"embedding": "model.embed_tokens.weight", "norm": "model.norm.weight", "head": "lm_head.weight"}
 FOLDER |= {part: f"model.layers.{{}}.{name}.weight" for part, (_, name) in _LAYER.items()}
+
+
+class Entries(NamedTuple):
+    """What a file says of its network, by name; null is as good as nothing."""
+
+    file: str
+    content: Mapping[str, Any]
+
+    def number(self, name: str, default: int | float | None = None) -> float:
+        """A finite number above 0, or `ValueError`."""
+        value = self.content.get(name)
+        value = default if value is None else value
+        if value is None:
+            null = " but null" if name in self.content else ""
+            raise ValueError(f"{self.file!r} does not say {name!r}{null}; a file of a Llama must")
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            several = "; layers of several kinds are not known here" if isinstance(value, (list, tuple)) else ""
+            raise ValueError(f"{self.file!r} says that {name} is {brief(value)}; must be one number above 0{several}")
+        if not value > 0:
+            raise ValueError(f"{self.file!r} says that {name} is {value}; must be above 0")
+        return float(value)
+
+    def whole(self, name: str, default: int | None = None) -> int:
+        """A whole number above 0, or `ValueError`."""
+        value = self.number(name, default)
+        if not value.is_integer():
+            raise ValueError(f"{self.file!r} says that {name} is {value}; must be a whole number above 0")
+        return int(value)
 
 
 class Shape(NamedTuple):
@@ -87,13 +117,16 @@ def assemble(
         if name not in available:
             raise ValueError(f"{file!r} has no {name!r}, which a Llama of {shape.layers} layers has; is it truncated?")
         try:
-            value = np.asarray(read(name), np.float32)
+            with np.errstate(all="ignore"):
+                value = np.asarray(read(name), np.float32)
         except Exception as problem:  # what a broken file raises may be of any kind
             said = str(problem).partition("\n")[0]
             raise ValueError(f"{file!r} is truncated or corrupt at {name!r} ({said})") from problem
         if value.shape != wanted[name]:
             raise ValueError(f"{file!r} has {name!r} of shape {value.shape} where {wanted[name]} was expected")
-        if not np.isfinite(value.sum(dtype=np.float64)):
+        with np.errstate(invalid="ignore"):  # of infinities, which are told below
+            total = value.sum(dtype=np.float64)
+        if not np.isfinite(total):
             raise ValueError(f"{file!r} has NaN or infinity in {name!r}; must be finite")
         return value
 
