@@ -187,6 +187,6 @@ def _of_hdf5(item: Any, name: str, path: Path) -> Stored:
 
         _room(2 * size, f"numbers of shape {shape} in {shown(path)!r}")
         with h5py.File(path, "r") as again:
-            return again[name][()]
+            return np.asarray(again[name][()])  # pyright: ignore[reportIndexIssue]
 
     return Stored(shape, numbers)

@@ -44,7 +44,7 @@ def _is(table, distances, chosen, left_out=0, absent=0):
         "trial,distance,chosen\n1,0.25,0.0\n1,0.5,1.0\n2,0.75,TRUE\n2,0.125,FALSE\n",
         "Participant ID,Trial,Distance,Chosen\nx,1,0.25,0\nx,1,0.5,1\ny,1,0.75,t\ny,1,0.125,f\n",
         "trial,position,distance,chosen\na,1,0.25,0\nb,1,0.75,1\na,2,0.5,1\nb,2,0.125,0\n",
-        gzip.compress(b"distance_1,distance_2,choice\n0.25,0.5,2\n0.75,0.125,1\n"),
+        gzip.compress(b"distance_1,distance_2,choice\n0.25,0.5,2\n0.75,0.125,1\n", mtime=0),
         "distance_1,distance_2,choice\n0.25,0.5,2\n0.75,0.125,1\n".encode("utf-16"),
     ],
 )
