@@ -17,7 +17,6 @@ from semres_jax._files import refuse_pointer, require_file, shown
 _MAGIC = b"\x93NUMPY"
 
 
-
 class Stored(NamedTuple):
     """An array in a file: how large it is, and how to read it."""
 

@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from semres_jax.networks.llama import matrices
+
 # How text is split before merges, by the name in `tokenizer.ggml.pre` (the names and expressions are llama.cpp's).
 _LLAMA_3 = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|"
@@ -29,8 +33,11 @@ def of_gguf(file: str, fields: Mapping[str, Any]) -> Any:
         )
     if split not in SPLITS:
         raise ValueError(f"{file!r} splits text as {split!r}, and only {', '.join(SPLITS)} are known; {instead}")
-    tokens = list(fields["tokenizer.ggml.tokens"])
-    merges = [tuple(merge.split(" ", 1)) for merge in fields["tokenizer.ggml.merges"]]
+    tokens, merges = fields["tokenizer.ggml.tokens"], fields["tokenizer.ggml.merges"]
+    for entry in (tokens, merges):
+        if not isinstance(entry, list) or not all(isinstance(text, str) for text in entry):
+            raise ValueError(f"{file!r} has a tokenizer without lists of tokens and merges")
+    merges = [tuple(merge.split(" ", 1)) for merge in merges]
     ids = {token: i for i, token in enumerate(tokens)}
     try:
         model = models.BPE(ids, merges, ignore_merges=split == "llama-bpe")
@@ -46,21 +53,21 @@ def of_gguf(file: str, fields: Mapping[str, Any]) -> Any:
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*parts, level])
     tokenizer.decoder = decoders.ByteLevel()
     types = fields.get("tokenizer.ggml.token_type", [1] * len(tokens))
+    if np.size(types) != len(tokens):
+        raise ValueError(f"{file!r} has a tokenizer of {len(tokens)} tokens and {np.size(types)} types of tokens")
     special, added = ([token for token, of in zip(tokens, types, strict=True) if of == at] for at in (_CONTROL, _ADDED))
     tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in special])
     tokenizer.add_tokens([AddedToken(token, normalized=False) for token in added])
     return tokenizer
 
 
-def starts(fields: Mapping[str, Any]) -> tuple[int, ...]:
+def starts(file: str, fields: Mapping[str, Any]) -> tuple[int, ...]:
     """The token that a text begins with, if any: as llama.cpp has it, that of Llama 3 unless told otherwise."""
     begins = fields.get("tokenizer.ggml.add_bos_token", fields.get("tokenizer.ggml.pre") == "llama-bpe")
-    first = fields.get("tokenizer.ggml.bos_token_id")
-    return (int(first),) if begins and first is not None else ()
+    return matrices.Entries(file, fields).tokens("tokenizer.ggml.bos_token_id")[:1] if begins else ()
 
 
-def stops(fields: Mapping[str, Any]) -> frozenset[int]:
+def stops(file: str, fields: Mapping[str, Any]) -> frozenset[int]:
     """The tokens after which nothing is generated."""
     names = ("eos_token_id", "eot_token_id", "eom_token_id")
-    tokens = [fields.get(f"tokenizer.ggml.{name}") for name in names]
-    return frozenset(int(token) for token in tokens if token is not None)
+    return frozenset(matrices.Entries(file, fields).tokens(*(f"tokenizer.ggml.{name}" for name in names)))

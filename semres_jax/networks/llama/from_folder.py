@@ -55,8 +55,7 @@ def load(folder: Path) -> LanguageModel:
     weights = matrices.assemble(
         file, shape, matrices.FOLDER, available, lambda name: _read(places[name], name), frequencies, interleaved=False
     )
-    stop = config.get("eos_token_id")
-    stops = frozenset([stop] if isinstance(stop, int) else stop or ())
+    stops = frozenset(entry.tokens("eos_token_id"))
     # What the tokenizer puts before a text; what it would put after one is no part of a prompt.
     with_specials, plain = (tokenizer.encode("a", add_special_tokens=x).ids for x in (True, False))
     begins = tuple(with_specials[: next((i for i, token in enumerate(with_specials) if token == plain[0]), 0)])
@@ -140,6 +139,8 @@ def _frequencies(file: str, config: Mapping[str, Any], size: int) -> np.ndarray:
     if kind == "linear":
         return frequencies(factor)
     low, high = entry.number("low_freq_factor"), entry.number("high_freq_factor")
+    if not high > low:
+        raise ValueError(f"{file!r} has high_freq_factor {high:g} and low_freq_factor {low:g}; must be above it")
     # How often a pair turns in the context that the model first had: often, it stays; seldom, it slows by factor.
     turns = frequencies() / (2 * math.pi) * entry.number("original_max_position_embeddings")
     smooth = np.clip((turns - low) / (high - low), 0.0, 1.0)

@@ -43,7 +43,9 @@ def load(path: Path) -> LanguageModel:
     available = set(tensors) - {_FACTORS}
     tokenizer = _bpe.of_gguf(file, fields)
     weights = matrices.assemble(file, shape, matrices.GGUF, available, read, frequencies, interleaved=True)
-    return LanguageModel(path.name, weights, tokenizer, shape.context, _bpe.starts(fields), _bpe.stops(fields))
+    return LanguageModel(
+        path.name, weights, tokenizer, shape.context, _bpe.starts(file, fields), _bpe.stops(file, fields)
+    )
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -98,7 +100,7 @@ def _shape(file: str, fields: Mapping[str, Any]) -> matrices.Shape:
     # 1e-5 and not the float32 nearest to it, as elsewhere: it is compiled into the program.
     epsilon = float(str(np.float32(entry.number("llama.attention.layer_norm_rms_epsilon"))))
     shape = matrices.Shape(
-        entry.whole("llama.vocab_size", len(fields.get("tokenizer.ggml.tokens", ()))), width,
+        entry.whole("llama.vocab_size", np.size(fields.get("tokenizer.ggml.tokens", ()))), width,
         entry.whole("llama.block_count"), heads, entry.whole("llama.attention.head_count_kv", heads), size,
         entry.whole("llama.feed_forward_length"), entry.whole("llama.context_length"), epsilon,
     )  # fmt: skip

@@ -1,6 +1,5 @@
 """Named matrices of files as `llama.Weights`: checked, float32, in our layout."""
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -22,6 +21,8 @@ _LAYER = {
     "up": ("ffn_up", "mlp.up_proj"),
     "down": ("ffn_down", "mlp.down_proj"),
 }
+# No network has more of anything, and no number of one is larger; before memory is taken for it.
+_MOST_WHOLE, _MOST = 2**24, 1e12
 GGUF = {"embedding": "token_embd.weight", "norm": "output_norm.weight", "head": "output.weight"}
 GGUF |= {part: f"blk.{{}}.{name}.weight" for part, (name, _) in _LAYER.items()}
 FOLDER = {"embedding": "model.embed_tokens.weight", "norm": "model.norm.weight", "head": "lm_head.weight"}
@@ -41,7 +42,7 @@ class Entries(NamedTuple):
         if value is None:
             null = " but null" if name in self.content else ""
             raise ValueError(f"{self.file!r} does not say {name!r}{null}; a file of a Llama must")
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value <= _MOST:
             several = "; layers of several kinds are not known here" if isinstance(value, (list, tuple)) else ""
             raise ValueError(f"{self.file!r} says that {name} is {brief(value)}; must be one number above 0{several}")
         if not value > 0:
@@ -51,9 +52,19 @@ class Entries(NamedTuple):
     def whole(self, name: str, default: int | None = None) -> int:
         """A whole number above 0, or `ValueError`."""
         value = self.number(name, default)
-        if not value.is_integer():
-            raise ValueError(f"{self.file!r} says that {name} is {value}; must be a whole number above 0")
+        if not value.is_integer() or value > _MOST_WHOLE:
+            must = f"a whole number from 1 to {_MOST_WHOLE}"
+            raise ValueError(f"{self.file!r} says that {name} is {value:g}; must be {must}")
         return int(value)
+
+    def tokens(self, *names: str) -> tuple[int, ...]:
+        """Numbers of tokens, of entries that have one, or a list of them, or nothing."""
+        entries = [self.content.get(name) for name in names]
+        tokens = [token for entry in entries for token in (entry if isinstance(entry, list) else [entry])]
+        for token in tokens:
+            if not (token is None or (isinstance(token, int) and 0 <= token < _MOST_WHOLE)):
+                raise ValueError(f"{self.file!r} has {names[0]} {brief(token)}; must be the number of a token")
+        return tuple(token for token in tokens if token is not None)
 
 
 class Shape(NamedTuple):
@@ -100,6 +111,8 @@ def assemble(
         ValueError: one is missing, unknown, of another shape, or not finite.
     """
     shape.check(file)
+    if shape.layers > len(available):
+        raise ValueError(f"{file!r} says that it has {shape.layers} layers, and has {len(available)} arrays in all")
     queries, keys = shape.heads * shape.head_size, shape.kv_heads * shape.head_size
     of: dict[str, tuple[int, ...]] = dict.fromkeys(("gate", "up"), (shape.hidden, shape.width))
     of |= dict.fromkeys(("key", "value"), (keys, shape.width)) | {"query": (queries, shape.width)}
