@@ -119,7 +119,10 @@ def _of_safetensors(file: Any, name: str, path: Path) -> Stored:
     shape = tuple(file.get_slice(name).get_shape())
 
     def numbers() -> np.ndarray:
-        array = _safetensors.array(file, name, path)
+        try:
+            array = _safetensors.array(file, name, path)
+        except ValueError as error:
+            raise _Said(str(error)) from None
         return array.astype(np.float32) if array.dtype == jnp.bfloat16 else array
 
     return Stored(shape, numbers)
