@@ -12,12 +12,16 @@ from typing import Any
 
 import numpy as np
 
+from semres_jax import _memory
 from semres_jax._files import composed, shown, text_of
-from semres_jax._names import places, text_of_labels
+from semres_jax._names import labels_list, places, text_of_labels
 from semres_jax.data import _arrays
 from semres_jax.data.image_sets import listed
 
 _THOUSANDS = re.compile(r"[1-9]\d{0,2},\d{3}", re.ASCII)
+# Bytes that a byte of a table takes while it is read, as measured with entries of three letters.
+_IN_MEMORY = 25
+_FLOAT_NAME = re.compile(r"-?\d+\.0", re.ASCII)
 _DECLARED = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 
 
@@ -67,9 +71,10 @@ def read_distances(source: Any, names: Sequence[Any] | None = None) -> Any:
             f"{where!r} is a table of numbers only; its first line and its first column must be names of the classes "
             "(or save it as .npy, in the order of the classes)"
         )
-    texts = text_of_labels(list(names))
+    wanted = labels_list(list(names), "names")
+    texts = text_of_labels(wanted)
     try:
-        rows = places(known, list(names)).tolist()
+        rows = places(known, wanted).tolist()
     except ValueError:
         rows = [known.index(text) for text in texts if text in known]
     left = [name for k, name in enumerate(known) if k not in rows]
@@ -105,13 +110,20 @@ def distances_and_names(source: str | os.PathLike[str]) -> tuple[np.ndarray, tup
 
 
 def _from_csv(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
-    rows, where = _rows(path, "distances", ",;\t"), shown(path)
+    where = shown(path)
+    if path.is_file():
+        _memory.require(_IN_MEMORY * path.stat().st_size, f"the distances in {where!r}")
+    rows = _rows(path, "distances", ",;\t")
+    if len(rows) > 1 and all(len(row) == 1 and len(row[0].split()) == len(rows) for _, row in rows):
+        rows = [(line, row[0].split()) for line, row in rows]  # as numpy.savetxt separates
     first = rows[0][1]
     commas = [cell for _, row in rows for cell in row if "," in cell]
     decimal = any(not _THOUSANDS.fullmatch(cell) for cell in commas)  # else commas may be those of thousands
 
     def number(text: str) -> float | None:
         with contextlib.suppress(ValueError):
+            if "_" in text:  # Python's own way to write thousands
+                return None
             value = float(text.replace(",", ".") if decimal and "." not in text else text)
             return value if math.isfinite(value) else None
         return None
@@ -122,6 +134,8 @@ def _from_csv(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
         # R leaves out the name of the column of names.
         names = tuple(map(composed, first if len(rows) > 1 and len(rows[1][1]) == len(first) + 1 else first[1:]))
         lines = rows[1:]
+    if names and all(_FLOAT_NAME.fullmatch(name) for name in names):  # whole numbers that pandas had with NaN
+        names, lines = tuple(map(_whole, names)), [(line, [_whole(row[0]), *row[1:]]) for line, row in lines]
     table = np.empty((len(lines), len(names) or len(first)))
     for k, (line, row) in enumerate(lines):
         cells = row[1:] if names else row
@@ -137,12 +151,19 @@ def _from_csv(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
         table[k] = values
     own = [composed(row[0]) for _, row in lines] if names else []
     if len(set(names)) < len(names) or sorted(own) != sorted(names):
+        twice = next((name for part in (names, own) for name in part if part.count(name) > 1), None)
+        odd = next(iter(set(names) ^ set(own)), "")
+        what = f"{shown(odd)!r} is in one of them only" if twice is None else f"{shown(twice)!r} is there twice"
         raise ValueError(
             f"{where!r} must have the same classes in its first line and its first column, each once; "
-            f"got {len(names)} columns and {len(lines)} rows"
+            f"got {len(names)} columns and {len(lines)} rows, and {what}"
         )
     order = [own.index(name) for name in names]
     return (table[order] if names else table), names
+
+
+def _whole(name: str) -> str:
+    return name.removesuffix(".0")
 
 
 def _rows(path: Path, argument: str, separators: str = ",") -> list[tuple[int, list[str]]]:

@@ -131,7 +131,7 @@ def read_labels(path: str | os.PathLike[str], count: int, names: Sequence[str] =
 
 def whole(text: str) -> int | None:
     """A whole number from 0 as people and pandas write it, 7 or 7.0, but not 007, which is a name."""
-    return int(text.partition(".")[0]) if _WHOLE.fullmatch(text) else None
+    return int(text.partition(".")[0]) if _WHOLE.fullmatch(text) and len(text) < 19 else None
 
 
 def _picked(path: Path, key: str | None) -> tuple[np.ndarray, tuple[str, ...]]:

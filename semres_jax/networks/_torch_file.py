@@ -14,6 +14,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from semres_jax._files import shown
+
 _FLOATS = {"Double": np.float64, "Float": np.float32, "Half": np.float16, "BFloat16": jnp.bfloat16}
 _WHOLE = {"Long": np.int64, "Int": np.int32, "Short": np.int16, "Char": np.int8, "Byte": np.uint8, "Bool": np.bool_}
 _DTYPES = {f"{name}Storage": dtype for name, dtype in (_FLOATS | _WHOLE).items()}
@@ -41,7 +43,7 @@ def read(path: Path) -> Any:
     except _Refused as problem:
         raise ValueError(f"{str(path)!r} {problem}") from None
     except Exception as problem:  # what a broken archive or pickle raises may be of any kind
-        said = str(problem).partition("\n")[0]
+        said = shown(str(problem).partition("\n")[0])
         raise ValueError(f"{str(path)!r} is truncated or corrupt ({type(problem).__name__}: {said})") from problem
 
 
@@ -69,7 +71,7 @@ class _Tensors(pickle.Unpickler):
     def persistent_load(self, pid: Any) -> np.ndarray:
         word, kind, key, _, count = pid
         if word != "storage" or kind not in _DTYPES:
-            raise _Refused(f"holds {pid!r} where a storage of tensors is due")
+            raise _Refused(f"holds {shown(pid)!r} where a storage of tensors is due")
         if key not in self._storages:
             dtype = np.dtype(_DTYPES[kind])
             entry = self._archive.getinfo(f"{self._folder}data/{key}")

@@ -220,7 +220,7 @@ def test_a_missing_label_is_told_with_its_line(tmp_path, cell):
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"split.count": 4, "split.no": 1}, "part of 4 of a split model; merge them .*llama-gguf-split --merge"),
+        ({"split.count": 4, "split.no": 1}, "part 2 of 4 of a split model .*; merge them .*llama-gguf-split --merge"),
         ({"llama.attention.head_count_kv": [2, 1]}, r"head_count_kv is \[2, 1\]; must be one number"),
         ({"llama.block_count": 2.5}, "block_count is 2.5; must be a whole number"),
     ],

@@ -77,17 +77,18 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _shape(file: str, fields: Mapping[str, Any]) -> matrices.Shape:
+    parts, number = fields.get("split.count", 1), fields.get("split.no", 0)
+    if isinstance(parts, int) and parts > 1:  # asked before the architecture, which the first part alone tells
+        raise ValueError(
+            f"{file!r} is part {number + 1 if isinstance(number, int) else '?'} of {parts} of a split model "
+            "(split.count); merge them (llama-gguf-split --merge FIRST.gguf OUT.gguf), or serve it (llama-server -m "
+            "FIRST.gguf) and give --endpoint URL"
+        )
     architecture = fields.get("general.architecture")
     if architecture != "llama":
         raise ValueError(
             f"{file!r} is of the architecture {architecture!r}, and only 'llama' is evaluated here; "
             "serve it (llama-server -m FILE) and give --endpoint URL"
-        )
-    parts = fields.get("split.count", 1)
-    if isinstance(parts, int) and parts > 1:
-        raise ValueError(
-            f"{file!r} is one part of {parts} of a split model; merge them (llama-gguf-split --merge FIRST.gguf "
-            "OUT.gguf), or serve it (llama-server -m FIRST.gguf) and give --endpoint URL"
         )
     scaling = fields.get("llama.rope.scaling.type", "none")
     if fields.get("llama.expert_count"):

@@ -111,6 +111,9 @@ def assemble(
         ValueError: one is missing, unknown, of another shape, or not finite.
     """
     shape.check(file)
+    if shape.layers > len(available):  # before their names are listed, which a false number would never end
+        said = f"{shape.layers} layers, but has {len(available)} arrays"
+        raise ValueError(f"{file!r} says that it has {said}; is it truncated?")
     if shape.layers > len(available):
         raise ValueError(f"{file!r} says that it has {shape.layers} layers, and has {len(available)} arrays in all")
     queries, keys = shape.heads * shape.head_size, shape.kv_heads * shape.head_size
