@@ -20,6 +20,8 @@ _POINTERS = {
 }
 # Text that is compressed in a file: more is taken for an attack on memory.
 MOST_UNPACKED = 2**27
+# Numbers hardly ever shrink to a hundredth; what does, and is large, is made to fill memory.
+_MOST_TIMES = 100
 _LONGEST_SHOWN = 200
 
 
@@ -104,6 +106,14 @@ def _unpacked(content: bytes, path: Path) -> bytes:
     if len(unpacked) > MOST_UNPACKED:
         raise ValueError(f"{shown(path)!r} unpacks to more than {MOST_UNPACKED // 2**20} MiB; give it unpacked")
     return unpacked
+
+
+def refuse_bomb(where: str, packed: int, unpacked: int) -> None:
+    """Raise `ValueError` where a part of a file unpacks to far more than it takes, and to much."""
+    if unpacked > max(MOST_UNPACKED, _MOST_TIMES * packed):
+        raise ValueError(
+            f"{where} unpacks to {unpacked} bytes from {packed}, which looks like an attack on memory; give it unpacked"
+        )
 
 
 def shown(name: object, longest: int = _LONGEST_SHOWN) -> str:

@@ -114,6 +114,9 @@ def _header(file: Any, size: int, where: str) -> tuple[int, tuple[int, ...], np.
     if dtype.names is not None or dtype.subdtype is not None:
         raise _Said(f"{where!r} is a table with columns {shown(dtype.names)} of different kinds; save one plain array")
     count = math.prod(shape)
+    if count >= 0 and min(shape, default=0) >= 0 and count * dtype.itemsize < size - file.tell():
+        raise _Said(f"{where!r} is corrupt, or several arrays one after the other: there is more than shape {shape} of "
+                    f"{dtype} takes; use numpy.savez for several")  # fmt: skip
     if min(shape, default=0) < 0 or count * dtype.itemsize > size - file.tell():
         raise _Said(f"{where!r} is truncated or corrupt: too few bytes for numbers of shape {shape}")
     return file.tell(), shape, dtype
@@ -227,7 +230,10 @@ def _of_hdf5(item: Any, name: str, path: Path) -> Stored:
         import h5py
 
         _room(2 * size, kept, f"numbers of shape {shape} in {shown(path)!r}")
+        if size and not kept:
+            raise _Said(f"{shown(path)!r} has {shown(name)!r} of shape {shape}, but no numbers were written")
         with h5py.File(path, "r") as again:
-            return np.asarray(again[name][()])  # pyright: ignore[reportIndexIssue]
+            array = np.asarray(again[name][()])  # pyright: ignore[reportIndexIssue]
+            return _numbers(array, array.dtype, f"{shown(path)}, {shown(name)}")
 
     return Stored(shape, numbers)

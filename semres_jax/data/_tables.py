@@ -96,7 +96,7 @@ def distances_and_names(source: str | os.PathLike[str]) -> tuple[np.ndarray, tup
         ValueError, FileNotFoundError: as `read_distances`.
     """
     path = Path(source)
-    if path.suffix.lower() == ".csv" or path.name.lower().endswith(".csv.gz"):
+    if path.name.lower().endswith((".csv", ".tsv", ".csv.gz", ".tsv.gz")):
         return _from_csv(path)
     if path.suffix.lower() != ".npy":
         raise ValueError(f"distances must be an array, a .csv file with names or a .npy file; got {shown(path)!r}")
@@ -114,6 +114,8 @@ def _from_csv(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     if path.is_file():
         _memory.require(_IN_MEMORY * path.stat().st_size, f"the distances in {where!r}")
     rows = _rows(path, "distances", ",;\t")
+    if len(rows) > 1 and all(len(row) > 1 and not row[-1] for _, row in rows):  # separators at the ends of lines
+        rows = [(line, row[:-1]) for line, row in rows]
     if len(rows) > 1 and all(len(row) == 1 and len(row[0].split()) == len(rows) for _, row in rows):
         rows = [(line, row[0].split()) for line, row in rows]  # as numpy.savetxt separates
     first = rows[0][1]

@@ -14,6 +14,7 @@ from semres_jax.data._tables import _rows, distances_and_names as distances_and_
 from semres_jax.data.image_sets import listed
 
 _WHOLE = re.compile(r"(0|[1-9]\d*)(\.0+)?|-[1-9]\d*(\.0+)?", re.ASCII)
+_DECIMAL = re.compile(r"-?(0|[1-9]\d*)\.\d+", re.ASCII)
 _NO_LABEL = ("", "na", "n/a", "#n/a", "<na>", "nan", "null")
 SUFFIXES = (".npy", ".npz", ".h5", ".hdf5", ".safetensors")
 
@@ -75,7 +76,7 @@ def read_labels(path: str | os.PathLike[str], count: int, names: Sequence[str] =
     """The label of each of `count` rows from a CSV file whose first line names a column "label".
 
     Labels are in the order of the rows; or by a column "row" (numbers from 0) or, of named rows, "name". Other columns
-    are left alone. Labels become whole numbers where all of them are (1.0 is 1, as pandas writes it; 007 is a name).
+    are left alone. Labels become numbers where all of them are (1.0 is 1, as pandas writes it; 007 is a name).
 
     Raises:
         ValueError: no such column, a line of another length, a label for a row that isn't there, rows twice or without
@@ -125,13 +126,19 @@ def read_labels(path: str | os.PathLike[str], count: int, names: Sequence[str] =
         which = f"{names[first]!r}" if place else f"row {first}"
         raise ValueError(f"{which} of {count} embeddings has no label in {where!r}, which has {len(labels)}")
     values = [labels[row] for row in range(count)]
-    numbers = [whole(value) for value in values]
+    numbers = [_number(value) for value in values]
     return values if None in numbers else numbers
 
 
 def whole(text: str) -> int | None:
     """A whole number from 0 as people and pandas write it, 7 or 7.0, but not 007, which is a name."""
     return int(text.partition(".")[0]) if _WHOLE.fullmatch(text) and len(text) < 19 else None
+
+
+def _number(text: str) -> int | float | None:
+    """A number whose text is this one, so that 22.5 comes before 112.5 and is found by name, too; or as `whole`."""
+    number = whole(text)
+    return float(text) if number is None and _DECIMAL.fullmatch(text) and str(float(text)) == text else number
 
 
 def _picked(path: Path, key: str | None) -> tuple[np.ndarray, tuple[str, ...]]:

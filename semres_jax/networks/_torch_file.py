@@ -5,8 +5,10 @@ of a storage (offset, sizes, strides), and the bytes of each storage in `NAME/da
 """
 
 import collections
+import io
 import math
 import pickle
+import pickletools
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from semres_jax._files import shown
+from semres_jax._files import refuse_bomb, shown
 
 _FLOATS = {"Double": np.float64, "Float": np.float32, "Half": np.float16, "BFloat16": jnp.bfloat16}
 _WHOLE = {"Long": np.int64, "Int": np.int32, "Short": np.int16, "Char": np.int8, "Byte": np.uint8, "Bool": np.bool_}
@@ -38,13 +40,31 @@ def read(path: Path) -> Any:
                 raise _Refused("is a zip archive without 'data.pkl', so not by torch.save")
             if any(name.endswith("/constants.pkl") for name in archive.namelist()):
                 raise _Refused("is a TorchScript program; save net.state_dict() with torch.save")
-            with archive.open(names[0]) as file:
-                return _Tensors(file, archive, names[0].removesuffix("data.pkl")).load()
+            return _Tensors(_pickled(archive, names[0]), archive, names[0].removesuffix("data.pkl")).load()
     except _Refused as problem:
-        raise ValueError(f"{str(path)!r} {problem}") from None
+        raise ValueError(f"{shown(path)!r} {problem}") from None
     except Exception as problem:  # what a broken archive or pickle raises may be of any kind
         said = shown(str(problem).partition("\n")[0])
-        raise ValueError(f"{str(path)!r} is truncated or corrupt ({type(problem).__name__}: {said})") from problem
+        raise ValueError(f"{shown(path)!r} is truncated or corrupt ({type(problem).__name__}: {said})") from None
+
+
+def _pickled(archive: zipfile.ZipFile, name: str) -> io.BytesIO:
+    """A pickle, known not to reserve more memory than a file of its length needs."""
+    entry = archive.getinfo(name)
+    _refuse_bomb(entry)
+    content = archive.read(entry)
+    for operation, argument, _ in pickletools.genops(content):
+        # Places in the table of what was built: that is made as long as the largest of them.
+        if operation.name in ("PUT", "BINPUT", "LONG_BINPUT") and (argument or 0) > len(content):
+            raise _Refused(f"is corrupt: its pickle counts {argument} parts in {len(content)} bytes")
+    return io.BytesIO(content)
+
+
+def _refuse_bomb(entry: zipfile.ZipInfo) -> None:
+    try:
+        refuse_bomb(shown(entry.filename), entry.compress_size, entry.file_size)
+    except ValueError as problem:
+        raise _Refused(f"is refused: {problem}") from None
 
 
 class _Tensors(pickle.Unpickler):
@@ -66,12 +86,14 @@ class _Tensors(pickle.Unpickler):
         }
         if (module, name) in makers:
             return makers[module, name]
-        raise _Refused(f"holds {module}.{name} and only tensors are read; save net.state_dict() with torch.save")
+        raise _Refused(
+            f"holds {shown(module)}.{shown(name)} and only tensors are read; save net.state_dict() with torch.save"
+        )
 
     def persistent_load(self, pid: Any) -> np.ndarray:
         word, kind, key, _, count = pid
         if word != "storage" or kind not in _DTYPES:
-            raise _Refused(f"holds {shown(pid)!r} where a storage of tensors is due")
+            raise _Refused(f"holds {shown(pid)} where a storage of tensors is due")
         if key not in self._storages:
             dtype = np.dtype(_DTYPES[kind])
             entry = self._archive.getinfo(f"{self._folder}data/{key}")
@@ -79,6 +101,7 @@ class _Tensors(pickle.Unpickler):
                 raise _Refused(
                     f"is corrupt: {entry.file_size} bytes in storage {key}, not {count} numbers of {dtype.name}"
                 )
+            _refuse_bomb(entry)
             numbers = np.frombuffer(self._archive.read(entry), f"u{dtype.itemsize}")
             self._storages[key] = (numbers.byteswap() if self._swapped else numbers).view(dtype)
         return self._storages[key]
