@@ -105,7 +105,10 @@ def _header(file: Any, size: int, where: str) -> tuple[int, tuple[int, ...], np.
     if version not in ((1, 0), (2, 0)):
         raise _Said(f"{where!r} has columns with names of their own (.npy version {version[0]}); save one plain array")
     reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = reader(file)
+    try:
+        shape, _, dtype = reader(file)
+    except Exception:  # what NumPy says of it advises to trust the file
+        raise _Said(f"{where!r} is truncated or corrupt: its header can't be read") from None
     if dtype.hasobject:
         raise _Said(
             f"{where!r} holds Python objects, not numbers (such as a dict, or rows of different lengths); save an "

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from semres_jax._files import shown
 from semres_jax.networks.llama.language_model import LanguageModel as LanguageModel
 
 
@@ -23,12 +24,16 @@ def load(path: str | Path) -> LanguageModel:
         FileNotFoundError: no language model 'no-such.gguf': neither a GGUF file nor a folder with config.json
     """
     path = Path(path)
-    if path.is_dir():
+    try:
+        there, folder = path.exists(), path.is_dir()
+    except (OSError, ValueError) as error:  # a null byte in it, too long a name
+        raise ValueError(f"cannot look at the language model {shown(path)!r}: {shown(error)}") from None
+    if folder:
         from semres_jax.networks.llama import from_folder
 
         return from_folder.load(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no language model {str(path)!r}: neither a GGUF file nor a folder with config.json")
+    if not there:
+        raise FileNotFoundError(f"no language model {shown(path)!r}: neither a GGUF file nor a folder with config.json")
     from semres_jax.networks.llama import from_gguf
 
     return from_gguf.load(path)

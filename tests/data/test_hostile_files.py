@@ -89,3 +89,15 @@ KEY = struct.pack("<Q", 1) + b"k"
 )
 def test_gguf_files_with_absurd_counts(tmp_path, entries, counts):
     assert "truncated or corrupt" in refusal(language.load, gguf(tmp_path / "x.gguf", entries, **counts))
+
+
+def test_no_message_advises_pickles(tmp_path):
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1), " + b" " * 20000 + b"}"
+    (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(4))
+    assert "its header can't be read" in refusal(read_embeddings, tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize(("name", "error"), [("a" * 5000, ValueError), ("a\0b", FileNotFoundError)])
+def test_names_that_no_file_can_have(name, error):
+    with pytest.raises(error, match="language model"):
+        language.load(name)
