@@ -52,7 +52,7 @@ _HOMES = {
 )
 
 
-_module, _names = submodules(__name__)
+_module, _lazy_names = submodules(__name__)
 
 
 def __getattr__(name: str) -> Any:
@@ -62,4 +62,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*_names(), *_HOMES})
+    return sorted({*_lazy_names(), *_HOMES})

@@ -1,7 +1,9 @@
 """What holds of the project as a whole: what importing it does, and what its files may not say."""
 
 import ast
+import importlib
 import importlib.metadata
+import pkgutil
 import re
 import shutil
 import subprocess
@@ -154,3 +156,10 @@ def test_private_modules_are_imported_in_their_own_package_only():
                 if not f"{module}.".startswith(f"{home}."):
                     breaches.append(f"{module}:{line}: {name}")
     assert not breaches, "\n".join(breaches)
+
+
+def test_packages_list_what_they_have_once_all_is_imported():
+    """A submodule becomes an attribute of its package: over what was there under the same name."""
+    for found in pkgutil.walk_packages(semres_jax.__path__, "semres_jax."):
+        assert dir(importlib.import_module(found.name)), found.name
+    assert {"spaces", "accuracy", "measure"} <= set(dir(semres_jax))

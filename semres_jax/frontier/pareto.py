@@ -129,7 +129,7 @@ def _pairs(p_s: Any, p_i: Any, same: bool = True) -> tuple[np.ndarray, np.ndarra
     """Both as float64 arrays of one shape."""
     arrays = []
     for name, value in (("p_s", p_s), ("p_i", p_i)):
-        known = concrete(value)
+        known = concrete(value, name)
         if known is None:
             raise ValueError(f"{name} must be numbers; got {value!r}")
         require(name, known[~np.isnan(known)], 0.0, 1.0, "an accuracy between 0 and 1")

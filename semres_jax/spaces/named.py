@@ -133,7 +133,7 @@ def _labelled(name: str, params: dict[str, Any]) -> tuple[str, MetricSpace]:
         near = difflib.get_close_matches(word, _REGISTRY, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         hint = f"it is a folder, and a file is needed. {hint}" if os.path.isdir(name) else hint
-        raise ValueError(f"unknown space {shown(name)!r}; {hint}There are {', '.join(sorted(_REGISTRY))}, and files")
+        raise ValueError(f"unknown space {brief(name)}; {hint}There are {', '.join(sorted(_REGISTRY))}, and files")
     factory = _REGISTRY[word]
     accepted = inspect.signature(factory).parameters
     values = _parameters(inside, list(accepted), name) | params

@@ -43,7 +43,7 @@ def test_pareto_keeps_the_shape_and_all_of_equal_pairs():
         ([0.5, 1.5], [0.5, 0.5], "p_s must be an accuracy between 0 and 1; got 1.5"),
         ([0.5], [-0.1], "p_i must be an accuracy between 0 and 1; got -0.1"),
         ([np.inf], [0.5], "p_s must be an accuracy between 0 and 1; got inf"),
-        ("half", [0.5], "p_s must be numbers; got 'half'"),
+        ("half", [0.5], "p_s must be numbers; got the text 'half'"),
     ],
 )
 def test_pareto_refuses(p_s, p_i, told):

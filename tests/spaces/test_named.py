@@ -148,7 +148,7 @@ def test_pipes_are_read_once_and_called_tree(tmp_path):
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [("owls\0.nwk", FileNotFoundError, r"no Newick file 'owls\\\\x00.nwk'"),
-     ("ow\x1bls", ValueError, r"unknown space 'ow\\\\x1bls'"),
+     ("ow\x1bls", ValueError, r"unknown space 'ow\\x1bls'"),
      ("data (1)/owls", FileNotFoundError, r"no file 'data \(1\)/owls', and no space is called so"),
      ("owls (1).nwk", FileNotFoundError, r"no Newick file 'owls \(1\).nwk'"),
      ("pictures", ValueError, "unknown space 'pictures'; it is a folder"),
