@@ -1,8 +1,10 @@
 """The Monte Carlo estimator: any space with a distance and a sampler, any similarity, any number of items."""
 
 import dataclasses
+import inspect
 import time
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -42,7 +44,7 @@ def estimate(
     replace: bool = False,
     chunk: int | None = None,
     devices: Any = None,
-    progress: Progress | None = None,
+    progress: Callable[..., Any] | None = None,
     execution: Execution | None = None,
 ) -> Estimate:
     """Monte Carlo estimate of p_S and p_I, both from the same trials, with standard errors.
@@ -70,7 +72,7 @@ def estimate(
             averaged) or "prng" (plain Monte Carlo).
         replace: on finite spaces, whether stimuli may repeat; elsewhere it makes no difference.
         chunk, devices, progress: those of `execution`, where they are given; progress is told after each call of the
-            devices.
+            devices, and may leave out what is being done: a function of (done, planned).
         execution: how to run. With `saved` the estimate goes on from what is kept under `cell`, and keeps its sums
             there; a `Saved` that isn't open yet is opened for this estimate alone, and completed with it.
 
@@ -108,7 +110,7 @@ def estimate(
         target_stderr = float(known)
     if method not in ("lattice", "prng"):
         raise ValueError(f"method must be 'lattice' or 'prng'; got {method!r}")
-    given = {"chunk": chunk, "devices": devices, "progress": progress}
+    given = {"chunk": chunk, "devices": devices, "progress": _listener(progress)}
     how = dataclasses.replace(execution or Execution(), **{name: x for name, x in given.items() if x is not None})
     if how.chunk is not None:
         require_count("chunk", how.chunk, 1)
@@ -135,6 +137,21 @@ def estimate(
         scalars: Any = {"trials": int(numbers["trials"]), "seconds": float(numbers["seconds"])}
         return Estimate(**numbers | scalars)
     return _extended(run, plan, cap, target_stderr, limit, how, started)
+
+
+def _listener(progress: Callable[..., Any] | None) -> Progress | None:
+    """A function of (done, planned) as one of (what is being done, done, planned)."""
+    try:
+        calls = None if progress is None else inspect.signature(progress)
+    except ValueError:  # of some functions written in C
+        calls = None
+    if calls is None or progress is None:
+        return progress
+    try:
+        calls.bind("estimate", 0, 1)
+    except TypeError:
+        return lambda what, done, planned: progress(done, planned)
+    return progress
 
 
 def _extended(

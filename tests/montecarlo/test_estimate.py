@@ -247,11 +247,14 @@ def test_a_rare_event_that_was_not_seen_is_within_the_error_bar():
         assert _z(e.p_s, 0.5 + 2 * epsilon, e.p_s_stderr) < 2
 
 
-def test_progress_tells_how_far():
+@pytest.mark.parametrize("words", [2, 3])
+def test_progress_tells_how_far(words):
     seen = []
+    listeners: dict = {2: lambda done, planned: seen.append((done, planned)),
+                       3: lambda what, done, planned: seen.append((done, planned))}  # fmt: skip
     e = estimate(
         spaces.get("circle"), Constant(0.1), key=KEY, trials=10 * 2**18, chunk=2**18, devices=1, method="prng",
-        progress=lambda what, done, planned: seen.append((done, planned)),
+        progress=listeners[words],
     )  # fmt: skip
     assert len(seen) == 10
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
