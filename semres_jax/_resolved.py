@@ -138,5 +138,6 @@ class Decaying(Resolved):
         d = jnp.asarray(d)
         dtype = jnp.result_type(d, self.epsilon, jnp.float32)
         least = float(jnp.finfo(dtype).tiny) ** 0.45 * (1.0 if dtype == jnp.float64 else 1e3)
-        positive = jnp.asarray(self.epsilon) > 0
-        return d / jnp.where(positive, self.epsilon, least)
+        some = jnp.asarray(self.epsilon) > float(jnp.finfo(dtype).tiny)
+        # A product, as compilers make one of some quotients by what is the same for many distances, but not of others.
+        return d * (1.0 / jnp.where(some, self.epsilon, least))

@@ -70,8 +70,8 @@ class Linear(Resolved):
         share = jnp.maximum(0.0, self.epsilon - d)
         positive = jnp.asarray(self.epsilon) > 0
         near = positive & (2.0 * d < self.epsilon)
-        safe = jnp.where(positive, self.epsilon, 1.0)
-        return jnp.where(near, 1.0 - d / safe, jnp.where(positive, share / safe, jnp.where(d > 0, 0.0, 1.0)))
+        steepness = 1.0 / jnp.where(positive, self.epsilon, 1.0)
+        return jnp.where(near, 1.0 - d * steepness, jnp.where(positive, share * steepness, jnp.where(d > 0, 0.0, 1.0)))
 
     def _order_unfloored(self, d: Array) -> Array:
         return jnp.where(jnp.asarray(self.epsilon) > 0, jnp.maximum(self.epsilon - d, 0.0), jnp.where(d > 0, -1.0, 0.0))

@@ -19,9 +19,9 @@ import numpy as np
 
 from semres_jax._types import Array
 from semres_jax.laws import _panels
-from semres_jax.laws._integrals import by_member
+from semres_jax.laws._ends import around, mass_radii, panel_ends
 from semres_jax.laws._probes import in_parts
-from semres_jax.laws._setting import NOTHING, Rule, Setting, around, mass_radii, panel_ends, setting, setting_probes
+from semres_jax.laws._setting import NOTHING, Rule, powered, probes_of, setting, setting_probes
 from semres_jax.laws.reciprocal import bisected
 from semres_jax.similarity import Similarity
 from semres_jax.spaces.base import MetricSpace
@@ -33,6 +33,8 @@ _RATIOS = 12
 # Nodes in a panel of competing items.
 _NODES = 10
 _END = math.log(40.0)
+# Numbers handled at once.
+_NUMBERS = 2**16
 
 
 @functools.partial(jax.jit, static_argnames=("ns", "rule"))
@@ -40,13 +42,37 @@ def beyond_cut(space: MetricSpace, members: Similarity, exponent: Array, *, ns: 
     """(members, ns): what p_S gains from nearest items beyond `Setting.cut`; 0 for members that are not deep."""
 
     def member(similarity: Similarity) -> Array:
-        given = setting(space, similarity, exponent, rule)
-        p_s = in_parts(lambda v: _probes(space, given, v, ns, rule), given.probes, given.weights)
+        log_g = powered(similarity, exponent)
+        probes, weights = probes_of(space, similarity, exponent, rule)
+        farthest = jnp.max(jnp.stack(space.radius_kinks(space.probe(probes)))).astype(exponent.dtype)
+        settled = setting(log_g, exponent, farthest, rule)
+        own = [jnp.asarray(kink, exponent.dtype) for kink in similarity.kinks()]
+        given = _Member(log_g, jnp.stack([jnp.zeros((), exponent.dtype), *own]), settled.deep, settled.cut)
+        p_s = in_parts(lambda v: _probes(space, given, v, ns, rule), probes, weights)
         return jnp.where(given.deep, p_s, 0.0)
 
     count = setting_probes(space, members, rule)
     heights = 1 if ns == (2,) else len(_heights(rule, ns))
-    return by_member(member, members, count * rule.nodes * len(_SPANS) * _NODES * heights)
+    return _by_member(member, members, count * rule.nodes * len(_SPANS) * _NODES * heights)
+
+
+def _by_member(f: Any, members: Similarity, numbers: int) -> Any:
+    """f of every member of a grid, as many at once as fit, `numbers` for each."""
+    size = members.shape[0]
+    together = min(size, max(1, _NUMBERS // numbers))
+    # Whole batches: `lax.map` would compile what is left over a second time.
+    padded = np.minimum(np.arange(-(-size // together) * together), size - 1)
+    members = jax.tree.map(lambda leaf: jnp.asarray(leaf)[padded], members)
+    return jax.tree.map(lambda p: p[:size], jax.lax.map(f, members, batch_size=together))
+
+
+class _Member(NamedTuple):
+    """A similarity, raised to the Luce exponent."""
+
+    log_g: Callable[[Array], Array]  # ln g^a of distances
+    kinks: Array  # (k,) distances at which g or its slope jumps
+    deep: Array
+    cut: Array
 
 
 class _Law(NamedTuple):
@@ -63,7 +89,7 @@ class _Law(NamedTuple):
         return jax.jvp(self.ball, (r,), (jnp.ones_like(r),))
 
 
-def _probes(space: MetricSpace, given: Setting, v: Array, ns: tuple[int, ...], rule: Rule) -> Array:
+def _probes(space: MetricSpace, given: _Member, v: Array, ns: tuple[int, ...], rule: Rule) -> Array:
     """(q, ns) around probes of uniforms v."""
     ball, own, farthest = around(space, v)
     cut = jnp.where(given.deep, given.cut, farthest / 2.0)
@@ -154,7 +180,7 @@ def _atoms(ball: Callable[[Array], Array], own: Array) -> tuple[Array, Array]:
     return atoms, jnp.where(first, ball(atoms) - before, 0.0)
 
 
-def _at_atoms(given: Setting, law: _Law, cut: Array, ns: tuple[int, ...], rule: Rule) -> Array:
+def _at_atoms(given: _Member, law: _Law, cut: Array, ns: tuple[int, ...], rule: Rule) -> Array:
     """(q, ns): nearest items at distances that have mass; those at the same one tie."""
     here = (law.atoms > cut) & (given.log_g(law.atoms) > -jnp.inf)
     within, mass = law.ball(law.atoms), jnp.where(here, law.masses, 0.0)

@@ -1,38 +1,36 @@
-"""The integrals over distances and s behind `quadrature`, at every probe, for many members of a grid.
+"""The integrals over distances and s behind `quadrature`, around many probes of many members of a grid.
 
 With A(r, s) = ∫_{d>=r} e^{-s g(d)} db_p(d), as at the head of `quadrature`,
 
     p_I = ∫ e^{-s} A(0, s)^{n-1} ds,    p_S = ∫ ds ∫ n g(r) e^{-s g(r)} A(r, s)^{n-1} db_p(r) + P(all g = 0) / n.
 
-One sweep over the distances, from the farthest inward, serves all s at once. All terms are positive; s runs over its
-logarithm. A panel of distances, in which ln g changes little, sees a window of s only: where s is smaller nothing is
-lost from A yet, where it is larger the panel is all lost.
+A member around a probe is a lane; lanes lie along the last axis of all arrays. Each walks over the distances, from the
+farthest inward, in panels (`_steps`), and serves all s at once. All terms are positive. Of s a panel sees a window only
+(`_windows`): where s is smaller what is lost from A is a polynomial of s, where it is larger the panel is all lost.
 """
 
 import functools
-import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from semres_jax._types import Accuracy, Array
-from semres_jax.laws import _panels, reciprocal
-from semres_jax.laws._probes import in_parts
-from semres_jax.laws._setting import NOTHING, Rule, Setting, around, mass_radii, panel_ends, setting, setting_probes
-from semres_jax.similarity import Similarity
+from semres_jax.laws import _panels, _windows
+from semres_jax.laws._setting import Rule, Setting, powered, probes_of, setting
+from semres_jax.laws._steps import Step, Steps, Walk, mass_stops
+from semres_jax.similarity import KINDS, Similarity
 from semres_jax.spaces.base import MetricSpace
 
-# Numbers handled at once: a panel of distances, over all s, for as many probes and members as fit.
+# Numbers handled at once: the nodes of a panel of distances, over the window of s, for as many lanes as fit.
 _NUMBERS = 2**16
-# Nats by which a panel may exceed its width.
-_SLACK = 0.5
 _TINY = 1e-300
 # Up to this many items powers are products, which are faster than exponentials of logarithms and as precise.
 _BY_PRODUCTS = 65
-# Where ln(s g) ends: e^-40 is nothing.
-_END = math.log(40.0)
+# Panels after which a lane goes from kink to kink.
+_MOST_PANELS = 4096
 
 
 @functools.partial(jax.jit, static_argnames=("ns", "rule"))
@@ -40,132 +38,213 @@ def luce(
     space: MetricSpace, members: Similarity, exponent: Array, *, ns: tuple[int, ...], rule: Rule
 ) -> tuple[Accuracy, Array]:
     """(members, ns) accuracies, and whether each member falls deeper than `rule.depth`: then p_S lacks `_deep`."""
-
-    def member(similarity: Similarity) -> tuple[Accuracy, Array]:
-        given = setting(space, similarity, exponent, rule)
-        p_s, p_i = in_parts(lambda v: _Sweep(space, given, v, ns, rule).accuracies(), given.probes, given.weights)
-        return Accuracy(p_s, p_i), given.deep
-
-    return by_member(member, members, setting_probes(space, members, rule) * _window(rule, ns) * rule.nodes)
-
-
-def by_member(f: Any, members: Similarity, numbers: int) -> Any:
-    """f of every member of a grid, as many at once as fit, `numbers` for each."""
     size = members.shape[0]
-    together = min(size, max(1, _NUMBERS // numbers))
-    # Whole batches: `lax.map` would compile what is left over a second time.
-    padded = np.minimum(np.arange(-(-size // together) * together), size - 1)
-    members = jax.tree.map(lambda leaf: jnp.asarray(leaf)[padded], members)
-    return jax.tree.map(lambda p: p[:size], jax.lax.map(f, members, batch_size=together))
+    probes, weights = jax.vmap(lambda member: probes_of(space, member, exponent, rule))(members)
+    around = probes.shape[1]
+    own = jnp.stack(space.radius_kinks(space.probe(probes)))
+    farthest = jnp.max(own, axis=(0, 2)).astype(exponent.dtype)
+    given = setting(strengths(members, exponent), exponent, farthest, rule)
+
+    deep = given.deep
+    # Lanes that walk together take as many panels as the longest of them: members of like depth do.
+    order = jnp.argsort(jnp.minimum(given.depth, rule.depth) / given.share)
+    members, given, probes = jax.tree.map(lambda leaf: jnp.asarray(leaf)[order], (members, given, probes))
+    total = size * around
+    lanes = min(total, max(1, _NUMBERS // (len(_window(rule, ns).nodes) * rule.nodes)))
+    padded = np.minimum(np.arange(-(-total // lanes) * lanes), total - 1)  # the last lane again
+
+    def batches(leaf: Any, which: np.ndarray) -> Array:
+        leaf = jnp.asarray(leaf)
+        return leaf[which].reshape(len(padded) // lanes, lanes, *leaf.shape[1:])
+
+    work = (
+        *(jax.tree.map(lambda leaf: batches(leaf, padded // around), tree) for tree in (members, given)),
+        batches(probes.reshape(total, probes.shape[-1]), padded),
+    )
+    stops = mass_stops(_balls(space, probes[:1, 0]), own[:, :1, 0], max(ns)) if space.probe_uniforms == 0 else None
+    p_s, p_i = jax.lax.map(lambda lane: _Lanes(space, *lane, stops, exponent, ns, rule).accuracies(), work)
+
+    def averaged(p: Array) -> Array:
+        p = jnp.moveaxis(p, 1, 2).reshape(-1, len(ns))[:total].reshape(size, around, len(ns))
+        p = jnp.zeros_like(p).at[order].set(p)
+        return jnp.sum(p * weights[..., None], axis=1)
+
+    return Accuracy(averaged(p_s), averaged(p_i)), deep
 
 
-def _window(rule: Rule, ns: tuple[int, ...]) -> int:
-    """Nodes in ln s between s g = e^-NOTHING / n and 40, for all g of a panel."""
-    return math.ceil((NOTHING + math.log(max(ns)) + rule.nats + _SLACK + _END) / rule.step)
+def strengths(members: Similarity, exponent: Array) -> Callable[[Array], Array]:
+    """ln g^a of distances (..., lanes), each lane a member of its own."""
+    if type(members) in KINDS.values() and all(jnp.ndim(leaf) == 1 for leaf in jax.tree.leaves(members)):
+        return powered(members, exponent)  # as below, without turning axes round
+    by_lane = jax.vmap(lambda member, r: powered(member, exponent)(r), in_axes=(0, -1), out_axes=-1)
+    return functools.partial(by_lane, members)
 
 
-# First node of the window of s, (q,), and what is missing from A at its nodes, (q, window).
-_State = tuple[Array, Array]
+def _window(rule: Rule, ns: tuple[int, ...]) -> _windows.Window:
+    return _windows.window(max(ns), rule.step, rule.nats + rule.step)
 
 
-class _Sweep:
-    """The distances around (q,) probes of uniforms v, from the farthest inward: panels, and how A falls in each."""
+def _balls(space: MetricSpace, v: Array) -> Callable[[Array], Array]:
+    """The ball measures of distances (..., lanes) around probes of uniforms v (lanes, uniforms)."""
+    probes = space.probe(v)
 
-    def __init__(self, space: MetricSpace, given: Setting, v: Array, ns: tuple[int, ...], rule: Rule):
-        self.given, self.ns, self.rule, self.most, self.dtype = given, ns, rule, max(ns), v.dtype
-        self.discrete = space.discrete
-        self.ball, own, self.farthest = around(space, v)
-        levels = jnp.broadcast_to(given.levels[None], (len(own), given.levels.size))
-        fixed = jnp.concatenate([levels, mass_radii(self.ball, self.farthest, self.most)], axis=-1)
-        self.ends = panel_ends(fixed, given.kinks, own, self.farthest)
-        self.panel_rule = tuple(jnp.asarray(x, v.dtype) for x in _panels.running_rule(rule.nodes))
-        self.node = functools.partial(reciprocal.node, most=self.most, step=rule.step)
-        self.window = jnp.arange(_window(rule, ns))
+    def ball(r: Array) -> Array:
+        batch = r.shape[:-1]
+        return space.ball_measure(jax.tree.map(lambda c: jnp.broadcast_to(c, batch + c.shape), probes), r)
+
+    return ball
+
+
+def _once(x: Array) -> Array:
+    """x (nodes, lanes): as a product of matrices it is computed once and kept, not again for every node of s."""
+    return jnp.dot(jnp.eye(len(x), dtype=x.dtype), x, precision="highest")
+
+
+def _summed(x: Array) -> Array:
+    """The sum over the first axis, as a product of matrices: else XLA takes exponentials one by one."""
+    return jnp.dot(jnp.ones(len(x), x.dtype), x.reshape(len(x), -1), precision="highest").reshape(x.shape[1:])
+
+
+class _State(NamedTuple):
+    """What is known of every lane at the distance that it has reached."""
+
+    walk: Walk
+    level: Array  # of the window of s, in steps below 1; -1 before the first
+    missing: Array  # (nodes of s, lanes) from A
+    sums: Array  # (ns + 1, lanes): p_S, and the mass at which g is 0
+    panels: Array  # how many there have been
+
+
+class _Lanes:
+    """The distances of items around the probes of uniforms v, each of a member of its own."""
+
+    def __init__(
+        self,
+        space: MetricSpace,
+        members: Similarity,
+        given: Setting,
+        v: Array,
+        stops: Array | None,
+        exponent: Array,
+        ns: tuple[int, ...],
+        rule: Rule,
+    ):
+        self.space, self.given, self.ball = space, given, _balls(space, v)
+        self.ns, self.rule, self.most, self.dtype = ns, rule, max(ns), v.dtype
+        self.log_g = strengths(members, exponent)
+        self.window = _window(rule, ns)
+        self.s, self.weights = (jnp.asarray(x, v.dtype)[:, None] for x in (self.window.nodes, self.window.weights))
+        self.rule_of_panels = tuple(jnp.asarray(x, v.dtype) for x in _panels.gauss_rule(rule.nodes))
+        self.own = jnp.stack(space.radius_kinks(space.probe(v))).astype(v.dtype)
+        kinks = [jnp.asarray(kink, v.dtype) for kink in members.kinks()]
+        if stops is None:
+            stops = mass_stops(self.ball, self.own, self.most)
+        self.steps = Steps(self.log_g, given, self.own, kinks, stops, space.smooth_balls, rule)
 
     def accuracies(self) -> tuple[Array, Array]:
-        """(q, ns) each."""
-        probes = len(self.ends)
-        # The window begins where all strengths are 0.
-        deep = jnp.full(probes, math.ceil((self.rule.depth + NOTHING) / self.rule.step), jnp.int32)
-        state = deep, jnp.zeros((probes, self.window.size), self.dtype)
-        carry = state, jnp.zeros((probes, len(self.ns) + 1), self.dtype)
-        used = jnp.max(jnp.sum(self.ends < self.farthest, axis=-1))
-        state, sums = jax.lax.fori_loop(0, used, lambda j, c: self._panel(used - 1 - j, c), carry)
-        if self.discrete:
-            state, more = self._at_atom(state, self.ends[:, 0], jnp.ones(probes, bool))
-            sums = sums + more
-        none = sums[:, -1:]
-        p_s = sums[:, :-1] + jnp.concatenate([none**n / n for n in self.ns], axis=-1)
+        """(ns, lanes) each."""
+        walk, lanes = self.steps.first(), self.own.shape[1]
+        # Where g is 0 without a floor Luce's rule shares the choice.
+        none = jnp.where(self.given.end < self.steps.farthest, 1.0 - self.ball(self.steps.ended()), 0.0)
+        state = _State(
+            walk,
+            jnp.full(lanes, -1, jnp.int32),
+            jnp.zeros((len(self.s), lanes), self.dtype),
+            jnp.concatenate([jnp.zeros((len(self.ns), lanes), self.dtype), none[None]]),
+            jnp.zeros((), jnp.int32),
+        )
+        state = jax.lax.while_loop(lambda state: jnp.any(state.walk.at > 0), self._panel, state)
+        if self.space.discrete:
+            state = self._at_atom(state, jnp.ones(lanes, bool))
+        none = state.sums[-1]
+        p_s = state.sums[:-1] + jnp.stack([none**n / n for n in self.ns])
         # The probe itself among the items has strength 1.
-        (_, missing), own_s, own_steps = self._move(state, jnp.zeros(probes, self.dtype))
-        s = jnp.exp(own_s)
-        credits = own_steps * s * jnp.exp(-s)
-        return p_s, jnp.stack([jnp.sum(credits * p, axis=-1) for p in self._powers(1.0 - missing)], axis=-1)
+        _, missing = self._risen(state, jnp.zeros(lanes, self.dtype))
+        credits = self.weights * jnp.exp(-self.s)
+        return p_s, jnp.stack([jnp.sum(credits * p, axis=0) for p in self._powers(1.0 - missing)])
 
     def _powers(self, kept: Array) -> list[Array]:
         """kept^(n-1) for every n."""
         log = jnp.log(jnp.maximum(kept, _TINY)) if self.most > _BY_PRODUCTS else kept
         return [jax.lax.integer_pow(kept, n - 1) if n <= _BY_PRODUCTS else jnp.exp((n - 1) * log) for n in self.ns]
 
-    def _move(self, state: _State, highest: Array) -> tuple[_State, Array, Array]:
-        """The window of s that tells strengths around e^highest (q,) from 0 and from infinity, and its weights.
+    def _risen(self, state: _State, highest: Array) -> tuple[Array, Array]:
+        """The level of a window for strengths up to e^highest, and what is missing from A at its nodes.
 
-        It only ever moves towards small s, as strengths grow towards the probe. What leaves it is not needed again,
-        what enters it has lost nothing yet.
+        It only ever rises, as strengths do towards the probe; nowhere where all are 0.
         """
-        first, missing = state
-        target = jnp.ceil((-highest - NOTHING - self.node(1)[0] + math.log(1.0 / self.most)) / self.rule.step)
-        target = jnp.where(jnp.isfinite(target), jnp.clip(target, 0, first), first).astype(first.dtype)
-        place = self.window[None] - (first - target)[:, None]
-        moved = jnp.take_along_axis(missing, jnp.maximum(place, 0), axis=-1)
-        return (target, jnp.where(place >= 0, moved, 0.0)), *self.node(target[:, None] + self.window[None])
+        steps = jnp.floor(-jax.lax.stop_gradient(highest) / self.rule.step)
+        known = state.level
+        level = jnp.where(jnp.isfinite(steps), jnp.maximum(steps, 0.0), 0.0).astype(known.dtype)
+        level = jnp.where(known < 0, level, jnp.minimum(level, known))
+        level = jnp.where(jnp.isfinite(highest), level, known)
+        return level, _windows.carried(state.missing, jnp.maximum(known - level, 0), self.window.carried)
 
-    def _at_atom(self, state: _State, r: Array, counts: Array) -> tuple[_State, Array]:
-        """What the ball gains at radii r (q,), where `counts`, falls on one distance: those items tie."""
-        inside = self.ball(r[:, None])[:, 0]
-        before = self.ball(r[:, None] * (1.0 - 4.0 * float(jnp.finfo(self.dtype).eps)))[:, 0]
-        gained = jnp.where(counts, inside - jnp.where(r > 0, before, 0.0), 0.0)[:, None]
-        strength = self.given.log_g(r)
-        (first, missing), own_s, own_steps = self._move(state, strength)
-        x = jnp.exp(jnp.minimum(own_s + strength[:, None], 2.0 * _END))
-        kept = jnp.exp(-x)
-        beyond = 1.0 - (inside[:, None] + missing)
-        with_it = beyond + gained * kept
-        here = (r <= self.given.cut)[:, None]
-        more = [jnp.sum(own_steps * x * here * (with_it**n - beyond**n), axis=-1) for n in self.ns]
-        none = jnp.where(jnp.isfinite(strength), 0.0, gained[:, 0])
-        return (first, missing + gained * (1.0 - kept)), jnp.stack([*more, none], axis=-1)
+    def _relative(self, log: Array, level: Array) -> Array:
+        """Strengths in units of that of the level.
 
-    def _panel(self, i: Any, carry: tuple[_State, Array]) -> tuple[_State, Array]:
-        """From the end of panel i to its start, for every probe."""
-        state, sums = carry
-        nodes, slopes, weights, tail = self.panel_rule
-        start, end = self.ends[:, i], self.ends[:, i + 1]
-        width = (end - start)[:, None]
-        if self.discrete:
-            state, more = self._at_atom(state, end, end > start)
-            sums = sums + more
-        # Where a panel has no width its nodes may be at a kink, where slopes of b are not finite. Its ends move as one.
-        r = jnp.where(width > 0, start[:, None] + width * nodes[None], self.farthest * 0.37)
-        within, density = jax.jvp(self.ball, (r,), (jnp.ones_like(r),))
-        density = density * width * slopes[None]
-        mass = density * weights[None]
-        strength = self.given.log_g(r)
-        # Where g falls to 0 at the end of a panel, its last nodes are taken for no deeper than the window of s reaches:
-        # as good as no mass is there, but it decides how p_S changes as the end moves.
-        highest = jnp.max(jnp.where(width > 0, strength, -jnp.inf), axis=-1)
-        some = jnp.isfinite(highest)[:, None]
-        level = jnp.where(some, highest[:, None], 0.0)
-        relative = jnp.exp(jnp.maximum(strength - level, -self.rule.nats - _SLACK)) * some
-        (first, missing), own_s, own_steps = self._move(state, highest)
-        # Node by node s g is a product, and 1 - e^{-sg} does without expm1: one exponential is most of the work.
-        x = jnp.exp(jnp.minimum(own_s + level, 2.0 * _END))[:, :, None] * relative[:, None]
-        kept = jnp.exp(-x)
-        lost = 1.0 - kept
-        inner = 1.0 - (within[:, None] + missing[:, :, None] + (lost * density[:, None]) @ tail.T)
-        credit = x * kept * mass[:, None] * own_steps[:, :, None]
-        here = end <= self.given.cut
+        Where g falls to 0 at the end of a panel, its last nodes are taken for no weaker than the window of s reaches: as
+        good as no mass is there, but it decides how p_S changes as the end moves.
+        """
+        return jnp.exp(jnp.maximum(log + self.rule.step * level, -self.rule.nats - self.rule.step))
+
+    def _panel(self, state: _State) -> _State:
+        if self.space.discrete:
+            state = self._at_atom(state, state.walk.at > 0)
+        walk, step = self.steps.step(state.walk, state.panels >= _MOST_PANELS)
+        within, density, mass, log, highest = self._nodes(step)
+        level, missing = self._risen(state, highest)
+        some = jnp.isfinite(highest)
+        relative = jnp.where(some, self._relative(log, level), 0.0)
+        within, density, mass, relative = map(_once, (within, density, mass, relative))
+        kept = jnp.exp(-(self.s[None] * relative[:, None]))  # (nodes, nodes of s, lanes)
+        lost = (1.0 - kept) * density[:, None]
+        lost = jnp.dot(self.rule_of_panels[2], lost.reshape(len(lost), -1), precision="highest").reshape(-1, *missing.shape)
+        inner = (1.0 - within)[:, None] - missing[None] - lost[:-1]
+        credit = kept * (relative * mass)[:, None]
+        here = jax.lax.stop_gradient(step.end) <= self.given.cut
         sets = zip(self.ns, self._powers(inner), strict=True)
-        more = [jnp.where(here, n * jnp.sum(credit * p, axis=(-2, -1)), 0.0) for n, p in sets]
-        none = jnp.sum(jnp.where(some, 0.0, mass), axis=-1)
-        return (first, missing + jnp.sum(lost * mass[:, None], axis=-1)), sums + jnp.stack([*more, none], axis=-1)
+        more = [jnp.where(here, n * (self.weights[:, 0] @ _summed(credit * p)), 0.0) for n, p in sets]
+        none = jnp.sum(jnp.where(some, 0.0, mass), axis=0)
+        sums = state.sums + jnp.stack([*more, none])
+        return _State(walk, level, missing + lost[-1], sums, state.panels + 1)
+
+    def _nodes(self, step: Step) -> tuple[Array, ...]:
+        """At the nodes of a panel, (nodes, lanes): b, its density in t, masses, ln g; and the largest of the latter."""
+        t, weights, _ = self.rule_of_panels
+        t = t[:, None]
+        starts, ends = step.steep_start[None], step.steep_end[None]
+        # Where the ball goes as a square root, the square of t is what it is smooth in.
+        x = jnp.where(starts, jnp.where(ends, t * t * (3.0 - 2.0 * t), t * t), jnp.where(ends, t * (2.0 - t), t))
+        slope = jnp.where(starts, jnp.where(ends, 6.0 * t * (1.0 - t), 2.0 * t), jnp.where(ends, 2.0 * (1.0 - t), 1.0))
+        width = step.end - step.start
+        # Where a panel has no width its nodes may be at a kink, where slopes of b are not finite.
+        r = jnp.where(width > 0, step.start + width * x, self.steps.farthest * 0.37)
+        within, density = jax.jvp(self.ball, (r,), (jnp.ones_like(r),))
+        density = density * width * slope
+        log = self.log_g(r)
+        highest = jnp.where(width > 0, jnp.max(log, axis=0), -jnp.inf)
+        return within, density, density * weights[:, None], log, highest
+
+    def _at_atom(self, state: _State, counts: Array) -> _State:
+        """What the ball gains at the distances reached, where that counts, falls on one distance: those items tie."""
+        r = state.walk.at
+        inside = self.ball(r)
+        before = self.ball(r * (1.0 - 4.0 * float(jnp.finfo(self.dtype).eps)))
+        gained = jnp.where(counts, inside - jnp.where(r > 0, before, 0.0), 0.0)
+        log = jnp.where(counts, self.log_g(r), -jnp.inf)
+        level, missing = self._risen(state, log)
+        some = jnp.isfinite(log)
+        relative = jnp.where(some, self._relative(jnp.where(some, log, 0.0), level), 0.0)
+        kept = jnp.exp(-self.s * relative)
+        beyond = 1.0 - (inside + missing)
+        with_it = beyond + gained * kept
+        here = r <= self.given.cut
+        credits = jnp.where(here, self.weights * relative, 0.0)
+        more = [jnp.sum(credits * (with_it**n - beyond**n), axis=0) for n in self.ns]
+        none = jnp.where(some, 0.0, gained)
+        return state._replace(
+            level=level,
+            missing=missing + gained * (1.0 - kept),
+            sums=state.sums + jnp.stack([*more, none]),
+        )

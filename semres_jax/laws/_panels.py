@@ -47,6 +47,16 @@ def root_rule(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @functools.cache
+def gauss_rule(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Gauss-Legendre nodes t and weights on [0, 1], and the (count + 1, count) matrix of running integrals.
+
+    It takes values of f at the nodes to ∫_t^1 f from each of them, and to ∫_0^1 f.
+    """
+    t, weights = np.polynomial.legendre.leggauss(count)
+    return (t + 1) / 2, weights / 2, np.concatenate([running_rule(count)[3], weights[None] / 2])
+
+
+@functools.cache
 def running_rule(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """A rule on [0, 1] that also gives the integral from each of its nodes to the end.
 

@@ -56,6 +56,10 @@ class Ball(Dimensional):
     def distance(self, x: ArrayLike, y: ArrayLike) -> Array:
         return safe_norm(x - y)
 
+    @property
+    def smooth_balls(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.dim % 2 == 1
+
     def ball_measure(self, p: ArrayLike, r: ArrayLike) -> Array:
         rho, r = together(safe_norm(jnp.asarray(p)), r)
         lens = (r > 1.0 - rho) & (r < 1.0 + rho)

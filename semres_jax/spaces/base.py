@@ -174,6 +174,9 @@ class MetricSpace(Registered, abc.ABC):
         """
         return ((),) * self.probe_uniforms
 
+    # Whether r -> b_p(r) is smooth on both sides of its kinks: no square roots there, as lenses of balls have them.
+    smooth_balls: ClassVar[bool] = False
+
     def radius_kinks(self, p: Point) -> tuple[Array, ...]:
         """Radii, each of the batch shape of `p`, where r -> b_p(r) is not smooth or jumps; b_p is 1 from the last on.
 

@@ -25,6 +25,7 @@ class Circle(MetricSpace):
     uniforms: ClassVar[Any] = 1
     diameter: ClassVar[Any] = 0.5
     has_ball_measure: ClassVar[bool] = True
+    smooth_balls: ClassVar[bool] = True
     has_ticks: ClassVar[bool] = True
     wraps: ClassVar[bool] = True
 

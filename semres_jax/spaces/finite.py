@@ -48,6 +48,7 @@ class Finite(MetricSpace):
     discrete: ClassVar[bool] = True
     uniforms: ClassVar[Any] = 1
     has_ball_measure: ClassVar[bool] = True
+    smooth_balls: ClassVar[bool] = True
 
     def __post_init__(self):
         table, labels = _tables.checked(self.distances, self.labels)

@@ -43,6 +43,7 @@ class Gaussian(Dimensional):
     diameter: ClassVar[Any] = math.inf
     probe_uniforms: ClassVar[Any] = 1
     has_ball_measure: ClassVar[bool] = True
+    smooth_balls: ClassVar[bool] = True
 
     def point(self, u: ArrayLike) -> Array:
         return normal(coordinates(self, u))

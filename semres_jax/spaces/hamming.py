@@ -42,6 +42,7 @@ class Hamming(Dimensional):
     discrete: ClassVar[bool] = True
     diameter: ClassVar[Any] = 1.0
     has_ball_measure: ClassVar[bool] = True
+    smooth_balls: ClassVar[bool] = True
 
     @property
     def uniforms(self) -> int:

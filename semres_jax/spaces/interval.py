@@ -26,6 +26,7 @@ class Interval(MetricSpace):
     uniforms: ClassVar[Any] = 1
     diameter: ClassVar[Any] = 1.0
     has_ball_measure: ClassVar[bool] = True
+    smooth_balls: ClassVar[bool] = True
     has_ticks: ClassVar[bool] = True
 
     def point(self, u: ArrayLike) -> Array:

@@ -141,6 +141,10 @@ class Product(MetricSpace):
         return some(factor.discrete for factor in self.factors)
 
     @property
+    def smooth_balls(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return all(factor.smooth_balls for factor in self.factors)
+
+    @property
     def has_ball_measure(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         known = self.metric in ("max", "min") or len(self.factors) == 1
         return known and all(factor.has_ball_measure for factor in self.factors)

@@ -38,6 +38,7 @@ class Sphere(Dimensional):
     homogeneous: ClassVar[bool] = True
     diameter: ClassVar[Any] = math.pi
     has_ball_measure: ClassVar[bool] = True
+    smooth_balls: ClassVar[bool] = True
 
     @property
     def uniforms(self) -> int:

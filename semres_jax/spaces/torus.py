@@ -53,6 +53,10 @@ class Torus(Dimensional):
         return super().label if self.metric == "max" else f"torus({self.dim}, {self.metric})"
 
     @property
+    def smooth_balls(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.metric != "l2" or self.dim == 1
+
+    @property
     def has_ball_measure(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.metric != "l2" or self.dim <= 2
 
