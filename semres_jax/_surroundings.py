@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from semres_jax._checks import refuse_traced
 
@@ -29,6 +31,16 @@ def usual() -> Iterator[None]:
         jax.transfer_guard("allow"),
     ):
         yield
+
+
+def at_once() -> Any:
+    """Surroundings in which what is known is computed at once, also inside a trace of `jit`.
+
+    Elsewhere that goes without saying; there `jax.ensure_compile_time_eval` would compile every operation on constants
+    of a program apart, before the program: a second more for a quadrature.
+    """
+    staged = isinstance(jnp.asarray(np.zeros(())), jax.core.Tracer)
+    return jax.ensure_compile_time_eval() if staged else contextlib.nullcontext()
 
 
 def in_usual(f: _F) -> _F:
@@ -52,7 +64,7 @@ def on_host(what: str) -> Callable[[_F], _F]:
         @functools.wraps(f)
         def inside(*args: Any, **settings: Any) -> Any:
             refuse_traced(what, args, settings)
-            with usual(), jax.ensure_compile_time_eval():
+            with usual(), at_once():
                 return f(*args, **settings)
 
         return inside  # pyright: ignore[reportReturnType]

@@ -17,8 +17,9 @@ from semres_jax.similarity import Constant, Similarity
 from semres_jax.spaces.base import MetricSpace
 from semres_jax.storage import processes
 
-# Members of a grid in one call of a program: whatever the size of the grid, the program is the same.
-_CHUNK = 32
+# Members of a grid in one call of a program: by quadrature on homogeneous spaces, and elsewhere, where each takes a
+# hundred times as long. Whatever the size of the grid, the program is the same.
+_CHUNK, _SMALL_CHUNK = 512, 32
 # Trials in a call of the devices; as `estimate` sees fit.
 _TRIALS_AT_ONCE: int | None = None
 # Batches of each host between two exchanges of results.
@@ -68,6 +69,10 @@ class Part(NamedTuple):
         return np.stack(run[:6])[..., None]
 
 
+def _chunk(space: MetricSpace) -> int:
+    return _CHUNK if space.size is None and space.probe_uniforms == 0 else _SMALL_CHUNK
+
+
 Finished = Callable[[Part, np.ndarray], None]
 
 
@@ -82,7 +87,7 @@ def cut(places, families, counts, powers, members, method: str, replace: bool) -
                         engines.engine_for(space, make(0.1, 0.0), n=n, exponent=power, replace=replace)
                 exact = method == "exact"
                 # A finite space is counted, and a simulation run, for the whole grid at once; a simulation by its n.
-                size = _CHUNK if exact and space.size is None else len(members[i][0])
+                size = _chunk(space) if exact and space.size is None else len(members[i][0])
                 columns = [slice(0, len(counts))] if exact else [slice(c, c + 1) for c in range(len(counts))]
                 for start in range(0, len(members[i][0]), size):
                     some = slice(start, start + size)
@@ -152,7 +157,7 @@ def _batches(parts: Sequence[Part], devices: int) -> list[list[Part]]:
 def _exact(batch: Sequence[Part], devices: tuple[Any, ...]) -> list[np.ndarray]:
     """The numbers of each part of a batch."""
     first = batch[0]
-    size = max(_CHUNK, len(first.epsilon))
+    size = max(_chunk(first.space), len(first.epsilon))
     # Each device gets as many members as a single one would: the same program and so the same bits.
     rows = size * (1 if len(batch) == 1 else len(devices))
     epsilon, delta = (
@@ -162,7 +167,15 @@ def _exact(batch: Sequence[Part], devices: tuple[Any, ...]) -> list[np.ndarray]:
     if _by_quadrature(first):
         with jax.enable_x64(True):
             among = devices[:1] if len(batch) == 1 else devices
-            values = quadrature.accuracies(first.space, similarity, ns=first.ns, exponent=first.exponent, devices=among)
+            wanted = np.concatenate([np.arange(size) < len(part.epsilon) for part in batch])
+            values = quadrature.accuracies(
+                first.space,
+                similarity,
+                ns=first.ns,
+                exponent=first.exponent,
+                devices=among,
+                wanted=np.pad(wanted, (0, rows - len(wanted))),
+            )
             values = np.asarray(values)
     else:
         options = {"exponent": first.exponent, "replace": first.replace}

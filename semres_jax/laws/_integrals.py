@@ -27,6 +27,8 @@ from semres_jax.spaces.base import MetricSpace
 # Numbers handled at once: the nodes of a panel of distances, over the window of s, for as many lanes as fit.
 _NUMBERS = 2**16
 _TINY = 1e-300
+# Nats of depth, up to which members stay in their order.
+_SHALLOW = 30.0
 # Up to this many items powers are products, which are faster than exponentials of logarithms and as precise.
 _BY_PRODUCTS = 65
 # Panels after which a lane goes from kink to kink.
@@ -35,9 +37,12 @@ _MOST_PANELS = 4096
 
 @functools.partial(jax.jit, static_argnames=("ns", "rule"))
 def luce(
-    space: MetricSpace, members: Similarity, exponent: Array, *, ns: tuple[int, ...], rule: Rule
+    space: MetricSpace, members: Similarity, exponent: Array, wanted: Array, *, ns: tuple[int, ...], rule: Rule
 ) -> tuple[Accuracy, Array]:
-    """(members, ns) accuracies, and whether each member falls deeper than `rule.depth`: then p_S lacks `_deep`."""
+    """(members, ns) accuracies, and whether each member falls deeper than `rule.depth`: then p_S lacks `_deep`.
+
+    Members that are not `wanted` (members,) take no time, and their numbers mean nothing.
+    """
     size = members.shape[0]
     probes, weights = jax.vmap(lambda member: probes_of(space, member, exponent, rule))(members)
     around = probes.shape[1]
@@ -46,9 +51,13 @@ def luce(
     given = setting(strengths(members, exponent), exponent, farthest, rule)
 
     deep = given.deep
-    # Lanes that walk together take as many panels as the longest of them: members of like depth do.
-    order = jnp.argsort(jnp.minimum(given.depth, rule.depth) / given.share)
-    members, given, probes = jax.tree.map(lambda leaf: jnp.asarray(leaf)[order], (members, given, probes))
+    # Lanes that walk together take as many panels as the longest of them: grids mostly have them in order, but for
+    # what is deep, and beside it what a floor keeps from being so.
+    depth = jnp.maximum(jnp.minimum(given.depth, rule.depth) / given.share, _SHALLOW)
+    order = jnp.argsort(jnp.where(wanted, depth, jnp.inf))
+    members, given, probes, wanted = jax.tree.map(
+        lambda leaf: jnp.asarray(leaf)[order], (members, given, probes, wanted)
+    )
     total = size * around
     lanes = min(total, max(1, _NUMBERS // (len(_window(rule, ns).nodes) * rule.nodes)))
     padded = np.minimum(np.arange(-(-total // lanes) * lanes), total - 1)  # the last lane again
@@ -58,7 +67,7 @@ def luce(
         return leaf[which].reshape(len(padded) // lanes, lanes, *leaf.shape[1:])
 
     work = (
-        *(jax.tree.map(lambda leaf: batches(leaf, padded // around), tree) for tree in (members, given)),
+        *jax.tree.map(lambda leaf: batches(leaf, padded // around), (members, given, wanted)),
         batches(probes.reshape(total, probes.shape[-1]), padded),
     )
     stops = mass_stops(_balls(space, probes[:1, 0]), own[:, :1, 0], max(ns)) if space.probe_uniforms == 0 else None
@@ -123,13 +132,14 @@ class _Lanes:
         space: MetricSpace,
         members: Similarity,
         given: Setting,
+        wanted: Array,
         v: Array,
         stops: Array | None,
         exponent: Array,
         ns: tuple[int, ...],
         rule: Rule,
     ):
-        self.space, self.given, self.ball = space, given, _balls(space, v)
+        self.space, self.given, self.wanted, self.ball = space, given, wanted, _balls(space, v)
         self.ns, self.rule, self.most, self.dtype = ns, rule, max(ns), v.dtype
         self.log_g = strengths(members, exponent)
         self.window = _window(rule, ns)
@@ -143,7 +153,7 @@ class _Lanes:
 
     def accuracies(self) -> tuple[Array, Array]:
         """(ns, lanes) each."""
-        walk, lanes = self.steps.first(), self.own.shape[1]
+        walk, lanes = self.steps.first(self.wanted), self.own.shape[1]
         # Where g is 0 without a floor Luce's rule shares the choice.
         none = jnp.where(self.given.end < self.steps.farthest, 1.0 - self.ball(self.steps.ended()), 0.0)
         state = _State(

@@ -19,7 +19,7 @@ from jax.core import Tracer
 
 from semres_jax._checks import concrete
 from semres_jax._shells import coarse_resolutions, on_shells
-from semres_jax._surroundings import in_usual
+from semres_jax._surroundings import at_once, in_usual
 from semres_jax._types import Array
 from semres_jax.similarity import Similarity, checked, flatten
 from semres_jax.spaces.base import MetricSpace
@@ -51,7 +51,7 @@ def in_float64(f: Callable[[Any, Any], Any], shared: Any, members: Any) -> Any:
     """
     leaves, structure = jax.tree.flatten((shared, members))
     if not traced(leaves):
-        with jax.ensure_compile_time_eval(), jax.enable_x64(True):
+        with at_once(), jax.enable_x64(True):
             exact = f(*jax.tree.unflatten(structure, [_widened(leaf) for leaf in leaves]))
             return jax.tree.map(lambda p: np.asarray(p, np.float64), exact)
     own = [False] * len(jax.tree.leaves(shared)) + [True] * len(jax.tree.leaves(members))
@@ -133,7 +133,7 @@ def host_in_float64(f: Callable[..., Any]) -> Callable[..., Any]:
     def answer(*args: Any, **settings: Any) -> Any:
         if traced(args, settings):
             return f(*args, **settings)
-        with jax.ensure_compile_time_eval(), jax.enable_x64(True):
+        with at_once(), jax.enable_x64(True):
             args, settings = jax.tree.map(_widened, (args, settings), is_leaf=lambda x: isinstance(x, list))
             return jax.tree.map(lambda p: np.asarray(p, np.float64)[()], f(*args, **settings))
 

@@ -155,8 +155,8 @@ class Steps:
         self.kinks = jnp.stack([jnp.zeros_like(cut), *(jnp.broadcast_to(kink, cut.shape) for kink in kinks)])
         self.stops = jnp.concatenate([jnp.broadcast_to(stops, (len(stops), *cut.shape)), cut[None]])
 
-    def first(self) -> Walk:
-        at = self._met(jnp.minimum(self.farthest, self.given.last))
+    def first(self, wanted: Array) -> Walk:
+        at = jnp.where(wanted, self._met(jnp.minimum(self.farthest, self.given.last)), 0.0)
         return Walk(at, *self._steepness(at, jax.lax.stop_gradient(self.farthest)))
 
     def ended(self) -> Array:

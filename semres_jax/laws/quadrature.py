@@ -33,6 +33,8 @@ from semres_jax.spaces.named import on_space
 
 # Probes handled at once, over all members of a grid; bounds memory where a ball measure is itself a quadrature.
 _PROBES = 2**13
+# Members that are deeper than panels reach, at once.
+_DEEP = 32
 
 
 # Errors of two rules for probes have signs of their own, so that their difference may be small by chance: among 75
@@ -231,6 +233,7 @@ def accuracies(
     ns: Sequence[int],
     exponent: ArrayLike = 1.0,
     devices: Sequence[Any] = (),
+    wanted: np.ndarray | None = None,
     rule: Rule = FINE,
 ) -> list[Accuracy]:
     """`accuracy` for several numbers of items, which share most of the work and one program. Errors as there.
@@ -240,6 +243,8 @@ def accuracies(
         ns: numbers of items.
         devices: where to run; of several each takes an equal share of the members, in the program that a single one
             would run for as many. Default: where JAX runs anyway.
+        wanted: of a similarity along one axis, which members are; others, which fill it up to a size whose program is
+            compiled already, take no time and their numbers mean nothing. Default: all.
         rule: what decides the size of the program.
 
     Example:
@@ -250,7 +255,7 @@ def accuracies(
     """
     _require(space)
     ns = tuple(require_items(n) for n in ns)
-    run = functools.partial(members_accuracies, ns=ns, rule=rule, devices=tuple(devices))
+    run = functools.partial(members_accuracies, ns=ns, rule=rule, devices=tuple(devices), wanted=wanted)
     by_items = of_grid(run, space, similarity, exponent)
     return [Accuracy(*(p[..., i] for p in by_items)) for i in range(len(ns))]
 
@@ -276,31 +281,44 @@ def members_accuracies(
     ns: tuple[int, ...],
     rule: Rule = FINE,
     devices: tuple[Any, ...] = (),
+    wanted: np.ndarray | None = None,
 ) -> Accuracy:
     """(members, ns) accuracies of a grid along one axis, in the precision around; a known exponent may be infinite."""
     known = concrete(exponent)
     if known is not None and np.isinf(known):
         return _spread("argmax", ns, rule, devices)(space, members)
     exponent = jnp.asarray(exponent, jnp.result_type(*jax.tree.leaves(members), 0.0))
-    (p_s, p_i), deep = _spread("luce", ns, rule, devices)(space, members, exponent)
-    below = functools.partial(_spread("deep", ns, rule, () if traced(deep) else devices), space, members, exponent)
+    wanted = np.ones(members.shape, bool) if wanted is None else wanted
+    (p_s, p_i), deep = _spread("luce", ns, rule, devices)(space, members, exponent, wanted)
     if traced(deep):
+        below = functools.partial(_deep.beyond_cut, space, members, exponent, ns=ns, rule=rule)
         p_s = p_s + jax.lax.cond(jnp.any(deep), below, functools.partial(jnp.zeros_like, p_s))
-    elif np.any(deep):  # the program for what is deep is compiled only where something is
-        p_s = p_s + below()
+    elif np.any(deep & wanted):  # the program for what is deep is compiled only where something is
+        p_s = p_s + _below(space, members, exponent, np.flatnonzero(deep & wanted), ns, rule)
     return slopes_told(Accuracy(p_s, p_i), space, members)
 
 
-_PROGRAMS: dict[str, Callable[..., Any]] = {"luce": _integrals.luce, "argmax": _argmax.argmax, "deep": _deep.beyond_cut}
+def _below(space: MetricSpace, members: Similarity, exponent: Any, deep: np.ndarray, ns: Any, rule: Rule) -> np.ndarray:
+    """(members, ns) of `_deep`: of those that are deep, some at a time in one program; 0 for others."""
+    gained = np.zeros((members.shape[0], len(ns)))
+    together = min(len(gained), _DEEP)
+    for some in np.split(deep, range(together, len(deep), together)):
+        filled = some[np.minimum(np.arange(together), len(some) - 1)]
+        part = jax.tree.map(lambda leaf, filled=filled: jnp.asarray(leaf)[filled], members)
+        gained[some] = _deep.beyond_cut(space, part, exponent, ns=ns, rule=rule)[: len(some)]
+    return gained
+
+
+_PROGRAMS: dict[str, Callable[..., Any]] = {"luce": _integrals.luce, "argmax": _argmax.argmax}
 
 
 @functools.lru_cache(maxsize=64)
 def _spread(name: str, ns: tuple[int, ...], rule: Rule, devices: tuple[Any, ...]) -> Callable[..., Any]:
-    """One of `_PROGRAMS`, a function of space, members and exponent; members in equal shares on devices."""
+    """One of `_PROGRAMS`, a function of space, members and what else it takes; members in equal shares on devices."""
     run = functools.partial(_PROGRAMS[name], ns=ns, rule=rule)
     if len(devices) < 2:
         return run
     everywhere, split = PartitionSpec(), PartitionSpec("device")
     mesh = Mesh(np.array(devices), ("device",))
-    specs = (everywhere, split) if name == "argmax" else (everywhere, split, everywhere)
+    specs = (everywhere, split, everywhere, split)[: {"argmax": 2, "luce": 4}[name]]
     return jax.jit(jax.shard_map(run, mesh=mesh, in_specs=specs, out_specs=split, check_vma=False))
