@@ -25,8 +25,8 @@ _GAUSS, _BESIDE = 8, 2
 _BELOW, _BELOW_OF_ALL = 0.5, 3.0
 # e^-_END is nothing.
 _END = 36.0
-# Steps by which levels mostly rise at once, and at most: beyond that what was known is nothing. In bits.
-_FEW, _MANY = 4, 8
+# Steps by which levels rise at once, in bits: beyond that what was known is nothing.
+_BITS = 8
 
 
 class Window(NamedTuple):
@@ -34,7 +34,7 @@ class Window(NamedTuple):
 
     nodes: np.ndarray  # σ, (nodes,)
     weights: np.ndarray  # of σ
-    carried: tuple[np.ndarray, ...]
+    carried: np.ndarray
 
 
 @functools.lru_cache
@@ -50,7 +50,7 @@ def window(most: int, step: float, nats: float) -> Window:
     wanted = np.append(ratio * nodes[:_GAUSS], top)
     once[: _GAUSS + 1, : _GAUSS + _BESIDE] = _interpolating(known, wanted)[:, 1:]
     once[np.arange(_GAUSS + 1, len(nodes)), np.arange(_GAUSS, len(nodes) - 1)] = 1.0
-    return Window(nodes, weights, tuple(np.linalg.matrix_power(once, 2**bit) for bit in range(_MANY)))
+    return Window(nodes, weights, np.stack([np.linalg.matrix_power(once, 2**bit) for bit in range(_BITS)]))
 
 
 def _gauss(count: int, q: float) -> tuple[np.ndarray, np.ndarray]:
@@ -75,16 +75,13 @@ def _interpolating(points: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     )
 
 
-def carried(values: Array, steps: Array, matrices: tuple[np.ndarray, ...]) -> Array:
+def carried(values: Array, steps: Array, matrices: np.ndarray) -> Array:
     """Values at the nodes (nodes, lanes), once the level of each lane has risen by so many steps (lanes,)."""
+    known = jnp.asarray(matrices, values.dtype)
 
-    def by(values: Array, bits: range) -> Array:
-        for bit in bits:
-            moved = jnp.dot(jnp.asarray(matrices[bit], values.dtype), values, precision="highest")
-            values = jnp.where((steps >> bit) & 1 == 1, moved, values)
-        return values
+    def by(bit: Array, values: Array) -> Array:
+        moved = jnp.dot(known[bit], values, precision="highest")
+        return jnp.where((steps >> bit) & 1 == 1, moved, values)
 
-    def far(values: Array) -> Array:
-        return jnp.where(steps < 2**_MANY, by(values, range(_FEW, _MANY)), 0.0)
-
-    return jax.lax.cond(jnp.any(steps >= 2**_FEW), far, lambda values: values, by(values, range(_FEW)))
+    bits = jnp.minimum(32 - jax.lax.clz(jnp.max(steps)), len(matrices))
+    return jnp.where(steps < 2 ** len(matrices), jax.lax.fori_loop(0, bits, by, values), 0.0)
