@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from semres_jax._checks import refuse_traced
 
@@ -39,7 +40,7 @@ def at_once() -> Any:
     Elsewhere that goes without saying; there `jax.ensure_compile_time_eval` would compile every operation on constants
     of a program apart, before the program: a second more for a quadrature.
     """
-    staged = isinstance(jnp.asarray(np.zeros(())), jax.core.Tracer)
+    staged = isinstance(jnp.asarray(np.zeros(())), Tracer)
     return jax.ensure_compile_time_eval() if staged else contextlib.nullcontext()
 
 

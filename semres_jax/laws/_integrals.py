@@ -66,12 +66,15 @@ def luce(
         leaf = jnp.asarray(leaf)
         return leaf[which].reshape(len(padded) // lanes, lanes, *leaf.shape[1:])
 
-    work = (
-        *jax.tree.map(lambda leaf: batches(leaf, padded // around), (members, given, wanted)),
-        batches(probes.reshape(total, probes.shape[-1]), padded),
-    )
+    lane_of = jax.tree.map(lambda leaf: batches(leaf, padded // around), (members, given, wanted))
+    v = batches(probes.reshape(total, probes.shape[-1]), padded)
     stops = mass_stops(_balls(space, probes[:1, 0]), own[:, :1, 0], max(ns)) if space.probe_uniforms == 0 else None
-    p_s, p_i = jax.lax.map(lambda lane: _Lanes(space, *lane, stops, exponent, ns, rule).accuracies(), work)
+
+    def together(lanes: tuple[tuple[Similarity, Setting, Array], Array]) -> tuple[Array, Array]:
+        (members, given, wanted), v = lanes
+        return _Lanes(space, members, given, wanted, v, stops, exponent, ns, rule).accuracies()
+
+    p_s, p_i = jax.lax.map(together, (lane_of, v))
 
     def averaged(p: Array) -> Array:
         p = jnp.moveaxis(p, 1, 2).reshape(-1, len(ns))[:total].reshape(size, around, len(ns))
@@ -193,8 +196,8 @@ class _Lanes:
     def _relative(self, log: Array, level: Array) -> Array:
         """Strengths in units of that of the level.
 
-        Where g falls to 0 at the end of a panel, its last nodes are taken for no weaker than the window of s reaches: as
-        good as no mass is there, but it decides how p_S changes as the end moves.
+        Where g falls to 0 at the end of a panel, its last nodes are taken for no weaker than the window of s reaches:
+        as good as no mass is there, but it decides how p_S changes as the end moves.
         """
         return jnp.exp(jnp.maximum(log + self.rule.step * level, -self.rule.nats - self.rule.step))
 
@@ -209,7 +212,9 @@ class _Lanes:
         within, density, mass, relative = map(_once, (within, density, mass, relative))
         kept = jnp.exp(-(self.s[None] * relative[:, None]))  # (nodes, nodes of s, lanes)
         lost = (1.0 - kept) * density[:, None]
-        lost = jnp.dot(self.rule_of_panels[2], lost.reshape(len(lost), -1), precision="highest").reshape(-1, *missing.shape)
+        lost = jnp.dot(self.rule_of_panels[2], lost.reshape(len(lost), -1), precision="highest").reshape(
+            -1, *missing.shape
+        )
         inner = (1.0 - within)[:, None] - missing[None] - lost[:-1]
         credit = kept * (relative * mass)[:, None]
         here = jax.lax.stop_gradient(step.end) <= self.given.cut

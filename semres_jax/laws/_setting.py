@@ -78,12 +78,16 @@ def setting(log_g: Callable[[Array], Array], exponent: Array, farthest: Array, r
     low = jnp.minimum(exponent, 1.0)
 
     def bisected_depths() -> tuple[Array, Array, Array, Array]:
-        first = bisected(lambda r: log_g(r) == -jnp.inf, jnp.zeros_like(farthest), farthest, 60)
-        last = jnp.where(ends, first, farthest)
+        levels = jnp.asarray([math.inf, rule.depth - _OVERLAP, rule.depth], farthest.dtype)
+        levels = levels.reshape(-1, *(1,) * farthest.ndim)
+
+        def beyond(r: Array) -> Array:
+            return (-log_g(r) > levels) | (log_g(r) == -jnp.inf)
+
+        high = jnp.broadcast_to(farthest[None], (3, *farthest.shape))
+        last, cut, deepest = bisected(beyond, jnp.zeros_like(high), high, 60)
         alive = -jnp.expm1(jnp.asarray(-_LEAST, farthest.dtype))
         depth = -log_g(jnp.where(ends, last * alive, farthest))
-        cut = bisected(lambda r: -log_g(r) > rule.depth - _OVERLAP, jnp.zeros_like(farthest), last, 60)
-        deepest = bisected(lambda r: -log_g(r) > rule.depth, jnp.zeros_like(farthest), last, 60)
         deep = depth > rule.depth
         end = jnp.where(ends, last, jnp.inf)
         return depth, end, jnp.where(deep, deepest, end), jnp.where(deep, cut, jnp.inf)

@@ -5,8 +5,8 @@ changed by more than a polynomial of that degree follows: the density of distanc
 beyond (`mass_stops`, which hang on the probe only), ln g, and what g has above its floor (`Steps`). What only vanishes
 like a power at the end of a panel is a polynomial there: it is compared with its value in the middle.
 
-Where the ball goes as a square root next to its kinks, panels that end there are narrower, as the rule for them sees the
-root of the distance (`_integrals`), and panels beside them widen by a factor.
+Where the ball goes as a square root next to its kinks, panels that end there are narrower, as the rule for them sees
+the root of the distance (`_integrals`), and panels beside them widen by a factor.
 """
 
 import math

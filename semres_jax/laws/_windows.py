@@ -5,8 +5,8 @@ where σ is so small that e^{-xσ} is a polynomial there, all of them are replac
 Σ q^k δ(q^k): its orthogonal polynomials are the little q-Legendre ones, whose recurrence is known in closed form
 (Koekoek, Lesky, Swarttouw 2010, 14.12).
 
-A function of s that is a mixture of e^{-gs} with g <= e^level, and 0 at s = 0, keeps its values where the level rises by
-whole steps of the rule: all nodes but the Gauss ones fall onto others, and there it is a polynomial.
+A function of s that is a mixture of e^{-gs} with g <= e^level, and 0 at s = 0, keeps its values where the level rises
+by whole steps of the rule: all nodes but the Gauss ones fall onto others, and there it is a polynomial.
 """
 
 import functools
