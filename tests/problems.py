@@ -127,7 +127,7 @@ PROBLEMS = [
     Problem(spaces.get("finite"), _C, (0.2, 0.4, 0.52), "enumeration", "counts"),
     Problem(spaces.get("finite"), _C, (0.2, 0.4, 0.52), "enumeration", "counts", n=3),
     Problem(spaces.get("finite"), _C, (0.2, 0.4, 0.52), "enumeration", "counts", n=40),
-    Problem(spaces.Tree.birds(), _C, (0.5, 1.0, 1.5), "enumeration", "counts", n=10),
+    Problem(spaces.Tree.birds(), _C, (20.0, 40.0, 50.0), "enumeration", "counts", n=10),
     Problem(WEIGHTED, _C, _OF_LINE, "enumeration", "finite", quick=("prng",)),
     Problem(WEIGHTED, _C, _OF_LINE, "enumeration", "finite", n=3),
     Problem(WEIGHTED, _C, _OF_LINE, "enumeration", "finite", n=3, replace=True),

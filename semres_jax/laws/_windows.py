@@ -77,7 +77,7 @@ def _interpolating(points: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 def carried(values: Array, steps: Array, matrices: np.ndarray) -> Array:
     """Values at the nodes (nodes, lanes), once the level of each lane has risen by so many steps (lanes,)."""
-    known = jnp.asarray(matrices, values.dtype)
+    known, steps = jnp.asarray(matrices, values.dtype), steps.astype(jnp.int32)
 
     def by(bit: Array, values: Array) -> Array:
         moved = jnp.dot(known[bit], values, precision="highest")

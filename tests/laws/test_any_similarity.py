@@ -139,6 +139,26 @@ def test_reported_error_covers_the_true_one(space, similarity, x64):
             np.testing.assert_allclose(got[:2], truth, rtol=0, atol=1e-9)
 
 
+@pytest.mark.thorough(keep=3)
+@pytest.mark.parametrize("kind", [Exponential, Gaussian, Linear, PowerLaw], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("name", ["circle", "sphere(9)", "torus(2)"])
+def test_reported_errors_cover_the_true_ones_in_random_cells(name, kind, x64):
+    """504 cells in all: resolutions from a hundredth of the diameter on, floors from none to 1."""
+    space = spaces.get(name)
+    rng = np.random.default_rng(len(name) + len(kind.name))
+    epsilon = float(space.diameter) * 10.0 ** rng.uniform(-2.0, 0.3, 42)
+    delta = np.where(rng.random(42) < 0.3, 0.0, 10.0 ** rng.uniform(-9.0, 0.0, 42))
+    decay = (rng.uniform(0.5, 6.0, 42),) if kind is PowerLaw else ()
+    asked = space, kind(epsilon, *decay, delta)
+    ns, exponent = (2, 32), rng.choice([0.5, 1.0, 3.0])
+    finer = FINE._replace(nodes=28, nats=1.5, step=0.22)
+    truths = quadrature.accuracies(*asked, ns=ns, exponent=exponent, rule=finer)
+    for got, truth in zip(quadrature.several(*asked, ns=ns, exponent=exponent), truths, strict=True):
+        assert (np.abs(got.p_s - truth.p_s) <= got.p_s_error).all()
+        assert (np.abs(got.p_i - truth.p_i) <= got.p_i_error).all()
+        np.testing.assert_allclose(got[:2], truth, rtol=0, atol=1e-11)
+
+
 def test_deeper_than_panels_resolve(x64):
     """Two items 1 nat apart are confused: p_S = 1 - 2 ln 2 / Λ + π² / 6 Λ² + O(e^-Λ) for a depth of Λ nats."""
     nats = np.array([833.0, 1_025.0, 25_000.0, 5e9])
@@ -184,9 +204,13 @@ def test_luce_exponent(x64):
 
 @pytest.mark.thorough
 def test_no_resolution_at_all(x64):
+    """Where g is 0 all are the same; a power law is told by the ratio of distances, as at any small resolution."""
     for similarity in (Linear(0.0), PowerLaw(0.0, 2.0)):
         got = quadrature.accuracy(spaces.Circle(), similarity, n=4)
-        np.testing.assert_allclose(got, (0.25, 1.0), rtol=0, atol=EXACT, err_msg=similarity.name)
+        p_s = (
+            0.25 if similarity.name == "linear" else quadrature.accuracy(spaces.Circle(), PowerLaw(1e-12, 2.0), n=4).p_s
+        )
+        np.testing.assert_allclose(got, (p_s, 1.0), rtol=0, atol=EXACT, err_msg=similarity.name)
 
 
 @pytest.mark.thorough
