@@ -61,6 +61,45 @@ def by_hand(epsilon: float, delta: float) -> tuple[float, float]:
     return float(p_s), float(w @ (1 / (1 + far)))
 
 
+def _strength(d: np.ndarray, epsilon: float, delta: float) -> np.ndarray:
+    return delta + (1 - delta) * np.exp(-d / epsilon)
+
+
+def by_hand_of_many(epsilon: float, delta: float, n: int) -> tuple[float, float]:
+    """Exponential similarity on the circle, any n: 1/x = ∫ e^{-xs} ds by the trapezoid rule in ln s.
+
+    With u uniform on [0, 1], A = ∫_u^1 e^{-sg}: p_S = n ∫∫ g e^{-sg} A^{n-1}, p_I = ∫ e^{-s} A(0, s)^{n-1}.
+    """
+    log_s = np.arange(-22.0 - np.log(n), 3.7 - np.log(_strength(0.5, epsilon, delta)), 0.3)
+    s, w = np.exp(log_s), 0.3 * np.exp(log_s)
+    g = _strength(NODE / 2, epsilon, delta)
+    far = NODE[:, None] + (1 - NODE[:, None]) * NODE
+    beyond = np.exp(-s[:, None, None] * _strength(far / 2, epsilon, delta)) @ WEIGHT * (1 - NODE)
+    kept = np.exp(-s[:, None] * g)
+    p_s = n * (w @ (g * kept * beyond ** (n - 1))) @ WEIGHT
+    return float(p_s), float((w * np.exp(-s)) @ (kept @ WEIGHT) ** (n - 1))
+
+
+def by_hand_on_the_interval(epsilon: float, delta: float) -> tuple[float, float]:
+    """Exponential similarity on the interval, n = 2: probes in one half, distances that come twice and once."""
+    p_s = p_i = 0.0
+    for probe, weight in zip(NODE / 2, WEIGHT, strict=True):
+        pieces = ((0.0, probe, 2.0), (probe, 1 - 2 * probe, 1.0))  # from, width, density
+        ways = [
+            (width * density * WEIGHT, _strength(start + width * NODE, epsilon, delta))
+            for start, width, density in pieces
+        ]
+        (near, g_near), (far, g_far) = ways
+        p_i += weight * (near @ (1 / (1 + g_near)) + far @ (1 / (1 + g_far)))
+        both = 2 * near @ (g_near[:, None] / (g_near[:, None] + g_far)) @ far
+        for start, width, density in pieces:  # two in the same piece, the closer one first
+            g = _strength(start + width * NODE, epsilon, delta)
+            closer = _strength(start + width * NODE[:, None] * NODE, epsilon, delta)
+            both += 2 * (width * density) ** 2 * (WEIGHT * NODE) @ ((closer / (closer + g[:, None])) @ WEIGHT)
+        p_s += weight * both
+    return float(p_s), float(p_i)
+
+
 def cells_per_second(resolutions: int, each: int, rounds: int) -> dict:
     epsilons = np.linspace(0.01, 0.5, resolutions)
     cells = some(epsilons, each)
@@ -84,19 +123,32 @@ def cells_per_second(resolutions: int, each: int, rounds: int) -> dict:
     return {"cells": size, "timed_cells": count, "cells_per_s": {k: count[k] / best[k] for k in best}}
 
 
-def against_hand(resolutions: int, rounds: int) -> dict:
-    """The one case that a script can be written for: homogeneous, two items."""
-    epsilons, deltas = np.linspace(0.02, 0.5, resolutions), np.linspace(0.0, 0.3, 8)
-    swept = lambda: frontier.sweep(  # noqa: E731
-        PLACES["circle"], Exponential, [2], epsilon=epsilons, delta=deltas
-    )
-    every = list(itertools.product(epsilons, deltas))
-    table, mine = swept(), np.array([by_hand(e, d) for e, d in every])
-    off = np.abs(np.stack([table.p_s.values.ravel(), table.p_i.values.ravel()], 1) - mine).max()
+# What a script can be written for: what it is called, place, numbers of items, and the script.
+BY_HAND = {
+    "circle, exponential, n = 2": ("circle", [2], by_hand, 1),
+    "circle, exponential, n = 8": ("circle", [8], lambda e, d: by_hand_of_many(e, d, 8), 16),
+    "circle, exponential, n = 2, 8, 32": (
+        "circle", [2, 8, 32], lambda e, d: [by_hand(e, d), by_hand_of_many(e, d, 8), by_hand_of_many(e, d, 32)], 16,
+    ),
+    "interval, exponential, n = 2": ("interval", [2], by_hand_on_the_interval, 16),
+}  # fmt: skip
+
+
+def against_hand(what: str, resolutions: int, rounds: int) -> dict:
+    """A sweep against the script for it, which is timed on every so-maniest cell."""
+    place, ns, script, every = BY_HAND[what]
+    epsilons, deltas = np.linspace(0.02, 0.5, max(resolutions // every, 8)), np.linspace(0.0, 0.3, 8)
+    swept = lambda: frontier.sweep(PLACES[place], Exponential, ns, epsilon=epsilons, delta=deltas)  # noqa: E731
+    cells = list(itertools.product(epsilons, deltas))
+    table, some = swept(), np.random.default_rng(0).permutation(len(cells))[: max(len(cells) // every, 8)]
+    mine = np.array([np.ravel(script(*cells[i])) for i in some])
+    got = np.stack([table.p_s.values.reshape(-1, len(ns)), table.p_i.values.reshape(-1, len(ns))], -1)
+    off = np.abs(got.reshape(len(cells), -1)[some] - mine).max()
     if off > 1e-8:
-        raise SystemExit(f"sweep and the quadrature by hand differ by {off}")
-    best, _ = best_times({"sweep": swept, "by hand": lambda: [by_hand(e, d) for e, d in every]}, rounds)
-    return {"cells": len(every), "difference": off, "cells_per_s": {k: len(every) / t for k, t in best.items()}}
+        raise SystemExit(f"sweep and the quadrature by hand differ by {off}: {what}")
+    best, _ = best_times({"sweep": swept, "by hand": lambda: [script(*cells[i]) for i in some]}, rounds)
+    count = {"sweep": len(cells) * len(ns), "by hand": len(some) * len(ns)}
+    return {"cells": count["sweep"], "difference": off, "cells_per_s": {k: count[k] / t for k, t in best.items()}}
 
 
 def second_sweep(resolutions: int) -> dict:
@@ -119,11 +171,9 @@ def run(quick: bool) -> dict:
     say("cell by cell")
     found = cells_per_second(resolutions, each, rounds)
     say("quadrature by hand")
-    hand = against_hand(resolutions, rounds)
+    hand = {what: against_hand(what, 8 * resolutions, rounds) for what in BY_HAND}
     rate = found["cells_per_s"]
     what = f"{WHAT}, {found['cells']:,} cells"
-    easy = f"sweep over the circle, exponential, n = 2, exact, {hand['cells']:,} cells"
-    by_numpy = f"NumPy quadrature written for it, equal to {hand['difference']:.0e}"
     rows = [
         row(what, rate["sweep"], "cells/s", peer="a loop over `accuracy`, warm", peer_value=rate["accuracy"]),
         row(
@@ -133,7 +183,17 @@ def run(quick: bool) -> dict:
             peer=f"NumPy, {SAMPLED:,} trials a cell (errors of 0.001)",
             peer_value=rate["sampled"],
         ),
-        row(easy, hand["cells_per_s"]["sweep"], "cells/s", peer=by_numpy, peer_value=hand["cells_per_s"]["by hand"]),
+        *(
+            row(
+                f"sweep over {what}, exact, {by['cells']:,} cells",
+                by["cells_per_s"]["sweep"],
+                "cells/s",
+                peer=f"NumPy quadrature written for it, equal to {by['difference']:.0e}",
+                peer_value=by["cells_per_s"]["by hand"],
+                bar="ratio >= 1",
+            )
+            for what, by in hand.items()
+        ),
         row(
             f"a second sweep of {again['cells']:,} cells with other numbers",
             again["seconds"][1],

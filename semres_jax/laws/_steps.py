@@ -22,7 +22,7 @@ from semres_jax.laws._setting import Rule, Setting
 
 # Nats by which the masses of the last and the first quarter of a panel differ, and those of the two in the middle from
 # both; and by which what n - 1 items leave of the mass beyond falls.
-_SLOPE, _BEND, _LEFT = 9.0, 1.5, 8.0
+_SLOPE, _BEND, _LEFT = 9.0, 1.5, 12.0
 # How much of the nats of ln g may lie between the middle of a panel and its end: half where g is an exponential.
 _HALF = 0.6
 # Nats of what g has above its floor, up to the middle, from so many floors down to nothing: in shares of `Rule.nats`.
