@@ -181,7 +181,8 @@ def test_other_numbers_compile_nothing(caplog):
     assert _integrals.luce._cache_size() == programs
 
 
-def test_finished_sees_the_table_grow():
+def test_finished_sees_the_table_grow(monkeypatch):
+    monkeypatch.setattr(_parts, "_CHUNK", 32)
     seen, told = [], []
     table = frontier.sweep(
         [spaces.Circle(), CLOUD],
@@ -324,6 +325,7 @@ def test_optima_of_a_table_with_gaps():
 @pytest.mark.parametrize("method", ["exact", "lattice"])
 def test_killed_at_every_write_it_goes_on_to_the_same_bits(method, tmp_path, monkeypatch):
     monkeypatch.setattr(_parts, "_TRIALS_AT_ONCE", 1024)
+    monkeypatch.setattr(_parts, "_CHUNK", 32)
     grid = {"epsilon": np.linspace(0.0, 0.5, 40), "key": jax.random.key(3), "method": method}
     if method != "exact":
         grid["trials"] = 4096
