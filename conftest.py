@@ -43,7 +43,7 @@ for _name, _value in _CACHE.items():
 # files whose programs are the largest, and which compare them with sums written out.
 _QUICKLY_COMPILED = {"cli", "data", "experiments", "frontier", "measure", "networks", "plots", "training"}
 _LARGE = {
-    "test_any_similarity.py", "test_edges.py", "test_enumeration_any.py", "test_exemplars.py", "test_families.py",
+    "test_any_similarity.py", "test_enumeration_any.py", "test_exemplars.py",
     "test_identities.py", "test_products.py", "test_tables.py"
 }  # fmt: skip
 
