@@ -3,8 +3,7 @@
 Importing it runs nothing and sets no JAX option; names are loaded when first used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from semres_jax._lazy import submodules
 from semres_jax._version import __version__ as __version__
@@ -39,27 +38,12 @@ if TYPE_CHECKING:
         Tabulated as Tabulated,
     )
 
-_HOMES = {
-    "Accuracy": "_types",
-    "Estimate": "_types",
-    "Quantity": "_types",
-    "Execution": "execution",
-    "accuracy": "laws.engines",
-    "engine_for": "laws.engines",
-    "estimate": "montecarlo.estimate",
-} | dict.fromkeys(
-    ("Constant", "Exponential", "Gaussian", "Linear", "PowerLaw", "Similarity", "Tabulated"), "similarity"
-)
+_MEMBERS = {
+    "_types": ("Accuracy", "Estimate", "Quantity"),
+    "execution": ("Execution",),
+    "laws.engines": ("accuracy", "engine_for"),
+    "montecarlo.estimate": ("estimate",),
+    "similarity": ("Constant", "Exponential", "Gaussian", "Linear", "PowerLaw", "Similarity", "Tabulated"),
+}
 
-
-_module, _lazy_names = submodules(__name__)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"semres_jax.{_HOMES[name]}"), name)
-    return _module(name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*_lazy_names(), *_HOMES})
+__getattr__, __dir__ = submodules(__name__, _MEMBERS)

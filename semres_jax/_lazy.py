@@ -2,17 +2,21 @@
 
 import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 
-def submodules(package: str, **elsewhere: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+def submodules(
+    package: str, members: Mapping[str, Sequence[str]] | None = None, **elsewhere: str
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """`__getattr__` and `__dir__` of a package that knows its public modules without importing them.
 
     Args:
         package: its dotted name.
+        members: names that are the package's too, by the module of the package that defines them; none may be that of a
+            module, which would take its place once it is imported.
         elsewhere: dotted names of modules of other packages that are its attributes too.
 
     Example:
@@ -21,7 +25,11 @@ def submodules(package: str, **elsewhere: str) -> tuple[Callable[[str], Any], Ca
         'semres_jax.laws.symbolic'
     """
 
+    home_of = {name: module for module, names in (members or {}).items() for name in names}
+
     def attribute(name: str) -> Any:
+        if name in home_of:
+            return getattr(import_module(f"{package}.{home_of[name]}"), name)
         if name in elsewhere:
             return import_module(elsewhere[name])
         if not name.startswith("_") and find_spec(f"{package}.{name}") is not None:
@@ -31,6 +39,6 @@ def submodules(package: str, **elsewhere: str) -> tuple[Callable[[str], Any], Ca
     def names() -> list[str]:
         module = sys.modules[package]
         below = [info.name for info in pkgutil.iter_modules(module.__path__) if not info.name.startswith("_")]
-        return sorted({*vars(module), *below, *elsewhere})
+        return sorted({*vars(module), *below, *home_of, *elsewhere})
 
     return attribute, names

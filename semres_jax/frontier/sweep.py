@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import xarray
 
-from semres_jax import _memory, choice
+from semres_jax import _memory
 from semres_jax._checks import require_items
 from semres_jax._random import key_or_default
 from semres_jax._surroundings import on_host
@@ -240,8 +240,7 @@ def optima(table: xarray.Dataset) -> xarray.Dataset:
     if own:  # in the unit of each space
         best = best.drop_vars("epsilon").rename(resolution="epsilon")
     powers = exponents_of(table)
-    with jax.enable_x64(True):
-        floors = np.asarray(choice.power(jnp.asarray(table.delta.values)[:, None], jnp.asarray(powers)[None]))
+    floors = table.delta.values[:, None] ** powers[None]
     unique, member = np.unique(floors, return_inverse=True)
     law = np.array([[closed_form.optimal_ball_measure(int(n), float(floor)) for floor in unique] for n in table.n])
     measures = law[:, member.reshape(floors.shape)]

@@ -1,35 +1,97 @@
 """Pictures of results: a dataset in, matplotlib Axes out; one module for each command."""
 
-from semres_jax.plots._style import save
-from semres_jax.plots.images import (
-    resnet_alpha,
-    resnet_distances,
-    resnet_held_out,
-    resnet_law,
-    resnet_paths,
-    resnet_plane,
-    save_resnet,
-)
-from semres_jax.plots.measure_choices import (
-    choices_calibration,
-    choices_closest,
-    choices_profile,
-    items_curve,
-    save_choices,
-    save_items,
-)
-from semres_jax.plots.measure_embeddings import embeddings_levels, embeddings_plane, embeddings_profile, save_embeddings
-from semres_jax.plots.measure_llm import llm_items, llm_layers, llm_pairs, save_measure_llm
-from semres_jax.plots.optimal import optimal_fronts, optimal_similarities, save_optimal
-from semres_jax.plots.sweep import best_ball_measure, families, fronts, items, optimum, save_sweep
-from semres_jax.plots.toy import save_toy, toy_fits, toy_items, toy_matrices, toy_paths, toy_slots, toy_variance
-from semres_jax.plots.validation import many_items, residuals, save_all, tradeoff
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "best_ball_measure", "choices_calibration", "choices_closest", "choices_profile", "embeddings_levels",
-    "embeddings_plane", "embeddings_profile", "families", "fronts", "items", "items_curve", "llm_items", "llm_layers",
-    "llm_pairs", "many_items", "optimal_fronts", "optimal_similarities", "optimum", "residuals", "resnet_alpha",
-    "resnet_distances", "resnet_held_out", "resnet_law", "resnet_paths", "resnet_plane", "save", "save_all",
-    "save_choices", "save_embeddings", "save_items", "save_measure_llm", "save_optimal", "save_resnet", "save_sweep",
-    "save_toy", "toy_fits", "toy_items", "toy_matrices", "toy_paths", "toy_slots", "toy_variance", "tradeoff",
-]  # fmt: skip
+from semres_jax._lazy import submodules
+
+if TYPE_CHECKING:
+    from semres_jax.plots._style import (
+        save as save,
+    )
+    from semres_jax.plots.images import (
+        resnet_alpha as resnet_alpha,
+        resnet_distances as resnet_distances,
+        resnet_held_out as resnet_held_out,
+        resnet_law as resnet_law,
+        resnet_paths as resnet_paths,
+        resnet_plane as resnet_plane,
+        save_resnet as save_resnet,
+    )
+    from semres_jax.plots.measure_choices import (
+        choices_calibration as choices_calibration,
+        choices_closest as choices_closest,
+        choices_profile as choices_profile,
+        items_curve as items_curve,
+        save_choices as save_choices,
+        save_items as save_items,
+    )
+    from semres_jax.plots.measure_embeddings import (
+        embeddings_levels as embeddings_levels,
+        embeddings_plane as embeddings_plane,
+        embeddings_profile as embeddings_profile,
+        save_embeddings as save_embeddings,
+    )
+    from semres_jax.plots.measure_llm import (
+        llm_items as llm_items,
+        llm_layers as llm_layers,
+        llm_pairs as llm_pairs,
+        save_measure_llm as save_measure_llm,
+    )
+    from semres_jax.plots.optimal import (
+        optimal_fronts as optimal_fronts,
+        optimal_similarities as optimal_similarities,
+        save_optimal as save_optimal,
+    )
+    from semres_jax.plots.sweep import (
+        best_ball_measure as best_ball_measure,
+        families as families,
+        fronts as fronts,
+        items as items,
+        optimum as optimum,
+        save_sweep as save_sweep,
+    )
+    from semres_jax.plots.toy import (
+        save_toy as save_toy,
+        toy_fits as toy_fits,
+        toy_items as toy_items,
+        toy_matrices as toy_matrices,
+        toy_paths as toy_paths,
+        toy_slots as toy_slots,
+        toy_variance as toy_variance,
+    )
+    from semres_jax.plots.validation import (
+        many_items as many_items,
+        residuals as residuals,
+        save_all as save_all,
+        tradeoff as tradeoff,
+    )
+
+# What each module draws: a study is imported, with all that it needs, when its pictures are asked for.
+_MEMBERS = {
+    "_style": ("save",),
+    "images": (
+        "resnet_alpha",
+        "resnet_distances",
+        "resnet_held_out",
+        "resnet_law",
+        "resnet_paths",
+        "resnet_plane",
+        "save_resnet",
+    ),
+    "measure_choices": (
+        "choices_calibration",
+        "choices_closest",
+        "choices_profile",
+        "items_curve",
+        "save_choices",
+        "save_items",
+    ),
+    "measure_embeddings": ("embeddings_levels", "embeddings_plane", "embeddings_profile", "save_embeddings"),
+    "measure_llm": ("llm_items", "llm_layers", "llm_pairs", "save_measure_llm"),
+    "optimal": ("optimal_fronts", "optimal_similarities", "save_optimal"),
+    "sweep": ("best_ball_measure", "families", "fronts", "items", "optimum", "save_sweep"),
+    "toy": ("save_toy", "toy_fits", "toy_items", "toy_matrices", "toy_paths", "toy_slots", "toy_variance"),
+    "validation": ("many_items", "residuals", "save_all", "tradeoff"),
+}
+
+__getattr__, __dir__ = submodules(__name__, _MEMBERS)
