@@ -100,8 +100,8 @@ def _over_trials(
     slope, total = jax.vmap(jax.grad(loss, has_aux=True))(picked, chances, hyper.floor)
     slope = _of_runs(hyper.lambda_sim) * slope
     if jax.default_backend() == "cpu":
-        both = jnp.zeros(products.size, slope.dtype).at[jnp.concatenate([forth.reshape(-1), back.reshape(-1)])]
-        return total, both.add(jnp.tile(slope.reshape(-1), 2), **_SURE).reshape(products.shape)
+        slope, both = slope.reshape(forth.shape), jnp.zeros(products.size, slope.dtype)
+        return total, both.at[forth].add(slope, **_SURE).at[back].add(slope, **_SURE).reshape(products.shape)
     return total, _by_products(slope, probe, items, size)
 
 
