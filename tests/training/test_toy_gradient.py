@@ -90,3 +90,15 @@ def test_its_number_is_finite_where_the_loss_is(design, weights, scale):
     turned = jnp.swapaxes(maps, -1, -2)
     value, _ = gradient.slopes(turned, seeds, hyper, jnp.uint32(STEP), task, design, gradient.terms(hyper))
     assert bool(np.isfinite(value[0])) == bool(np.isfinite(loss))
+
+
+@pytest.mark.parametrize("backend", ["cpu", "gpu"])
+@pytest.mark.parametrize("design", DESIGNS, ids=str)
+def test_weights_of_32_bits_have_slopes_of_32_bits(x64, monkeypatch, design, backend):
+    monkeypatch.setattr(gradient.jax, "default_backend", lambda: backend)
+    maps = jnp.zeros((RUNS, design.slots, design.hidden, STIMULI), jnp.float32)
+    hyper = jax.tree.map(lambda x: jnp.full(RUNS, x, jnp.float32), toy.Hyper(1.0, 1.0))
+    task = make_task(spaces.grid(spaces.get("circle"), STIMULI), design)
+    seeds, weighed = jnp.zeros((RUNS, 2), jnp.uint32), gradient.Terms(True, True)
+    shapes = jax.eval_shape(lambda: gradient.slopes(maps, seeds, hyper, jnp.uint32(STEP), task, design, weighed))
+    assert [x.dtype for x in shapes] == [jnp.float32, jnp.float32]

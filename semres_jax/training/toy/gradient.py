@@ -110,8 +110,9 @@ def _by_products(slope: Array, probe: Array, items: list[Array], size: int) -> A
 
     A scatter there adds in any order, and two runs of one program would differ in their last bits.
     """
-    put: Any = sum(slope[:, :, k, :, None] * jax.nn.one_hot(item, size) for k, item in enumerate(items))
-    sums = _product(jnp.swapaxes(jax.nn.one_hot(probe, size), -1, -2), put)
+    probe, *items = (jax.nn.one_hot(x, size, dtype=slope.dtype) for x in (probe, *items))
+    put: Any = sum(slope[:, :, k, :, None] * item for k, item in enumerate(items))
+    sums = _product(jnp.swapaxes(probe, -1, -2), put)
     return sums + jnp.swapaxes(sums, -1, -2)
 
 

@@ -117,8 +117,8 @@ def train(
         execution: devices, and progress in steps.
 
     Returns:
-        `History`. In a second call with numbers of the same shapes nothing is compiled, but where another loss has weight
-        0 in all of them: of that one nothing is computed.
+        `History`. In a second call with numbers of the same shapes nothing is compiled, but where another loss has
+        weight 0 in all of them: of that one nothing is computed.
 
     Raises:
         ValueError: too few stimuli for the items, unequal weights, a checkpoint of other settings or damaged ones.
