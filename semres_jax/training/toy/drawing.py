@@ -23,21 +23,30 @@ class Trials(NamedTuple):
 def draw(seed: Array, number: Array, *, stimuli: int, slots: int, batch: int, items: int) -> Trials:
     """Batch `number` of a stream: every tuple of distinct stimuli equally likely (to 2^-32 N), without sorting.
 
-    Of the others of a probe, the first n of a Fisher-Yates shuffle, which remembers only the places it has touched. (A
-    set in no random order wouldn't do: slots are put together item by item.)
-
     Args:
         seed: (2,) uint32.
         number: uint32 scalar.
         stimuli, slots, batch, items: N up to 65,536, S, B, n.
+    """
+    probe, others = draw_apart(seed, number, stimuli=stimuli, slots=slots, batch=batch, items=items)
+    return Trials(probe, jnp.stack(others, axis=-1))
+
+
+def draw_apart(
+    seed: Array, number: Array, *, stimuli: int, slots: int, batch: int, items: int
+) -> tuple[Array, list[Array]]:
+    """The same batch as (S, B) probes and n arrays of (S, B) items.
+
+    Of the others of a probe, the first n of a Fisher-Yates shuffle, which remembers only the places it has touched. (A
+    set in no random order wouldn't do: slots are put together item by item.)
     """
     per_slot = items + 1
     blocks = -(-slots * per_slot // BLOCK)
     trial = jax.lax.iota(jnp.uint32, batch)
     counters = (number * jnp.uint32(blocks) + jnp.uint32(block) for block in range(blocks))
     words = [word for counter in counters for word in pcg4d(trial, counter, seed[0], seed[1])]
-    w = jnp.stack(words[: slots * per_slot]).reshape(slots, per_slot, batch)
-    probe = _below(w[:, 0], stimuli)
+    w = [jnp.stack(words[k : slots * per_slot : per_slot]) for k in range(per_slot)]
+    probe = _below(w[0], stimuli)
     moved: list[tuple[Array, Array]] = []  # places that were swapped from, and what is there since
     drawn: list[Array] = []
     for k in range(items):
@@ -48,11 +57,10 @@ def draw(seed: Array, number: Array, *, stimuli: int, slots: int, batch: int, it
                 stimulus = jnp.where(place == earlier, there, stimulus)
             return stimulus
 
-        place = k + _below(w[:, 1 + k], stimuli - 1 - k)
+        place = k + _below(w[1 + k], stimuli - 1 - k)
         drawn.append(at(place))
         moved.append((place, at(jnp.full_like(place, k))))
-    others = jnp.stack(drawn, axis=-1)
-    return Trials(probe, others + (others >= probe[..., None]).astype(jnp.int32))
+    return probe, [other + (other >= probe).astype(jnp.int32) for other in drawn]
 
 
 def _below(word: Array, bound: int) -> Array:
@@ -81,15 +89,18 @@ def label_table(distances: np.ndarray, slots: int, label: str) -> np.ndarray:
     return (scaled**2 if label == "l2" else scaled).astype(np.float32)
 
 
-def right_items(d: Array, label: str) -> Array:
-    """(B, n) probability of being the right one, for (S, B, n) entries of `label_table`: equal shares of ties."""
+def right_items(d: Array, label: str, axis: int = -1) -> Array:
+    """(B, n) probability of being the right one, for (S, B, n) entries of `label_table`: equal shares of ties.
+
+    Items lie along `axis`: with -2, (n, B) for (S, n, B).
+    """
     if d.shape[0] == 1 or label in ("min", "max"):
         total = d[0] if d.shape[0] == 1 else jnp.max(d, axis=0) if label == "max" else jnp.min(d, axis=0)
-        nearest = total == jnp.min(total, axis=-1, keepdims=True)
+        nearest = total == jnp.min(total, axis=axis, keepdims=True)
     else:
         total = jnp.sum(d, axis=0)
-        nearest = total <= jnp.min(total, axis=-1, keepdims=True) + _SAME * d.shape[0]
-    return nearest / jnp.sum(nearest, axis=-1, keepdims=True, dtype=d.dtype)
+        nearest = total <= jnp.min(total, axis=axis, keepdims=True) + _SAME * d.shape[0]
+    return nearest / jnp.sum(nearest, axis=axis, keepdims=True, dtype=d.dtype)
 
 
 def decide(g: Array, decision: str) -> Array:

@@ -26,8 +26,8 @@ from semres_jax.spaces.base import MetricSpace
 from semres_jax.storage.resume import fingerprint
 from semres_jax.training.checkpoints import Store
 from semres_jax.training.diverged import Diverged as Diverged, refuse_diverged
-from semres_jax.training.toy import drawing
-from semres_jax.training.toy.losses import Task, loss_parts, make_task, scores, similarity_tables as similarity_tables
+from semres_jax.training.toy.gradient import Terms, slopes, terms
+from semres_jax.training.toy.losses import Task, make_task, scores, similarity_tables as similarity_tables
 from semres_jax.training.toy.settings import Design as Design, Hyper as Hyper
 from semres_jax.training.toy.spread import Parts
 
@@ -117,7 +117,8 @@ def train(
         execution: devices, and progress in steps.
 
     Returns:
-        `History`. In a second call with numbers of the same shapes nothing is compiled.
+        `History`. In a second call with numbers of the same shapes nothing is compiled, but where another loss has
+        weight 0 in all of them: of that one nothing is computed.
 
     Raises:
         ValueError: too few stimuli for the items, unequal weights, a checkpoint of other settings or damaged ones.
@@ -144,8 +145,8 @@ def train(
         flat = jax.tree.map(lambda x: np.repeat(np.broadcast_to(x, grid).ravel(), runs).astype(np.float32), hyper)
         keys = [jax.random.fold_in(key, r) for r in range(runs)] * members
         words = jnp.stack([jax.random.bits(jax.random.fold_in(run, 1), (2,), jnp.uint32) for run in keys])
-        state, graph = _start(keys, flat, space.size or 0, design)
-        advance = Parts(_advance, len(keys), task, design, graph, sharding.resolve(execution.devices))
+        state = _start(keys, flat, space.size or 0, design)
+        advance = Parts(_advance, len(keys), task, (design, terms(hyper)), sharding.resolve(execution.devices))
 
         def described(number: int, step: int) -> str:
             member, run = divmod(number, runs)
@@ -210,55 +211,53 @@ def _recorded(records: int | Sequence[int] | np.ndarray, steps: int) -> np.ndarr
     return recorded
 
 
-def _start(keys: list[Any], hyper: Hyper, size: int, design: Design) -> tuple[_State, Any]:
-    """Fresh networks, Adam's moments of zero, and the graph that makes a network of its parameters."""
+def _start(keys: list[Any], hyper: Hyper, size: int, design: Design) -> _State:
+    """Fresh networks, and Adam's moments of zero."""
 
     def network(key: Any) -> ToyAutoencoder:
         return ToyAutoencoder(size, design.hidden, slots=design.slots, scale=1.0, rngs=nnx.Rngs(params=key))
 
-    graph = nnx.graphdef(network(keys[0]))
     params = [nnx.state(network(jax.random.fold_in(key, 0)), nnx.Param) for key in keys]
     params = jax.tree.map(lambda *x: jnp.stack(x), *params)
     params = jax.tree.map(lambda x: x * jnp.asarray(hyper.scale)[:, None, None, None], params)
     moments = jax.vmap(optax.adam(1.0).init)(params)
-    return _State(params, moments, jnp.full(len(keys), -1, jnp.int32), jnp.zeros((), jnp.int32)), graph
+    return _State(params, moments, jnp.full(len(keys), -1, jnp.int32), jnp.zeros((), jnp.int32))
 
 
-@functools.partial(jax.jit, static_argnames=("design", "graph"))
+@functools.partial(jax.jit, static_argnames=("design", "weighed"))
 def _advance(
-    state: _State, seeds: Array, hyper: Hyper, task: Task, targets: Array, design: Design, graph: Any
+    state: _State, seeds: Array, hyper: Hyper, task: Task, targets: Array, design: Design, weighed: Terms
 ) -> tuple[_State, tuple[Array, ...]]:
     """Train to each of the target steps in turn and score there: the state, and scores with targets in front."""
-    size = task.labels.shape[-1]
 
-    def step(params: Any, moments: Any, bad: Array, seed: Array, hyper: Hyper, number: Array) -> tuple[Any, Any, Array]:
-        trials = None
-        if design.loss == "trials":
-            sizes = {"stimuli": size, "slots": design.slots, "batch": design.batch, "items": design.items}
-            trials = drawing.draw(seed, number.astype(jnp.uint32), **sizes)
-
-        def loss(params: Any) -> Array:
-            sim, rec = loss_parts(params, graph, hyper.floor, task, trials, design)
-            return hyper.lambda_sim * sim + hyper.lambda_rec * rec
-
-        value, slope = jax.value_and_grad(loss)(params)
-        change, new_moments = optax.adam(hyper.learning_rate).update(slope, moments)
+    def step(number: Array, carry: Any) -> Any:
+        params, moments, bad = carry
+        (maps,), tree = jax.tree.flatten(params)
+        told, slope = slopes(maps, seeds, hyper, number.astype(jnp.uint32), task, design, weighed)
+        change, new_moments = jax.vmap(_adam)(hyper.learning_rate, tree.unflatten([slope]), moments)
         new = optax.apply_updates(params, change)
-        finite = jax.tree.reduce(lambda so_far, x: so_far & jnp.all(jnp.isfinite(x)), new, jnp.isfinite(value))
+        finite = jnp.isfinite(told) & jnp.all(jnp.isfinite(jax.tree.leaves(new)[0]), axis=(1, 2, 3))
         bad = jnp.where((bad < 0) & ~finite, number, bad)
         # Of a run without a loss the last good weights stay.
-        kept = jax.tree.map(lambda x, y: jnp.where(bad < 0, x, y), (new, new_moments), (params, moments))
-        return *kept, bad
-
-    every_run: Any = jax.vmap(step, in_axes=(0, 0, 0, 0, 0, None))
+        kept = jax.vmap(lambda bad, x, y: jax.tree.map(functools.partial(jnp.where, bad < 0), x, y))
+        return *kept(bad, (new, new_moments), (params, moments)), bad
 
     def record(state: _State, target: Array) -> tuple[_State, tuple[Array, ...]]:
-        def body(number: Array, carry: Any) -> Any:
-            return every_run(*carry, seeds, hyper, number)
-
-        carry = jax.lax.fori_loop(state.step, target, body, state[:3])
-        weights = jax.tree.leaves(carry[0])[0]
+        turned = _turned(state.params), _turned(state.moments), state.bad
+        params, moments, bad = jax.lax.fori_loop(state.step, target, step, turned)
+        params, moments = _turned(params), _turned(moments)
+        weights = jax.tree.leaves(params)[0]
         scored = jax.lax.map(lambda x: scores(x[0], x[1], x[2], task, design), (weights, seeds, hyper.floor))
-        return _State(carry[0], carry[1], carry[2], target), (*scored, weights)
+        return _State(params, moments, bad, target), (*scored, weights)
 
     return jax.lax.scan(record, state, targets)
+
+
+def _adam(rate: Array, slope: Any, moments: Any) -> tuple[Any, Any]:
+    """What is to be added to the weights of a run, and its new moments."""
+    return optax.adam(rate).update(slope, moments)
+
+
+def _turned(tree: Any) -> Any:
+    """Maps as (R, S, m, N), in which products are fastest, of (R, S, N, m), and the other way round."""
+    return jax.tree.map(lambda x: jnp.swapaxes(x, -1, -2) if x.ndim == 4 else x, tree)

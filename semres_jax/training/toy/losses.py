@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
 from semres_jax._types import Array
 from semres_jax.laws import tables
@@ -45,16 +44,6 @@ def make_task(space: MetricSpace, design: Design) -> Task:
     near = expected.near_probability(ranks, design.items)
     labels = drawing.label_table(distances, design.slots, design.label)
     return Task(jnp.asarray(labels), jax.tree.map(jnp.asarray, ranks), jnp.asarray(near))
-
-
-def loss_parts(params: Any, graph: Any, floor: Array, task: Task, trials: drawing.Trials | None, design: Design):
-    """(similarity loss in nats, reconstruction loss) of one network; `trials` None: over all trials."""
-    g = nnx.merge(graph, params).similarity()
-    rec = jnp.mean((g - jnp.eye(g.shape[-1], dtype=g.dtype)[None]) ** 2)
-    if trials is None:
-        return expected.mean_nll(g[0] + floor, task.ranks, task.near, design.items), rec
-    strengths = drawing.decide(drawing.pick(g, trials) + floor, design.decision)
-    return jnp.mean(_nll(strengths, _right(task, trials, design))), rec
 
 
 def _right(task: Task, trials: drawing.Trials, design: Design) -> Array:
@@ -105,10 +94,10 @@ def _sampled(g: Array, seed: Array, task: Task, design: Design) -> tuple[Array, 
             trials = drawing.draw(~seed, stream, stimuli=size, slots=design.slots, batch=batch, items=n)
             h = drawing.decide(drawing.pick(g, trials), design.decision)
             own = drawing.decide(drawing.pick(g, trials, trials.probe), design.decision)
-            right = _right(task, trials, design).astype(h.dtype)
-            p_s = jnp.sum(right * h, axis=-1) / jnp.sum(h, axis=-1)
+            chances = _right(task, trials, design).astype(h.dtype)
+            p_s = jnp.sum(chances * h, axis=-1) / jnp.sum(h, axis=-1)
             p_i = own / (own + jnp.sum(h[:, 1:], axis=-1))
-            return jnp.stack([jnp.sum(x) for x in (p_s, p_i, p_s**2, p_i**2, _nll(h, right))])
+            return jnp.stack([jnp.sum(x) for x in (p_s, p_i, p_s**2, p_i**2, _nll(h, chances))])
 
         means.append(jnp.sum(jax.lax.map(chunk, jnp.arange(_SCORE_TRIALS // _SCORE_CHUNK)), axis=0) / _SCORE_TRIALS)
     mean = jnp.stack(means)

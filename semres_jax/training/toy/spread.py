@@ -25,18 +25,18 @@ class Parts:
     takes an equal share of the runs in one go, as is fastest there, and the last bits depend on how many they are.
 
     Args:
-        advance: (state, seeds, hyper, task, targets, design, graph) -> (state, columns), jitted, with the last two
+        advance: (state, seeds, hyper, task, targets, *settings) -> (state, columns), jitted, with the settings
             static. `state` is a named tuple with runs in front of all its leaves but `step`, `columns` are arrays of
             shape (targets, runs, ...).
         runs: how many.
-        task, design, graph: passed on.
+        task, settings: passed on.
         devices: local ones. One CPU runs parts in threads; several devices run one part each in one program.
     """
 
     def __init__(
-        self, advance: Callable[..., Any], runs: int, task: Any, design: Any, graph: Any, devices: tuple[Any, ...]
+        self, advance: Callable[..., Any], runs: int, task: Any, settings: tuple[Any, ...], devices: tuple[Any, ...]
     ):
-        self._advance, self._runs, self._task, self._rest = advance, runs, task, (design, graph)
+        self._advance, self._runs, self._task, self._settings = advance, runs, task, settings
         self._host, self._hosts = processes.hosts()
         on_cpu = devices[0].platform == "cpu"
         parts = max(2, -(-runs // _PART)) if on_cpu else len(devices) * self._hosts
@@ -68,7 +68,7 @@ class Parts:
         def advanced(part: int) -> Any:
             with jax.enable_x64(True), jax.default_device(self._devices[0]):  # threads have contexts of their own
                 state, seeds, hyper = self._rows(whole, part)
-                outcome = self._advance(state._replace(step=step), seeds, hyper, self._task, targets, *self._rest)
+                outcome = self._advance(state._replace(step=step), seeds, hyper, self._task, targets, *self._settings)
                 state, columns = jax.tree.map(np.asarray, outcome)
                 return state._replace(step=None), columns
 
@@ -79,7 +79,7 @@ class Parts:
             return done + list(pool.map(advanced, mine[len(done) :]))
 
     def _on_devices(self, whole: Any, step: Any, targets: Array, mine: list[int]) -> list[Any]:
-        program, width, done = _program(self._advance, *self._rest, self._devices), len(self._devices), []
+        program, width, done = _program(self._advance, self._settings, self._devices), len(self._devices), []
         for first in range(0, len(mine), width):
             some = (mine[first : first + width] + mine[-1:] * width)[:width]
             rows = jax.tree.map(lambda *x: np.concatenate(x), *(self._rows(whole, part) for part in some))
@@ -91,13 +91,13 @@ class Parts:
 
 
 @functools.lru_cache(maxsize=16)
-def _program(advance: Callable[..., Any], design: Any, graph: Any, devices: tuple[Any, ...]) -> Any:
+def _program(advance: Callable[..., Any], settings: tuple[Any, ...], devices: tuple[Any, ...]) -> Any:
     """`advance` of a part on each device, runs of all of them in front."""
     mesh = Mesh(np.array(devices), ("device",))
     split, everywhere = PartitionSpec("device"), PartitionSpec()
 
     def local(state: Any, seeds: Array, hyper: Any, step: Array, task: Any, targets: Array) -> Any:
-        state, columns = advance(state._replace(step=step), seeds, hyper, task, targets, design, graph)
+        state, columns = advance(state._replace(step=step), seeds, hyper, task, targets, *settings)
         return state._replace(step=None), columns
 
     specs = (split, split, split, everywhere, everywhere, everywhere)
