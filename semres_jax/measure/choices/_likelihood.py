@@ -12,8 +12,9 @@ import numpy as np
 from semres_jax.measure.choices import _strengths as strengths
 from semres_jax.similarity import Family
 
-# Items whose scores are worked on together: about what a processor's cache holds.
-_CHUNK = 1 << 13
+# Items whose scores are worked on together: arrays of so many numbers stay in a processor's cache, and are just too
+# small to be fetched anew from the system each time (from 128 KiB on).
+_CHUNK = 15 << 10
 # Up to so many biases products of all pairs of them are made for each item; of more, for each θ.
 _WIDE = 8
 
@@ -46,18 +47,19 @@ def derivatives(
     biases = np.flatnonzero(wanted[3:])
     places = np.append(np.arange(3), biases + 3)
     used = [j for j in range(3) if wanted[j] and (j or not family.kind.steps)]
+    own = strengths.numbers(theta)
     trials, items = table.distances.shape
     value, gradient, hessian = np.zeros(rows), np.zeros((rows, len(places))), np.zeros((rows, len(places), len(places)))
     block = min(trials, max(1, _CHUNK // items))
     step = max(1, _CHUNK // (items * block))
     for start in range(0, trials, block):
         some = slice(start, start + block)
-        part = _Block(table, some, theta, biases)
+        part = _Block(table, some, bool(theta[:, 3:].any()), biases)
         one = part.chosen(counts[0, some]) if len(counts) == 1 else None
         for first in range(0, rows, step):
             these = slice(first, first + step)
             c = part.chosen(counts[which[these], some]) if one is None else one
-            got = _chunk(theta[these], c, part, family, used)
+            got = _chunk(theta[these], tuple(x[these] for x in own), c, part, family, used)
             for total, term in zip((value, gradient, hessian), got, strict=True):
                 total[these] += term
     lower = np.tril_indices(len(places), -1)
@@ -72,8 +74,8 @@ def derivatives(
 
 def log_shares(theta: np.ndarray, table: Any, family: Family) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
     """ln P (n, B, T) of (B, P), -inf where it is 0; P; and the slopes of a ln g in ln ε, logit Δ, ln a."""
-    part = _Block(table, slice(None), theta, np.arange(theta.shape[1] - 3))
-    own = strengths.of(theta, part.d, family)
+    part = _Block(table, slice(None), bool(theta[:, 3:].any()), np.arange(theta.shape[1] - 3))
+    own = strengths.of(theta, strengths.numbers(theta), part.d, family)
     return *_shares(theta, own, part), own.slopes
 
 
@@ -84,14 +86,14 @@ class _Block:
         d, there: (n, 1, t) distances, and where there is an item.
         full: whether there is an item everywhere.
         design: (n, W, t) which items have which of the biases whose derivatives are wanted.
-        every: the same of all biases, None where they are 0 in all θ.
+        every: the same of all biases, None if these are 0 in all θ.
     """
 
-    def __init__(self, table: Any, some: slice, theta: np.ndarray, biases: np.ndarray):
+    def __init__(self, table: Any, some: slice, biased: bool, biases: np.ndarray):
         self.d, self.there = (np.ascontiguousarray(x[some].T)[:, None] for x in (table.distances, table.there))
         self.full = bool(self.there.all())
         design = np.moveaxis(table.design[some], 0, 2)
-        self.every = np.ascontiguousarray(design) if theta[:, 3:].any() else None
+        self.every = np.ascontiguousarray(design) if biased else None
         self.design = np.ascontiguousarray(design[:, biases])
 
     def chosen(self, counts: np.ndarray) -> np.ndarray:
@@ -120,17 +122,16 @@ def _shares(theta: np.ndarray, own: strengths.Strengths, part: _Block) -> tuple[
 
 
 def _chunk(
-    theta: np.ndarray, counts: np.ndarray, part: _Block, family: Family, used: list[int]
+    theta: np.ndarray, numbers: Any, counts: np.ndarray, part: _Block, family: Family, used: list[int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What some rows of θ get from some trials; of the Hessian, the upper half."""
-    own = strengths.of(theta, part.d, family)
+    own = strengths.of(theta, numbers, part.d, family, used)
     log_p, p = _shares(theta, own, part)
     rows, wide = len(theta), part.design.shape[1]
     everywhere = own.positive is True and part.full
-    if everywhere:
-        value = np.einsum("nbt,nbt->b", np.broadcast_to(counts, p.shape), log_p)
-    else:
-        value = np.where(counts > 0, counts * np.where(counts > 0, log_p, 0.0), 0.0).sum((0, 2))
+    if not everywhere:
+        log_p = np.where(counts > 0, log_p, 0.0)
+    value = np.vecdot(counts, log_p).sum(0)
     total = counts.sum(0)
     flow = total * p
     rest = counts - flow
@@ -140,11 +141,10 @@ def _chunk(
     spread = _biased(gradient, hessian, p, flow, rest, total, part.design) if wide else None
     mean = {j: (p * own.slopes[j]).sum(0) for j in used}
     for j in used:
-        gradient[:, j] = np.einsum("nbt,nbt->b", rest, own.slopes[j])
+        gradient[:, j] = np.vecdot(rest, own.slopes[j]).sum(0)
         moved, weighted = flow * own.slopes[j], total * mean[j]
         for k in used[used.index(j) :]:
-            across = np.einsum("bt,bt->b", weighted, mean[k])
-            hessian[:, j, k] = across - np.einsum("nbt,nbt->b", moved, own.slopes[k])
+            hessian[:, j, k] = np.vecdot(weighted, mean[k]) - np.vecdot(moved, own.slopes[k]).sum(0)
         if spread is not None:
             hessian[:, j, 3:] = (spread @ weighted[..., None])[..., 0]
             for i in range(len(p)):
@@ -165,13 +165,12 @@ def _biased(
     """Set what biases alone have, and give their means (B, W, t) in each trial."""
     items, wide, trials = design.shape
     rows = p.shape[1]
-    spread = np.zeros((rows, wide, trials))
-    for i in range(items):
-        gradient[:, 3:] += rest[i] @ design[i].T
-        for w in range(wide):
-            spread[:, w] += p[i] * design[i, w]
+    spread = p[0][:, None] * design[0]
+    for i in range(1, items):
+        spread += p[i][:, None] * design[i]
     hessian[:, 3:, 3:] = (spread * np.broadcast_to(total, (rows, trials))[:, None]) @ np.swapaxes(spread, 1, 2)
     for i in range(items):
+        gradient[:, 3:] += rest[i] @ design[i].T
         if wide > _WIDE:
             hessian[:, 3:, 3:] -= (flow[i][:, None] * design[i]) @ design[i].T
         else:

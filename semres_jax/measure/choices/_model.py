@@ -32,7 +32,8 @@ _LONGEST, _DAMPED = 2.0, 1e7
 _NEARBY, _NEVER = 0.5, -1e5
 # Ends of intervals are found to this in the root of twice the drop, which is one at one standard error.
 _END = 1e-6
-_ROUNDS = 60
+# Their first stride, at most; rounds.
+_STRIDE, _ROUNDS = 0.5, 60
 
 
 class Table(NamedTuple):
@@ -278,62 +279,64 @@ class Ends(NamedTuple):
     closed: np.ndarray
 
 
-def ends(setup: Setup, theta: np.ndarray, which: np.ndarray, sign: np.ndarray, target: Any) -> Ends:
+def ends(setup: Setup, theta: np.ndarray, which: np.ndarray, sign: np.ndarray, target: np.ndarray) -> Ends:
     """How far B entries of θ can be moved until the best log likelihood, the others refitted, is `target`.
 
-    Strides that double until the profile is below, then chords of the root of twice the drop, which is near linear:
-    Illinois' rule, and halves where it jumps. Where there are steps or kinks in ε it stays.
+    Newton's steps in the root of twice the drop, which is near linear: at a maximum of all others the slope of the
+    profile is that of the likelihood. The others are guessed along their own way. Strides double at most until the
+    profile is below; then steps that leave what is between, and every fifth one, are halves: there may be jumps. Where
+    there are steps or kinks in ε it stays.
 
     Args:
         setup: the model.
         theta: (B, P) from where, not below the target.
         which, sign: (B,) the entry, and -1 or 1.
-        target: the value, one or (B,).
+        target: (B,) the value.
     """
     held = (0,) if setup.windowed else ()
     moves = {j: (setup.basis(*held, j), setup.push(j, *held)) for j in set(which.tolist())}
     basis, push = (np.array([moves[j][part] for j in which.tolist()]) for part in (0, 1))
-    rows = np.arange(len(theta))
-    target = np.broadcast_to(np.asarray(target, np.float64), rows.shape)
+    wanted, rows = (push != 0).any(0) | (basis != 0).any((0, 2)), np.arange(len(theta))
     least, most = setup.bounds()
     edge = np.where(sign > 0, most[which], least[which])
-    start = derivatives(setup, theta)[0]
-    level = start + 1e-9
+    theta = theta.copy()
+    value, _, hessian = derivatives(setup, theta, wanted=wanted)
+    level = value + 1e-9
     full = np.sqrt(2 * np.maximum(level - target, 0.0))
-
-    def height(value: np.ndarray, some: np.ndarray) -> np.ndarray:  # above 0 inside
-        return full[some] - np.sqrt(2 * np.maximum(level[some] - value, 0.0))
-
-    inner, outer = theta.copy(), theta.copy()
-    high, low = height(start, rows), np.full(len(theta), -np.inf)
-    stride, last = np.full(len(theta), 0.2), np.zeros(len(theta), int)
-    passed, at_edge = np.zeros(len(theta), bool), inner[rows, which] == edge
+    lean = _leaning(basis, push, hessian)
+    bend = -np.einsum("bp,bpq,bq->b", lean, hessian, lean)
+    height, step = full.copy(), np.where(bend > 0, full / np.sqrt(np.maximum(bend, 1e-300)), np.inf)
+    inner, outer = theta[rows, which], edge.copy()
+    stride, passed, at_edge = _STRIDE, np.zeros(len(theta), bool), inner == edge
     for k in range(_ROUNDS):
-        width = np.where(passed, abs(inner - outer)[rows, which], np.inf)
-        active = rows[~at_edge & (width > 1e-9) & (abs(high) > _END) & (abs(low) > _END)]
-        if not len(active):
+        a = rows[~at_edge & (abs(height) > _END) & ~(passed & (abs(inner - outer) <= 1e-9))]
+        if not len(a):
             break
-        j, a, between = which[active], active, passed[active]
-        here, there = inner[a, j], outer[a, j]
-        share = np.full(len(a), 0.5)
-        if k % 5 < 4:
-            straight = np.isfinite(low[a])
-            share[straight] = np.clip((high[a] / (high[a] - low[a]))[straight], 0.001, 0.999)
-        stepped = here + sign[a] * np.minimum(stride[a], abs(edge[a] - here))
-        entry = np.where(between, here + share * (there - here), stepped)
-        guess = inner[a] + push[a] * (entry - here)[:, None]
-        chord = inner[a] + share[:, None] * (outer[a] - inner[a])
-        guess = np.where((between & np.isfinite(low[a]))[:, None], chord, guess)
-        guess[np.arange(len(a)), j] = entry
-        got = climb(setup, guess, basis[a])
-        new, inside = height(got.value, a), got.value >= target[a]
-        inner[a[inside]], outer[a[~inside]] = got.theta[inside], got.theta[~inside]
-        # An end that stays twice running is weighed down.
-        low[a] = np.where(inside, np.where(last[a] == 1, low[a] / 2, low[a]), new)
-        high[a] = np.where(inside, new, np.where(last[a] == -1, high[a] / 2, high[a]))
-        at_edge[a] = inside & ~between & (entry == edge[a])
-        last[a] = np.where(between, np.where(inside, 1, -1), 0)
+        now = theta[a, which[a]]
+        there = now + sign[a] * step[a]
+        between = (sign[a] * (there - inner[a]) > 0) & (sign[a] * (outer[a] - there) > 0) & (k % 5 < 4)
+        entry = now + sign[a] * np.minimum(np.minimum(step[a], stride), abs(edge[a] - now))
+        entry = np.where(passed[a], np.where(between, there, (inner[a] + outer[a]) / 2), entry)
+        guess = np.clip(theta[a] + lean[a] * (entry - now)[:, None], least, most)
+        guess = np.where(lean[a] == 0, theta[a], guess)  # what is given may be past the bounds
+        guess[np.arange(len(a)), which[a]] = entry
+        theta[a], value, gradient, hessian = _climbed(setup, guess, basis[a], wanted=wanted)
+        inside, lean[a] = value >= target[a], _leaning(basis[a], push[a], hessian)
+        inner[a], outer[a] = np.where(inside, entry, inner[a]), np.where(inside, outer[a], entry)
         passed[a] |= ~inside
-        stride[a] *= 2
-    at = np.where(abs(low) <= _END, outer[rows, which], inner[rows, which])
-    return Ends(np.where(at_edge, edge, at), passed)
+        at_edge[a] = inside & ~passed[a] & (entry == edge[a])
+        root = np.sqrt(2 * np.maximum(level[a] - value, 0.0))
+        height[a] = full[a] - root
+        fall = -sign[a] * (gradient * push[a]).sum(1)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            step[a] = np.where(fall > 0, height[a] * root / fall, np.inf)
+        stride *= 2
+    ended = abs(height) <= _END
+    return Ends(np.where(at_edge, edge, np.where(ended, theta[rows, which], inner)), passed | ended)
+
+
+def _leaning(basis: np.ndarray, push: np.ndarray, hessian: np.ndarray) -> np.ndarray:
+    """(B, P) how all entries move along a profile when the pushed one moves by 1."""
+    turned = np.swapaxes(basis, 1, 2)
+    back = np.linalg.pinv(turned @ hessian @ basis, hermitian=True) @ (turned @ hessian @ push[..., None])
+    return push - (basis @ back)[..., 0]

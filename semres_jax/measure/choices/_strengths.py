@@ -5,6 +5,7 @@ ln(exp u + exp logit Δ), ∂ ln g = w ∂u in what u depends on, and 1 - w - Δ
 as a similarity of a user's own, is differentiated by JAX.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ from semres_jax.similarity import Constant, Exponential, Family, Gaussian, Linea
 SMOOTH, WINDOWED = (Exponential, Gaussian, PowerLaw), (Constant, Linear)
 # A logit that is less is that of no floor.
 _NONE = -700.0
+_ZERO = np.zeros((1, 1, 1))
 # Rows of θ that go through a compiled program together, and numbers of items that it is compiled for.
 _ROWS, _SIZES = 16, (1 << 8, 1 << 10, 1 << 12)
 
@@ -32,21 +34,30 @@ class Strengths:
         slopes: of the values in ln ε, logit Δ and ln a, (n, B, t) or what broadcasts to it.
     """
 
-    def __init__(self, theta: np.ndarray, value: np.ndarray, slopes: list[np.ndarray], positive: Any = True):
+    def __init__(
+        self,
+        value: np.ndarray,
+        slopes: list[np.ndarray],
+        floor: tuple[np.ndarray, np.ndarray],
+        *,
+        positive: Any = True,
+        turn: tuple[float, Any] = (-1.0, None),
+        own: Any = None,
+    ):
         self.value, self.positive, self.slopes = value, positive, slopes
-        _, self._delta, _, self._power = (number[:, 0] for number in numbers(theta))
-        # Of the second slope of u in ln ε, over the first: what is the same everywhere, and (n, B, t) what is added.
-        self._turn: tuple[float, Any] = (-1.0, None)
-        # u, where the exponent is that of g0 and not Luce's.
-        self._own: Any = None
+        self._delta, self._power = (number[:, 0] for number in floor)
+        # Of the second slope of ln g0 in ln ε, over the first, with the first: a number, and what is added to it.
+        self._turn = turn
+        # ln g0, where the exponent is its own and not Luce's.
+        self._own = own
 
     def bend(self, hessian: np.ndarray, rest: np.ndarray, gradient: np.ndarray, used: list[int]) -> None:
         """Add Σ rest · ∂²value to the upper half of Hessians (B, P, P); gradients (B, P) hold Σ rest · ∂value."""
-        power = self._power if self._own is None else 1.0
+        power = self._power
         turned = {j: rest * self.slopes[j] for j in used}
 
         def sums(j: int, factor: np.ndarray) -> np.ndarray:
-            return np.einsum("nbt,nbt->b", turned[j], factor)
+            return np.vecdot(turned[j], factor).sum(0)
 
         if 0 in used:
             same, more = self._turn
@@ -76,30 +87,33 @@ class _Differentiated(Strengths):
     def bend(self, hessian: np.ndarray, rest: np.ndarray, gradient: np.ndarray, used: list[int]) -> None:
         for j in used:
             for k in used[used.index(j) :]:
-                hessian[:, j, k] += np.einsum("nbt,nbt->b", rest, self._bends[j, k])
+                hessian[:, j, k] += np.vecdot(rest, self._bends[j, k]).sum(0)
 
 
-def of(theta: np.ndarray, d: np.ndarray, family: Family) -> Strengths:
-    """Strengths of items at distances d (n, 1, t), for (B, P) θ."""
+def of(
+    theta: np.ndarray, own: tuple[np.ndarray, ...], d: np.ndarray, family: Family, used: Sequence[int] = (0, 1, 2)
+) -> Strengths:
+    """Strengths of items at distances d (n, 1, t), for (B, P) θ and its `numbers`; slopes that aren't used may be 0."""
     if family.kind in SMOOTH:
-        return _decaying(theta, d, family)
+        return _decaying(own, d, family, used)
     if family.kind in WINDOWED:
-        return _ending(theta, d, family)
+        return _ending(own, d, family, used)
     return _differentiated(theta, d, family)
 
 
-def numbers(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """ε, Δ, 1 - Δ and a of (B, P), each (B, 1)."""
+def numbers(theta: np.ndarray) -> tuple[np.ndarray, ...]:
+    """ε, Δ, 1 - Δ, logit Δ, -∞ if there is no floor, and a of (B, P), each (B, 1)."""
     log_epsilon, logit, log_power = (theta[:, k, None] for k in range(3))
     small = np.exp(-abs(logit))
     low, high = small / (1 + small), 1 / (1 + small)
     up = logit > 0
-    return np.exp(log_epsilon), np.where(up, high, low), np.where(up, low, high), np.exp(log_power)
+    logit = np.where(logit < _NONE, -np.inf, logit)
+    return np.exp(log_epsilon), np.where(up, high, low), np.where(up, low, high), logit, np.exp(log_power)
 
 
-def _decaying(theta: np.ndarray, d: np.ndarray, family: Family) -> Strengths:
-    epsilon, delta, _, power = numbers(theta)
-    own = family.kind is PowerLaw and not family.fixed  # its own exponent and Luce's are one
+def _decaying(own: tuple[np.ndarray, ...], d: np.ndarray, family: Family, used: Sequence[int]) -> Strengths:
+    epsilon, delta, _, logit, power = own
+    free = family.kind is PowerLaw and not family.fixed  # its own exponent and Luce's are one
     ratio = d * (1 / epsilon)
     if family.kind is Exponential:
         below, by_epsilon, turn = -ratio, ratio, (-1.0, ratio)
@@ -107,12 +121,12 @@ def _decaying(theta: np.ndarray, d: np.ndarray, family: Family) -> Strengths:
         square = ratio * ratio
         below, by_epsilon, turn = -0.5 * square, square, (-2.0, square)
     else:
-        decay = power if own else float(dict(family.fixed)["exponent"])
+        decay = power if free else float(dict(family.fixed)["exponent"])
         below, share = -decay * np.log1p(ratio), ratio / (1 + ratio)
         by_epsilon = decay * share
         turn = (-1.0, by_epsilon + share)
-    logit = np.where(theta[:, 1, None] < _NONE, -np.inf, theta[:, 1, None])
-    value, share, by_delta = below, 1.0, np.zeros((1, 1, 1))
+    luce = np.ones_like(power) if free else power
+    value, share, by_delta = below, 1.0, _ZERO
     if np.isfinite(logit).any():
         above = below - logit
         small = np.exp(-abs(above))
@@ -122,18 +136,18 @@ def _decaying(theta: np.ndarray, d: np.ndarray, family: Family) -> Strengths:
         high = 1 / (1 + small)
         small *= high
         above = above > 0
-        share, by_delta = np.where(above, high, small), np.where(above, small, high)
-        by_delta -= delta
-    luce = np.ones_like(power) if own else power
+        share = np.where(above, high, small)
+        if 1 in used:
+            by_delta = np.where(above, small, high)
+            by_delta -= delta
     if (luce != 1).any():
         value, share, by_delta = value * luce, share * luce, by_delta * luce
-    strengths = Strengths(theta, value, [by_epsilon * share, by_delta, below * share if own else value])
-    strengths._turn, strengths._own = turn, below if own else None
-    return strengths
+    slopes = [by_epsilon * share if 0 in used else _ZERO, by_delta, below * share if free and 2 in used else value]
+    return Strengths(value, slopes, (delta, luce), turn=turn, own=below if free else None)
 
 
-def _ending(theta: np.ndarray, d: np.ndarray, family: Family) -> Strengths:
-    epsilon, delta, rest, power = numbers(theta)
+def _ending(own: tuple[np.ndarray, ...], d: np.ndarray, family: Family, used: Sequence[int]) -> Strengths:
+    epsilon, delta, rest, _, power = own
     ratio = None if family.kind.steps else d / epsilon
     near = (d <= epsilon) * 1.0 if ratio is None else np.maximum(1.0 - ratio, 0.0)
     g = np.where(near > 0, 1.0, delta) if ratio is None else delta + rest * near
@@ -141,15 +155,17 @@ def _ending(theta: np.ndarray, d: np.ndarray, family: Family) -> Strengths:
     if not delta.all():
         positive = g > 0
         g[~positive] = 1.0
-    value = np.log(g) * power
-    by_delta = (1.0 - near) * (power * delta * rest)
-    by_delta /= g
-    by_epsilon = np.zeros((1, 1, 1))
-    if ratio is not None:
+    value, by_epsilon, by_delta = np.log(g), _ZERO, _ZERO
+    if (power != 1).any():
+        value *= power
+    if 1 in used:
+        by_delta = (1.0 - near) * (power * delta * rest)
+        by_delta /= g
+    if 0 in used and ratio is not None:
         by_epsilon = ratio * (power * rest)
         by_epsilon /= g
         by_epsilon *= near > 0
-    return Strengths(theta, value, [by_epsilon, by_delta, value], positive)
+    return Strengths(value, [by_epsilon, by_delta, value], (delta, power), positive=positive)
 
 
 def log_strength(theta: Any, d: Any, family: Family) -> tuple[Any, Any]:

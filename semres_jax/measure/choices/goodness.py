@@ -20,6 +20,8 @@ BINS = 10
 _RESOLUTIONS = 41
 # Of these so many at least are climbed at, and all if the tables have less numbers; numbers of tables worked on together.
 _CLIMBED, _NUMBERS = 5, 1 << 22
+# Probabilities that are the same to so many digits keep the order of their trials: others would be put in order by rounding.
+_DIGITS = 12
 
 
 class Bins(NamedTuple):
@@ -247,7 +249,7 @@ def _calibration(setup: Setup) -> Callable[[np.ndarray, np.ndarray], Bins]:
 
     def bins(counts: np.ndarray, p: np.ndarray) -> Bins:
         totals = np.broadcast_to(counts.sum(1, keepdims=True), counts.shape)[there]
-        return _binned(_order(p[there]), p[there], p[there], counts[there], totals)
+        return _binned(_order(p[there].round(_DIGITS)), p[there], p[there], counts[there], totals)
 
     return bins
 
