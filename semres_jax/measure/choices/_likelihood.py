@@ -15,6 +15,8 @@ from semres_jax.similarity import Family
 # Items whose scores are worked on together: arrays of so many numbers stay in a processor's cache, and are just too
 # small to be fetched anew from the system each time (from 128 KiB on).
 _CHUNK = 15 << 10
+# What is less likely is as good as impossible: it has no say in where to climb.
+_LEAST = float(np.finfo(np.float64).tiny)
 # Up to so many biases products of all pairs of them are made for each item; of more, for each θ.
 _WIDE = 8
 
@@ -135,8 +137,8 @@ def _chunk(
     total = counts.sum(0)
     flow = total * p
     rest = counts - flow
-    if not everywhere:
-        rest[p == 0] = 0.0
+    if p.min() < _LEAST:
+        rest[p < _LEAST] = 0.0
     gradient, hessian = np.zeros((rows, 3 + wide)), np.zeros((rows, 3 + wide, 3 + wide))
     spread = _biased(gradient, hessian, p, flow, rest, total, part.design) if wide else None
     mean = {j: (p * own.slopes[j]).sum(0) for j in used}

@@ -222,6 +222,8 @@ def _climbed(
         tried = np.clip(theta[active] + move, least, most)
         # What is given may be past the bounds: a floor of 0.
         tried = np.where(move == 0, theta[active], tried)
+        if (abs(tried[:, 3:]) == _BIAS[1]).any():  # biases that end there still sum to 0
+            tried = theta[active] + np.einsum("bpk,bqk,bq->bp", span, span, tried - theta[active])
         got = derivatives(setup, tried, counts, which=which[active], wanted=wanted)
         last = gain < _GAIN
         better = (got[0] > value[active]) | (last & (got[0] > value[active] - _GAIN))
