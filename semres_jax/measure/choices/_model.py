@@ -212,6 +212,9 @@ def _climbed(
         if not len(active):
             break
         span = basis[active]
+        # What would leave its range stays at its end, so that the others can move.
+        out = ((theta <= least) & (gradient < 0)) | ((theta >= most) & (gradient > 0))
+        span = np.where((out[active] & (np.arange(theta.shape[1]) < 3))[..., None], 0.0, span)
         stiff, axis = np.linalg.eigh(np.swapaxes(span, 1, 2) @ hessian[active] @ span - idle[active])
         stiff = np.maximum(abs(stiff), 1e-10)
         along = np.einsum("bpk,bp->bk", axis, np.einsum("bpk,bp->bk", span, gradient[active]))
