@@ -115,7 +115,7 @@ def run(quick: bool) -> dict:
             {"ours": functools.partial(ours, trials), "scipy": functools.partial(scipys, trials)}, rounds
         )
     rows.append(row(
-        f"{trials:,} two-alternative trials, exponential with a floor: maximum and intervals of both", best["ours"], "s",
+        f"{trials:,} two-alternative trials, exponential with a floor: maximum, both intervals", best["ours"], "s",
         peer="SciPy, six BFGS with the gradient by hand, interval of the resolution alone", peer_value=best["scipy"],
         better="less", bar="value <= 10", note=f"Fits of choices compiled {told.programs} programs.",
     ))  # fmt: skip
@@ -134,7 +134,9 @@ def run(quick: bool) -> dict:
     rows.append(row(what, fitted, "", bar="value <= 1.1"))
     least, most = memory(sizes[0]), memory(sizes[-1])
     note = f"A process that fits {sizes[0]:,} trials holds {figure(least)} GB."
-    rows.append(row(f"peak memory of a process that fits {sizes[-1]:,} trials", most, "GB", bar="value <= 2", note=note))
+    rows.append(
+        row(f"peak memory of a process that fits {sizes[-1]:,} trials", most, "GB", bar="value <= 2", note=note)
+    )
     return {"rows": rows, "seconds": best, "first": first, "seconds_by_trials": seconds_by_size}
 
 

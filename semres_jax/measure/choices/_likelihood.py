@@ -1,8 +1,8 @@
 """The likelihood of choices under Luce's rule, its gradient and Hessian, written out in NumPy.
 
-A fit asks for them at hundreds of θ, of one table or of many simulated ones. Arrays that stay in a processor's cache make
-that cost a few nanoseconds for each item and θ, with no program to compile for each family or number of trials. Items
-come first in all arrays here: sums over the items of trials are then sums of whole arrays.
+A fit asks for them at hundreds of θ, of one table or of many simulated ones. With arrays that stay in a processor's
+cache that costs some twenty nanoseconds for each item and θ, and no program is compiled for each family or number of
+trials. Items come first in all arrays here: sums over the items of trials are then sums of whole arrays.
 """
 
 from typing import Any

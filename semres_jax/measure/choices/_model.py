@@ -181,7 +181,11 @@ def climb(
         counts, which: as in `derivatives`.
     """
     theta, value, gradient, _ = _climbed(setup, theta, basis, counts, which)
-    return Climbed(theta, value, abs(np.einsum("bpk,bp->bk", np.broadcast_to(basis, (len(theta), *basis.shape[1:])), gradient)).max(1))
+    return Climbed(
+        theta,
+        value,
+        abs(np.einsum("bpk,bp->bk", np.broadcast_to(basis, (len(theta), *basis.shape[1:])), gradient)).max(1),
+    )
 
 
 def _climbed(

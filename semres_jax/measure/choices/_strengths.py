@@ -1,8 +1,8 @@
 """Strengths of items, a ln g(d; ε, Δ), with their slopes and bends in ln ε, logit Δ and ln a.
 
 With u = ln g0, x = u - logit Δ and w = 1 / (1 + exp(-x)), the share of g that is not floor: ln g = ln(1 - Δ) +
-ln(exp u + exp logit Δ), ∂ ln g = w ∂u in what u depends on, and 1 - w - Δ in logit Δ. What is not written out here, such
-as a similarity of a user's own, is differentiated by JAX.
+ln(exp u + exp logit Δ), ∂ ln g = w ∂u in what u depends on, and 1 - w - Δ in logit Δ. What is not written out here,
+such as a similarity of a user's own, is differentiated by JAX.
 """
 
 from collections.abc import Sequence

@@ -18,9 +18,9 @@ from semres_jax.measure.choices.fits import ChoiceFit
 BINS = 10
 # Resolutions that a simulated table is fitted at, where the family isn't smooth in ε.
 _RESOLUTIONS = 41
-# Of these so many at least are climbed at, and all if the tables have less numbers; numbers of tables worked on together.
+# Of these so many at least are climbed at, all in small tables; numbers of tables that are worked on together.
 _CLIMBED, _NUMBERS = 5, 1 << 22
-# Probabilities that are the same to so many digits keep the order of their trials: others would be put in order by rounding.
+# Probabilities that are the same to so many digits keep the order of their trials, which rounding would change.
 _DIGITS = 12
 
 
