@@ -1,4 +1,4 @@
-"""Ends of intervals of choices where a floor or an exponent is at the end of its range, or a bias was driven to its own."""
+"""Ends of intervals of choices where a number is at the end of its range, and sums of biases driven to theirs."""
 
 import numpy as np
 import pytest
