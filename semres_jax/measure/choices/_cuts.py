@@ -1,6 +1,5 @@
 """Where to cut profiles of likelihoods that jump: twice the drop that tables simulated from the fit show."""
 
-import dataclasses
 import math
 from typing import NamedTuple
 
@@ -8,7 +7,7 @@ import numpy as np
 from scipy import special
 
 from semres_jax._random import generator
-from semres_jax.measure.choices import _model as model, _slopes
+from semres_jax.measure.choices import _likelihood as likelihood, _model as model
 from semres_jax.measure.choices._model import Setup
 from semres_jax.measure.choices._windows import BESIDE, Path, beside, inner, thinned, windows
 
@@ -94,9 +93,9 @@ def _information(setup: Setup, theta: np.ndarray, which: np.ndarray) -> np.ndarr
     table = model.Table(*(x[which] for x in setup.table))
     if not which.any():
         return np.zeros((len(theta), theta.shape[1], theta.shape[1]))
-    p = np.moveaxis(_slopes.log_shares(theta, table, setup.family)[1], 0, 2)
+    p = np.moveaxis(likelihood.log_shares(theta, table, setup.family)[1], 0, 2)
     counts = p * setup.counts[which].sum(1)[None, :, None]
-    return -np.array(model.derivatives(dataclasses.replace(setup, table=table), theta, counts)[2])
+    return -likelihood.derivatives(theta, counts, table, setup.family)[2]
 
 
 class _Comparison:
@@ -113,7 +112,7 @@ class _Comparison:
             local = ((d > low * (1 - BESIDE)) & (d <= high * (1 + BESIDE)) & setup.table.there).any(1)
         rest = _information(setup, theta[:1], ~local)[0]
         table = model.Table(*(x[local] for x in setup.table))
-        log_p, self.p, slopes = _slopes.log_shares(theta, table, setup.family)
+        log_p, self.p, slopes = likelihood.log_shares(theta, table, setup.family)
         slopes = [np.broadcast_to(slope, self.p.shape) for slope in slopes]
         # In a large table it changes slowly.
         some = thinned(np.arange(len(theta)), max(8, _CHUNK // setup.table.distances.size))

@@ -6,20 +6,17 @@ that are allowed, so that fixed parameters, biases that sum to zero and profiles
 
 import dataclasses
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from semres_jax._types import Array
-from semres_jax.measure.choices import _slopes
-from semres_jax.similarity import KINDS, Constant, Exponential, Family, Gaussian, Linear, PowerLaw
+from semres_jax.measure.choices import _likelihood as likelihood
+from semres_jax.measure.choices._strengths import SMOOTH as SMOOTH, WINDOWED as WINDOWED
+from semres_jax.similarity import KINDS, Constant, Family, Linear
 
-# Kinds whose likelihood is smooth in ε, and those where it has steps or kinks at the distances and nowhere else, whose
-# slopes are written out. Of others, such as a user's own, nothing is known.
-SMOOTH, WINDOWED = (Exponential, Gaussian, PowerLaw), (Constant, Linear)
 # ln ε, logit Δ, ln a; biases follow.
 NUMBERS = ("epsilon", "delta", "exponent")
 # Ranges of θ. A floor below 1e-15 counts as 0; biases past 25 as infinite.
@@ -31,11 +28,12 @@ _GAIN = 1e-8
 _STEPS = 80
 # Largest change of any entry of θ in one step; damping at which there is no way up.
 _LONGEST, _DAMPED = 2.0, 1e7
+# Largest change in a step that is not tried out; the logarithm of what can't be.
+_NEARBY, _NEVER = 0.5, -1e5
 # Ends of intervals are found to this in the root of twice the drop, which is one at one standard error.
 _END = 1e-6
-_ROUNDS = 60
-# Rows of θ that go through the compiled program together.
-_ROWS = 16
+# Their first stride, at most; rounds.
+_STRIDE, _ROUNDS = 0.5, 60
 
 
 class Table(NamedTuple):
@@ -129,90 +127,31 @@ def scale_free(family: Family) -> bool:
     return bool(power.size) and bool(np.ptp(power) < 1e-6 * abs(power).max())
 
 
-def _log_strength(numbers: Any, d: Any, family: Family) -> tuple[Array, Array]:
-    """a ln g(d) of one item, 0 where g = 0, and whether g > 0."""
-    epsilon, delta, exponent = jnp.exp(numbers[0]), jax.nn.sigmoid(numbers[1]), jnp.exp(numbers[2])
-    if family.kind is PowerLaw and not family.fixed:  # its own exponent and Luce's are one
-        log = PowerLaw(epsilon, exponent, delta).log(d)
-        exponent = jnp.ones_like(exponent)
-    else:
-        log = family(epsilon, delta).log(d)
-    positive = log > -jnp.inf
-    return exponent * jnp.where(positive, log, 0.0), positive
-
-
-def _log_choice(theta: Any, table: Table, family: Family) -> Array:
-    """(T, n) ln P(choose i) = b_i + a ln g(d_i) - ln Σ; -inf where g = 0, unless it is for all: then by bias alone."""
-    strength, positive = _log_strength(theta[:3], table.distances, family)
-    positive = positive & table.there
-    alive = jnp.where(positive.any(axis=-1, keepdims=True), positive, table.there)
-    score = jnp.where(alive, strength + table.design @ theta[3:], 0.0)
-    top = jnp.max(jnp.where(alive, score, -jnp.inf), axis=-1, keepdims=True)
-    total = jnp.sum(jnp.where(alive, jnp.exp(jnp.where(alive, score - top, 0.0)), 0.0), axis=-1, keepdims=True)
-    return jnp.where(alive, score - top - jnp.log(total), -jnp.inf)
-
-
-@partial(jax.jit, static_argnames="family")
-def log_choices(theta: Any, table: Table, *, family: Family) -> Array:
-    """(B, T, n) of (B, P)."""
-    return jax.vmap(lambda row: _log_choice(row, table, family))(theta)
-
-
-def _derivatives(theta: Any, counts: Any, table: Table, family: Family) -> tuple[Array, Array, Array]:
-    """Log likelihood, its gradient and Hessian in θ.
-
-    The score of an item is linear in the biases, so that JAX has to differentiate the three numbers of its strength
-    only: with J the slopes of scores, gradient = Σ (c - N p) J, Hessian = -Σ N Jᵀ (diag p - p pᵀ) J + Σ (c - N p) ∂²s.
-    """
-    d = table.distances.ravel()
-    shape = table.distances.shape
-
-    # Forward slopes of far tails are infinities times 0; a kind of one's own may have no others.
-    slopes_by = jax.grad if family.kind in SMOOTH else jax.jacfwd
-
-    def slopes_of(numbers: Any, distance: Any) -> tuple[Array, Array]:
-        slope = slopes_by(lambda numbers: _log_strength(numbers, distance, family)[0])(numbers)
-        return slope, slope
-
-    bend, slope = jax.vmap(jax.jacfwd(slopes_of, has_aux=True), (None, 0))(theta[:3], d)
-    slope, bend = slope.reshape(*shape, 3), bend.reshape(*shape, 3, 3)
-    log_p = _log_choice(theta, table, family)
-    p = jnp.exp(log_p)
-    total = counts.sum(axis=-1, keepdims=True)
-    rest = jnp.where(p > 0, counts - total * p, 0.0)
-    slopes = jnp.concatenate([slope, table.design], axis=-1)
-    mean = jnp.einsum("tn,tnp->tp", p, slopes)
-    weighted = jnp.sqrt(total * p)[..., None] * slopes
-    around = jnp.sqrt(total) * mean
-    hessian = around.T @ around - jnp.einsum("tnp,tnq->pq", weighted, weighted)
-    hessian = hessian.at[:3, :3].add(jnp.einsum("tn,tnpq->pq", rest, bend))
-    value = jnp.sum(jnp.where(counts > 0, counts * jnp.where(counts > 0, log_p, 0.0), 0.0))
-    return value, jnp.einsum("tn,tnp->p", rest, slopes), hessian
-
-
-@partial(jax.jit, static_argnames="family")
-def _derivatives_of_rows(theta: Any, counts: Any, table: Table, *, family: Family) -> tuple[Array, Array, Array]:
-    return jax.vmap(lambda t, c: _derivatives(t, c, table, family))(theta, counts)
+def log_choices(theta: np.ndarray, table: Table, *, family: Family) -> np.ndarray:
+    """(B, T, n) ln P(choose i) of (B, P): b_i + a ln g(d_i) - ln Σ; -inf where g = 0, unless it is for all."""
+    return np.moveaxis(likelihood.log_shares(theta, table, family)[0], 0, 2)
 
 
 def derivatives(
-    setup: Setup, theta: np.ndarray, counts: np.ndarray | None = None
+    setup: Setup,
+    theta: np.ndarray,
+    counts: np.ndarray | None = None,
+    *,
+    which: np.ndarray | None = None,
+    wanted: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Log likelihoods (B,), gradients (B, P) and Hessians (B, P, P) of B rows of θ, and of counts (B or 1, T, n).
+    """Log likelihoods (B,), gradients (B, P) and Hessians (B, P, P) of B rows of θ.
 
-    Rows go through one compiled program, `_ROWS` at a time; those of `WINDOWED` kinds, through NumPy.
+    Args:
+        setup: the model.
+        theta: (B, P).
+        counts: (D, T, n) choices, if not those of the model.
+        which: (B,) whose choices each row is of; None: the only ones there are, or each row has its own.
+        wanted: (P,) entries of θ whose derivatives are needed; None: those that are free.
     """
     counts = setup.counts[None] if counts is None else counts
-    if setup.windowed:
-        return _slopes.derivatives(theta, counts, setup.table, setup.family)
-    parts = []
-    for first in range(0, len(theta), _ROWS):
-        rows = np.arange(first, first + _ROWS)
-        rows = np.where(rows < len(theta), rows, first)
-        some = counts[rows] if len(counts) > 1 else np.broadcast_to(counts, (_ROWS, *counts.shape[1:]))
-        got = _derivatives_of_rows(theta[rows], some, setup.table, family=setup.family)
-        parts.append([np.asarray(x)[: len(theta) - first] for x in got])
-    value, gradient, hessian = (np.concatenate(x) for x in zip(*parts, strict=True))
+    wanted = setup.free if wanted is None else wanted
+    value, gradient, hessian = likelihood.derivatives(theta, counts, setup.table, setup.family, wanted, which)
     # Where a kind of one's own has no slope there is nothing to climb by.
     return value, np.where(np.isfinite(gradient), gradient, 0.0), np.where(np.isfinite(hessian), hessian, 0.0)
 
@@ -225,30 +164,61 @@ class Climbed(NamedTuple):
     slope: np.ndarray
 
 
-def climb(setup: Setup, theta: np.ndarray, basis: np.ndarray, counts: np.ndarray | None = None) -> Climbed:
+def climb(
+    setup: Setup,
+    theta: np.ndarray,
+    basis: np.ndarray,
+    counts: np.ndarray | None = None,
+    *,
+    which: np.ndarray | None = None,
+) -> Climbed:
     """The nearest maxima of the log likelihood, from B starts at once.
-
-    Newton's steps with the absolute values of the Hessian's eigenvalues, damped where they don't climb. Rows that have
-    arrived are left out.
 
     Args:
         setup: the model.
         theta: (B, P) starts.
         basis: (B or 1, P, P) directions that are allowed, in columns; those of 0 are none.
-        counts: (B or 1, T, n) choices, if not those of the model.
+        counts, which: as in `derivatives`.
+    """
+    theta, value, gradient, _ = _climbed(setup, theta, basis, counts, which)
+    return Climbed(
+        theta,
+        value,
+        abs(np.einsum("bpk,bp->bk", np.broadcast_to(basis, (len(theta), *basis.shape[1:])), gradient)).max(1),
+    )
+
+
+def _climbed(
+    setup: Setup,
+    theta: np.ndarray,
+    basis: np.ndarray,
+    counts: np.ndarray | None = None,
+    which: np.ndarray | None = None,
+    wanted: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Where climbs end, with the log likelihood and its derivatives there.
+
+    Newton's steps with the absolute values of the Hessian's eigenvalues, damped where they don't climb. Rows that have
+    arrived are left out.
     """
     theta, size = theta.copy(), len(theta)
     least, most = setup.bounds()
     counts = setup.counts[None] if counts is None else counts
+    if which is None:
+        which = np.arange(size) if len(counts) > 1 else np.zeros(size, int)
+    wanted = (basis != 0).any((0, 2)) if wanted is None else wanted
     basis = np.broadcast_to(basis, (size, *basis.shape[1:]))
     idle = np.eye(theta.shape[1]) * (abs(basis).sum(1) == 0)[:, None, :]
-    value, gradient, hessian = derivatives(setup, theta, counts)
+    value, gradient, hessian = derivatives(setup, theta, counts, which=which, wanted=wanted)
     damping = np.zeros(size)
     active = np.arange(size)
     for _ in range(_STEPS):
         if not len(active):
             break
         span = basis[active]
+        # What would leave its range stays at its end, so that the others can move.
+        out = ((theta <= least) & (gradient < 0)) | ((theta >= most) & (gradient > 0))
+        span = np.where((out[active] & (np.arange(theta.shape[1]) < 3))[..., None], 0.0, span)
         stiff, axis = np.linalg.eigh(np.swapaxes(span, 1, 2) @ hessian[active] @ span - idle[active])
         stiff = np.maximum(abs(stiff), 1e-10)
         along = np.einsum("bpk,bp->bk", axis, np.einsum("bpk,bp->bk", span, gradient[active]))
@@ -259,15 +229,49 @@ def climb(setup: Setup, theta: np.ndarray, basis: np.ndarray, counts: np.ndarray
         tried = np.clip(theta[active] + move, least, most)
         # What is given may be past the bounds: a floor of 0.
         tried = np.where(move == 0, theta[active], tried)
-        got = derivatives(setup, tried, counts[active] if len(counts) > 1 else counts)
+        if (abs(tried[:, 3:]) == _BIAS[1]).any():  # biases that end there still sum to 0
+            tried = theta[active] + np.einsum("bpk,bqk,bq->bp", span, span, tried - theta[active])
+        got = derivatives(setup, tried, counts, which=which[active], wanted=wanted)
         last = gain < _GAIN
         better = (got[0] > value[active]) | (last & (got[0] > value[active] - _GAIN))
         took = active[better]
         theta[took], value[took], gradient[took], hessian[took] = (x[better] for x in (tried, *got))
         damping[active] = np.where(better, damping[active] / 10, np.maximum(damping[active] * 10, 1e-3))
         active = active[~last & (damping[active] < _DAMPED)]
-    slope = abs(np.einsum("bpk,bp->bk", basis, gradient)).max(1)
-    return Climbed(theta, value, slope)
+    return theta, value, gradient, hessian
+
+
+def ahead(setup: Setup, theta: np.ndarray, basis: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Newton's first steps in many tables of choices, of which sums over trials are products of matrices.
+
+    Args:
+        setup: the model.
+        theta: (K, P) from where.
+        basis: (P, P) as for `climb`.
+        counts: (D, T, n).
+
+    Returns:
+        (K, D, P) where the steps lead, by the expected information, and (K, D) log likelihoods there, to second order.
+    """
+    flat, size = counts.reshape(len(counts), -1), theta.shape[1]
+    design = setup.table.design.reshape(flat.shape[1], size - 3)
+    totals = setup.counts.sum(1)
+    moved, height = [], []
+    for row in theta:
+        log_p, p, slopes = likelihood.log_shares(row[None], setup.table, setup.family)
+        log_p, p, *slopes = (np.broadcast_to(x, p.shape)[:, 0].T for x in (log_p, p, *slopes))
+        own = np.stack([np.maximum(log_p, _NEVER), *slopes], axis=-1).reshape(-1, 4)
+        expected = p * totals[:, None]
+        sums = flat @ own
+        slope = np.hstack([sums[:, 1:], flat @ design]) - expected.ravel() @ np.hstack([own[:, 1:], design])
+        hessian = derivatives(setup, row[None], expected[None])[2][0]
+        step = slope @ basis @ np.linalg.pinv(-basis.T @ hessian @ basis, hermitian=True) @ basis.T
+        height.append(sums[:, 0] + (slope * step).sum(1) / 2)
+        far = abs(step).max(1, keepdims=True)
+        moved.append(row + step * np.minimum(1.0, _NEARBY / np.maximum(far, 1e-300)))
+    least, most = setup.bounds()
+    moved = np.array(moved)
+    return np.where(moved == theta[:, None], moved, np.clip(moved, least, most)), np.array(height)
 
 
 def highest(climbs: Sequence[Climbed]) -> Climbed:
@@ -284,62 +288,64 @@ class Ends(NamedTuple):
     closed: np.ndarray
 
 
-def ends(setup: Setup, theta: np.ndarray, which: np.ndarray, sign: np.ndarray, target: Any) -> Ends:
+def ends(setup: Setup, theta: np.ndarray, which: np.ndarray, sign: np.ndarray, target: np.ndarray) -> Ends:
     """How far B entries of θ can be moved until the best log likelihood, the others refitted, is `target`.
 
-    Strides that double until the profile is below, then chords of the root of twice the drop, which is near linear:
-    Illinois' rule, and halves where it jumps. Where there are steps or kinks in ε it stays.
+    Newton's steps in the root of twice the drop, which is near linear: at a maximum of all others the slope of the
+    profile is that of the likelihood. The others are guessed along their own way. Strides double at most until the
+    profile is below; then steps that leave what is between, and every fifth one, are halves: there may be jumps. Where
+    there are steps or kinks in ε it stays.
 
     Args:
         setup: the model.
         theta: (B, P) from where, not below the target.
         which, sign: (B,) the entry, and -1 or 1.
-        target: the value, one or (B,).
+        target: (B,) the value.
     """
     held = (0,) if setup.windowed else ()
     moves = {j: (setup.basis(*held, j), setup.push(j, *held)) for j in set(which.tolist())}
     basis, push = (np.array([moves[j][part] for j in which.tolist()]) for part in (0, 1))
-    rows = np.arange(len(theta))
-    target = np.broadcast_to(np.asarray(target, np.float64), rows.shape)
+    wanted, rows = (push != 0).any(0) | (basis != 0).any((0, 2)), np.arange(len(theta))
     least, most = setup.bounds()
     edge = np.where(sign > 0, most[which], least[which])
-    start = derivatives(setup, theta)[0]
-    level = start + 1e-9
+    theta = theta.copy()
+    value, _, hessian = derivatives(setup, theta, wanted=wanted)
+    level = value + 1e-9
     full = np.sqrt(2 * np.maximum(level - target, 0.0))
-
-    def height(value: np.ndarray, some: np.ndarray) -> np.ndarray:  # above 0 inside
-        return full[some] - np.sqrt(2 * np.maximum(level[some] - value, 0.0))
-
-    inner, outer = theta.copy(), theta.copy()
-    high, low = height(start, rows), np.full(len(theta), -np.inf)
-    stride, last = np.full(len(theta), 0.2), np.zeros(len(theta), int)
-    passed, at_edge = np.zeros(len(theta), bool), inner[rows, which] == edge
+    lean = _leaning(basis, push, hessian)
+    bend = -np.einsum("bp,bpq,bq->b", lean, hessian, lean)
+    height, step = full.copy(), np.where(bend > 0, full / np.sqrt(np.maximum(bend, 1e-300)), np.inf)
+    inner, outer = theta[rows, which], edge.copy()
+    stride, passed, at_edge = _STRIDE, np.zeros(len(theta), bool), inner == edge
     for k in range(_ROUNDS):
-        width = np.where(passed, abs(inner - outer)[rows, which], np.inf)
-        active = rows[~at_edge & (width > 1e-9) & (abs(high) > _END) & (abs(low) > _END)]
-        if not len(active):
+        a = rows[~at_edge & (abs(height) > _END) & ~(passed & (abs(inner - outer) <= 1e-9))]
+        if not len(a):
             break
-        j, a, between = which[active], active, passed[active]
-        here, there = inner[a, j], outer[a, j]
-        share = np.full(len(a), 0.5)
-        if k % 5 < 4:
-            straight = np.isfinite(low[a])
-            share[straight] = np.clip((high[a] / (high[a] - low[a]))[straight], 0.001, 0.999)
-        stepped = here + sign[a] * np.minimum(stride[a], abs(edge[a] - here))
-        entry = np.where(between, here + share * (there - here), stepped)
-        guess = inner[a] + push[a] * (entry - here)[:, None]
-        chord = inner[a] + share[:, None] * (outer[a] - inner[a])
-        guess = np.where((between & np.isfinite(low[a]))[:, None], chord, guess)
-        guess[np.arange(len(a)), j] = entry
-        got = climb(setup, guess, basis[a])
-        new, inside = height(got.value, a), got.value >= target[a]
-        inner[a[inside]], outer[a[~inside]] = got.theta[inside], got.theta[~inside]
-        # An end that stays twice running is weighed down.
-        low[a] = np.where(inside, np.where(last[a] == 1, low[a] / 2, low[a]), new)
-        high[a] = np.where(inside, new, np.where(last[a] == -1, high[a] / 2, high[a]))
-        at_edge[a] = inside & ~between & (entry == edge[a])
-        last[a] = np.where(between, np.where(inside, 1, -1), 0)
+        now = theta[a, which[a]]
+        there = now + sign[a] * step[a]
+        between = (sign[a] * (there - inner[a]) > 0) & (sign[a] * (outer[a] - there) > 0) & (k % 5 < 4)
+        entry = now + sign[a] * np.minimum(np.minimum(step[a], stride), abs(edge[a] - now))
+        entry = np.where(passed[a], np.where(between, there, (inner[a] + outer[a]) / 2), entry)
+        guess = np.clip(theta[a] + lean[a] * (entry - now)[:, None], least, most)
+        guess = np.where(lean[a] == 0, theta[a], guess)  # what is given may be past the bounds
+        guess[np.arange(len(a)), which[a]] = entry
+        theta[a], value, gradient, hessian = _climbed(setup, guess, basis[a], wanted=wanted)
+        inside, lean[a] = value >= target[a], _leaning(basis[a], push[a], hessian)
+        inner[a], outer[a] = np.where(inside, entry, inner[a]), np.where(inside, outer[a], entry)
         passed[a] |= ~inside
-        stride[a] *= 2
-    at = np.where(abs(low) <= _END, outer[rows, which], inner[rows, which])
-    return Ends(np.where(at_edge, edge, at), passed)
+        at_edge[a] = inside & ~passed[a] & (entry == edge[a])
+        root = np.sqrt(2 * np.maximum(level[a] - value, 0.0))
+        height[a] = full[a] - root
+        fall = -sign[a] * (gradient * push[a]).sum(1)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            step[a] = np.where(fall > 0, height[a] * root / fall, np.inf)
+        stride *= 2
+    ended = abs(height) <= _END
+    return Ends(np.where(at_edge, edge, np.where(ended, theta[rows, which], inner)), passed | ended)
+
+
+def _leaning(basis: np.ndarray, push: np.ndarray, hessian: np.ndarray) -> np.ndarray:
+    """(B, P) how all entries move along a profile when the pushed one moves by 1."""
+    turned = np.swapaxes(basis, 1, 2)
+    back = np.linalg.pinv(turned @ hessian @ basis, hermitian=True) @ (turned @ hessian @ push[..., None])
+    return push - (basis @ back)[..., 0]

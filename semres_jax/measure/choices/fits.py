@@ -5,7 +5,6 @@ import math
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import jax
 import numpy as np
 from scipy import special
 
@@ -180,8 +179,7 @@ def fit_choices(
     setup = set_up(
         distances, chosen, labels=labels, positions=positions, family=family, delta=delta, exponent=exponent, bias=bias
     )
-    with jax.enable_x64(True):
-        return fitted(setup, level, intervals)
+    return fitted(setup, level, intervals)
 
 
 class _Best(NamedTuple):
@@ -332,7 +330,7 @@ def _report(setup: Setup, best: _Best, ends: np.ndarray, level: float, intervals
     for word, end in zip(("lower", "upper"), ends[:, 0], strict=True):
         if np.isinf(end) and intervals:
             notes.append(f"the interval of epsilon has no {word} end: only the other end is known")
-    p = np.exp(np.asarray(model.log_choices(theta[None], setup.table, family=setup.family)))[0]
+    p = np.exp(model.log_choices(theta[None], setup.table, family=setup.family))[0]
     totals = setup.counts.sum(1)
     null = float(-totals @ np.log(setup.table.there.sum(1)))
     epsilon, delta, exponent = numbers[:3]

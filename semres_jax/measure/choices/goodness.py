@@ -1,10 +1,9 @@
 """How good fits to choices are: simulated choices, calibration, tests of biases, and whether intervals cover."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 from scipy import special
 
@@ -19,6 +18,10 @@ from semres_jax.measure.choices.fits import ChoiceFit
 BINS = 10
 # Resolutions that a simulated table is fitted at, where the family isn't smooth in ε.
 _RESOLUTIONS = 41
+# Of these so many at least are climbed at, all in small tables; numbers of tables that are worked on together.
+_CLIMBED, _NUMBERS = 5, 1 << 22
+# Probabilities that are the same to so many digits keep the order of their trials, which rounding would change.
+_DIGITS = 12
 
 
 class Bins(NamedTuple):
@@ -101,23 +104,25 @@ def goodness_of_fit(fit: ChoiceFit, *, count: int = 200, key: Any = None) -> Goo
         True
     """
     count = require_count("count", count, 1)
-    tables = simulated_choices(fit, count, key)
     setup = fit.setup
-    with jax.enable_x64(True):
+    tests = [_calibration(setup), _gaps(setup)]
+    own = [bins(setup.counts, fit.probabilities) for bins in tests]
+    others: list[list[float]] = [[] for _ in tests]
+    deviances = []
+    for tables in _simulated(fit, count, key):
         theta, value, _ = _refitted(setup, tables, fit.theta)
-        log_p = model.log_choices(theta, setup.table, family=setup.family)
-        p = np.where(setup.table.there, np.exp(np.asarray(log_p)), 0.0)
+        deviances.append(-2 * value)
+        p = np.exp(model.log_choices(theta, setup.table, family=setup.family))
+        for these, bins in zip(others, tests, strict=True):
+            these += [bins(*simulated).chi_square for simulated in zip(tables, p, strict=True)]
 
     def share(those: ArrayLike, this: float) -> float:
         return float((1 + (np.asarray(those) >= this - 1e-9).sum()) / (1 + count))
 
-    def compared(bins: Callable[..., Bins]) -> tuple[Bins, float]:
-        own = bins(setup, setup.counts, fit.probabilities)
-        others = [bins(setup, *simulated).chi_square for simulated in zip(tables, p, strict=True)]
-        return own, share(others, own.chi_square)
-
     deviance = -2 * fit.log_likelihood
-    return GoodnessOfFit(*compared(_calibration), *compared(_gaps), deviance, share(-2 * value, deviance), count)
+    calibration_p, gap_p = (share(those, this.chi_square) for those, this in zip(others, own, strict=True))
+    deviance_p = share(np.concatenate(deviances), deviance)
+    return GoodnessOfFit(own[0], calibration_p, own[1], gap_p, deviance, deviance_p, count)
 
 
 def simulated_choices(fit: ChoiceFit, count: int, key: Any = None) -> np.ndarray:
@@ -126,11 +131,19 @@ def simulated_choices(fit: ChoiceFit, count: int, key: Any = None) -> np.ndarray
     Raises:
         ValueError: the fit is to shares, not to whole numbers of choices.
     """
+    return np.concatenate(list(_simulated(fit, count, key)))
+
+
+def _simulated(fit: ChoiceFit, count: int, key: Any) -> Iterator[np.ndarray]:
+    """The same, so many tables at a time as a computer's memory bears."""
     totals = fit.setup.counts.sum(1)
     if (totals != totals.round()).any():
         raise ValueError("only whole numbers of choices can be simulated; the fit is to shares")
     p = fit.probabilities / fit.probabilities.sum(1, keepdims=True)
-    return generator(key).multinomial(totals.astype(int), p, (count, len(p))).astype(np.float64)
+    rng, step = generator(key), max(1, _NUMBERS // p.size)
+    for first in range(0, count, step):
+        size = (min(step, count - first), len(p))
+        yield rng.multinomial(totals.astype(int), p, size).astype(np.float64)
 
 
 def ratio_test(small: ChoiceFit, large: ChoiceFit) -> RatioTest:
@@ -168,8 +181,7 @@ def choice_profile(fit: ChoiceFit, epsilon: ArrayLike) -> np.ndarray:
         (E,), infinite where the choices can't be.
     """
     log_epsilon = np.log(np.asarray(epsilon, np.float64).ravel())
-    with jax.enable_x64(True):
-        value = fits.profile(fit.setup, log_epsilon, fit.theta)
+    value = fits.profile(fit.setup, log_epsilon, fit.theta)
     return np.maximum(2 * (fit.log_likelihood - value), 0.0)
 
 
@@ -196,18 +208,17 @@ def choice_coverage(
     truth = fit.quantities()
     wanted = [name for name in truth if names is None or name in names]
     inside = dict.fromkeys(wanted, 0)
-    with jax.enable_x64(True):
-        if setup.windowed:
-            for table in tables:
-                again = fits.fitted(dataclasses.replace(setup, counts=table), level, True).quantities()
-                for name in wanted:
-                    inside[name] += again[name].low <= truth[name].value <= again[name].high
-        else:
-            best = _refitted(setup, tables, fit.theta, thorough=True).value
-            for name, j in zip(truth, np.flatnonzero(setup.free), strict=True):
-                if name in wanted:
-                    held = _refitted(setup, tables, fit.theta, held=int(j), thorough=True).value
-                    inside[name] = int((np.maximum(best, held) - held <= fits.drop(level)).sum())
+    if setup.windowed:
+        for table in tables:
+            again = fits.fitted(dataclasses.replace(setup, counts=table), level, True).quantities()
+            for name in wanted:
+                inside[name] += again[name].low <= truth[name].value <= again[name].high
+    else:
+        best = _refitted(setup, tables, fit.theta, thorough=True).value
+        for name, j in zip(truth, np.flatnonzero(setup.free), strict=True):
+            if name in wanted:
+                held = _refitted(setup, tables, fit.theta, held=int(j), thorough=True).value
+                inside[name] = int((np.maximum(best, held) - held <= fits.drop(level)).sum())
     return {name: held / len(tables) for name, held in inside.items()}
 
 
@@ -215,34 +226,53 @@ def _refitted(
     setup: Setup, tables: np.ndarray, theta: np.ndarray, *, held: int = -1, thorough: bool = False
 ) -> model.Climbed:
     """Maxima of D tables, from where they were simulated (thorough: from other starts too)."""
-    points = [theta]
+    points = theta[None]
     if setup.windowed:
-        points = [np.append(x, theta[1:]) for x in windows.around(setup, theta[0], _RESOLUTIONS)]
+        points = np.array([np.append(x, theta[1:]) for x in windows.around(setup, theta[0], _RESOLUTIONS)])
     elif thorough or setup.family.kind not in model.SMOOTH:
         moved = np.array([theta[0] + 0.5, -1.5])
-        points += [np.where(np.arange(len(theta)) == k, moved[k], theta) for k in (0, 1) if setup.free[k] and k != held]
+        more = [np.where(np.arange(len(theta)) == k, moved[k], theta) for k in (0, 1) if setup.free[k] and k != held]
+        points = np.array([theta, *more])
     basis = setup.basis(held, *((0,) if setup.windowed else ()))[None]
-    return model.highest([model.climb(setup, np.tile(point, (len(tables), 1)), basis, tables) for point in points])
+    size = len(points)
+    start, height = model.ahead(setup, points, basis[0], tables)
+    if setup.windowed:
+        size = min(max(_CLIMBED, _NUMBERS // tables.size), size)
+    # The first among equals stays the first.
+    best = np.sort(np.argsort(-height, axis=0, kind="stable")[:size], axis=0)
+    return model.highest([model.climb(setup, start[k, np.arange(len(tables))], basis, tables) for k in best])
 
 
-def _calibration(setup: Setup, counts: np.ndarray, p: np.ndarray) -> Bins:
+def _calibration(setup: Setup) -> Callable[[np.ndarray, np.ndarray], Bins]:
+    """Bins of items by their predicted probability, of (T, n) counts and probabilities."""
     there = setup.table.there
-    totals = np.broadcast_to(counts.sum(1, keepdims=True), counts.shape)[there]
-    return _binned(p[there], p[there], counts[there], totals)
+
+    def bins(counts: np.ndarray, p: np.ndarray) -> Bins:
+        totals = np.broadcast_to(counts.sum(1, keepdims=True), counts.shape)[there]
+        return _binned(_order(p[there].round(_DIGITS)), p[there], p[there], counts[there], totals)
+
+    return bins
 
 
-def _gaps(setup: Setup, counts: np.ndarray, p: np.ndarray) -> Bins:
+def _gaps(setup: Setup) -> Callable[[np.ndarray, np.ndarray], Bins]:
     """Trials by the gap between the closest and the next distance; all that tie for the closest are right."""
     d = np.where(setup.table.there, setup.table.distances, np.inf)
     least = d.min(1, keepdims=True)
     closest = d == least
     gap = np.where(closest, np.inf, d).min(1) - least[:, 0]
     gap = np.where(np.isfinite(gap), gap, 0.0)
-    return _binned(gap, (p * closest).sum(1), (counts * closest).sum(1), counts.sum(1))
+    order = _order(gap)
+    return lambda counts, p: _binned(order, gap, (p * closest).sum(1), (counts * closest).sum(1), counts.sum(1))
 
 
-def _binned(by: np.ndarray, p: np.ndarray, chosen: np.ndarray, totals: np.ndarray) -> Bins:
-    order = np.argsort(by, kind="stable")
+def _order(values: np.ndarray) -> np.ndarray:
+    """That of a stable sort, which takes several times as long and is needed where some are equal."""
+    order = np.argsort(values)
+    rising = values[order]
+    return np.argsort(values, kind="stable") if (rising[1:] == rising[:-1]).any() else order
+
+
+def _binned(order: np.ndarray, by: np.ndarray, p: np.ndarray, chosen: np.ndarray, totals: np.ndarray) -> Bins:
     parts = [part for part in np.array_split(order, BINS) if len(part) and totals[part].sum() > 0]
     columns = totals, totals * p, chosen, totals * p * (1 - p)
     count, predicted, observed, variance = (np.array([x[part].sum() for part in parts]) for x in columns)

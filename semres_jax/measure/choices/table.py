@@ -6,7 +6,6 @@ from itertools import zip_longest
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-import jax
 import numpy as np
 
 from semres_jax import similarity
@@ -77,8 +76,7 @@ def choices_table(
     for done, (family, bias) in enumerate(pairs):
         execution.tell(f"{family.label}, bias {bias}", done, len(pairs) + 2)
         setup, cell = set_up(**_model_of(table, family, bias, delta, exponent)), f"{family.label}, bias {bias}"
-        with jax.enable_x64(True):
-            fits[family.label, bias] = fit = fitted(setup, level, True, execution.saved, cell)
+        fits[family.label, bias] = fit = fitted(setup, level, True, execution.saved, cell)
         notes += [f"{family.label}, bias {bias}: {note}" for note in fit.notes]
     best = min(fits, key=lambda pair: fits[pair].aic)
     shown = {"best": fits[best]}
