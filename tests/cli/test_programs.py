@@ -10,7 +10,7 @@ from semres_jax.cli import _programs
 
 
 def test_a_second_process_finds_the_programs_of_the_first(tmp_path):
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("JAX_", "TF_"))}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("JAX_", "TF_", "XLA_"))}
     environment |= {"XDG_CACHE_HOME": str(tmp_path / "cache"), "JAX_PLATFORMS": "cpu"}
     script = (
         "import sys; from semres_jax import cli; "
