@@ -1,7 +1,7 @@
 """The likelihood of choices under Luce's rule, its maximum by damped Newton steps, and the ends of its profiles.
 
 Parameters of a fit are one vector θ = (ln ε, logit Δ, ln a, biases); what a fit may move is a basis of the directions
-that are allowed, so that fixed parameters, biases that sum to zero and profiles are one program.
+that are allowed, so that fixed parameters, biases that sum to zero and profiles are one likelihood.
 """
 
 import dataclasses

@@ -75,7 +75,7 @@ def set_up(
     parts: list[np.ndarray] = []
     names: list[Any] = list(model.NUMBERS)
     groups: list[slice] = []
-    # Biases that aren't fitted are there too, at 0: fits with and without them are one program.
+    # Biases that aren't fitted are there too, at 0: fits with and without them are one likelihood.
     if labels is None and bias in ("label", "both"):
         raise ValueError(f"bias {bias!r} needs labels, (trials, items)")
     if positions is None and bias in ("position", "both"):
