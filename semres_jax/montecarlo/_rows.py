@@ -8,6 +8,7 @@ Sums are two rows in turn, of which each step overwrites one: what is written in
 core. Otherwise it would share out a loop as short as a row among all cores, busy with other tiles, and wait for them.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -25,6 +26,8 @@ _ROWS, _ROWS_OF_BYTES = 2**10, 2**7
 _WIDTH, _WIDTH_OF_TWO = 2**13, 2**12
 # Distances of a step of the loop, rows of a step that counts.
 _STEP, _COUNTED = 2**16, 16
+# Added to a K that rounding might change.
+_DOUBTFUL = 128
 
 
 class Shape(NamedTuple):
@@ -75,16 +78,23 @@ def counts(
     packed = n == 2 and space.has_ticks
     within = tally.ticks_within(epsilon, jnp) if space.has_ticks else epsilon
 
-    def k(first: Array, number: int) -> Array:
-        """(number, columns) K of some rows; for a trial that does not count what the counts take for none."""
+    def exact(first: Array, number: int) -> Array:
         words = rows(first, number)
         if space.has_ticks:
-            flat = words(0, -(-(n + 1) * space.uniforms // BLOCK))
-            probe, *items = (flat[i * space.uniforms : (i + 1) * space.uniforms] for i in range(n + 1))
+            probe, *items = _groups(space, words, n)
             near = [space.within(item, probe, within) for item in items]
         else:
             near = [d <= within for d in tally.distances(space, words, n, replace).items]
-        total = sum((inside.astype(jnp.int32) for inside in near[1:]), near[0].astype(jnp.int32))
+        return _number(near, jnp.int32)
+
+    def k(first: Array, number: int) -> Array:
+        """(number, columns) K of some rows; for a trial that does not count what the counts take for none."""
+        if space.has_statistic:
+            total = _told(space, epsilon, _groups(space, rows(first, number), n))
+            doubtful = jnp.any(total >= _DOUBTFUL)
+            total = jax.lax.cond(doubtful, lambda: exact(first, number).astype(jnp.uint8), lambda: total)
+        else:
+            total = exact(first, number)
         if last is None:
             return total
         trial = (first + jnp.arange(number))[:, None] * tile.columns + jnp.arange(tile.columns)[None]
@@ -94,6 +104,32 @@ def counts(
     if packed:
         return _of_two(k, tile, min(step, 4), tile.rows * tile.columns if last is None else last.astype(jnp.int32))
     return _by_bin(k, n, tile, step)
+
+
+def _groups(space: MetricSpace, words: WordSource, n: int) -> list[list[Array]]:
+    """The words of the probe and of n items."""
+    flat = words(0, -(-(n + 1) * space.uniforms // BLOCK))
+    return [flat[i * space.uniforms : (i + 1) * space.uniforms] for i in range(n + 1)]
+
+
+def _number(near: list[Array], dtype: Any) -> Array:
+    return sum((inside.astype(dtype) for inside in near[1:]), near[0].astype(dtype))
+
+
+def _told(space: MetricSpace, epsilon: Array, groups: list[list[Array]]) -> Array:
+    """K by the space's statistic in 32 bits, as bytes; `_DOUBTFUL` or more where rounding might change it.
+
+    An item whose statistic is further from that of the ball's edge than `statistic_error` says is within or beyond,
+    as certainly as in 64 bits.
+    """
+    edge = space.statistic_at(epsilon)
+    error = space.statistic_error(edge)
+    low, high = (edge - error).astype(jnp.float32), (edge + error).astype(jnp.float32)
+    told = tally.statistics(space, groups, jnp.float32)
+    sure = [s <= low for s in told]
+    doubtful = [~(inside | (s > high)) for inside, s in zip(sure, told, strict=True)]  # NaN is
+    some = functools.reduce(jnp.logical_or, doubtful)
+    return _number(sure, jnp.uint8) + jnp.where(some, jnp.uint8(_DOUBTFUL), jnp.uint8(0))
 
 
 def _of_two(k: Callable[[Array, int], Array], tile: Shape, step: int, trials: Array | int) -> Array:

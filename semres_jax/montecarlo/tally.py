@@ -51,6 +51,8 @@ def distances(space: MetricSpace, words: WordSource, n: int, replace: bool) -> D
         groups = [flat[i * per_point : (i + 1) * per_point] for i in range(n + 1)]
         if space.has_ticks:
             return Distances([space.ticks(groups[0], group) for group in groups[1:]], 2.0**-32)
+        if space.has_statistic:
+            return Distances([space.distance_at(s) for s in statistics(space, groups, jnp.result_type(float))], 1.0)
         points = _points(space, groups, replace)
         return Distances([space.distance(points[0], point) for point in points[1:]], 1.0)
 
@@ -64,12 +66,22 @@ def distances(space: MetricSpace, words: WordSource, n: int, replace: bool) -> D
     if space.has_ticks:
         ticks = jax.vmap(lambda item: space.ticks(list(stacked[0]), list(item)))
         return Distances(ticks(stacked[1:]), 2.0**-32)
+    if space.has_statistic:
+        points = jax.vmap(lambda group: space.variates(list(group), jnp.result_type(float)))(stacked)
+        probe, items = ([x[part] for x in points] for part in (0, slice(1, None)))
+        return Distances(jax.vmap(lambda item: space.distance_at(space.statistic(probe, item)))(items), 1.0)
     if space.size is not None and not replace:
         points = jnp.stack(space.distinct(list(to_unit(stacked[:, 0]))))
     else:
         points = jax.vmap(lambda group: space.point(jnp.moveaxis(to_unit(group), 0, -1)))(stacked)
     probe, items = (jax.tree.map(lambda x, part=part: x[part], points) for part in (0, slice(1, None)))
     return Distances(jax.vmap(space.distance, (None, 0))(probe, items), 1.0)
+
+
+def statistics(space: MetricSpace, groups: list[list[Array]], dtype: Any) -> list[Array]:
+    """The space's statistic of items and probe, the first of the groups of words, which make a point each."""
+    probe, *items = (space.variates(group, dtype) for group in groups)
+    return [space.statistic(probe, item) for item in items]
 
 
 def _points(space: MetricSpace, groups: list[list[Array]], replace: bool) -> list:
