@@ -8,7 +8,6 @@ Sums are two rows in turn, of which each step overwrites one: what is written in
 core. Otherwise it would share out a loop as short as a row among all cores, busy with other tiles, and wait for them.
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,18 +15,18 @@ import jax
 import jax.numpy as jnp
 
 from semres_jax._types import Array
-from semres_jax.montecarlo import tally
-from semres_jax.montecarlo.uniforms import BLOCK, WordSource
+from semres_jax.montecarlo import _edges, tally
+from semres_jax.montecarlo.uniforms import WordSource
 from semres_jax.spaces.base import MetricSpace
 
 # Rows of a tile at most, and of those a column is counted over in 8 bits.
 _ROWS, _ROWS_OF_BYTES = 2**10, 2**7
 # Columns times items, so that a row's words stay in the cache; columns of two items, whose counts are 32 bits each.
 _WIDTH, _WIDTH_OF_TWO = 2**13, 2**12
+# Numbers of a row in 32 bits where they are made by the dozen.
+_NUMBERS = 2**15
 # Distances of a step of the loop, rows of a step that counts.
 _STEP, _COUNTED = 2**16, 16
-# Added to a K that rounding might change.
-_DOUBTFUL = 128
 
 
 class Shape(NamedTuple):
@@ -42,16 +41,23 @@ def suit(devices: tuple[Any, ...]) -> bool:
     return devices[0].platform == "cpu"
 
 
-def shape(n: int, lanes: int) -> Shape:
+def shape(space: MetricSpace, n: int, lanes: int) -> Shape:
     """How `lanes` trials (a power of two) are laid out."""
     widest = _WIDTH_OF_TWO if n == 2 else _WIDTH // _power_of_two(n)
+    if space.has_statistic:
+        widest = min(_WIDTH_OF_TWO, _NUMBERS // _power_of_two((n + 1) * space.uniforms))
     columns = min(max(widest, 256), max(lanes // _COUNTED, 1))
     return Shape(lanes // columns, columns)
 
 
-def most_lanes(n: int) -> int:
+def most_lanes(space: MetricSpace, n: int) -> int:
     """Trials of the largest tile."""
-    return _ROWS * shape(n, 2**30).columns
+    return _ROWS * shape(space, n, 2**30).columns
+
+
+def least_lanes(space: MetricSpace) -> int:
+    """Trials of the smallest tile of a run that has as many: rows of a few hundred columns cost as much as longer ones."""
+    return 2**15 if space.has_statistic else 2**10
 
 
 def counts(
@@ -78,58 +84,28 @@ def counts(
     packed = n == 2 and space.has_ticks
     within = tally.ticks_within(epsilon, jnp) if space.has_ticks else epsilon
 
-    def exact(first: Array, number: int) -> Array:
-        words = rows(first, number)
-        if space.has_ticks:
-            probe, *items = _groups(space, words, n)
-            near = [space.within(item, probe, within) for item in items]
-        else:
-            near = [d <= within for d in tally.distances(space, words, n, replace).items]
-        return _number(near, jnp.int32)
-
     def k(first: Array, number: int) -> Array:
         """(number, columns) K of some rows; for a trial that does not count what the counts take for none."""
-        if space.has_statistic:
-            total = _told(space, epsilon, _groups(space, rows(first, number), n))
-            doubtful = jnp.any(total >= _DOUBTFUL)
-            total = jax.lax.cond(doubtful, lambda: exact(first, number).astype(jnp.uint8), lambda: total)
+        words = rows(first, number)
+        if space.has_ticks:
+            probe, *items = tally.groups_of_words(words, n, space.uniforms)
+            near = [space.within(item, probe, within) for item in items]
+        elif not space.has_statistic:
+            near = [d <= within for d in tally.distances(space, words, n, replace).items]
         else:
-            total = exact(first, number)
+            near = [_edges.numbers_within(space, n, epsilon, words)]
+        total = sum((inside.astype(jnp.int32) for inside in near[1:]), near[0].astype(jnp.int32))
         if last is None:
             return total
         trial = (first + jnp.arange(number))[:, None] * tile.columns + jnp.arange(tile.columns)[None]
         return jnp.where(trial < last, total, 0 if packed else 255)
 
     step = min(tile.rows, _power_of_two(max(1, _STEP // (tile.columns * _power_of_two(n)))))
+    if space.has_statistic:
+        step = 1  # what is made once more where an item is near the edge
     if packed:
         return _of_two(k, tile, min(step, 4), tile.rows * tile.columns if last is None else last.astype(jnp.int32))
     return _by_bin(k, n, tile, step)
-
-
-def _groups(space: MetricSpace, words: WordSource, n: int) -> list[list[Array]]:
-    """The words of the probe and of n items."""
-    flat = words(0, -(-(n + 1) * space.uniforms // BLOCK))
-    return [flat[i * space.uniforms : (i + 1) * space.uniforms] for i in range(n + 1)]
-
-
-def _number(near: list[Array], dtype: Any) -> Array:
-    return sum((inside.astype(dtype) for inside in near[1:]), near[0].astype(dtype))
-
-
-def _told(space: MetricSpace, epsilon: Array, groups: list[list[Array]]) -> Array:
-    """K by the space's statistic in 32 bits, as bytes; `_DOUBTFUL` or more where rounding might change it.
-
-    An item whose statistic is further from that of the ball's edge than `statistic_error` says is within or beyond,
-    as certainly as in 64 bits.
-    """
-    edge = space.statistic_at(epsilon)
-    error = space.statistic_error(edge)
-    low, high = (edge - error).astype(jnp.float32), (edge + error).astype(jnp.float32)
-    told = tally.statistics(space, groups, jnp.float32)
-    sure = [s <= low for s in told]
-    doubtful = [~(inside | (s > high)) for inside, s in zip(sure, told, strict=True)]  # NaN is
-    some = functools.reduce(jnp.logical_or, doubtful)
-    return _number(sure, jnp.uint8) + jnp.where(some, jnp.uint8(_DOUBTFUL), jnp.uint8(0))
 
 
 def _of_two(k: Callable[[Array, int], Array], tile: Shape, step: int, trials: Array | int) -> Array:

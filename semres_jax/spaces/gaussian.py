@@ -50,12 +50,12 @@ class Gaussian(Euclidean):
         return normal(coordinates(self, u))
 
     def variates(self, words: list[Array], dtype: Any) -> list[Array]:
-        return [_variates.normal_of(word, dtype) for word in words]
+        return _variates.normals(words, dtype)
 
     @property
     def _blur(self) -> float:
         fixed, relative = _variates.NORMAL_ERROR
-        return math.sqrt(self.dim) * (fixed + relative * _REACH)
+        return math.sqrt(self.dim) * (fixed + relative * _variates.FARTHEST)
 
     def ball_measure(self, p: ArrayLike, r: ArrayLike) -> Array:
         rho, r = together(safe_norm(jnp.asarray(p)), r)
