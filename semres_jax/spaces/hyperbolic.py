@@ -94,11 +94,11 @@ class Hyperbolic(MetricSpace):
     def statistic_error(self, s: Array) -> Array:
         # A point is off by `error` of its own length in the chart, where lengths are at least 1 / 2 cosh(t/2) of those
         # of the plane: by `error` sinh R at most there. So much is d off twice, and sinh²(d/2) by sinh(d)/2 of it. The
-        # differences are rounded to about as much.
+        # differences are rounded to about as much. A tiny disk is all underflow in 32 bits.
         error = _variates.TURN_ERROR + 2.0 * _variates.ROOT_ERROR
         root, wide = jnp.sqrt(s), jnp.sinh(jnp.asarray(self.radius, s.dtype))
         off = 2.0 * error * wide * jnp.sqrt(1.0 + s)
-        return 2.0 * root * off + jnp.square(off) + 8.0 * _variates.ROUNDING * s
+        return 2.0 * root * off + jnp.square(off) + 8.0 * _variates.ROUNDING * s + _variates.UNDERFLOW
 
     def ball_measure(self, p: ArrayLike, r: ArrayLike) -> Array:
         t, r = together(2.0 * jnp.arcsinh(safe_norm(jnp.asarray(p))), r)
