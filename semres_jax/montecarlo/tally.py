@@ -23,7 +23,7 @@ from semres_jax.spaces.base import MetricSpace
 # Up to this many items a trial is one fused elementwise program; beyond, items are an array axis.
 UNROLLED_ITEMS = 32
 # Up to so many numbers in 64 bits a trial on a space with a statistic is such a program.
-UNROLLED_NUMBERS = 8
+UNROLLED_NUMBERS = 20
 # Coarse bins of the distances on the way to those that the epsilons make.
 _CELLS = 4096
 # `crowding` of evenly spaced epsilons, and the share of 2^-32 by which rounding may move them.

@@ -26,7 +26,7 @@ NORMAL_ERROR = 10 * ROUNDING, 3 * ROUNDING
 # The largest normal number there is, of the share 2^-33.
 FARTHEST = 6.4
 # So many normal numbers of a point are made by a program each, which is faster and takes longer to compile.
-_FEW = 16
+_FEW = {4: 16, 8: 4}
 # A length of normal vectors that is undercut as rarely as this: shorter ones have no direction in 32 bits (NaN).
 _SHORT = 1e-6
 
@@ -90,7 +90,7 @@ def normal_of(word: Array, dtype: Any) -> Array:
 
 def normals(words: list[Array], dtype: Any) -> list[Array]:
     """A normal number of each word: one program for each where they are cheap, else for all."""
-    if len(words) <= _FEW and jnp.dtype(dtype) == jnp.float32:
+    if len(words) <= _FEW[jnp.dtype(dtype).itemsize]:
         return [normal_of(word, dtype) for word in words]
     return list(normal_of(jnp.stack(words), dtype))
 
