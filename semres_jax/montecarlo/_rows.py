@@ -56,7 +56,7 @@ def most_lanes(space: MetricSpace, n: int) -> int:
 
 
 def least_lanes(space: MetricSpace) -> int:
-    """Trials of the smallest tile of a run that has as many: rows of a few hundred columns cost as much as longer ones."""
+    """Trials of the smallest tile of a run that has as many: short rows cost as much as longer ones."""
     return 2**15 if space.has_statistic else 2**10
 
 

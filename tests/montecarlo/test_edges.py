@@ -51,9 +51,10 @@ def test_millions_of_trials_agree_with_the_laws(name, method):
 def _statistics(space, number):
     rng = np.random.default_rng(12)
     groups = [[jnp.asarray(w) for w in rng.integers(0, 2**32, (space.uniforms, number), dtype=np.uint32)] for _ in "ab"]
-    make = jax.jit(lambda groups, space, double: tally.statistics(space, groups, (jnp.float32, jnp.float64)[double], True)[0],
-                   static_argnames="double")  # fmt: skip
-    return (make(groups, space, double) for double in (0, 1))
+    make = jax.jit(
+        lambda groups, space, dtype: tally.statistics(space, groups, dtype, True)[0], static_argnames="dtype"
+    )
+    return (make(groups, space, dtype) for dtype in (jnp.float32, jnp.float64))
 
 
 @pytest.mark.parametrize("name", ["sphere(2)", "sphere(9)", "gaussian(8)", "hyperbolic", "ball(2)"])

@@ -1,4 +1,4 @@
-"""Statistics in place of distances: increasing, of the points that `point` makes, and in 32 bits as close as they say."""
+"""Statistics in place of distances: increasing, of the points of `point`, in 32 bits as close as they say."""
 
 import functools
 
@@ -15,7 +15,8 @@ SPACES = [
     spaces.Sphere(1), spaces.Sphere(2), spaces.Sphere(3), spaces.Sphere(4), spaces.Sphere(9), spaces.Sphere(40),
     spaces.Ball(1), spaces.Ball(2), spaces.Ball(3), spaces.Ball(10),
     spaces.Gaussian(1), spaces.Gaussian(2), spaces.Gaussian(8), spaces.Gaussian(30),
-    spaces.Hyperbolic(1e-50), spaces.Hyperbolic(0.5), spaces.Hyperbolic(), spaces.Hyperbolic(5.0), spaces.Hyperbolic(30.0),
+    spaces.Hyperbolic(1e-50), spaces.Hyperbolic(0.5), spaces.Hyperbolic(), spaces.Hyperbolic(5.0),
+    spaces.Hyperbolic(30.0),
     spaces.Torus(2, "l2"), spaces.Torus(5, "l2"),
 ]  # fmt: skip
 every_space = pytest.mark.parametrize("space", SPACES, ids=lambda space: space.label)
@@ -89,7 +90,7 @@ def test_statistics_increase_with_the_distance(space):
 
 def _error_bound(space, number):
     worst, unknown = 0.0, 0
-    for seed in range(0, max(1, number // LIGHT)):
+    for seed in range(max(1, number // LIGHT)):
         _, s, single = both(space, words(space, seed=2 * seed), words(space, seed=2 * seed + 1))
         assert single.dtype == jnp.float32
         single, error = np.asarray(single, np.float64), np.asarray(space.statistic_error(s))
