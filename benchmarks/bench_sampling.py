@@ -121,7 +121,7 @@ def numpy_peer(case: Case, trials: int, seed: int) -> Result:
 
 def ours(space: spaces.MetricSpace, similarity, method: str, trials: int, seed: int) -> Result:
     e = estimate(space, similarity, key=jax.random.key(seed), trials=trials, method=method)
-    return e.p_s, e.p_i, e.p_s_stderr, e.p_i_stderr
+    return tuple(float(x) for x in e[:4])  # pyright: ignore[reportReturnType]
 
 
 def measured(programs: dict, seconds: float, rounds: int) -> dict:

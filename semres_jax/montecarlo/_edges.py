@@ -1,17 +1,16 @@
 """Counts of K on spaces with a statistic: in 32 bits, and in 64 what rounding might put on the other side of an edge.
 
 An item is within epsilon of the probe where its statistic s is at most that of the edge, t. In 32 bits s is off by up
-to `statistic_error`, e, so that with 32 bits alone a share of the items of up to P(t - e < s <= t + e), about 2 e times
-the density of s at t, would be on the wrong side: 1e-6 to 1e-5. The standard error of N plain trials is about
-1/(2 sqrt(N)), so that a bias of a tenth of it would be passed at N = (20 P)^-2, thousands of millions of trials at best;
-that of a lattice falls to 1e-6 within a few million.
+to `statistic_error`, e. With 32 bits alone a share P(t - e < s <= t + e) of the items, about 2 e times the density of s
+at t, might be on the wrong side: 1e-6 to 1e-5. The standard error of N plain trials is about 1 / (2 sqrt(N)), and P is
+a tenth of it at N = (20 P)^-2, between 2e7 and 3e9; that of a lattice falls to 1e-6 within some million trials.
 
 So it is decided item by item, not by N. One of s <= t - e in 32 bits is within the ball, and one of s > t + e beyond
-it, as certainly as in 64 bits. Where a row of trials has an item between, or one of which 32 bits know nothing (NaN), the
-row is made once more in 64 bits, from the same words, with the points and distances that any other run has. Counts are
-those of 64 bits, then: the bias is 0 whatever the standard error, and no ball measure is asked for it. What that costs
-is P(between) times the items of a row times a row in 64 bits, some hundredths of the time; where e is large (a
-hyperbolic disk of radius 20 and a large ball) as much as if there were no 32 bits.
+it, as certainly as in 64 bits. Where a row of trials has an item between, or one of which 32 bits know nothing (NaN),
+the row is made once more in 64 bits, from the same words, with the points and distances that any other run has. Counts
+are those of 64 bits, then: the bias is 0 whatever the standard error, and no ball measure is asked for it. That costs
+P(between) times the items of a row times a row in 64 bits, some hundredths of the time; where e is large (a hyperbolic
+disk of radius 20 and a large ball) as much as if there were no 32 bits.
 """
 
 import functools

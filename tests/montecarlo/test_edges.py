@@ -102,7 +102,7 @@ def test_resolutions_at_the_ends(x64):
     ("name", "n", "kind"), [("sphere(9)", 9, Constant), ("ball(2)", 2, Constant), ("gaussian(2)", 3, Exponential)]
 )
 def test_same_bits_on_any_number_of_devices_and_in_any_chunks(name, n, kind):
-    how = {"key": KEY, "trials": 2**18 + 1234, "n": n, "method": "prng"}
+    how: dict = {"key": KEY, "trials": 2**18 + 1234, "n": n, "method": "prng"}
     reference = np.stack([*estimate(space_of(name), kind(EPSILON[name]), devices=1, **how)[:6]])
     for other in ({"devices": 3, "chunk": 2**15}, {"devices": 4}, {"chunk": 2**16}):
         again = np.stack([*estimate(space_of(name), kind(EPSILON[name]), **how, **other)[:6]])
