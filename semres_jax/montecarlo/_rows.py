@@ -15,14 +15,16 @@ import jax
 import jax.numpy as jnp
 
 from semres_jax._types import Array
-from semres_jax.montecarlo import tally
-from semres_jax.montecarlo.uniforms import BLOCK, WordSource
+from semres_jax.montecarlo import _edges, tally
+from semres_jax.montecarlo.uniforms import WordSource
 from semres_jax.spaces.base import MetricSpace
 
 # Rows of a tile at most, and of those a column is counted over in 8 bits.
 _ROWS, _ROWS_OF_BYTES = 2**10, 2**7
 # Columns times items, so that a row's words stay in the cache; columns of two items, whose counts are 32 bits each.
 _WIDTH, _WIDTH_OF_TWO = 2**13, 2**12
+# Numbers of a row in 32 bits where they are made by the dozen.
+_NUMBERS = 2**15
 # Distances of a step of the loop, rows of a step that counts.
 _STEP, _COUNTED = 2**16, 16
 
@@ -39,16 +41,23 @@ def suit(devices: tuple[Any, ...]) -> bool:
     return devices[0].platform == "cpu"
 
 
-def shape(n: int, lanes: int) -> Shape:
+def shape(space: MetricSpace, n: int, lanes: int) -> Shape:
     """How `lanes` trials (a power of two) are laid out."""
     widest = _WIDTH_OF_TWO if n == 2 else _WIDTH // _power_of_two(n)
+    if space.has_statistic:
+        widest = min(_WIDTH_OF_TWO, _NUMBERS // _power_of_two((n + 1) * space.uniforms))
     columns = min(max(widest, 256), max(lanes // _COUNTED, 1))
     return Shape(lanes // columns, columns)
 
 
-def most_lanes(n: int) -> int:
+def most_lanes(space: MetricSpace, n: int) -> int:
     """Trials of the largest tile."""
-    return _ROWS * shape(n, 2**30).columns
+    return _ROWS * shape(space, n, 2**30).columns
+
+
+def least_lanes(space: MetricSpace) -> int:
+    """Trials of the smallest tile of a run that has as many: short rows cost as much as longer ones."""
+    return 2**15 if space.has_statistic else 2**10
 
 
 def counts(
@@ -79,11 +88,12 @@ def counts(
         """(number, columns) K of some rows; for a trial that does not count what the counts take for none."""
         words = rows(first, number)
         if space.has_ticks:
-            flat = words(0, -(-(n + 1) * space.uniforms // BLOCK))
-            probe, *items = (flat[i * space.uniforms : (i + 1) * space.uniforms] for i in range(n + 1))
+            probe, *items = tally.groups_of_words(words, n, space.uniforms)
             near = [space.within(item, probe, within) for item in items]
-        else:
+        elif not space.has_statistic:
             near = [d <= within for d in tally.distances(space, words, n, replace).items]
+        else:
+            near = [_edges.numbers_within(space, n, epsilon, words)]
         total = sum((inside.astype(jnp.int32) for inside in near[1:]), near[0].astype(jnp.int32))
         if last is None:
             return total
@@ -91,6 +101,8 @@ def counts(
         return jnp.where(trial < last, total, 0 if packed else 255)
 
     step = min(tile.rows, _power_of_two(max(1, _STEP // (tile.columns * _power_of_two(n)))))
+    if space.has_statistic:
+        step = 1  # what is made once more where an item is near the edge
     if packed:
         return _of_two(k, tile, min(step, 4), tile.rows * tile.columns if last is None else last.astype(jnp.int32))
     return _by_bin(k, n, tile, step)

@@ -285,7 +285,7 @@ class Run:
         if self.steep and finite and not self.counting:
             rule = tally.STEEP
         crowd = tally.crowding(self.epsilons, self.space.has_ticks) if self.counting else 0
-        rows = _rows.shape(self.n, lanes) if self.by_rows else None
+        rows = _rows.shape(self.space, self.n, lanes) if self.by_rows else None
         return _Static(self.n, self.method, self.replace, lanes, whole, self.counting, rule, crowd, rows)
 
     def _calls(self, call: Callable, first: int, stop: int, most: int):
@@ -344,8 +344,9 @@ class Run:
     def _lanes(self, points: int) -> int:
         """Trials in a tile: a power of two; short runs have a few tiles too, so that they can be timed and spread."""
         tile = _TILE if self.devices[0].platform == "cpu" else _TILE_ELSEWHERE
-        most = _rows.most_lanes(self.n) if self.by_rows else max(tile // _power_of_two(self.n), 1)
-        return min(most, max(_power_of_two(points) // 16, _power_of_two(min(points, 2**10))))
+        most = _rows.most_lanes(self.space, self.n) if self.by_rows else max(tile // _power_of_two(self.n), 1)
+        least = _rows.least_lanes(self.space) if self.by_rows else 2**10
+        return min(most, max(_power_of_two(points) // 16, _power_of_two(min(points, least))))
 
 
 def _fingerprint(arguments: Any, how: str) -> int:

@@ -22,6 +22,8 @@ from semres_jax.spaces.base import MetricSpace
 
 # Up to this many items a trial is one fused elementwise program; beyond, items are an array axis.
 UNROLLED_ITEMS = 32
+# Up to so many numbers in 64 bits a trial on a space with a statistic is such a program.
+UNROLLED_NUMBERS = 20
 # Coarse bins of the distances on the way to those that the epsilons make.
 _CELLS = 4096
 # `crowding` of evenly spaced epsilons, and the share of 2^-32 by which rounding may move them.
@@ -47,10 +49,12 @@ def distances(space: MetricSpace, words: WordSource, n: int, replace: bool) -> D
     """Draw probe and n items with `words`; their distances, integers where the space allows."""
     per_point = space.uniforms
     if n <= UNROLLED_ITEMS:
-        flat = words(0, -(-(n + 1) * per_point // BLOCK))
-        groups = [flat[i * per_point : (i + 1) * per_point] for i in range(n + 1)]
+        groups = groups_of_words(words, n, per_point)
         if space.has_ticks:
             return Distances([space.ticks(groups[0], group) for group in groups[1:]], 2.0**-32)
+        if space.has_statistic:
+            unrolled = (n + 1) * per_point <= UNROLLED_NUMBERS
+            return Distances([space.distance_at(s) for s in statistics(space, groups, jnp.float64, unrolled)], 1.0)
         points = _points(space, groups, replace)
         return Distances([space.distance(points[0], point) for point in points[1:]], 1.0)
 
@@ -64,12 +68,40 @@ def distances(space: MetricSpace, words: WordSource, n: int, replace: bool) -> D
     if space.has_ticks:
         ticks = jax.vmap(lambda item: space.ticks(list(stacked[0]), list(item)))
         return Distances(ticks(stacked[1:]), 2.0**-32)
+    if space.has_statistic:
+        return Distances(space.distance_at(statistics(space, stacked, jnp.float64, unrolled=False)), 1.0)
     if space.size is not None and not replace:
         points = jnp.stack(space.distinct(list(to_unit(stacked[:, 0]))))
     else:
         points = jax.vmap(lambda group: space.point(jnp.moveaxis(to_unit(group), 0, -1)))(stacked)
     probe, items = (jax.tree.map(lambda x, part=part: x[part], points) for part in (0, slice(1, None)))
     return Distances(jax.vmap(space.distance, (None, 0))(probe, items), 1.0)
+
+
+def groups_of_words(words: WordSource, n: int, per_point: int) -> list[list[Array]]:
+    """The words of the probe and of n items."""
+    flat = words(0, -(-(n + 1) * per_point // BLOCK))
+    return [flat[i * per_point : (i + 1) * per_point] for i in range(n + 1)]
+
+
+def statistics(space: MetricSpace, groups: Any, dtype: Any, unrolled: bool) -> list[Array] | Array:
+    """The space's statistic of n items and the probe.
+
+    Args:
+        space: one that has a statistic.
+        groups: words of the probe and of the items: a list of lists, or an array (n + 1, uniforms, ...).
+        dtype: float32 or float64.
+        unrolled: as one program for all points, which is faster and takes longer to compile, or one for each in turn.
+
+    Returns:
+        A list of n arrays, or one with the items along its first axis.
+    """
+    if unrolled:
+        probe, *items = (space.variates(group, dtype) for group in groups)
+        return [space.statistic(probe, item) for item in items]
+    stacked = jnp.stack([jnp.stack(group) for group in groups]) if isinstance(groups, list) else groups
+    points = jax.lax.map(lambda group: jnp.stack(space.variates(list(group), dtype)), stacked)
+    return jax.lax.map(lambda item: space.statistic(list(points[0]), list(item)), points[1:])
 
 
 def _points(space: MetricSpace, groups: list[list[Array]], replace: bool) -> list:

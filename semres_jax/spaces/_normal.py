@@ -52,7 +52,7 @@ def normal(u: Array) -> Array:
 def _from_centred(q: Array) -> Array:
     """The normal number below which there is the share 1/2 + q, for q in (-1/2, 1/2) in 64 bits."""
     least = 0.5 - jnp.abs(q)  # the smaller of the two shares
-    root = jnp.sqrt(-_log(least))
+    root = jnp.sqrt(-log(least))
     central, near = jnp.abs(q) <= _HALF_WIDTH, root <= _FAR
     pairs = (_rational(_CENTRE, _HALF_WIDTH**2 - q * q), _rational(_SIDE, root - 1.6), _rational(_TAIL, root - _FAR))
     over, under = (jnp.where(central, c, jnp.where(near, s, t)) for c, s, t in zip(*pairs, strict=True))
@@ -76,7 +76,7 @@ def _horner(coefficients: tuple[float, ...], x: Array) -> Array:
     return total
 
 
-def _log(x: Array) -> Array:
+def log(x: Array) -> Array:
     """Natural logarithm of normal positive float64 numbers, to two units of the last place of it or of 1."""
     bits = jax.lax.bitcast_convert_type(x, jnp.int64)
     # x = m 2^e with m from 1/sqrt 2 to sqrt 2

@@ -7,13 +7,14 @@ import jax
 import jax.numpy as jnp
 
 from semres_jax._types import Array, ArrayLike
+from semres_jax.spaces import _variates
 from semres_jax.spaces._integrals import cap
 from semres_jax.spaces._normal import normal
-from semres_jax.spaces.base import Dimensional, coordinates, safe_norm, space, together
+from semres_jax.spaces.base import Euclidean, coordinates, safe_norm, space, together
 
 
 @space
-class Ball(Dimensional):
+class Ball(Euclidean):
     """The ball of radius 1 in R^dim with Euclidean distance (at most 2) and the uniform measure.
 
     Heterogeneous: with ρ = |p|, b_p(r) is r^dim while r <= 1 - ρ, then the lens of two balls,
@@ -53,8 +54,22 @@ class Ball(Dimensional):
         radius = u[..., -1:] ** (1.0 / self.dim)
         return g * (radius * jax.lax.rsqrt(jnp.sum(g * g, axis=-1, keepdims=True)))
 
-    def distance(self, x: ArrayLike, y: ArrayLike) -> Array:
-        return safe_norm(x - y)
+    def variates(self, words: list[Array], dtype: Any) -> list[Array]:
+        if self.dim == 1:
+            side = 1.0 - 2.0 * _variates.fold(words[0], dtype)
+            return [jnp.where(_variates.upper(words[0]), side, -side)]
+        if self.dim == 2:
+            radius = jnp.sqrt(_variates.unit(words[0], dtype))
+            return [radius * x for x in _variates.turn(words[1], dtype)]
+        g, inverse = _variates.direction(words[:-1], dtype)
+        scale = _variates.root(words[-1], self.dim, dtype) * inverse
+        return [scale * x for x in g]
+
+    @property
+    def _blur(self) -> float:
+        if self.dim <= 2:
+            return 2.0 * (_variates.TURN_ERROR + _variates.ROOT_ERROR)
+        return _variates.direction_error(self.dim) + _variates.ROOT_ERROR
 
     @property
     def smooth_balls(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]

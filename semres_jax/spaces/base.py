@@ -9,7 +9,11 @@ import numpy as np
 from semres_jax._checks import concrete, require_count
 from semres_jax._pytrees import Registered, pytree, static as static
 from semres_jax._types import Array, ArrayLike, Point
+from semres_jax.spaces import _variates
 from semres_jax.spaces._draws import distinct_equal, distinct_weighted
+
+# No two points that are drawn are so far apart, in any space that is unbounded.
+_FAR = 1e9
 
 # What makes a space a frozen dataclass whose fields are leaves.
 space = pytree
@@ -39,6 +43,8 @@ class MetricSpace(Registered, abc.ABC):
     has_ball_measure: ClassVar[bool] = False
     # Whether `ticks` is there: points that are their uniforms and do without floating point.
     has_ticks: ClassVar[bool] = False
+    # Whether `statistic` is there, and with it `variates`, `statistic_at`, `distance_at` and `statistic_error`.
+    has_statistic: ClassVar[bool] = False
     # Whether distances depend on differences of coordinates modulo 1 only.
     wraps: ClassVar[bool] = False
     # Number of stimuli of a finite space, which then has `distinct`; None for all others.
@@ -88,6 +94,44 @@ class MetricSpace(Registered, abc.ABC):
     def within(self, x: list[Array], y: list[Array], ticks: Array) -> Array:
         """Whether `self.ticks(x, y) <= ticks` (uint32): in fewer operations where there is a way."""
         return self.ticks(x, y) <= ticks
+
+    # What follows is for estimates, which draw points by the thousand million: an increasing function of the distance
+    # that is cheaper than it, of coordinates that are cheaper than `point`. Balls are told by it in 32 bits, but for
+    # pairs so near to the edge of a ball that rounding may put them on the other side: those are made anew in 64.
+    def __init_subclass__(cls, **more: Any) -> None:
+        """A class with a `point` or `distance` of its own has no use for what it inherits of a statistic."""
+        super().__init_subclass__(**more)
+        own = vars(cls).keys()
+        unmade = "point" in own and "variates" not in own
+        if unmade or ("distance" in own and "statistic" not in own):
+            cls.has_statistic = False
+
+    def variates(self, words: list[Array], dtype: Any) -> list[Array]:
+        """The coordinates of `point((w + 1/2) / 2^32)`, w the words of 32 bits, one per uniform; a list of arrays.
+
+        In float64 to rounding. In float32 they may be NaN, where they are not known to what `statistic_error` says.
+        """
+        raise NotImplementedError(f"{self.label} has no statistic")
+
+    def statistic(self, x: list[Array], y: list[Array]) -> Array:
+        """A number that increases with the distance of two points, given by their `variates` in either precision."""
+        raise NotImplementedError(f"{self.label} has no statistic")
+
+    def statistic_at(self, d: ArrayLike) -> Array:
+        """The statistic of points at distance d; finite, and from the diameter on as large as of any two points."""
+        raise NotImplementedError(f"{self.label} has no statistic")
+
+    def distance_at(self, s: ArrayLike) -> Array:
+        """The distance of points of which the statistic is s."""
+        raise NotImplementedError(f"{self.label} has no statistic")
+
+    def statistic_error(self, s: Array) -> Array:
+        """How far a statistic in float32 may be from s where it is s exactly; non-decreasing, s - error(s) increasing.
+
+        So whatever is within a ball to whose edge s belongs is at most s + error(s) in float32, and what is beyond it
+        is more than s - error(s).
+        """
+        raise NotImplementedError(f"{self.label} has no statistic")
 
     def ball_measure(self, p: Point, r: ArrayLike) -> Array:
         """b_p(r) = ν{x : d(x, p) <= r} in [0, 1], broadcasting the batch shape of `p` against `r`."""
@@ -201,6 +245,32 @@ class Dimensional(MetricSpace):
     @property
     def uniforms(self) -> int:
         return self.dim
+
+
+class Euclidean(Dimensional):
+    """What spaces of points in R^dim with Euclidean distances share."""
+
+    has_statistic: ClassVar[bool] = True
+
+    @property
+    @abc.abstractmethod
+    def _blur(self) -> float:
+        """How far a point by its `variates` in float32 may be from the exact one."""
+
+    def distance(self, x: ArrayLike, y: ArrayLike) -> Array:
+        return safe_norm(x - y)
+
+    def statistic(self, x: list[Array], y: list[Array]) -> Array:
+        return _variates.squared_distance(x, y)
+
+    def statistic_at(self, d: ArrayLike) -> Array:
+        return jnp.square(jnp.clip(d, 0.0, _FAR))
+
+    def distance_at(self, s: ArrayLike) -> Array:
+        return jnp.sqrt(s)
+
+    def statistic_error(self, s: Array) -> Array:
+        return _variates.squared_error(s, self._blur, self.dim)
 
 
 def cumulative(weights: Any, dtype: Any) -> Array:

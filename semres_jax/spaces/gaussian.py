@@ -8,10 +8,11 @@ import jax.numpy as jnp
 from jax.scipy.special import ndtr
 
 from semres_jax._types import Array, ArrayLike
+from semres_jax.spaces import _variates
 from semres_jax.spaces._integrals import chi_cdf, chi_quantile, legendre_rule
 from semres_jax.spaces._normal import normal
 from semres_jax.spaces.ball import on_first_axis
-from semres_jax.spaces.base import Dimensional, coordinates, safe_norm, space, together
+from semres_jax.spaces.base import Euclidean, coordinates, safe_norm, space, together
 
 # Beyond this many standard deviations a float64 gaussian holds nothing (Φ(-8.5) = 1e-17).
 _REACH = 8.5
@@ -19,7 +20,7 @@ _NODES = 80
 
 
 @space
-class Gaussian(Dimensional):
+class Gaussian(Euclidean):
     """R^dim with Euclidean distance (unbounded) and the standard gaussian measure N(0, I).
 
     Heterogeneous: b_p(r) is the noncentral chi-square distribution function with dim degrees of freedom and
@@ -48,8 +49,13 @@ class Gaussian(Dimensional):
     def point(self, u: ArrayLike) -> Array:
         return normal(coordinates(self, u))
 
-    def distance(self, x: ArrayLike, y: ArrayLike) -> Array:
-        return safe_norm(x - y)
+    def variates(self, words: list[Array], dtype: Any) -> list[Array]:
+        return _variates.normals(words, dtype)
+
+    @property
+    def _blur(self) -> float:
+        fixed, relative = _variates.NORMAL_ERROR
+        return math.sqrt(self.dim) * (fixed + relative * _variates.FARTHEST)
 
     def ball_measure(self, p: ArrayLike, r: ArrayLike) -> Array:
         rho, r = together(safe_norm(jnp.asarray(p)), r)

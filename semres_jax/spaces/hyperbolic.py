@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from semres_jax._checks import concrete, number_leaf, require
 from semres_jax._types import Array, ArrayLike
+from semres_jax.spaces import _variates
 from semres_jax.spaces.ball import on_first_axis, triangle_angles, triangle_halves
 from semres_jax.spaces.base import MetricSpace, coordinates, real, safe_norm, space, together
 
@@ -42,6 +43,7 @@ class Hyperbolic(MetricSpace):
     uniforms: ClassVar[Any] = 2
     probe_uniforms: ClassVar[Any] = 1
     has_ball_measure: ClassVar[bool] = True
+    has_statistic: ClassVar[bool] = True
 
     def __post_init__(self):
         object.__setattr__(self, "radius", number_leaf(self.radius, "radius"))
@@ -73,6 +75,30 @@ class Hyperbolic(MetricSpace):
         # changes no bit.
         along = jnp.sum(gap * middle, axis=-1, keepdims=True) / c
         return 2.0 * jnp.arcsinh(safe_norm(c * gap - middle * along))
+
+    def variates(self, words: list[Array], dtype: Any) -> list[Array]:
+        """The two coordinates, and cosh(t/2)."""
+        radius = jnp.sqrt(_variates.unit(words[0], dtype)) * self._edge(real(self.radius).dtype).astype(dtype)
+        return [*(radius * x for x in _variates.turn(words[1], dtype)), jnp.sqrt(1.0 + radius * radius)]
+
+    def statistic(self, x: list[Array], y: list[Array]) -> Array:
+        """sinh²(d/2)."""
+        return _variates.squared_length([y[2] * a - x[2] * b for a, b in zip(x[:2], y[:2], strict=True)])
+
+    def statistic_at(self, d: ArrayLike) -> Array:
+        return jnp.square(jnp.sinh(jnp.clip(real(d), 0.0, 1.001 * self.diameter) / 2.0))
+
+    def distance_at(self, s: ArrayLike) -> Array:
+        return 2.0 * jnp.arcsinh(jnp.sqrt(real(s)))
+
+    def statistic_error(self, s: Array) -> Array:
+        # A point is off by `error` of its own length in the chart, where lengths are at least 1 / 2 cosh(t/2) of those
+        # of the plane: by `error` sinh R at most there. So much is d off twice, and sinh²(d/2) by sinh(d)/2 of it. The
+        # differences are rounded to about as much. A tiny disk is all underflow in 32 bits.
+        error = _variates.TURN_ERROR + 2.0 * _variates.ROOT_ERROR
+        root, wide = jnp.sqrt(s), jnp.sinh(jnp.asarray(self.radius, s.dtype))
+        off = 2.0 * error * wide * jnp.sqrt(1.0 + s)
+        return 2.0 * root * off + jnp.square(off) + 8.0 * _variates.ROUNDING * s + _variates.UNDERFLOW
 
     def ball_measure(self, p: ArrayLike, r: ArrayLike) -> Array:
         t, r = together(2.0 * jnp.arcsinh(safe_norm(jnp.asarray(p))), r)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from semres_jax._types import Array, ArrayLike
+from semres_jax.spaces import _variates
 from semres_jax.spaces._integrals import cap
 from semres_jax.spaces._normal import normal
 from semres_jax.spaces.base import Dimensional, coordinates, real, safe_norm, space, spread
@@ -39,6 +40,7 @@ class Sphere(Dimensional):
     diameter: ClassVar[Any] = math.pi
     has_ball_measure: ClassVar[bool] = True
     smooth_balls: ClassVar[bool] = True
+    has_statistic: ClassVar[bool] = True
 
     @property
     def uniforms(self) -> int:
@@ -58,6 +60,34 @@ class Sphere(Dimensional):
 
     def distance(self, x: ArrayLike, y: ArrayLike) -> Array:
         return 2.0 * jnp.arctan2(safe_norm(x - y), safe_norm(x + y))
+
+    def variates(self, words: list[Array], dtype: Any) -> list[Array]:
+        if self.dim == 1:
+            return list(_variates.turn(words[0], dtype))
+        if self.dim == 2:
+            least = _variates.fold(words[0], dtype)  # of the height, from the nearer pole
+            around, height = 2.0 * jnp.sqrt(least * (1.0 - least)), 1.0 - 2.0 * least
+            along = [around * x for x in _variates.turn(words[1], dtype)]
+            return [*along, jnp.where(_variates.upper(words[0]), height, -height)]
+        g, inverse = _variates.direction(words, dtype)
+        return [inverse * x for x in g]
+
+    def statistic(self, x: list[Array], y: list[Array]) -> Array:
+        return _variates.squared_distance(x, y)
+
+    def statistic_at(self, d: ArrayLike) -> Array:
+        d = real(d)
+        return jnp.where(d >= math.pi, 5.0, 4.0 * jnp.square(jnp.sin(jnp.clip(d, 0.0, math.pi) / 2.0)))
+
+    def distance_at(self, s: ArrayLike) -> Array:
+        return 2.0 * _variates.arcsine(jnp.sqrt(real(s)) / 2.0)
+
+    def statistic_error(self, s: Array) -> Array:
+        if self.dim <= 2:
+            error = 2.0 * (_variates.TURN_ERROR + _variates.ROOT_ERROR)
+        else:
+            error = _variates.direction_error(self.dim + 1)
+        return _variates.squared_error(s, error, self.dim + 1)
 
     def ball_measure(self, p: ArrayLike, r: ArrayLike) -> Array:
         r = real(r)

@@ -2,12 +2,13 @@
 
 import functools
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
 
 from semres_jax._types import Array, ArrayLike
+from semres_jax.spaces import _variates
 from semres_jax.spaces.base import Dimensional, coordinates, real, safe_norm, space, spread, static
 from semres_jax.spaces.circle import on_arc
 
@@ -77,6 +78,26 @@ class Torus(Dimensional):
         if self.metric == "max":
             return jnp.max(gap, axis=-1)
         return jnp.sum(gap, axis=-1) if self.metric == "l1" else safe_norm(gap)
+
+    @property
+    def has_statistic(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.metric == "l2"
+
+    def variates(self, words: list[Array], dtype: Any) -> list[Array]:
+        return [_variates.unit(word, dtype) for word in words]
+
+    def statistic(self, x: list[Array], y: list[Array]) -> Array:
+        gaps = [jnp.abs(a - b) for a, b in zip(x, y, strict=True)]
+        return _variates.squared_length([jnp.minimum(gap, 1.0 - gap) for gap in gaps])
+
+    def statistic_at(self, d: ArrayLike) -> Array:
+        return jnp.square(jnp.clip(d, 0.0, 1.001 * self.diameter))
+
+    def distance_at(self, s: ArrayLike) -> Array:
+        return jnp.sqrt(s)
+
+    def statistic_error(self, s: Array) -> Array:
+        return _variates.squared_error(s, 3.0 * _variates.ROUNDING * math.sqrt(self.dim), self.dim)
 
     def ticks(self, x: list[Array], y: list[Array]) -> Array:
         return functools.reduce(jnp.maximum, (jnp.minimum(a - b, b - a) for a, b in zip(x, y, strict=True)))
