@@ -33,9 +33,9 @@ _CACHE = {
     "jax_persistent_cache_min_entry_size_bytes": -1,
     "jax_persistent_cache_enable_xla_caches": "none",  # or the folder's name decides what is found in it
 }
-# But for --all, programs are compiled with fewer of LLVM's passes; tests/test_canary.py as for users all the same. XLA's
-# older emitters (--xla_cpu_use_fusion_emitters=false) would compile in half the time, but compute wrong numbers: exact
-# accuracies on sphere(9) were off by 5e-3 with jax 0.10.1.
+# But for --all, programs are compiled with fewer of LLVM's passes; tests/test_canary.py as for users all the same.
+# XLA's older emitters (--xla_cpu_use_fusion_emitters=false) would compile in half the time, and compute wrong numbers:
+# exact accuracies on sphere(9) were off by 5e-3 with jax 0.10.1.
 _QUICK_FLAG = "--xla_backend_optimization_level=1"
 # A heap of millions of traced objects is searched for garbage too often by Python's own settings: a tenth of the time.
 gc.set_threshold(100_000, 50, 100)
