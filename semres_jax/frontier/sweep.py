@@ -196,14 +196,14 @@ def _describe(table: xarray.Dataset, i: int, space: MetricSpace, epsilons: np.nd
     for j, n in enumerate(counts):
         if not space.discrete:
             table.tie_rate.values[i, j] = 0.0
-        elif space.distances is not None and not (n > 2 and space.weighted and not replace):
+        elif space.enumerable and not (n > 2 and space.weighted and not replace):
             table.tie_rate.values[i, j] = enumeration.tie_rate(space, n=n, replace=replace)
     return moments is not None
 
 
 def _moments(space: MetricSpace, epsilons: np.ndarray, replace: bool) -> tuple[np.ndarray, np.ndarray] | None:
     """Exact mean and variance of b_p(epsilon), where they are known."""
-    if space.distances is not None:
+    if space.enumerable:
         return neighbours.moments(space, epsilons, replace=replace)
     if not quadrature.applies(space) or not (space.size is None or replace):
         return None
