@@ -11,7 +11,7 @@ from semres_jax import _memory, _watching
 from semres_jax._checks import concrete
 from semres_jax._surroundings import usual
 from semres_jax._types import Accuracy, Array
-from semres_jax.laws import _two_items
+from semres_jax.laws import _condensed, _two_items
 from semres_jax.laws._precision import traced
 from semres_jax.laws._two_items import Pairs
 from semres_jax.laws.reciprocal import strength_logs
@@ -30,9 +30,26 @@ def applies(space: MetricSpace, members: Similarity, exponent: Any, n: int) -> b
 
 
 def accuracy(space: MetricSpace, members: Similarity, exponent: Any, *, replace: bool) -> Accuracy:
-    """(members,) accuracies for two items; d and ties are told exactly, sums of pairs have an error of 1e-14."""
-    size: Any = space.size
+    """(members,) accuracies for two items: of many similarities that are smooth at once, of others item by item."""
     power = float(np.asarray(exponent))
+    if space.weighted or np.isinf(power):
+        return _walked(space, members, power, replace=replace)
+    known = jax.tree.map(np.asarray, members)
+    smooth, ranges = _condensed.smooth(space, known, power)
+    parts = np.zeros((2, len(smooth)))
+    for chosen in (smooth, ~smooth):
+        if chosen.any():
+            some = jax.tree.map(lambda x, own=chosen: x[own], known)
+            parts[:, chosen] = np.stack(
+                _condensed.accuracy(space, some, power, ranges, replace=replace) if chosen is smooth
+                else _walked(space, some, power, replace=replace)
+            )  # fmt: skip
+    return Accuracy(*parts)
+
+
+def _walked(space: MetricSpace, members: Similarity, power: float, *, replace: bool) -> Accuracy:
+    """Item by item: sums of pairs have an error of 1e-14, ties are told exactly."""
+    size: Any = space.size
     number = max(np.shape(leaf)[0] for leaf in jax.tree.leaves(members))
     together = min(_MEMBERS, number)
     groups = -(-number // together)
