@@ -46,14 +46,17 @@ class Pairs(NamedTuple):
 
 
 class _Walk(NamedTuple):
-    """What a walk carries, (..., L) for L lanes; the last items' number, key, and sums over items with a strength."""
+    """What a walk carries, for L lanes: (L,) keys of the last item, and sums over items up to there.
 
-    place: Array
+    `nearer` are (HIGH, LOW, L) sums of (h/h_i)^k, or two of these by share and by odds; `lost` the (HIGH, LOW, L) powers of what pairs
+    lose; `mass` (1 or 3, L) those of share, odds, and their product, of items with a strength.
+    """
+
     key: Array
-    sums: Array  # (weights, HIGH, LOW, L) Σ weight (h/h_i)^k over items up to here
-    lost: Array  # (HIGH, LOW, L)
+    nearer: Array
+    lost: Array
     hit: Array
-    mass: Array  # (3, L) share, odds, and their product, of items with a strength
+    mass: Array
 
 
 def accuracy(
@@ -80,14 +83,13 @@ def accuracy(
     entries = jax.tree.map(padded, (items, weights))
     dtype = jax.eval_shape(key_of, jax.tree.map(lambda x: x[0], items)).dtype
 
-    def step(walk: _Walk, entry: Any) -> tuple[_Walk, None]:
-        item, weight = entry
-        return _stepped(walk, key_of(item), _lanes(weight, lanes), walk.place < count, top), None
-
     def chunk(state: tuple[Array, _Walk]) -> tuple[Array, _Walk]:
         number, walk = state
-        own = jax.tree.map(lambda x: jax.lax.dynamic_index_in_dim(x, number, keepdims=False), entries)
-        return number + 1, jax.lax.scan(step, walk, own)[0]
+        own, weight = jax.tree.map(lambda x: jax.lax.dynamic_index_in_dim(x, number, keepdims=False), entries)
+        keys = jax.vmap(key_of)(own)
+        place = number * length + jnp.arange(length)
+        weight = None if weight is None else tuple(jnp.tile(w, (1, lanes // w.shape[1])) for w in weight)
+        return number + 1, _with_chunk(walk, keys, place[:, None], count, weight, top)
 
     def more(state: tuple[Array, _Walk]) -> Array:
         number, walk = state
@@ -95,52 +97,52 @@ def accuracy(
         return (number < chunks) & strong
 
     empty = jnp.zeros((_HIGH, _LOW, lanes), dtype)
-    start = _Walk(
-        jnp.zeros((), jnp.int32), empty[0, 0], jnp.stack([empty] * (1 if even else 2)), empty, empty[0, 0],
-        jnp.zeros((1 if even else 3, lanes), dtype),
-    )  # fmt: skip
+    zero, mass = empty[0, 0], jnp.zeros((1 if even else 3, lanes), dtype)
+    start = _Walk(zero, empty if even else jnp.stack([empty, empty]), empty, zero, mass)
     walk = jax.lax.while_loop(more, chunk, (jnp.zeros((), jnp.int32), start))[1]
     return _finished(walk, weights, count, pairs.twice, lanes)
 
 
-def _lanes(weights: Any, lanes: int) -> Any:
-    """Weights of B lanes for several times as many."""
-    return None if weights is None else tuple(jnp.tile(w, lanes // w.size) for w in weights)
-
-
-def _stepped(walk: _Walk, key: Array, weight: Any, there: Array, top: Any) -> _Walk:
-    """With one more item of each lane: of weights 1, or share and odds."""
-    first = walk.place == 0
+def _with_chunk(walk: _Walk, keys: Array, place: Array, count: int, weight: Any, top: Any) -> _Walk:
+    """With (CHUNK, L) more items, of weights 1, or share and odds; those from `count` on are none."""
+    before = jnp.concatenate([walk.key[None], keys[:-1]])
+    there = place < count
     if top is None:
-        live = ~is_zero(key) & there
+        live = ~is_zero(keys) & there
         # No gradient through what is not taken.
-        ratio = jnp.exp(jnp.where(live & ~first, key - jnp.where(is_zero(walk.key), key, walk.key), 0.0))
-        hit = jnp.where(live, jax.nn.sigmoid(jnp.where(live, -key, 0.0)), 0.0)
+        ratio = jnp.exp(jnp.where(live & (place > 0), keys - jnp.where(is_zero(before), keys, before), 0.0))
+        hit = jax.nn.sigmoid(jnp.where(live, -keys, 0.0))
     else:
-        live = jnp.broadcast_to(there, key.shape)
-        ratio = (key >= walk.key).astype(walk.lost.dtype)
-        hit = jnp.where(live, jnp.where(key >= top, 0.5, 1.0), 0.0)
-    ratio = jnp.where(live & ~first, ratio, 0.0)
-    low = [ratio]
-    while len(low) < _LOW:
-        low.append(low[-1] * ratio)
-    high = [jnp.ones_like(ratio), low[-1]]
-    while len(high) < _HIGH:
-        high.append(high[-1] * low[-1])
-    power = jnp.stack(high)[:, None] * jnp.stack(low)[None]
-    counted = live.astype(walk.lost.dtype)
+        live = jnp.broadcast_to(there, keys.shape)
+        ratio = (keys >= before).astype(walk.lost.dtype)
+        hit = jnp.where(keys >= top, 0.5, 1.0)
+    ratio = jnp.where(live & (place > 0), ratio, 0.0)
+    hit, counted = jnp.where(live, hit, 0.0), live.astype(walk.lost.dtype)
     if weight is None:
-        sums = power * walk.sums[0] + counted
-        lost, sums = walk.lost + sums, sums[None]  # with the item itself, which is taken out in the end
-        hit, mass = walk.hit + hit, walk.mass + counted
+        mass, added = counted[None], counted
     else:
-        share, odds = (w * counted for w in weight)
-        nearer = power * walk.sums
-        lost = walk.lost + odds * nearer[0] + share * nearer[1]
-        sums = nearer + jnp.stack([share, odds])[:, None, None]
-        hit, mass = walk.hit + weight[0] * hit, walk.mass + jnp.stack([share, odds, share * odds])
-    key = jnp.where(there, key, walk.key) if top is None else key
-    return _Walk(walk.place + 1, key, sums, lost, hit, mass)
+        hit, (share, odds) = weight[0] * hit, (w * counted for w in weight)
+        mass, added = jnp.stack([share, odds, share * odds]), (share, odds)
+    (nearer, lost), _ = jax.lax.scan(_step, (walk.nearer, walk.lost), (ratio, added))
+    return _Walk(keys[-1], nearer, lost, walk.hit + jnp.sum(hit, axis=0), walk.mass + jnp.sum(mass, axis=1))
+
+
+def _step(state: tuple[Array, Array], item: Any) -> tuple[tuple[Array, Array], None]:
+    """With one more item, whose strength is (L,) times that of the last."""
+    (nearer, lost), (ratio, weight) = state, item
+    second = ratio * ratio
+    fourth = second * second
+    eighth = fourth * fourth
+    low = [ratio, second, second * ratio, fourth]
+    high = [jnp.ones_like(ratio), fourth, eighth, eighth * fourth, eighth * eighth]
+    power = jnp.stack(high)[:, None] * jnp.stack(low)[None]
+    if not isinstance(weight, tuple):
+        nearer = power * nearer + weight
+        return (nearer, lost + nearer), None  # what the item itself adds is taken out in the end
+    share, odds = weight
+    nearer = power * nearer
+    lost = lost + odds * nearer[0] + share * nearer[1]
+    return (nearer + jnp.stack(weight)[:, None, None], lost), None
 
 
 def _finished(walk: _Walk, weights: Any, count: int, twice: bool, lanes: int) -> Accuracy:
