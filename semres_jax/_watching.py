@@ -21,6 +21,13 @@ def watched(tell: Callable[[int, int], None] | None) -> Iterator[None]:
         _watcher.reset(token)
 
 
+def told(done: int, planned: int) -> None:
+    """Tell who watches, if anybody does."""
+    tell = _watcher.get()
+    if tell is not None:
+        tell(done, planned)
+
+
 def by_threads(piece: Callable[[Any], _R], pieces: Sequence[Any]) -> Iterator[_R]:
     """The results of all pieces, in order; an error or Ctrl-C leaves those undone that haven't begun.
 
@@ -33,12 +40,10 @@ def by_threads(piece: Callable[[Any], _R], pieces: Sequence[Any]) -> Iterator[_R
         >>> calls
         [(1, 2), (2, 2)]
     """
-    tell = _watcher.get()
     pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1)
     try:
         for done, result in enumerate(pool.map(piece, pieces), 1):
-            if tell is not None:
-                tell(done, len(pieces))
+            told(done, len(pieces))
             yield result
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

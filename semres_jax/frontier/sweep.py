@@ -143,7 +143,8 @@ def sweep(
         else:
             enter(part, there["numbers"])
     if method == "exact":
-        _parts.compute(waiting, devices, keep)
+        under_way = lambda part, share: how.tell(part.what, round(done + share * len(part.epsilon)), planned)  # noqa: E731
+        _parts.compute(waiting, devices, keep, under_way)
     else:
         for part in waiting:
             keep(part, part.simulate(key, method, trials, dataclasses.replace(how, saved=saved)))

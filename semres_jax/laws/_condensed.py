@@ -63,7 +63,9 @@ def smooth(space: MetricSpace, members: Similarity, power: float) -> tuple[np.nd
 def _fitting(members: Similarity, power: float, top: float, ranges: int) -> np.ndarray:
     def logs(places: np.ndarray) -> np.ndarray:
         d = top * (np.arange(ranges)[:, None] + (1.0 + places[None]) / 2.0) / ranges
-        return np.asarray(jax.lax.map(lambda member: strength_logs(member, jnp.asarray(d), jnp.asarray(power)), members))
+        return np.asarray(
+            jax.lax.map(lambda member: strength_logs(member, jnp.asarray(d), jnp.asarray(power)), members)
+        )
 
     known, between = logs(_PLACES), logs(_BETWEEN)
     off = known @ (_TO_VALUES.T @ _polynomials(_BETWEEN)) - between
@@ -122,7 +124,9 @@ def _condensed(d: np.ndarray, top: float, ranges: int) -> tuple[np.ndarray, np.n
         terms = _polynomials(x)
         so_far = np.zeros((_TERMS, len(x) + 1))
         np.cumsum(terms, axis=1, out=so_far[:, 1:])
-        sums[first : first + step] = (so_far[:, ends] - so_far[:, begins]).reshape(_TERMS, ranges, -1).transpose(2, 1, 0)
+        sums[first : first + step] = (
+            (so_far[:, ends] - so_far[:, begins]).reshape(_TERMS, ranges, -1).transpose(2, 1, 0)
+        )
         nearer = so_far[:, :-1]
         nearer -= np.repeat(so_far[:, begins], number, axis=1)
         for k in range(ranges):

@@ -108,9 +108,7 @@ def tie_rates(space: MetricSpace, weights: np.ndarray, n: int, replace: bool, we
         ordered = np.sort(rows, axis=1)
         # The probe itself, at 0, ties with none but copies; where no two are as far, nothing does.
         alike = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1) | replace
-        return [
-            ties(row, weights, first + k, n, replace, weighted) if alike[k] else 0.0 for k, row in enumerate(rows)
-        ]
+        return [ties(row, weights, first + k, n, replace, weighted) if alike[k] else 0.0 for k, row in enumerate(rows)]
 
     return np.array([rate for rates in _watching.by_threads(block, range(0, size, length)) for rate in rates])
 

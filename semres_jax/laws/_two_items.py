@@ -48,7 +48,7 @@ class Pairs(NamedTuple):
 class _Walk(NamedTuple):
     """What a walk carries, for L lanes: (L,) keys of the last item, and sums over items up to there.
 
-    `nearer` are (HIGH, LOW, L) sums of (h/h_i)^k, or two of these by share and by odds; `lost` the (HIGH, LOW, L) powers of what pairs
+    `nearer` are (HIGH, LOW, L) sums of (h/h_i)^k, or two of these by share and by odds; `lost` the powers of what pairs
     lose; `mass` (1 or 3, L) those of share, odds, and their product, of items with a strength.
     """
 
