@@ -38,15 +38,11 @@ def on_shells(similarity: Similarity, space: Any, fields: Sequence[str]) -> Simi
     """
     if not fields:
         return similarity
-    if (
-        similarity.steps
-        and fields == ("epsilon",)
-        and space.enumerable
-        and (space.by_rows or concrete(space.distances) is not None)
-    ):
-        epsilon = concrete(getattr(similarity, "epsilon"))  # noqa: B009
-        if epsilon is not None:
-            return _with_leaves(similarity, {"epsilon": _last_alike(epsilon)})
+    epsilon = concrete(getattr(similarity, "epsilon", None))
+    known = space.by_rows or concrete(space.distances) is not None
+    if similarity.steps and fields == ("epsilon",) and known and epsilon is not None:
+        # Within that are just the distances that are within the shell; no need to sort all of them.
+        return _with_leaves(similarity, {"epsilon": _last_alike(epsilon)})
     if space.shells is None:
         return similarity
     known = np.sort(np.asarray(space.shells, np.float64).ravel())

@@ -138,7 +138,7 @@ def _condensed(d: np.ndarray, top: float, ranges: int) -> tuple[np.ndarray, np.n
 @jax.jit
 def _credits(members: Similarity, d: Any, pairs: Any, single: Any, power: Any) -> tuple[Any, Any]:
     """(members,) sums over pairs of what the nearer item loses, and over items of what the probe itself wins."""
-    ranges, terms, length = pairs.shape
+    ranges, terms, _ = pairs.shape
 
     def member(similarity: Similarity) -> tuple[Any, Any]:
         log = strength_logs(similarity, d, power)

@@ -91,8 +91,8 @@ class Finite(Stimuli):
         """The space of the rows of an array, with distances computed in float64 (by differences, not inner products).
 
         Args:
-            points: (N, features), or (N,) for scalars; N up to a few thousand (`spaces.Points` takes more). The names of the rows of a
-                pandas.DataFrame or an xarray.DataArray become labels.
+            points: (N, features), or (N,) for scalars; N up to a few thousand (`spaces.Points` takes more). The
+                names of the rows of a pandas.DataFrame or an xarray.DataArray become labels.
             metric: a name that `scipy.spatial.distance.pdist` knows ("euclidean", "cityblock", "chebyshev", "hamming",
                 "cosine", ...), or a function: of two broadcasting batches of points, as `MetricSpace.distance` is, or
                 of two points, as those of `scipy.spatial.distance` are.

@@ -46,9 +46,9 @@ def get(given: Any, /, **params: Any) -> MetricSpace:
     Args:
         given: a name of the catalogue, with parameters or without: "sphere", "sphere(9)", "sphere:9",
             "gaussian(dim=3)", "torus(2, l1)"; "animals", 2,000 animal silhouettes; "points(FILE)" and
-            "points(FILE, METRIC)", stimuli whose coordinates are the rows of an array in a file; the path of a tree in Newick or
-            Nexus format (.nwk, .newick, .tree, .tre, .nex, .nexus, each also with .gz, or any file that is there) or
-            of a table of distances (.npy, or .csv with names); or a space, taken as it is.
+            "points(FILE, METRIC)", stimuli whose coordinates are the rows of an array in a file; the path of a
+            tree in Newick or Nexus format (.nwk, .newick, .tree, .tre, .nex, .nexus, each also with .gz, or any file
+            that is there) or of a table of distances (.npy, or .csv with names); or a space, taken as it is.
         **params: parameters of the space by name, over those in the name.
 
     Raises:

@@ -129,8 +129,10 @@ def embeddings(
     """
     how = execution or Execution()
     with _watching.watched(lambda done, planned: how.tell("embeddings", done, planned)):
-        return _placed(points, distances, labels, fronts, similarity=similarity, floor=floor, shares=shares, n=n,
-                       optimal=optimal, delta=delta, bootstrap=bootstrap, key=key, limit=limit, families=families)  # fmt: skip
+        return _placed(
+            points, distances, labels, fronts, similarity=similarity, floor=floor, shares=shares, n=n, optimal=optimal,
+            delta=delta, bootstrap=bootstrap, key=key, limit=limit, families=families,
+        )  # fmt: skip
 
 
 def _placed(points: Any, distances: Any, labels: Any, fronts: Any, *, similarity: str, **settings: Any) -> Embedded:
