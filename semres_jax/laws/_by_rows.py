@@ -115,7 +115,7 @@ def _run(
 
         number = jax.tree.leaves(members)[0].shape[0]
         top = keys(jnp.zeros_like(d[0])) if sharp else None
-        accuracies = _two_items.accuracy(keys, d, count, number * d.shape[1], Pairs(*pairs, twice), top)
+        accuracies = _two_items.accuracy(keys, d, count, number * d.shape[1], Pairs(pairs[0], pairs[1], twice), top)
         return Accuracy(*(p.reshape(number, -1) for p in accuracies))
 
     return tuple(p.reshape(-1, p.shape[-1]) for p in jax.lax.map(group, members))

@@ -91,7 +91,7 @@ def _luce(log_h: Array, draws: _Draws, pairs: Pairs | None, n: int) -> Accuracy:
     """(B,) accuracies for (items, B) logarithms of strengths, farthest first."""
     if pairs is None:
         return _all_sets(shortened(log_h), draws, n)
-    return _two_items.accuracy(lambda key: key, log_h[::-1], *log_h.shape, pairs)
+    return _two_items.accuracy(lambda key: key, log_h[::-1], log_h.shape[0], log_h.shape[1], pairs)
 
 
 def _all_sets(log_h: Array, draws: _Draws, n: int) -> Accuracy:

@@ -26,16 +26,17 @@ class Stimuli(MetricSpace):
         return f"{self.name}({self.size})"
 
     def point(self, u: ArrayLike) -> Array:
+        size: Any = self.size
         u = coordinates(self, u)[..., 0]
         if self.weights is None:
-            return jnp.minimum((u * self.size).astype(jnp.int32), self.size - 1)
+            return jnp.minimum((u * size).astype(jnp.int32), size - 1)
         index = jnp.searchsorted(cumulative(self.weights, u.dtype)[1:], u, side="right")
-        return jnp.minimum(index, self.size - 1).astype(jnp.int32)
+        return jnp.minimum(index, size - 1).astype(jnp.int32)
 
     def _mass(self, inside: Array, dtype: Any) -> Array:
         """Probability of the stimuli along the last axis that are inside."""
         if self.weights is None:
-            return jnp.sum(inside, axis=-1).astype(dtype) / self.size
+            return jnp.sum(inside, axis=-1).astype(dtype) / inside.shape[-1]
         weights = jnp.asarray(self.weights, dtype).reshape((1,) * (inside.ndim - 1) + (-1,))
         return jnp.minimum(jnp.sum(jnp.where(inside, weights, 0.0), axis=-1), 1.0)
 
