@@ -36,7 +36,14 @@ def on_shells(similarity: Similarity, space: Any, fields: Sequence[str]) -> Simi
     hold it. Where one of the two is known to float32 only, what rounds to the same float32 is the same distance.
     Nothing moves where the space's `shells` are not known. Fields are as `coarse_resolutions` tells.
     """
-    if not fields or space.shells is None:
+    if not fields:
+        return similarity
+    epsilon = concrete(getattr(similarity, "epsilon", None))
+    known = space.by_rows or concrete(space.distances) is not None
+    if similarity.steps and fields == ("epsilon",) and known and epsilon is not None:
+        # Within that are just the distances that are within the shell; no need to sort all of them.
+        return _with_leaves(similarity, {"epsilon": _last_alike(epsilon)})
+    if space.shells is None:
         return similarity
     known = np.sort(np.asarray(space.shells, np.float64).ravel())
 
@@ -49,6 +56,17 @@ def on_shells(similarity: Similarity, space: Any, fields: Sequence[str]) -> Simi
         gap = xp.where(shell.astype(np.float32) == rounded, shell - value, 0.0)
         return value + (gap if xp is np else jax.lax.stop_gradient(gap))
 
-    values = {name: moved(getattr(similarity, name)) for name in fields}
+    return _with_leaves(similarity, {name: moved(getattr(similarity, name)) for name in fields})
+
+
+def _last_alike(value: np.ndarray) -> np.ndarray:
+    """The largest float64 that rounds to the same float32: within it are just the distances that round to no more."""
+    rounded = value.astype(np.float32)
+    beyond = np.nextafter(rounded, np.float32(np.inf)).astype(np.float64)
+    middle = rounded + (beyond - rounded) / 2
+    return np.where(middle.astype(np.float32) == rounded, middle, np.nextafter(middle, 0.0))
+
+
+def _with_leaves(similarity: Similarity, values: dict[str, Any]) -> Similarity:
     leaves, structure = jax.tree_util.tree_flatten_with_path(similarity)
     return jax.tree.unflatten(structure, [values.get(path[0].name, leaf) for path, leaf in leaves])

@@ -14,6 +14,7 @@ from semres_jax.cli._common import (
     checking_input,
     grid_option,
     print_cells,
+    progress_bar,
     require_seed,
 )
 from semres_jax.cli._surroundings import say
@@ -79,7 +80,7 @@ class MeasureEmbeddings:
         with checking_input():
             import jax
 
-            from semres_jax import data, measure, plots
+            from semres_jax import Execution, data, measure, plots
             from semres_jax.spaces import Tree
 
             require_seed(self.seed)
@@ -100,7 +101,11 @@ class MeasureEmbeddings:
                 say(f"a run of seconds keeps no state to resume in {report.folder}; starting anew")
             settings: dict[str, Any] = {name: getattr(self, name) for name in _SETTINGS}
             settings |= {} if self.shares is None else {"shares": self.shares}
-            model = measure.embeddings(points, between, labels=labels, key=jax.random.key(self.seed), **settings)
+            with progress_bar() as progress:
+                model = measure.embeddings(
+                    points, between, labels=labels, key=jax.random.key(self.seed),
+                    execution=Execution(progress=progress), **settings,
+                )  # fmt: skip
         table = model.dataset()
         report.write(table, model.summary())
         print_table(model)

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import os
+import threading
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from semres_jax import _watching
 from semres_jax._surroundings import in_usual
 from semres_jax.execution import Execution
 from semres_jax.laws import engines, quadrature
@@ -24,6 +26,8 @@ _CHUNK, _SMALL_CHUNK = 512, 32
 _TRIALS_AT_ONCE: int | None = None
 # Batches of each host between two exchanges of results.
 _ROUND = 16
+# Seconds between two looks at parts that are under way.
+_LOOK = 0.5
 
 
 class Part(NamedTuple):
@@ -101,8 +105,15 @@ def cut(places, families, counts, powers, members, method: str, replace: bool) -
     return parts
 
 
-def compute(parts: Sequence[Part], devices: tuple[Any, ...], finished: Finished) -> None:
+def compute(
+    parts: Sequence[Part],
+    devices: tuple[Any, ...],
+    finished: Finished,
+    under_way: Callable[[Part, float], None] = lambda part, share: None,
+) -> None:
     """Every part exactly, `finished` is called with it and its numbers, (6, members, ns) of which the last four are 0.
+
+    `under_way` is called with parts that take long, and the share of them that is done.
 
     One process works in threads (programs run without Python's lock), and the first error or Ctrl-C stops the rest. Of
     several, each computes every so-maniest batch, and all hear what all have computed.
@@ -110,11 +121,27 @@ def compute(parts: Sequence[Part], devices: tuple[Any, ...], finished: Finished)
     batches = _batches(parts, len(devices))
     index, hosts = processes.hosts()
     pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1)
+    stopped, shares_done = threading.Event(), {}
+
+    def run(number: int) -> list[np.ndarray]:
+        def watch(done: int, planned: int) -> None:
+            if stopped.is_set():
+                raise concurrent.futures.CancelledError
+            shares_done[number] = max(done / planned, shares_done.get(number, 0.0))
+
+        with _watching.watched(watch):
+            return _exact(batches[number], devices)
+
     try:
         if hosts == 1:
-            waiting = {pool.submit(_exact, batch, devices): batch for batch in batches}
-            for future in concurrent.futures.as_completed(waiting):
-                _tell(waiting[future], future.result(), finished)
+            waiting = {pool.submit(run, number): number for number in range(len(batches))}
+            left = set(waiting)
+            while left:
+                done, left = concurrent.futures.wait(left, _LOOK, concurrent.futures.FIRST_COMPLETED)
+                for future in done:
+                    _tell(batches[waiting[future]], future.result(), finished)
+                for number in [waiting[future] for future in left if waiting[future] in shares_done][:1]:
+                    under_way(batches[number][0], shares_done[number])
             return
         for start in range(0, len(batches), _ROUND * hosts):
             shares = [batches[start : start + _ROUND * hosts][host::hosts] for host in range(hosts)]
@@ -132,6 +159,7 @@ def compute(parts: Sequence[Part], devices: tuple[Any, ...], finished: Finished)
                         batch, (array.reshape(part.shape) for array, part in zip(arrays, batch, strict=True)), finished
                     )
     finally:
+        stopped.set()
         pool.shutdown(wait=True, cancel_futures=True)
 
 

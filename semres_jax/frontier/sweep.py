@@ -143,7 +143,8 @@ def sweep(
         else:
             enter(part, there["numbers"])
     if method == "exact":
-        _parts.compute(waiting, devices, keep)
+        under_way = lambda part, share: how.tell(part.what, round(done + share * len(part.epsilon)), planned)  # noqa: E731
+        _parts.compute(waiting, devices, keep, under_way)
     else:
         for part in waiting:
             keep(part, part.simulate(key, method, trials, dataclasses.replace(how, saved=saved)))
@@ -196,14 +197,14 @@ def _describe(table: xarray.Dataset, i: int, space: MetricSpace, epsilons: np.nd
     for j, n in enumerate(counts):
         if not space.discrete:
             table.tie_rate.values[i, j] = 0.0
-        elif space.distances is not None and not (n > 2 and space.weighted and not replace):
+        elif space.enumerable and not (n > 2 and space.weighted and not replace):
             table.tie_rate.values[i, j] = enumeration.tie_rate(space, n=n, replace=replace)
     return moments is not None
 
 
 def _moments(space: MetricSpace, epsilons: np.ndarray, replace: bool) -> tuple[np.ndarray, np.ndarray] | None:
     """Exact mean and variance of b_p(epsilon), where they are known."""
-    if space.distances is not None:
+    if space.enumerable:
         return neighbours.moments(space, epsilons, replace=replace)
     if not quadrature.applies(space) or not (space.size is None or replace):
         return None

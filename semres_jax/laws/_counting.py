@@ -7,14 +7,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from semres_jax import _watching
 from semres_jax._checks import concrete
 from semres_jax._types import Accuracy, Array
 from semres_jax.laws import closed_form
 from semres_jax.spaces.base import MetricSpace
-from semres_jax.spaces.neighbours import balls, counts, shares
+from semres_jax.spaces.neighbours import balls, counts_of, row_block, shares
 
 # Numbers in one batch of laws: k along one axis, the number of items inside along the other.
 _BATCH = 2**20
+# Distances of a block of rows.
+_ROWS = 2**18
 
 
 def distinct_values(values: Any) -> tuple[Any, np.ndarray]:
@@ -32,7 +35,7 @@ def two_items(space: MetricSpace, weighted: bool, epsilons: Any, replace: bool) 
         if replace:
             share, split = ball, 2.0 * ball * (1.0 - ball)
         return xp.sum(weights[:, None] * share, axis=0), xp.sum(weights[:, None] * split, axis=0)
-    inside = counts(space.distances, epsilons)
+    inside = counts_of(space, epsilons)
     xp = np if isinstance(inside, np.ndarray) else jnp
     size = inside.shape[0]
     m = size if replace else size - 1
@@ -44,7 +47,7 @@ def two_items(space: MetricSpace, weighted: bool, epsilons: Any, replace: bool) 
 
 def equal_weights(space: MetricSpace, epsilons, at_epsilon, floors, at_delta, n: int, replace: bool) -> Accuracy:
     """Equal weights: each member is a histogram of k, times the law of k."""
-    inside = counts(space.distances, epsilons)
+    inside = counts_of(space, epsilons)
     centre = 0 if replace else 1  # every ball has its own, which is none of the others
     histograms = _histograms(inside - centre, len(inside) + 1 - centre)
     return _from_counts(histograms, at_epsilon, floors, at_delta, n=n, replace=replace)
@@ -93,6 +96,21 @@ def independent(weights: Array, ball: Array, at_epsilon: Array, floors: Array, a
         return Accuracy(*(jnp.sum(weights.astype(floors.dtype) * p) for p in accuracies))
 
     return jax.lax.map(member, (at_epsilon, at_delta))
+
+
+def tie_rates(space: MetricSpace, weights: np.ndarray, n: int, replace: bool, weighted: bool) -> np.ndarray:
+    """(N,) probabilities of each probe that the closest of its n items shares its distance."""
+    size = len(weights)
+    length = max(1, _ROWS // size)
+
+    def block(first: int) -> list[float]:
+        rows = row_block(space, first, min(first + length, size))
+        ordered = np.sort(rows, axis=1)
+        # The probe itself, at 0, ties with none but copies; where no two are as far, nothing does.
+        alike = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1) | replace
+        return [ties(row, weights, first + k, n, replace, weighted) if alike[k] else 0.0 for k, row in enumerate(rows)]
+
+    return np.array([rate for rates in _watching.by_threads(block, range(0, size, length)) for rate in rates])
 
 
 def ties(row: np.ndarray, weights: np.ndarray, p: int, n: int, replace: bool, weighted: bool) -> float:

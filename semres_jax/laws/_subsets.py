@@ -20,15 +20,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from semres_jax._types import Accuracy, Array
-from semres_jax.laws import reciprocal
+from semres_jax.laws import _two_items
 from semres_jax.laws._counting import chance_of_all, shares
+from semres_jax.laws._two_items import Pairs
 from semres_jax.laws.reciprocal import CHUNK, ZERO, decays, nodes, shortened, strength_logs, sum_over_nodes
 from semres_jax.similarity import Similarity
 
 # Numbers that a step of a recurrence works on: probes times nodes times what else is carried.
 _BUDGET = 2**15
-# The sum over pairs is shorter where nodes of s are more than this many an item (measured on a CPU).
-_PAIRS_A_NODE = 0.6
 
 
 class _Draws(NamedTuple):
@@ -88,36 +87,11 @@ def averages(
     return Accuracy(*(jnp.sum(p, axis=0) for p in jax.lax.map(block, jnp.arange(blocks))))
 
 
-def _luce(log_h: Array, draws: _Draws, pairs: tuple[Array, Array, bool] | None, n: int) -> Accuracy:
-    """(B,) accuracies for (items, B) logarithms of strengths, farthest first: by whichever sum is the shorter."""
-    near = shortened(log_h)
+def _luce(log_h: Array, draws: _Draws, pairs: Pairs | None, n: int) -> Accuracy:
+    """(B,) accuracies for (items, B) logarithms of strengths, farthest first."""
     if pairs is None:
-        return _all_sets(near, draws, n)
-    lowest = jnp.min(jnp.where(near == ZERO, 0.0, near))
-    return jax.lax.cond(
-        reciprocal.nodes_down_to(lowest, n) > _PAIRS_A_NODE * len(log_h),
-        lambda: _all_pairs(log_h, *pairs),
-        lambda: _all_sets(near, draws, n),
-    )
-
-
-def _all_pairs(log_h: Array, share: Array, odds: Array, twice: bool) -> Accuracy:
-    """n = 2 by the sum over all pairs of items: the logistic function of ln h_near - ln h_far.
-
-    Of (items, B) arrays, farthest first: a pair i, j is drawn with probability share_i odds_j + share_j odds_i; where
-    an item may be drawn `twice`, both share the choice.
-    """
-
-    @jax.checkpoint  # pyright: ignore[reportPrivateImportUsage]
-    def step(credit: Array, item: tuple[Array, Array, Array, Array]) -> tuple[Array, None]:
-        place, log, share_i, odds_i = item
-        farther = (jnp.arange(len(log_h)) < place)[:, None]
-        drawn = jnp.where(farther, share_i[None] * odds + share * odds_i[None], 0.0)
-        return credit + jnp.sum(drawn * jax.nn.sigmoid(log[None] - log_h), axis=0), None
-
-    start = jnp.sum(share * odds, axis=0) / 2.0 if twice else jnp.zeros_like(log_h[0])
-    p_s, _ = jax.lax.scan(step, start, (jnp.arange(len(log_h)), log_h, share, odds))
-    return Accuracy(p_s, jnp.sum(share * jax.nn.sigmoid(-log_h), axis=0))
+        return _all_sets(shortened(log_h), draws, n)
+    return _two_items.accuracy(lambda key: key, log_h[::-1], log_h.shape[0], log_h.shape[1], pairs)
 
 
 def _all_sets(log_h: Array, draws: _Draws, n: int) -> Accuracy:
@@ -189,7 +163,7 @@ def _argmax(rank: Array, top: Array, draws: _Draws, n: int) -> Accuracy:
 
 def _sorted_draws(
     distances: Array, weights: Array | None, probes: Array, clock: tuple[Array, Array] | None, n: int, replace: bool
-) -> tuple[Array, _Draws, tuple[Array, Array, bool] | None]:
+) -> tuple[Array, _Draws, Pairs | None]:
     """(items, B) distances, farthest first, of all that can be drawn with the probes; how sets and pairs are drawn."""
     size, dtype = distances.shape[0], distances.dtype
     own = jnp.arange(size)[None] == probes[:, None]
@@ -198,8 +172,8 @@ def _sorted_draws(
     kept = size if replace else size - 1
     if weights is None and not replace:
         d = -jnp.sort(-rows, axis=1)[:, :kept].T
-        share, odds = (jnp.full(d.shape, 1.0 / others, dtype) for others in (size - 1, max(size - 2, 1)))
-        return d, _equal(size - 1, len(probes), n, dtype), (share, odds, False) if n == 2 else None
+        return d, _equal(size - 1, len(probes), n, dtype), Pairs(None, None, False) if n == 2 else None
+    even = weights is None
     weights = jnp.full(size, 1.0 / size, dtype) if weights is None else weights.astype(dtype)
     order = jnp.argsort(-rows, axis=1)[:, :kept]
 
@@ -209,9 +183,12 @@ def _sorted_draws(
     d = jnp.maximum(sorted_items(rows), 0.0)
     if replace:
         drawn = jnp.take(weights, order).T
-        return d, _independent(drawn, n), (drawn, drawn, True) if n == 2 else None
+        nearest = None if even else drawn[::-1]
+        return d, _independent(drawn, n), Pairs(nearest, nearest, True) if n == 2 else None
     share, odds = (sorted_items(x) for x in shares(jnp, weights[None], own))
-    return (d, _pair(share, odds), (share, odds, False)) if clock is None else (d, _clocks(share, *clock, n), None)
+    if clock is None:
+        return d, _pair(share, odds), Pairs(share[::-1], odds[::-1], False)
+    return d, _clocks(share, *clock, n), None
 
 
 def _equal(others: int, probes: int, n: int, dtype: Any) -> _Draws:

@@ -136,7 +136,7 @@ def _averaged(task: _Task) -> bool:
 
 def _integrable(task: _Task) -> bool:
     # Repeated items of a product of too many stimuli for a table are those of a space that is not finite.
-    independent = task.space.size is None or (task.replace and task.space.distances is None)
+    independent = task.space.size is None or (task.replace and not task.space.enumerable)
     return independent and quadrature.applies(task.space)
 
 
@@ -157,7 +157,7 @@ def _enumerate(task: _Task) -> Accuracy:
 _ENGINES = (
     _Engine("closed_form", lambda task: _averaged(task) and task.space.probe_uniforms == 0, _average),
     _Engine("closed_form", _linear_applies, _linear),
-    _Engine("enumeration", lambda task: task.space.distances is not None, _enumerate),
+    _Engine("enumeration", lambda task: task.space.enumerable, _enumerate),
     _Engine("quadrature", _averaged, _average),
     _Engine("quadrature", _integrable, _integrated),
 )

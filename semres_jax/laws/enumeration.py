@@ -14,7 +14,7 @@ import numpy as np
 from semres_jax import choice
 from semres_jax._checks import concrete, require_exponent, require_items
 from semres_jax._types import Accuracy, ArrayLike
-from semres_jax.laws import _counting, _subsets
+from semres_jax.laws import _by_rows, _counting, _subsets
 from semres_jax.laws._precision import of_grid, slopes_told
 from semres_jax.laws.exemplars import Exemplars as Exemplars, exemplars as exemplars
 from semres_jax.similarity import Constant, Similarity
@@ -89,6 +89,13 @@ def members_accuracy(
     sequential = weighted and n > 2 and not replace
     if isinstance(members, Constant) and not sequential:
         return members_constant(space, members, exponent, n=n, replace=replace)
+    if _by_rows.applies(space, members, exponent, n):
+        return slopes_told(_by_rows.accuracy(space, members, exponent, replace=replace), space, members)
+    if space.distances is None:
+        raise ValueError(
+            f"{space.label} has no table of distances: of similarities but the constant one, known numbers and two "
+            "items are enumerated there (use spaces.Finite.from_points, or semres_jax.estimate)"
+        )
     distances, weights = space.distances, space.weights if weighted else None
     clock = None
     if sequential:
@@ -209,23 +216,23 @@ def tie_rate(space: MetricSpace, *, n: int = 2, replace: bool = False) -> float:
         0.3333
     """
     n = require_items(n)
-    table, weights = concrete(space.distances), concrete(space.weights)
-    if table is None:
+    weights = concrete(space.weights)
+    if not space.by_rows and concrete(space.distances) is None:
         raise ValueError(f"{space.label} has no known table of distances to enumerate")
     if not replace:
         space.require_distinct(n)
     weighted = space.weighted
     if weighted and not replace and n > 2:
         raise ValueError(f"ties among distinct items of unequal weights are enumerated for n = 2 only; got n = {n}")
-    weights = np.full(len(table), 1.0 / len(table)) if weights is None else weights / weights.sum(dtype=np.float64)
-    rates = [_counting.ties(row, weights, p, n, replace, weighted) for p, row in enumerate(table)]
-    return float(weights @ np.array(rates))
+    size: Any = space.size
+    weights = np.full(size, 1.0 / size) if weights is None else weights / weights.sum(dtype=np.float64)
+    return float(weights @ _counting.tie_rates(space, weights, n, replace, weighted))
 
 
 def _require(space: MetricSpace, n: int, replace: bool) -> int:
     """The number of items, or a `ValueError` where there is nothing to enumerate."""
     n = require_items(n)
-    if space.distances is None:
+    if not space.enumerable:
         raise ValueError(f"{space.label} has no table of distances to enumerate; use semres_jax.estimate")
     if not replace:
         space.require_distinct(n)

@@ -118,12 +118,6 @@ def _chunks(most: float | int) -> tuple[np.ndarray, np.ndarray]:
     return log_s.reshape(_GROUPS, -1, CHUNK), ratio.reshape(_GROUPS, -1, CHUNK)
 
 
-def nodes_down_to(lowest: Array, most: float | int) -> Array:
-    """How many nodes of `sum_over_nodes` the smallest strength, exp(lowest), needs."""
-    first = float(node(1, most, _STEP)[0])
-    return (_LOG_LAST - lowest - first) / _STEP
-
-
 def decays(log_strengths: Array, log_s: Array) -> tuple[Array, Array]:
     """sh and e^{-sh} for (B,) logarithms of strengths h and (Q,) of nodes: (B, Q) each."""
     # Past e^7 the decay is 0 to the last digit, and stays clear of overflow.

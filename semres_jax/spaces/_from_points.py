@@ -1,7 +1,8 @@
 """Tables of the distances between points that users bring."""
 
+import contextlib
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -20,10 +21,18 @@ _METRICS = (
     "sokalsneath", "yule",
 )  # fmt: skip
 _OTHER_NAMES = {"manhattan": "cityblock", "l1": "cityblock", "l2": "euclidean", "linf": "chebyshev", "max": "chebyshev"}
+_NO_METRIC = (
+    "metric must be a function of two points, or broadcast over batches of them, as MetricSpace.distance does; "
+    "of shapes {} and {} it made {}"
+)
 
 
-def table(points: Any, metric: str | Callable[[Any, Any], Any]) -> np.ndarray:
-    """(N, N) distances in float64 between the rows of an array, as `Finite.from_points` is asked for them."""
+def checked(points: Any, metric: Any) -> np.ndarray:
+    """Points in float64, of shape (N, features) where a metric has a name.
+
+    Raises:
+        ValueError: fewer than 2 points, not known, not finite or no real numbers; a metric that is neither.
+    """
     known = concrete(points, "points")
     if known is None:
         raise ValueError("points must be known: their distances are found on the host (in jit, give distances)")
@@ -36,22 +45,71 @@ def table(points: Any, metric: str | Callable[[Any, Any], Any]) -> np.ndarray:
         raise ValueError(f"points must be finite real numbers; row {row} has NaN or infinity")
     if not (isinstance(metric, str) or callable(metric)):
         raise ValueError(f"metric must be a name or a function of two batches of points; got {metric!r}")
+    return points
+
+
+def table(points: Any, metric: str | Callable[[Any, Any], Any]) -> np.ndarray:
+    """(N, N) distances in float64 between the rows of an array, as `Finite.from_points` is asked for them."""
+    points = checked(points, metric)
     _memory.require(16 * len(points) ** 2, f"the distances of {len(points)} points")
     distances = _by_name(points, metric) if isinstance(metric, str) else _by_call(points, metric)
-    if np.isnan(distances).any():
-        i, j = (int(k) for k in np.argwhere(np.isnan(distances))[0])
-        which = f"row {i} of the points" if np.isnan(distances[i]).sum() >= len(points) - 1 else f"rows {i} and {j}"
-        name = repr(metric) if isinstance(metric, str) else "a function"
-        raise ValueError(f"metric {name} has no value for {which} (zeros, or equal numbers only?)")
+    _require_values(distances, 0, metric)
     return distances
+
+
+def rows(points: np.ndarray, metric: str | Callable[[Any, Any], Any], first: int, last: int) -> np.ndarray:
+    """(last - first, N) of `table`, of points as `checked` leaves them."""
+    distances = _rows_by_name(points, metric, first, last) if isinstance(metric, str) else _rows_by_call(
+        points, metric, first, last)  # fmt: skip
+    np.fill_diagonal(distances[:, first:last], 0.0)
+    _require_values(distances, first, metric)
+    return distances
+
+
+def _require_values(distances: np.ndarray, first: int, metric: Any) -> None:
+    """Raise `ValueError` where a distance is NaN; `first` is the number of the first row."""
+    if not np.isnan(distances.sum()):
+        return
+    i, j = (int(k) for k in np.argwhere(np.isnan(distances))[0])
+    whole = np.isnan(distances[i]).sum() >= distances.shape[1] - 1
+    which = f"row {i + first} of the points" if whole else f"rows {i + first} and {j}"
+    name = repr(metric) if isinstance(metric, str) else "a function"
+    raise ValueError(f"metric {name} has no value for {which} (zeros, or equal numbers only?)")
 
 
 def _by_name(points: np.ndarray, metric: str) -> np.ndarray:
     from scipy.spatial.distance import pdist, squareform  # scipy comes with jax; 0.1 s to import
 
+    with _named(metric):
+        condensed = pdist(points, metric)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    return squareform(_parallel(condensed, metric))
+
+
+def _rows_by_name(points: np.ndarray, metric: str, first: int, last: int) -> np.ndarray:
+    from scipy.spatial.distance import cdist
+
+    # What pdist takes from all points, and cdist would take from these rows, too.
+    whole: dict[str, Any] = {}
+    if metric == "seuclidean":
+        whole = {"V": points.var(axis=0, ddof=1)}
+    if metric == "mahalanobis":
+        whole = {"VI": np.linalg.inv(np.atleast_2d(np.cov(points.T))).T}
+    with _named(metric):
+        distances = cdist(points[first:last], points, metric, **whole)  # pyright: ignore
+    return _parallel(distances, metric)
+
+
+def _parallel(distances: np.ndarray, metric: str) -> np.ndarray:
+    """Cosine distances of parallel vectors come out at -1e-16."""
+    return np.where(np.abs(distances) < 1e-15, 0.0, distances) if metric == "cosine" else distances
+
+
+@contextlib.contextmanager
+def _named(metric: str) -> Iterator[None]:
+    """What scipy says of a metric, in our words."""
     try:
         with np.errstate(all="ignore"):
-            condensed = pdist(points, metric)  # pyright: ignore[reportArgumentType, reportCallIssue]
+            yield
     except (ValueError, np.linalg.LinAlgError) as error:
         if "Unknown Distance Metric" not in str(error):
             raise ValueError(f"metric {metric!r}: {' '.join(str(error).split())}") from None
@@ -61,21 +119,14 @@ def _by_name(points: np.ndarray, metric: str) -> np.ndarray:
             f"metric {metric!r} is unknown; use euclidean, cityblock, chebyshev, hamming, cosine, another name of "
             f"scipy.spatial.distance, or a function of two batches of points{hint}"
         ) from None
-    # Cosine distances of parallel vectors come out at -1e-16.
-    return squareform(np.where(np.abs(condensed) < 1e-15, 0.0, condensed) if metric == "cosine" else condensed)
 
 
 def _by_call(points: np.ndarray, metric: Callable[[Any, Any], Any]) -> np.ndarray:
     """By calls with batches that broadcast; of a metric that doesn't, by one call for each pair."""
     size, failure = (len(points), len(points)), None
     try:
-        with jax.enable_x64(True):
-            everyone = jnp.asarray(points)[None]
-            rows = [
-                np.asarray(metric(jnp.swapaxes(everyone[:, start : start + _BLOCK], 0, 1), everyone))
-                for start in range(0, len(points), _BLOCK)
-            ]
-        made = np.concatenate([np.atleast_2d(block) for block in rows])
+        blocks = [_batch(points, metric, start, start + _BLOCK) for start in range(0, len(points), _BLOCK)]
+        made = np.concatenate(blocks)
         if made.shape == size:
             return _numbers(made)
         failure = f"{made.shape}"
@@ -87,13 +138,33 @@ def _by_call(points: np.ndarray, metric: Callable[[Any, Any], Any]) -> np.ndarra
     except Exception:  # the same
         single = np.zeros(0)
     if single.shape != (len(points) * (len(points) - 1) // 2,):
-        raise ValueError(
-            "metric must be a function of two points, or broadcast over batches of them, as MetricSpace.distance does; "
-            f"of shapes {(len(points), 1, *points.shape[1:])} and {(1, *points.shape)} it made {failure}"
-        )
+        raise ValueError(_NO_METRIC.format((len(points), 1, *points.shape[1:]), (1, *points.shape), failure))
     made = np.zeros(size)
     made[np.triu_indices(len(points), 1)] = single
     return made + made.T
+
+
+def _batch(points: np.ndarray, metric: Callable[[Any, Any], Any], first: int, last: int) -> np.ndarray:
+    """Rows by one call with batches."""
+    with jax.enable_x64(True):
+        everyone = jnp.asarray(points)[None]
+        return np.atleast_2d(np.asarray(metric(jnp.swapaxes(everyone[:, first:last], 0, 1), everyone)))
+
+
+def _rows_by_call(points: np.ndarray, metric: Callable[[Any, Any], Any], first: int, last: int) -> np.ndarray:
+    """By a call with batches that broadcast; of a metric that doesn't, by one call for each pair."""
+    shape, failure = (last - first, len(points)), None
+    try:
+        made = _batch(points, metric, first, last)
+        if made.shape == shape:
+            return np.array(_numbers(made))
+        failure = f"{made.shape}"
+    except Exception as error:  # whatever a user's function raises
+        failure = f"{type(error).__name__} ({' '.join(str(error).split())[:80]})"
+    try:
+        return np.array([[metric(x, y) for y in points] for x in points[first:last]], np.float64).reshape(shape)
+    except Exception:  # the same
+        raise ValueError(_NO_METRIC.format((len(points), 1, *points.shape[1:]), (1, *points.shape), failure)) from None
 
 
 def _numbers(made: np.ndarray) -> np.ndarray:

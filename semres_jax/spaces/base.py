@@ -54,6 +54,17 @@ class MetricSpace(Registered, abc.ABC):
     distances: Any = None
     weights: Any = None
     labels: Any = ()
+    # Whether a finite space without a table gives its distances row by row (`rows`): `spaces.Points`.
+    by_rows: ClassVar[bool] = False
+
+    @property
+    def enumerable(self) -> bool:
+        """Whether exact sums over stimuli can be made: there is a table of distances, or rows of them."""
+        return self.distances is not None or self.by_rows
+
+    def rows(self, first: int, last: int) -> np.ndarray:
+        """(last - first, N) distances of these stimuli to all, in float64, where the space is `by_rows`."""
+        raise NotImplementedError(f"{self.label} gives no rows of distances")
 
     @property
     def shells(self) -> Any:

@@ -13,8 +13,36 @@ from semres_jax.spaces import _from_points, _tables
 from semres_jax.spaces.base import MetricSpace, coordinates, cumulative, real, space, static
 
 
+class Stimuli(MetricSpace):
+    """What finite spaces share: points are int32 indices, drawn with probabilities `weights`."""
+
+    discrete: ClassVar[bool] = True
+    uniforms: ClassVar[Any] = 1
+    has_ball_measure: ClassVar[bool] = True
+    smooth_balls: ClassVar[bool] = True
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}({self.size})"
+
+    def point(self, u: ArrayLike) -> Array:
+        size: Any = self.size
+        u = coordinates(self, u)[..., 0]
+        if self.weights is None:
+            return jnp.minimum((u * size).astype(jnp.int32), size - 1)
+        index = jnp.searchsorted(cumulative(self.weights, u.dtype)[1:], u, side="right")
+        return jnp.minimum(index, size - 1).astype(jnp.int32)
+
+    def _mass(self, inside: Array, dtype: Any) -> Array:
+        """Probability of the stimuli along the last axis that are inside."""
+        if self.weights is None:
+            return jnp.sum(inside, axis=-1).astype(dtype) / inside.shape[-1]
+        weights = jnp.asarray(self.weights, dtype).reshape((1,) * (inside.ndim - 1) + (-1,))
+        return jnp.minimum(jnp.sum(jnp.where(inside, weights, 0.0), axis=-1), 1.0)
+
+
 @space
-class Finite(MetricSpace):
+class Finite(Stimuli):
     """N stimuli with distances d(i, j) in a table, drawn with probabilities `weights`. Points are int32 indices.
 
     Heterogeneous: b_i(r) is the weight of {j : d(i, j) <= r}, i itself included, compared exactly. Asymmetry, diagonal
@@ -45,10 +73,6 @@ class Finite(MetricSpace):
     weights: Any = None
     labels: Any = static(default=())
     name: ClassVar[str] = "finite"
-    discrete: ClassVar[bool] = True
-    uniforms: ClassVar[Any] = 1
-    has_ball_measure: ClassVar[bool] = True
-    smooth_balls: ClassVar[bool] = True
 
     def __post_init__(self):
         table, labels = _tables.checked(self.distances, self.labels)
@@ -68,8 +92,8 @@ class Finite(MetricSpace):
         """The space of the rows of an array, with distances computed in float64 (by differences, not inner products).
 
         Args:
-            points: (N, features), or (N,) for scalars; N up to a few thousand. The names of the rows of a
-                pandas.DataFrame or an xarray.DataArray become labels.
+            points: (N, features), or (N,) for scalars; N up to a few thousand (`spaces.Points` takes more). The
+                names of the rows of a pandas.DataFrame or an xarray.DataArray become labels.
             metric: a name that `scipy.spatial.distance.pdist` knows ("euclidean", "cityblock", "chebyshev", "hamming",
                 "cosine", ...), or a function: of two broadcasting batches of points, as `MetricSpace.distance` is, or
                 of two points, as those of `scipy.spatial.distance` are.
@@ -92,10 +116,6 @@ class Finite(MetricSpace):
         return np.shape(self.distances)[0]
 
     @property
-    def label(self) -> str:
-        return f"{self.name}({self.size})"
-
-    @property
     def diameter(self) -> Any:
         table = concrete(self.distances)
         return jnp.max(self.distances) if table is None else float(np.max(table))
@@ -105,13 +125,6 @@ class Finite(MetricSpace):
         table = concrete(self.distances)
         return None if table is None else np.unique(table)
 
-    def point(self, u: ArrayLike) -> Array:
-        u = coordinates(self, u)[..., 0]
-        if self.weights is None:
-            return jnp.minimum((u * self.size).astype(jnp.int32), self.size - 1)
-        index = jnp.searchsorted(cumulative(self.weights, u.dtype)[1:], u, side="right")
-        return jnp.minimum(index, self.size - 1).astype(jnp.int32)
-
     def distance(self, x: ArrayLike, y: ArrayLike) -> Array:
         table = jnp.asarray(self.distances)
         # One flat gather; indices come from `point` or `distinct`, so they are in bounds (others are clipped).
@@ -120,10 +133,7 @@ class Finite(MetricSpace):
     def ball_measure(self, p: ArrayLike, r: ArrayLike) -> Array:
         p, r = jnp.broadcast_arrays(jnp.asarray(p), real(r))
         inside = jnp.take(jnp.asarray(self.distances), p, axis=0, mode="clip") <= r[..., None]
-        if self.weights is None:
-            return jnp.sum(inside, axis=-1).astype(r.dtype) / self.size
-        weights = jnp.asarray(self.weights, r.dtype).reshape((1,) * r.ndim + (-1,))
-        return jnp.minimum(jnp.sum(jnp.where(inside, weights, 0.0), axis=-1), 1.0)
+        return self._mass(inside, r.dtype)
 
     def radius_kinks(self, p: ArrayLike) -> tuple[Array, ...]:
         rows = jnp.take(jnp.asarray(self.distances), jnp.asarray(p), axis=0, mode="clip")

@@ -22,6 +22,7 @@ from semres_jax.spaces.gaussian import Gaussian
 from semres_jax.spaces.hamming import Hamming
 from semres_jax.spaces.hyperbolic import Hyperbolic
 from semres_jax.spaces.interval import Interval
+from semres_jax.spaces.points import Points
 from semres_jax.spaces.product import Product
 from semres_jax.spaces.sphere import Sphere
 from semres_jax.spaces.torus import Torus
@@ -44,9 +45,10 @@ def get(given: Any, /, **params: Any) -> MetricSpace:
 
     Args:
         given: a name of the catalogue, with parameters or without: "sphere", "sphere(9)", "sphere:9",
-            "gaussian(dim=3)", "torus(2, l1)"; "animals", 2,000 animal silhouettes; the path of a tree in Newick or
-            Nexus format (.nwk, .newick, .tree, .tre, .nex, .nexus, each also with .gz, or any file that is there) or
-            of a table of distances (.npy, or .csv with names); or a space, taken as it is.
+            "gaussian(dim=3)", "torus(2, l1)"; "animals", 2,000 animal silhouettes; "points(FILE)" and
+            "points(FILE, METRIC)", stimuli whose coordinates are the rows of an array in a file; the path of a
+            tree in Newick or Nexus format (.nwk, .newick, .tree, .tre, .nex, .nexus, each also with .gz, or any file
+            that is there) or of a table of distances (.npy, or .csv with names); or a space, taken as it is.
         **params: parameters of the space by name, over those in the name.
 
     Raises:
@@ -227,6 +229,16 @@ def _finite(
     return Finite.from_points(points, metric, weights, labels)
 
 
+def _points(points: Any, metric: Any = "euclidean", weights: Any = None, labels: Any = ()) -> Points:
+    """Points, or a file of them: .npy, or whatever else holds one array of embeddings."""
+    if isinstance(points, (str, os.PathLike)):
+        from semres_jax.data import read_embeddings
+
+        points, names = read_embeddings(Path(points))
+        labels = labels or names
+    return Points(points, metric, weights, labels or ())
+
+
 def _animals(count: int = 2000) -> Finite:
     """Animal silhouettes that come with the package, at Euclidean distances."""
     from semres_jax.data import silhouette_points
@@ -245,5 +257,6 @@ for _kind in (Circle, Interval, Torus, Sphere, Ball, Gaussian, Hamming, Hyperbol
     register(_kind.name, _kind)
 register("tree", _tree)
 register("finite", _finite)
+register("points", _points)
 register("product", _product)
 register("animals", _animals)

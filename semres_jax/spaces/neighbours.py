@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from semres_jax import _memory, _watching
 from semres_jax._checks import concrete
 from semres_jax._types import Array, ArrayLike
 from semres_jax.spaces.base import MetricSpace
@@ -23,7 +24,7 @@ def moments(space: MetricSpace, epsilons: ArrayLike, *, replace: bool = False) -
         b_p = Σ_{x≠p, d(x,p) <= ε} w_x / (1 - w_p),   probes weighted by w
 
     Args:
-        space: finite, with a table of distances.
+        space: finite, with a table of distances or rows of them.
         epsilons: resolutions, of any shape.
         replace: whether the probe itself may be drawn again: moments of the ball measure b_p(ε), the probe included.
 
@@ -45,13 +46,40 @@ def moments(space: MetricSpace, epsilons: ArrayLike, *, replace: bool = False) -
         weights, tables = balls(space, values)
         share = tables[0] if replace else tables[1]
     else:
-        count = counts(np.asarray(space.distances), values)
+        count = counts_of(space, values)
         size = len(count)
         weights = np.full(size, 1.0 / size)
         share = count / size if replace else (count - 1) / max(size - 1, 1)
     mean = weights @ share
     variance = weights @ (share - mean) ** 2
     return mean[member].reshape(shape)[()], variance[member].reshape(shape)[()]
+
+
+def row_block(space: MetricSpace, first: int, last: int) -> np.ndarray:
+    """(last - first, N) distances of these stimuli to all, where they are known: of the table, or made for the time."""
+    return space.rows(first, last) if space.by_rows else np.asarray(space.distances)[first:last]
+
+
+def counts_of(space: MetricSpace, epsilons: Any) -> Any:
+    """`counts` of a finite space, with a table of distances or without."""
+    if not space.by_rows:
+        return counts(space.distances, epsilons)
+    known = concrete(epsilons)
+    if known is None:
+        raise ValueError(f"resolutions must be known numbers, not traced ones, on {space.label}, which has no table")
+    size: Any = space.size
+    _memory.require(16 * size * known.size, f"counts of {size} stimuli at {known.size} resolutions")
+    reached, length = _lookup(known), max(1, _TILE**2 // size)
+
+    def block(first: int) -> np.ndarray:
+        distances = space.rows(first, first + length)
+        if reached is None:
+            return np.stack([row.searchsorted(known, side="right") for row in np.sort(distances, axis=1)])
+        places = reached(distances) + (known.size + 1) * np.arange(len(distances))[:, None]
+        number = np.bincount(places.ravel(), minlength=len(distances) * (known.size + 1))
+        return np.cumsum(number.reshape(len(distances), -1)[:, :-1], axis=1)
+
+    return np.concatenate(list(_watching.by_threads(block, range(0, size, length))))
 
 
 def counts(distances: Any, epsilons: Any) -> Any:
@@ -135,17 +163,25 @@ def balls(space: MetricSpace, epsilons: Any) -> tuple[Any, tuple[Any, Any, Any]]
     The measure of the ball; the share of the others' weight in it; the probability that of two items drawn one after
     the other from the others one is inside and one outside.
     """
-    if any(concrete(x) is None for x in (space.distances, space.weights, epsilons)):
+    if not space.by_rows and any(concrete(x) is None for x in (space.distances, space.weights, epsilons)):
         weights = jnp.asarray(space.weights)
         weights = weights / jnp.sum(weights)
         return weights, _compared_balls(jnp.asarray(space.distances), weights, jnp.asarray(epsilons))
     weights = np.asarray(space.weights, np.float64)
     weights = weights / weights.sum()
-    rows = [
-        _ball(np, weights, p, _sorted_split(row, np.asarray(epsilons)))
-        for p, row in enumerate(np.asarray(space.distances))
-    ]
-    ball, share, split = map(np.stack, zip(*rows, strict=True))
+    size: Any = space.size
+    _memory.require(24 * size * len(epsilons), f"balls of {size} stimuli at {len(epsilons)} resolutions")
+    length = max(1, _TILE**2 // size)
+
+    def block(first: int) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        last = min(first + length, size)
+        return [
+            _ball(np, weights, first + k, _sorted_split(row, np.asarray(epsilons)))
+            for k, row in enumerate(row_block(space, first, last))
+        ]
+
+    balls = [ball for block in _watching.by_threads(block, range(0, size, length)) for ball in block]
+    ball, share, split = map(np.stack, zip(*balls, strict=True))
     return weights, (ball, share, split)
 
 

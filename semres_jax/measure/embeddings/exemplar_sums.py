@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from semres_jax import _watching
 from semres_jax._random import generator
 from semres_jax._types import Array
 from semres_jax.laws import tables
@@ -166,6 +167,7 @@ def _blocks(model: similarities.Own, chosen: Probes, step: int) -> Iterator[tupl
         for first in range(0, len(rows), step):
             part = slice(first, first + step)
             yield rows[part], weight[part], products[part]
+            _watching.told(min(outer + first + step, len(chosen.rows)), len(chosen.rows))
 
 
 def graded(
@@ -243,7 +245,7 @@ def _drawn(
     # Of items, by role: of p_S; of p_I as one of another class, and of the probe's.
     item, times = np.zeros((3, size)), np.zeros((3, size))
     step = max(1, _NUMBERS // (count * max(4, dimensions)))
-    for _ in range(repeats):
+    for turn in range(repeats):
         for first in range(0, len(chosen.rows), step):
             rows = chosen.rows[first : first + step]
             c, here = own[rows], np.arange(len(rows))
@@ -261,6 +263,8 @@ def _drawn(
             for k, (credit, whose) in enumerate(((credits, which), (hit, which), (hit.sum(1), pick[here, c]))):
                 item[k] += np.bincount(whose.ravel(), credit.ravel(), size)
                 times[k] += np.bincount(whose.ravel(), minlength=size)
+            done = turn * len(chosen.rows) + min(first + step, len(chosen.rows))
+            _watching.told(done, repeats * len(chosen.rows))
     p_s, p_i = (float(chosen.weight @ x[chosen.rows]) for x in value)
     # A role's mean credit, that of the class for items never drawn, times how often a probe makes room for it.
     probing = np.bincount(own[chosen.rows], chosen.weight, count)[own]

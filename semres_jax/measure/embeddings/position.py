@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from semres_jax import spaces
+from semres_jax import _watching, spaces
 from semres_jax._random import generator
 from semres_jax._surroundings import on_host
 from semres_jax._types import ArrayLike, Quantity
+from semres_jax.execution import Execution
 from semres_jax.frontier.families import Front, family_front, table as family_table
 from semres_jax.frontier.finite import optimal_finite
 from semres_jax.frontier.optimal import optimal_front
@@ -25,6 +26,7 @@ from semres_jax.measure.resolution import FITTED, Profile, fit_profile, profile,
 from semres_jax.similarity import Family, get as family_of
 from semres_jax.spaces.base import MetricSpace
 from semres_jax.spaces.finite import Finite
+from semres_jax.spaces.points import Points
 
 SHARES = np.concatenate([np.geomspace(0.01, 0.1, 9), np.linspace(0.15, 0.95, 17)])
 FRONTS = ("constant", "linear")
@@ -51,6 +53,7 @@ def embeddings(
     key: Any = None,
     limit: int = LIMIT,
     families: Sequence[Any] = FITTED,
+    execution: Execution | None = None,
 ) -> Embedded:
     """Where embeddings stand: accuracies of their own similarity, what similarity function it is, how far from fronts.
 
@@ -82,7 +85,8 @@ def embeddings(
 
     Args:
         points: (N, D) embeddings; numbers of any precision, also mapped from a file, a list of lists, a DataFrame.
-        distances: (N, N) between stimuli (classes), or a finite space: `spaces.Finite`, `spaces.Tree`. Where they have
+        distances: (N, N) between stimuli (classes), or a finite space: `spaces.Finite`, `spaces.Tree`; of too many
+            stimuli for a table also `spaces.Points`, in the order of the points. Where they have
             names (labels of the space, a DataFrame, an xarray.DataArray) rows are found by name, and there may be more
             of them. Else rows are in the order of the points without labels; in the sorted order of the labels with.
         labels: (N,) name of the stimulus (class) of each row, text or numbers; None: the names of the rows of a table,
@@ -105,6 +109,7 @@ def embeddings(
             than 1024 exemplars are those of trials with one exemplar of each class drawn for each probe. `sampled` says
             so, and standard errors count it.
         families: what is fitted to the profile, as in `similarity.get`.
+        execution: how to run; `progress` counts probes, then sampled trials.
 
     Returns:
         `Embedded`.
@@ -122,21 +127,46 @@ def embeddings(
         >>> round(float(model.p_s.value), 4), round(float(model.p_i.value), 4), model.best
         (0.7643, 0.855, 'linear')
     """
+    how = execution or Execution()
+    with _watching.watched(lambda done, planned: how.tell("embeddings", done, planned)):
+        return _placed(
+            points, distances, labels, fronts, similarity=similarity, floor=floor, shares=shares, n=n, optimal=optimal,
+            delta=delta, bootstrap=bootstrap, key=key, limit=limit, families=families,
+        )  # fmt: skip
+
+
+def _placed(points: Any, distances: Any, labels: Any, fronts: Any, *, similarity: str, **settings: Any) -> Embedded:
+    if isinstance(distances, Points):
+        if labels is not None or np.shape(points)[:1] != (distances.size,):
+            raise ValueError(
+                f"{distances.label} as distances needs a row for each stimulus, in the same order, and no labels; got "
+                f"{np.shape(points)[0]} embeddings (spaces.Finite goes by labels)"
+            )
+        if distances.weighted:
+            raise ValueError(f"stimuli must be equally likely; {distances.label} has unequal weights")
+        model, request = _asked(points, fronts, similarity, settings)
+        return of_stimuli(model, distances, np.arange(distances.size), request)
     table, known_names = table_of(distances)
     names = labels_of(labels, points, known_names, len(table))
-    model = similarities.own(points, similarity)
-    floor = similarities.floor_of(model) if floor is None else floor
-    request = Request(similarity, floor, shares, n, optimal, delta, bootstrap, key, limit, families, fronts)
-    if similarity == "relu" and request.floor >= model.top > 0:
-        warnings.warn(
-            f"floor {request.floor:g} is above the largest similarity, {model.top:.3g}: everything looks alike (leave "
-            "floor out, or give one in the unit of the similarity)",
-            stacklevel=3,
-        )
+    model, request = _asked(points, fronts, similarity, settings)
     count = len(model.points)
     if names is not None and len(set(names)) < count:
         return of_classes(model, Finite(of_the_classes(table, known_names, names)), names, request)
     return of_stimuli(model, *matched(table, known_names, names, count), request)
+
+
+def _asked(points: Any, fronts: Any, similarity: str, settings: dict[str, Any]) -> tuple[similarities.Own, Request]:
+    model = similarities.own(points, similarity)
+    if settings["floor"] is None:
+        settings = settings | {"floor": similarities.floor_of(model)}
+    request = Request(similarity=similarity, fronts=fronts, **settings)
+    if similarity == "relu" and request.floor >= model.top > 0:
+        warnings.warn(
+            f"floor {request.floor:g} is above the largest similarity, {model.top:.3g}: everything looks alike (leave "
+            "floor out, or give one in the unit of the similarity)",
+            stacklevel=5,
+        )
+    return model, request
 
 
 @on_host("measure.fronts")
@@ -162,7 +192,7 @@ def fronts(space: Any, *, n: int = 2, families: Sequence[Any] = FRONTS) -> dict[
     return {family.label: family_front(finite, family, n=n) for family in map(family_of, families)}
 
 
-def of_stimuli(model: similarities.Own, space: Finite, places: np.ndarray, request: Request) -> Embedded:
+def of_stimuli(model: similarities.Own, space: Finite | Points, places: np.ndarray, request: Request) -> Embedded:
     """One embedding of each stimulus: the probe is the item."""
     sampled: tuple[str, ...] = ()
     count = len(places)
@@ -170,8 +200,10 @@ def of_stimuli(model: similarities.Own, space: Finite, places: np.ndarray, reque
     model.require_apart()
     if count > request.limit:
         few = np.sort(generator(request.key, 2).choice(count, request.limit, replace=False))
-        space, places = Finite(np.asarray(space.distances)[np.ix_(few, few)]), places[few]
+        space, places = _part(space, few), places[few]
         sampled, request = (f"{request.limit} of {count} stimuli",), dataclasses.replace(request, fronts=None)
+    elif isinstance(space, Points):
+        space = _part(space, np.arange(count))
     products = similarities.raw(model, places, places)
     products = (products + products.T) / 2
     if request.similarity == "euclidean":
@@ -190,6 +222,13 @@ def of_stimuli(model: similarities.Own, space: Finite, places: np.ndarray, reque
         sampled=sampled, mean_b=float(mean_b), var_b=float(var_b), tie_rate=enumeration.tie_rate(space, n=request.n),
         levels=_levels(model, space, ranks, products, request),
     )  # fmt: skip
+
+
+def _part(space: Finite | Points, rows: np.ndarray) -> Finite:
+    """Some of the stimuli, with a table of their distances."""
+    if isinstance(space, Points):
+        return Finite.from_points(np.asarray(space.points)[rows], space.metric)
+    return Finite(np.asarray(space.distances)[np.ix_(rows, rows)])
 
 
 def of_classes(model: similarities.Own, space: Finite, labels: Sequence[Any], request: Request) -> Embedded:
