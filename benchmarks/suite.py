@@ -34,9 +34,9 @@ class Part(NamedTuple):
 
 PARTS = {
     "montecarlo": Part("bench_montecarlo.py", "trials a second against NumPy, PyTorch, Numba; equal time", "3"),
-    "sampling": Part("bench_sampling.py", "trials a second by space, against NumPy and the circle", "1"),
     "exact": Part("bench_exact.py", "exact curves against Monte Carlo, finite spaces against NumPy", "2"),
     "sweep": Part("bench_sweep.py", "a frontier sweep against scripts that go cell by cell; the second one", "1"),
+    "sampling": Part("bench_sampling.py", "trials a second by space, against NumPy and the circle", "1"),
     "toy": Part("bench_toy.py", "training of the toy network against eager PyTorch", "5", ("torch",)),
     "resnet": Part("bench_resnet.py", "steps of a residual network against eager PyTorch; scores", "3", ("torch",)),
     "startup": Part("bench_startup.py", "import, help, the first answer, programs kept between runs", "1"),
