@@ -1,6 +1,5 @@
 """Balls told in 32 bits: the counts are those of 64 bits, trial by trial, and what is near an edge is known to be."""
 
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -100,7 +99,8 @@ def test_resolutions_at_the_ends(x64):
 def test_same_bits_on_any_number_of_devices_and_in_any_chunks(name, n, kind):
     how: dict = {"key": KEY, "trials": 2**18 + 1234, "n": n, "method": "prng"}
     reference = np.stack([*estimate(space_of(name), kind(EPSILON[name]), devices=1, **how)[:6]])
-    for other in ({"devices": 3, "chunk": 2**15}, {"devices": 4}, {"chunk": 2**16}):
+    others: tuple[dict, ...] = ({"devices": 3, "chunk": 2**15}, {"devices": 4}, {"chunk": 2**16})
+    for other in others:
         again = np.stack([*estimate(space_of(name), kind(EPSILON[name]), **how, **other)[:6]])
         np.testing.assert_array_equal(again, reference)
 
