@@ -56,8 +56,8 @@ def estimate(
     The answer depends on key, trials and method alone, bit for bit: not on `chunk`, the number of devices or of the
     processes that `jax.distributed` joined, nor on whether it was made in one go. Every process gets all of it.
 
-    Balls on spheres, balls, gaussians, hyperbolic disks and tori by "l2" are told in 32 bits where that is certain, and
-    in 64 bits where an item is so near to the edge that rounding matters: counts are those of 64 bits.
+    Balls of spheres, balls, gaussians, hyperbolic disks and tori by "l2" are told in 32 bits where these are certain,
+    and in 64 bits where an item is so near to the edge that rounding may matter: counts are those of 64 bits.
 
     Args:
         space: any `MetricSpace`, or its name or file, as `spaces.get` takes it.
