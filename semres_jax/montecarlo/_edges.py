@@ -14,7 +14,6 @@ disk of radius 20 and a large ball) as much as if there were no 32 bits.
 """
 
 import functools
-import operator
 
 import jax
 import jax.numpy as jnp
@@ -45,7 +44,8 @@ def numbers_within(space: MetricSpace, n: int, epsilon: Array, words: WordSource
         return jnp.stack([jnp.stack(group) for group in tally.groups_of_words(words, n, space.uniforms)])
 
     groups = tally.groups_of_words(words, n, space.uniforms) if unrolled else stacked()
-    quick = by_statistic(space, epsilon, list(tally.statistics(space, groups, jnp.float32, unrolled)))
+    codes = tally.statistics(space, groups, jnp.float32, unrolled, functools.partial(by_statistic, space, epsilon))
+    quick = functools.reduce(_together, list(codes))
 
     def exact() -> Array:
         # What is made by one program for all points has its words in no array: they are made anew.
@@ -56,13 +56,15 @@ def numbers_within(space: MetricSpace, n: int, epsilon: Array, words: WordSource
     return jax.lax.cond(jnp.any(quick >= _DOUBTFUL), exact, lambda: quick)
 
 
-def by_statistic(space: MetricSpace, epsilon: Array, statistics: list[Array]) -> Array:
-    """K by statistics in float32, as bytes: 128 or more where rounding might have changed it."""
-    edge = space.statistic_at(epsilon)
-    error = space.statistic_error(edge)
-    low, high = (edge - error).astype(jnp.float32), (edge + error).astype(jnp.float32)
-    sure = [s <= low for s in statistics]
-    known = [inside | (s > high) for inside, s in zip(sure, statistics, strict=True)]  # where s is NaN, neither
-    number = functools.reduce(operator.add, [inside.astype(jnp.uint8) for inside in sure])
-    all_known = functools.reduce(jnp.logical_and, known)
-    return number + jnp.where(all_known, jnp.uint8(0), jnp.uint8(_DOUBTFUL))
+def by_statistic(space: MetricSpace, epsilon: Array, x: list[Array], y: list[Array]) -> Array:
+    """Whether points by their variates in float32 are within epsilon, as bytes: 128 where rounding might change it."""
+    s, edge = space.statistic(x, y), space.statistic_at(epsilon).astype(jnp.float32)
+    error = space.statistic_error(edge, x, y)
+    inside = s <= edge - error
+    known = inside | (s > edge + error)  # where s is NaN, neither
+    return jnp.where(known, inside.astype(jnp.uint8), jnp.uint8(_DOUBTFUL))
+
+
+def _together(a: Array, b: Array) -> Array:
+    """K of some items and K of others, in doubt where either is."""
+    return ((a & (_DOUBTFUL - 1)) + (b & (_DOUBTFUL - 1))) | ((a | b) & _DOUBTFUL)

@@ -343,8 +343,12 @@ class Run:
 
     def _lanes(self, points: int) -> int:
         """Trials in a tile: a power of two; short runs have a few tiles too, so that they can be timed and spread."""
-        tile = _TILE if self.devices[0].platform == "cpu" else _TILE_ELSEWHERE
-        most = _rows.most_lanes(self.space, self.n) if self.by_rows else max(tile // _power_of_two(self.n), 1)
+        cores = self.devices[0].platform == "cpu"
+        most = max((_TILE if cores else _TILE_ELSEWHERE) // _power_of_two(self.n), 1)
+        if self.by_rows:
+            most = _rows.most_lanes(self.space, self.n)
+        elif cores and self.space.has_statistic:  # whose coordinates are arrays
+            most = min(most, max(2 * _TILE // _power_of_two((self.n + 1) * self.space.uniforms), 1))
         least = _rows.least_lanes(self.space) if self.by_rows else 2**10
         return min(most, max(_power_of_two(points) // 16, _power_of_two(min(points, least))))
 

@@ -8,6 +8,7 @@ credits in float64 (`credits`).
 
 import functools
 import operator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -84,24 +85,28 @@ def groups_of_words(words: WordSource, n: int, per_point: int) -> list[list[Arra
     return [flat[i * per_point : (i + 1) * per_point] for i in range(n + 1)]
 
 
-def statistics(space: MetricSpace, groups: Any, dtype: Any, unrolled: bool) -> list[Array] | Array:
-    """The space's statistic of n items and the probe.
+def statistics(
+    space: MetricSpace, groups: Any, dtype: Any, unrolled: bool, of_pair: Callable[..., Array] | None = None
+) -> list[Array] | Array:
+    """The space's statistic of n items and the probe, or what else there is of their variates.
 
     Args:
         space: one that has a statistic.
         groups: words of the probe and of the items: a list of lists, or an array (n + 1, uniforms, ...).
         dtype: float32 or float64.
         unrolled: as one program for all points, which is faster and takes longer to compile, or one for each in turn.
+        of_pair: a function of the variates of the probe and those of an item; None for the statistic.
 
     Returns:
         A list of n arrays, or one with the items along its first axis.
     """
+    of_pair = of_pair or space.statistic
     if unrolled:
         probe, *items = (space.variates(group, dtype) for group in groups)
-        return [space.statistic(probe, item) for item in items]
+        return [of_pair(probe, item) for item in items]
     stacked = jnp.stack([jnp.stack(group) for group in groups]) if isinstance(groups, list) else groups
     points = jax.lax.map(lambda group: jnp.stack(space.variates(list(group), dtype)), stacked)
-    return jax.lax.map(lambda item: space.statistic(list(points[0]), list(item)), points[1:])
+    return jax.lax.map(lambda item: of_pair(list(points[0]), list(item)), points[1:])
 
 
 def _points(space: MetricSpace, groups: list[list[Array]], replace: bool) -> list:

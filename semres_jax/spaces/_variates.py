@@ -27,8 +27,6 @@ NORMAL_ERROR = 10 * ROUNDING, 3 * ROUNDING
 FARTHEST = 6.4
 # So many normal numbers of a point are made by a program each, which is faster and takes longer to compile.
 _FEW = {4: 16, 8: 4}
-# A length of normal vectors that is undercut as rarely as this: shorter ones have no direction in 32 bits (NaN).
-_SHORT = 1e-6
 
 # (ln(1 + x) - x + x²/2) / x³ for x from 1/√2 - 1 to √2 - 1, to 7e-9 x³; and the normal number beyond which there is the
 # share p, as a polynomial in (-2 ln p)^(1/4) about _MIDDLE for p from 2^-33 to 1/2, to 4e-8. Both minimax, fitted by
@@ -105,27 +103,17 @@ def log(x: Array) -> Array:
 
 
 def direction(words: list[Array], dtype: Any) -> tuple[list[Array], Array]:
-    """A normal vector, one coordinate to a word, and one over its length.
-
-    In 32 bits that is NaN where the vector is so short that its direction is not known to `direction_error`.
-    """
+    """A normal vector, one coordinate to a word, and one over its length."""
     g = normals(words, dtype)
     square = squared_length(g)
-    inverse = jax.lax.rsqrt(square) if jnp.dtype(dtype) == jnp.float32 else 1.0 / jnp.sqrt(square)
-    if jnp.dtype(dtype) == jnp.float32:
-        inverse = jnp.where(square > _shortest(len(words)) ** 2, inverse, jnp.nan)
-    return g, inverse
+    return g, jax.lax.rsqrt(square) if jnp.dtype(dtype) == jnp.float32 else 1.0 / jnp.sqrt(square)
 
 
-def _shortest(dim: int) -> float:
-    # P(χ² < dim x) <= (x e^(1 - x))^(dim/2) for x < 1 (Chernoff), and e^-x is left out.
-    return math.sqrt(dim * _SHORT ** (2.0 / dim) / math.e)
-
-
-def direction_error(dim: int) -> float:
-    """How far a unit vector made by `direction` is from the exact one at most."""
+def direction_error(inverse: Array, dim: int) -> Array:
+    """How far the unit vector that `direction` makes in 32 bits may be from the exact one; short vectors tell less."""
     fixed, relative = NORMAL_ERROR
-    return fixed * math.sqrt(dim) / _shortest(dim) + relative + (dim / 2.0 + 4.0) * ROUNDING
+    # off by twice what the vector is off, by its length
+    return 2.0 * fixed * math.sqrt(dim) * inverse + (2.0 * relative + (dim / 2.0 + 4.0) * ROUNDING)
 
 
 def squared_length(x: list[Array]) -> Array:
@@ -140,13 +128,13 @@ def squared_distance(x: list[Array], y: list[Array]) -> Array:
     return squared_length([a - b for a, b in zip(x, y, strict=True)])
 
 
-def squared_error(square: Any, error: float, dim: int) -> Any:
-    """By how much `squared_distance` in 32 bits may be off where it is `square`, of points that are off by `error`.
+def squared_error(square: Array, error: Any, dim: int) -> Array:
+    """By how much `squared_distance` in 32 bits may be off where it is `square`, of points off by `error` in all.
 
-    The distance is off by 2 `error`, its square by 2 |x - y| times that and the square of it; then come the roundings
-    of the sum, and of the number that it is compared with.
+    The distance is off by `error`, its square by 2 |x - y| times that and the square of it; then come the roundings of
+    the sum, and of the number that it is compared with.
     """
-    return 4.0 * error * jnp.sqrt(square) + 4.0 * error**2 + (dim + 4) * ROUNDING * square
+    return error * (2.0 * jnp.sqrt(square)) + error * error + (dim + 4) * ROUNDING * square
 
 
 def polynomial(coefficients: Any, x: Array) -> Array:

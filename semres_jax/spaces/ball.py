@@ -63,13 +63,12 @@ class Ball(Euclidean):
             return [radius * x for x in _variates.turn(words[1], dtype)]
         g, inverse = _variates.direction(words[:-1], dtype)
         scale = _variates.root(words[-1], self.dim, dtype) * inverse
-        return [scale * x for x in g]
+        return [*(scale * x for x in g), inverse]
 
-    @property
-    def _blur(self) -> float:
+    def _blur(self, x: list[Array]) -> Any:
         if self.dim <= 2:
             return 2.0 * (_variates.TURN_ERROR + _variates.ROOT_ERROR)
-        return _variates.direction_error(self.dim) + _variates.ROOT_ERROR
+        return _variates.direction_error(x[-1], self.dim) + _variates.ROOT_ERROR
 
     @property
     def smooth_balls(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]

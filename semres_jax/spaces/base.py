@@ -120,7 +120,7 @@ class MetricSpace(Registered, abc.ABC):
     def variates(self, words: list[Array], dtype: Any) -> list[Array]:
         """The coordinates of `point((w + 1/2) / 2^32)`, w the words of 32 bits, one per uniform; a list of arrays.
 
-        In float64 to rounding. In float32 they may be NaN, where they are not known to what `statistic_error` says.
+        In float64 to rounding, in float32 to what `statistic_error` says; more numbers that are needed may follow.
         """
         raise NotImplementedError(f"{self.label} has no statistic")
 
@@ -136,11 +136,11 @@ class MetricSpace(Registered, abc.ABC):
         """The distance of points of which the statistic is s."""
         raise NotImplementedError(f"{self.label} has no statistic")
 
-    def statistic_error(self, s: Array) -> Array:
-        """How far a statistic in float32 may be from s where it is s exactly; non-decreasing, s - error(s) increasing.
+    def statistic_error(self, s: Array, x: list[Array], y: list[Array]) -> Array:
+        """How far the statistic of x and y, in float32, may be from s where it is s exactly; non-decreasing in s.
 
-        So whatever is within a ball to whose edge s belongs is at most s + error(s) in float32, and what is beyond it
-        is more than s - error(s).
+        s - error(s) increases wherever it is positive. So pairs within a ball to whose edge s belongs have at most
+        s + error(s) in float32, and those beyond it more than s - error(s). Infinite where nothing is known.
         """
         raise NotImplementedError(f"{self.label} has no statistic")
 
@@ -263,16 +263,15 @@ class Euclidean(Dimensional):
 
     has_statistic: ClassVar[bool] = True
 
-    @property
     @abc.abstractmethod
-    def _blur(self) -> float:
+    def _blur(self, x: list[Array]) -> Any:
         """How far a point by its `variates` in float32 may be from the exact one."""
 
     def distance(self, x: ArrayLike, y: ArrayLike) -> Array:
         return safe_norm(x - y)
 
     def statistic(self, x: list[Array], y: list[Array]) -> Array:
-        return _variates.squared_distance(x, y)
+        return _variates.squared_distance(x[: self.dim], y[: self.dim])
 
     def statistic_at(self, d: ArrayLike) -> Array:
         return jnp.square(jnp.clip(d, 0.0, _FAR))
@@ -280,8 +279,8 @@ class Euclidean(Dimensional):
     def distance_at(self, s: ArrayLike) -> Array:
         return jnp.sqrt(s)
 
-    def statistic_error(self, s: Array) -> Array:
-        return _variates.squared_error(s, self._blur, self.dim)
+    def statistic_error(self, s: Array, x: list[Array], y: list[Array]) -> Array:
+        return _variates.squared_error(s, self._blur(x) + self._blur(y), self.dim)
 
 
 def cumulative(weights: Any, dtype: Any) -> Array:

@@ -52,8 +52,7 @@ class Gaussian(Euclidean):
     def variates(self, words: list[Array], dtype: Any) -> list[Array]:
         return _variates.normals(words, dtype)
 
-    @property
-    def _blur(self) -> float:
+    def _blur(self, x: list[Array]) -> Any:
         fixed, relative = _variates.NORMAL_ERROR
         return math.sqrt(self.dim) * (fixed + relative * _variates.FARTHEST)
 

@@ -91,7 +91,7 @@ class Hyperbolic(MetricSpace):
     def distance_at(self, s: ArrayLike) -> Array:
         return 2.0 * jnp.arcsinh(jnp.sqrt(real(s)))
 
-    def statistic_error(self, s: Array) -> Array:
+    def statistic_error(self, s: Array, x: list[Array], y: list[Array]) -> Array:
         # A point is off by `error` of its own length in the chart, where lengths are at least 1 / 2 cosh(t/2) of those
         # of the plane: by `error` sinh R at most there. So much is d off twice, and sinh²(d/2) by sinh(d)/2 of it. The
         # differences are rounded to about as much. A tiny disk is all underflow in 32 bits.

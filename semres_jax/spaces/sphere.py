@@ -70,10 +70,10 @@ class Sphere(Dimensional):
             along = [around * x for x in _variates.turn(words[1], dtype)]
             return [*along, jnp.where(_variates.upper(words[0]), height, -height)]
         g, inverse = _variates.direction(words, dtype)
-        return [inverse * x for x in g]
+        return [*(inverse * x for x in g), inverse]
 
     def statistic(self, x: list[Array], y: list[Array]) -> Array:
-        return _variates.squared_distance(x, y)
+        return _variates.squared_distance(x[: self.dim + 1], y[: self.dim + 1])
 
     def statistic_at(self, d: ArrayLike) -> Array:
         d = real(d)
@@ -82,11 +82,11 @@ class Sphere(Dimensional):
     def distance_at(self, s: ArrayLike) -> Array:
         return 2.0 * _variates.arcsine(jnp.sqrt(real(s)) / 2.0)
 
-    def statistic_error(self, s: Array) -> Array:
+    def statistic_error(self, s: Array, x: list[Array], y: list[Array]) -> Array:
         if self.dim <= 2:
-            error = 2.0 * (_variates.TURN_ERROR + _variates.ROOT_ERROR)
+            error: Any = 4.0 * (_variates.TURN_ERROR + _variates.ROOT_ERROR)
         else:
-            error = _variates.direction_error(self.dim + 1)
+            error = _variates.direction_error(x[-1], self.dim + 1) + _variates.direction_error(y[-1], self.dim + 1)
         return _variates.squared_error(s, error, self.dim + 1)
 
     def ball_measure(self, p: ArrayLike, r: ArrayLike) -> Array:

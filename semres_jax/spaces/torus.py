@@ -96,8 +96,8 @@ class Torus(Dimensional):
     def distance_at(self, s: ArrayLike) -> Array:
         return jnp.sqrt(s)
 
-    def statistic_error(self, s: Array) -> Array:
-        return _variates.squared_error(s, 3.0 * _variates.ROUNDING * math.sqrt(self.dim), self.dim)
+    def statistic_error(self, s: Array, x: list[Array], y: list[Array]) -> Array:
+        return _variates.squared_error(s, 6.0 * _variates.ROUNDING * math.sqrt(self.dim), self.dim)
 
     def ticks(self, x: list[Array], y: list[Array]) -> Array:
         return functools.reduce(jnp.maximum, (jnp.minimum(a - b, b - a) for a, b in zip(x, y, strict=True)))

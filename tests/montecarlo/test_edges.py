@@ -11,6 +11,7 @@ from semres_jax.montecarlo import _edges, _rows, tally, uniforms
 
 KEY = jax.random.key(2506)
 SIGMAS = 5.0
+DTYPES = (jnp.float32, jnp.float64)
 EPSILON = {
     "sphere(2)": 1.0, "sphere(3)": 1.0, "sphere(9)": 1.5, "ball(2)": 0.8, "ball(3)": 0.5, "gaussian(1)": 0.5,
     "gaussian(2)": 1.0, "gaussian(8)": 4.0, "hyperbolic": 1.5, "hyperbolic(30)": 50.0, "hyperbolic(1e-50)": 1e-50,
@@ -28,7 +29,7 @@ def space_of(name):
 def test_counts_are_those_of_distances_in_64_bits(name, n, method, monkeypatch):
     """Whole tiles and parts of one, one program for all points and one for each."""
     space, similarity = space_of(name), Constant(EPSILON.get(name, 0.3), 0.1)
-    how = {"key": KEY, "trials": 2**17 + 1234, "n": n, "method": method}
+    how: dict = {"key": KEY, "trials": 2**17 + 1234, "n": n, "method": method}
     by_row = estimate(space, similarity, **how)
     monkeypatch.setattr(_rows, "suit", lambda devices: False)
     at_once = estimate(space, similarity, **how)
@@ -48,45 +49,39 @@ def test_millions_of_trials_agree_with_the_laws(name, method):
     assert abs(e.p_i - exact.p_i) < SIGMAS * e.p_i_stderr
 
 
-def _statistics(space, number):
-    rng = np.random.default_rng(12)
-    groups = [[jnp.asarray(w) for w in rng.integers(0, 2**32, (space.uniforms, number), dtype=np.uint32)] for _ in "ab"]
-    make = jax.jit(
-        lambda groups, space, dtype: tally.statistics(space, groups, dtype, True)[0], static_argnames="dtype"
-    )
-    return (make(groups, space, dtype) for dtype in (jnp.float32, jnp.float64))
-
-
-@pytest.mark.parametrize("name", ["sphere(2)", "sphere(9)", "gaussian(8)", "hyperbolic", "ball(2)"])
+@pytest.mark.parametrize("name", ["sphere(2)", "sphere(9)", "gaussian(8)", "hyperbolic", "ball(2)", "ball(3)"])
 def test_what_rounding_puts_on_the_other_side_is_told(name, x64):
     """In 32 bits alone some items change sides; all of these are known to be near the edge, and few others."""
-    space, number = space_of(name), 2**20
-    single, double = _statistics(space, number)
-    mistaken = 0
+    space, number, rng = space_of(name), 2**20, np.random.default_rng(12)
+    own = [[jnp.asarray(w) for w in rng.integers(0, 2**32, (space.uniforms, number), dtype=np.uint32)] for _ in "xy"]
+    make = jax.jit(lambda space, words, dtype: space.variates(words, dtype), static_argnames="dtype")
+    pair = [make(space, words, jnp.float32) for words in own]
+    single, double = (space.statistic(*(make(space, words, dtype) for words in own)) for dtype in DTYPES)
+    code_of, mistaken = jax.jit(_edges.by_statistic), 0
     # resolutions that are distances of items, or a little less: as likely as not these items change sides
     for epsilon in np.asarray(space.distance_at(double[:20])) * (1 - 1e-12):
         edge = space.statistic_at(epsilon)
-        right, wrong = double <= edge, single <= edge.astype(jnp.float32)
-        code = np.asarray(_edges.by_statistic(space, jnp.asarray(epsilon), [single]))
-        near = code >= 128
-        assert not ((np.asarray(right) != np.asarray(wrong)) & ~near).any()
-        np.testing.assert_array_equal(code[~near], np.asarray(right)[~near])
+        right, alone = np.asarray(double <= edge), np.asarray(single <= edge.astype(jnp.float32))
+        code = np.asarray(code_of(space, jnp.asarray(epsilon), *pair))
+        near = code == 128
+        assert not ((right != alone) & ~near).any()
+        np.testing.assert_array_equal(code[~near], right[~near])
         assert near.mean() < 1e-3
-        mistaken += int((right != wrong).sum())
+        mistaken += int((right != alone).sum())
     assert mistaken > 0
 
 
 def test_both_sides_of_what_is_near_an_edge(x64):
-    """Statistics at the bounds and beside them."""
-    space, epsilon = spaces.Sphere(2), jnp.asarray(1.0)
-    edge, error = (float(x) for x in (space.statistic_at(1.0), space.statistic_error(space.statistic_at(1.0))))
-    low, high = np.float32(edge - error), np.float32(edge + error)
-    after, before = (lambda x: np.nextafter(x, np.float32(9))), (lambda x: np.nextafter(x, np.float32(-9)))
-    s = jnp.asarray([0.0, before(low), low, after(low), edge, high, after(high), 4.0, np.inf, np.nan], jnp.float32)
-    code = _edges.by_statistic(space, epsilon, [s])
-    assert code.tolist() == [1, 1, 1, 128, 128, 128, 0, 0, 0, 128]
-    two = _edges.by_statistic(space, epsilon, [s, jnp.zeros_like(s)])
-    assert two.tolist() == [2, 2, 2, 129, 129, 129, 1, 1, 1, 129]
+    """Points of a line whose squared distances are at the bounds and beside them."""
+    space, edge = spaces.Ball(1), np.float32(0.25)
+    zero = jnp.zeros(1, jnp.float32)
+    error = np.asarray(space.statistic_error(jnp.asarray(edge), [zero], [zero]))
+    at = np.asarray([0.0, edge - 1.1 * error, edge - 0.9 * error, edge, edge + 0.9 * error, edge + 1.1 * error, 1.0])
+    y = jnp.asarray(np.append(np.sqrt(at), [np.inf, np.nan]), jnp.float32)
+    code = _edges.by_statistic(space, jnp.asarray(0.5), [jnp.zeros_like(y)], [y])
+    assert code.tolist() == [1, 1, 128, 128, 128, 0, 0, 0, 128]
+    assert [int(_edges._together(a, code[2])) for a in code[:3]] == [129, 129, 128]
+    assert [int(_edges._together(a, code[0])) for a in code[-3:]] == [1, 1, 129]
 
 
 def test_resolutions_at_the_ends(x64):
@@ -104,7 +99,8 @@ def test_resolutions_at_the_ends(x64):
 def test_same_bits_on_any_number_of_devices_and_in_any_chunks(name, n, kind):
     how: dict = {"key": KEY, "trials": 2**18 + 1234, "n": n, "method": "prng"}
     reference = np.stack([*estimate(space_of(name), kind(EPSILON[name]), devices=1, **how)[:6]])
-    for other in ({"devices": 3, "chunk": 2**15}, {"devices": 4}, {"chunk": 2**16}):
+    others: tuple[dict, ...] = ({"devices": 3, "chunk": 2**15}, {"devices": 4}, {"chunk": 2**16})
+    for other in others:
         again = np.stack([*estimate(space_of(name), kind(EPSILON[name]), **how, **other)[:6]])
         np.testing.assert_array_equal(again, reference)
 
