@@ -21,7 +21,8 @@ def coarse_resolutions(similarity: Similarity, space: Any) -> tuple[str, ...]:
         return ()
 
     def coarse(leaf: Any) -> bool:
-        dtype = np.dtype(float) if isinstance(leaf, (bool, int, float, list, tuple)) else jnp.result_type(leaf)
+        # Of its own kind: `jnp.result_type` would call float64 of NumPy float32 where JAX's own precision is that.
+        dtype = leaf.dtype if hasattr(leaf, "dtype") else np.dtype(float)
         return jnp.issubdtype(dtype, jnp.floating) and jnp.finfo(dtype).bits < 64
 
     names = [name for name in ("epsilon", "distances") if hasattr(similarity, name)]

@@ -60,12 +60,12 @@ class _Walk(NamedTuple):
 
 
 def accuracy(
-    key_of: Callable[[Any], Array], items: Any, count: int, lanes: int, pairs: Pairs, top: Any = None
+    keys_of: Callable[[Any], Array], items: Any, count: int, lanes: int, pairs: Pairs, top: Any = None
 ) -> Accuracy:
     """(L,) accuracies for a probe in each lane.
 
     Args:
-        key_of: maps an entry of `items` to (L,) logarithms of strengths, as of `strength_logs`.
+        keys_of: maps some of the `items` to (some, L) logarithms of strengths, as of `strength_logs`.
         items: a pytree with `count` items in front, nearest first.
         lanes: L.
         pairs: of B lanes, which the L are several times.
@@ -81,12 +81,12 @@ def accuracy(
         return x.reshape(chunks, length, *x.shape[1:])
 
     entries = jax.tree.map(padded, (items, weights))
-    dtype = jax.eval_shape(key_of, jax.tree.map(lambda x: x[0], items)).dtype
+    dtype = jax.eval_shape(keys_of, items).dtype
 
     def chunk(state: tuple[Array, _Walk]) -> tuple[Array, _Walk]:
         number, walk = state
         own, weight = jax.tree.map(lambda x: jax.lax.dynamic_index_in_dim(x, number, keepdims=False), entries)
-        keys = jax.vmap(key_of)(own)
+        keys = keys_of(own)
         place = number * length + jnp.arange(length)
         weight = None if weight is None else tuple(jnp.tile(w, (1, lanes // w.shape[1])) for w in weight)
         return number + 1, _with_chunk(walk, keys, place[:, None], count, weight, top)

@@ -36,17 +36,17 @@ def strength_logs(similarity: Any, d: Array, exponent: Array) -> Array:
     positive = log > -jnp.inf
     # 0^0 is 1, the limit of an equal floor.
     log = exponent.astype(log.dtype) * jnp.where(positive, log, 0.0)
-    return jnp.where(positive | (exponent == 0), log, _zero(log.dtype))
+    return jnp.where(positive | (exponent == 0), log, zero(log.dtype))
 
 
-def _zero(dtype: Any) -> float:
+def zero(dtype: Any) -> float:
     """The logarithm that stands for a strength of zero: finite, so that no gradient meets an infinity."""
     return -0.5 * float(jnp.finfo(dtype).max)
 
 
 def is_zero(log: Array) -> Array:
     """Where `strength_logs` stands for a strength of zero."""
-    return log <= _zero(log.dtype)
+    return log <= zero(log.dtype)
 
 
 def shortened(log: Array) -> Array:
