@@ -68,9 +68,9 @@ def child(what: str, *settings) -> dict[str, float]:
 
 def counted_rows(quick: bool) -> list[dict]:
     say("counts against NumPy")
-    told = finite(2000, 3 if quick else 7)
+    measured = finite(2000, 3 if quick else 7)
     what = f"2,000 points in the plane, table of distances, constant, {len(EPSILONS)} resolutions, n = 2"
-    seconds = told["seconds"]
+    seconds = measured["seconds"]
     numpy = {"peer": "NumPy, counting anew at each", "peer_value": seconds["numpy"], "better": "less"}
     return [row(what, seconds["semres_jax"], "s", **numpy, bar="ratio >= 50")]
 
@@ -79,15 +79,15 @@ def large_rows(quick: bool) -> list[dict]:
     stimuli, embeddings, rows = (4000, 50_000, []) if quick else (20_000, 1_000_000, [])
     for family in FAMILIES[:2] if quick else FAMILIES:
         say(f"{stimuli:,} stimuli, {family}")
-        told = apart("swept", family, stimuli)
+        measured = apart("swept", family, stimuli)
         what = f"frontier.sweep of {stimuli:,} points in the plane, {family}, {RESOLUTIONS} resolutions, n = 2"
-        rows.append(row(f"{what}, from a new process", told["seconds"], "s", bar=f"value <= {SECONDS_OF_POINTS:g}"))
-        rows.append(row(f"{what}: peak memory", told["gigabytes"], "GB", bar=f"value <= {MEMORY_OF_POINTS:g}"))
+        rows.append(row(f"{what}, from a new process", measured["seconds"], "s", bar=f"value <= {SECONDS_OF_POINTS:g}"))
+        rows.append(row(f"{what}: peak memory", measured["gigabytes"], "GB", bar=f"value <= {MEMORY_OF_POINTS:g}"))
     say(f"{embeddings:,} embeddings")
-    told = apart("embedded", embeddings)
+    measured = apart("embedded", embeddings)
     what = f"measure.embeddings of {embeddings:,} x 256 in 100 classes, 2,000 of them probing"
-    rows.append(row(what, told["seconds"], "s"))
-    rows.append(row(f"{what}: peak memory", told["gigabytes"], "GB", bar=f"value <= {MEMORY_OF_EMBEDDINGS:g}"))
+    rows.append(row(what, measured["seconds"], "s"))
+    rows.append(row(f"{what}: peak memory", measured["gigabytes"], "GB", bar=f"value <= {MEMORY_OF_EMBEDDINGS:g}"))
     return rows
 
 
@@ -95,11 +95,11 @@ def slope_rows(quick: bool) -> list[dict]:
     sizes, rows = [1000, 2000, 4000] if quick else [1000, 2000, 4000, 8000], []
     for family in ("constant", "exponential"):
         say(f"slope, {family}")
-        told = slope(functools.partial(swept, family), sizes, 1 if quick else 3)
-        error = figure(told["slope_stderr"])
+        measured = slope(functools.partial(swept, family), sizes, 1 if quick else 3)
+        error = figure(measured["slope_stderr"])
         what = f"seconds against N = {sizes[0]:,} to {sizes[-1]:,}, points without a table, {family}: slope"
         rows.append(
-            row(f"{what} (theory: 2; standard error {error})", told["slope"], "", bar=f"value <= {2 + MARGIN:g}")
+            row(f"{what} (theory: 2; standard error {error})", measured["slope"], "", bar=f"value <= {2 + MARGIN:g}")
         )
     return rows
 

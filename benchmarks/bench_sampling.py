@@ -105,8 +105,8 @@ def _worker(case: Case, trials: int, seed: np.random.SeedSequence) -> np.ndarray
         probe, *items = (case.points(rng, now) for _ in range(3))
         first, last = (case.statistic(probe, item) <= edge for item in items)
         both = np.count_nonzero(first & last)
-        one, other = np.count_nonzero(first), np.count_nonzero(last)
-        tally += np.array([[now - one - other + both, other - both], [one - both, both]])
+        of_first, of_last = np.count_nonzero(first), np.count_nonzero(last)
+        tally += np.array([[now - of_first - of_last + both, of_last - both], [of_first - both, both]])
         trials -= now
     return tally
 

@@ -35,10 +35,9 @@ class Part(NamedTuple):
 PARTS = {
     "montecarlo": Part("bench_montecarlo.py", "trials a second against NumPy, PyTorch, Numba; equal time", "3"),
     "exact": Part("bench_exact.py", "exact curves against Monte Carlo, finite spaces against NumPy", "2"),
-    "sampling": Part("bench_sampling.py", "trials a second by space, against NumPy and the circle", "1"),
+    "sampling": Part("bench_sampling.py", "trials a second by space, against NumPy and the circle", "4"),
     "finite": Part("bench_finite.py", "finite spaces against NumPy, without a table, a million embeddings", "15"),
     "sweep": Part("bench_sweep.py", "a frontier sweep against scripts that go cell by cell; the second one", "1"),
-    "sampling": Part("bench_sampling.py", "trials a second by space, against NumPy and the circle", "1"),
     "toy": Part("bench_toy.py", "training of the toy network against eager PyTorch", "5", ("torch",)),
     "resnet": Part("bench_resnet.py", "steps of a residual network against eager PyTorch; scores", "3", ("torch",)),
     "choices": Part("bench_choices.py", "fits of choices against SciPy; all families; cost in trials", "1"),

@@ -151,14 +151,14 @@ class Way:
         torch.set_num_threads(threads)
         torch.manual_seed(seed)
         draw, (at, take), loss = (OPTIONS[name][getattr(self, name)] for name in ("draw", "forward", "loss"))
-        many = () if runs is None else (runs,)
+        runs_axis = () if runs is None else (runs,)
         first = None if runs is None else torch.arange(runs)[:, None] * STIMULI
-        weights = torch.nn.Parameter(torch.rand(*many, STIMULI, HIDDEN) * SCALE)
+        weights = torch.nn.Parameter(torch.rand(*runs_axis, STIMULI, HIDDEN) * SCALE)
         optimizer = torch.optim.Adam([weights], lr=RATE, **OPTIONS["adam"][self.adam])
         for start in range(0, steps, self.ahead):
             batches = min(self.ahead, steps - start)
             drawn = draw(batches * BATCH * (runs or 1))
-            probe, items, right = (x.reshape(batches, *many, BATCH, *x.shape[1:]) for x in drawn)
+            probe, items, right = (x.reshape(batches, *runs_axis, BATCH, *x.shape[1:]) for x in drawn)
             for right_here, *where in zip(right, *at(probe, items, first), strict=True):
                 optimizer.zero_grad()
                 loss(take(weights, *where), right_here).backward()

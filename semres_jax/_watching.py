@@ -21,7 +21,7 @@ def watched(tell: Callable[[int, int], None] | None) -> Iterator[None]:
         _watcher.reset(token)
 
 
-def told(done: int, planned: int) -> None:
+def report(done: int, planned: int) -> None:
     """Tell who watches, if anybody does."""
     tell = _watcher.get()
     if tell is not None:
@@ -43,7 +43,7 @@ def by_threads(piece: Callable[[Any], _R], pieces: Sequence[Any]) -> Iterator[_R
     pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1)
     try:
         for done, result in enumerate(pool.map(piece, pieces), 1):
-            told(done, len(pieces))
+            report(done, len(pieces))
             yield result
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -21,8 +21,8 @@ from semres_jax.spaces.neighbours import row_block, shares
 
 # Lanes of a walk over items, probes times members of a grid, and at most so many members.
 _LANES, _MEMBERS = 512, 16
-# Strengths above this have lost no digits.
-_PLAIN = 1e-280
+# Strengths above this have lost no digits; and the largest exponent at which the rounding of those near 1 is no matter.
+_PLAIN, _GENTLE = 1e-280, 1e3
 
 
 def applies(space: MetricSpace, members: Similarity, exponent: Any, n: int) -> bool:
@@ -126,14 +126,14 @@ def _orders(members: Similarity, rows: Array) -> Array:
 
 
 def _logs(members: Similarity, rows: Array, power: Array) -> Array:
-    """(members, items, B) `strength_logs` of (items, B) distances: where no strength underflows, from strengths.
+    """(members, items, B) `strength_logs` of (items, B) distances: where strengths tell them to 1e-13, from strengths.
 
     That is several times faster than what is good for strengths of any size.
     """
     g = jax.vmap(lambda member: member(rows))(members)
     # Where ln g at the largest distances is -inf, 0 is no underflow.
     ends = jax.vmap(lambda member: member.log(rows[-1:]))(members) == -jnp.inf
-    plain = (power > 0) & jnp.all((g > _PLAIN) | ((g == 0) & ends))
+    plain = (power > 0) & (power <= _GENTLE) & jnp.all((g > _PLAIN) | ((g == 0) & ends))
 
     def simple() -> Array:
         return jnp.where(g > 0, power * jnp.log(jnp.where(g > 0, g, 1.0)), zero(g.dtype))

@@ -99,8 +99,8 @@ def accuracy(space: MetricSpace, members: Similarity, power: float, ranges: int,
     pairs[at, :, at, :] = _TO_VALUES.T @ within @ _TO_VALUES
     d = top * (at[:, None] + (1.0 + _PLACES[None]) / 2.0).ravel() / ranges
     lost, hit = (np.asarray(x) for x in _credits(members, d, pairs.reshape(ranges, _TERMS, length), single, power))
-    each = 2.0 / (float(size) * count * (count if replace else count - 1))
-    return Accuracy(1.0 - each * lost - (0.5 / count if replace else 0.0), hit / (float(size) * count))
+    share = 2.0 / (float(size) * count * (count if replace else count - 1))
+    return Accuracy(1.0 - share * lost - (0.5 / count if replace else 0.0), hit / (float(size) * count))
 
 
 def _condensed(d: np.ndarray, top: float, ranges: int) -> tuple[np.ndarray, np.ndarray]:

@@ -39,6 +39,17 @@ def test_accuracies_are_those_of_the_table(weights, replace, x64):
             np.testing.assert_allclose(got, want, rtol=0, atol=EXACT, err_msg=f"{similarity.name}, {exponent}")
 
 
+def test_huge_exponents_of_tiny_distances(x64):
+    """g^a of strengths that differ from 1 in their last digits: from ln g, against the definition written out."""
+    power, x = 1e11, np.random.default_rng(5).random(60)
+    got = accuracy(spaces.Points(x / power), Exponential(0.3), exponent=power)
+    strengths = [np.exp(-np.delete(abs(x - probe), i) / 0.3) for i, probe in enumerate(x)]
+    near, far = (np.array([h[side] for h in strengths]) for side in np.triu_indices(59, 1))
+    p_s = np.mean(np.maximum(near, far) / (near + far))
+    p_i = np.mean([1 / (1 + h) for h in strengths])
+    np.testing.assert_allclose(got, (p_s, p_i), rtol=0, atol=EXACT)
+
+
 def test_sweeps_ties_and_moments_are_those_of_the_table():
     points, table = (kind(SOME) for kind in (spaces.Points, spaces.Finite.from_points))
     epsilon = np.array([0.0, 0.02, 0.317, 1.01])  # none of the distances, which a table moves to by less than float32

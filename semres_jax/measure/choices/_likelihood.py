@@ -57,10 +57,10 @@ def derivatives(
     for start in range(0, trials, block):
         some = slice(start, start + block)
         part = _Block(table, some, bool(theta[:, 3:].any()), biases)
-        one = part.chosen(counts[0, some]) if len(counts) == 1 else None
+        shared = part.chosen(counts[0, some]) if len(counts) == 1 else None
         for first in range(0, rows, step):
             these = slice(first, first + step)
-            c = part.chosen(counts[which[these], some]) if one is None else one
+            c = part.chosen(counts[which[these], some]) if shared is None else shared
             got = _chunk(theta[these], tuple(x[these] for x in own), c, part, family, used)
             for total, term in zip((value, gradient, hessian), got, strict=True):
                 total[these] += term

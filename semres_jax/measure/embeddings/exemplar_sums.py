@@ -167,7 +167,7 @@ def _blocks(model: similarities.Own, chosen: Probes, step: int) -> Iterator[tupl
         for first in range(0, len(rows), step):
             part = slice(first, first + step)
             yield rows[part], weight[part], products[part]
-            _watching.told(min(outer + first + step, len(chosen.rows)), len(chosen.rows))
+            _watching.report(min(outer + first + step, len(chosen.rows)), len(chosen.rows))
 
 
 def graded(
@@ -264,7 +264,7 @@ def _drawn(
                 item[k] += np.bincount(whose.ravel(), credit.ravel(), size)
                 times[k] += np.bincount(whose.ravel(), minlength=size)
             done = turn * len(chosen.rows) + min(first + step, len(chosen.rows))
-            _watching.told(done, repeats * len(chosen.rows))
+            _watching.report(done, repeats * len(chosen.rows))
     p_s, p_i = (float(chosen.weight @ x[chosen.rows]) for x in value)
     # A role's mean credit, that of the class for items never drawn, times how often a probe makes room for it.
     probing = np.bincount(own[chosen.rows], chosen.weight, count)[own]

@@ -233,10 +233,10 @@ def _advance(
     def step(number: Array, carry: Any) -> Any:
         params, moments, bad = carry
         (maps,), tree = jax.tree.flatten(params)
-        told, slope = slopes(maps, seeds, hyper, number.astype(jnp.uint32), task, design, weighed)
+        losses, slope = slopes(maps, seeds, hyper, number.astype(jnp.uint32), task, design, weighed)
         change, new_moments = jax.vmap(_adam)(hyper.learning_rate, tree.unflatten([slope]), moments)
         new = optax.apply_updates(params, change)
-        finite = jnp.isfinite(told) & jnp.all(jnp.isfinite(jax.tree.leaves(new)[0]), axis=(1, 2, 3))
+        finite = jnp.isfinite(losses) & jnp.all(jnp.isfinite(jax.tree.leaves(new)[0]), axis=(1, 2, 3))
         bad = jnp.where((bad < 0) & ~finite, number, bad)
         # Of a run without a loss the last good weights stay.
         kept = jax.vmap(lambda bad, x, y: jax.tree.map(functools.partial(jnp.where, bad < 0), x, y))
