@@ -4,8 +4,10 @@ import concurrent.futures
 import math
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import special
 
 from semres_jax import Execution, accuracy, estimate, frontier, measure, spaces
 from semres_jax.laws import _by_rows, _condensed, enumeration
@@ -37,6 +39,42 @@ def test_accuracies_are_those_of_the_table(weights, replace, x64):
             got = accuracy(points, similarity, **options)
             want = jax.jit(lambda s, o=options: accuracy(table, s, **o))(similarity)
             np.testing.assert_allclose(got, want, rtol=0, atol=EXACT, err_msg=f"{similarity.name}, {exponent}")
+
+
+def by_definition(member, power, weights, replace):
+    """(p_S, p_I) of two items: every draw of a probe and its items, credited one by one; ties share."""
+    size, d = len(SOME), spaces.Points(SOME).rows(0, len(SOME))  # ties are those of rounded distances
+    mass = np.full(size, 1 / size) if weights is None else weights
+    # Of an infinite exponent, what orders strengths without their rounding.
+    log = np.asarray((member.order if math.isinf(power) else member.log)(jnp.asarray(d)))
+    own = log[0, 0]
+    with np.errstate(invalid="ignore"):  # of two strengths of 0, which share
+        lead = np.nan_to_num(log[:, :, None] - log[:, None, :], nan=0.0, posinf=np.inf, neginf=-np.inf)
+        lead = np.where(lead == 0.0, 0.0, power * lead)
+        ahead = np.where(log == own, 0.0, power * (log - own))
+        nearest = np.where(d[:, :, None] <= d[:, None, :], lead, -lead)
+    free = ~np.eye(size, dtype=bool) | replace
+    first = np.where(free, mass, 0.0)
+    first /= first.sum(1, keepdims=True)
+    second = np.repeat(first[:, None], size, axis=1)
+    if not replace:
+        second[:, np.arange(size), np.arange(size)] = 0.0
+        second /= second.sum(2, keepdims=True)
+    p_s = np.einsum("p,pi,pij,pij->", mass, first, second, special.expit(nearest))
+    return p_s, np.einsum("p,pi,pi->", mass, first, special.expit(-ahead))
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+@pytest.mark.parametrize("replace", [False, True])
+def test_accuracies_are_those_of_the_definition(weights, replace, x64):
+    points = spaces.Points(SOME, weights=weights)
+    for similarity in SIMILARITIES:
+        for k in range(1, len(EPSILON)):
+            member = jax.tree.map(lambda x, k=k: np.asarray(x)[k] if np.ndim(x) else x, similarity)
+            for exponent in (1.0, 2.5, math.inf):
+                got = accuracy(points, member, exponent=exponent, replace=replace)
+                want = by_definition(member, exponent, weights, replace)
+                np.testing.assert_allclose(got, want, rtol=0, atol=EXACT, err_msg=f"{member}, {exponent}")
 
 
 def test_huge_exponents_of_tiny_distances(x64):
@@ -80,12 +118,13 @@ def test_rows_of_every_metric(metric):
 def test_many_smooth_similarities_at_once(replace, x64):
     """What is condensed is what the walk over items gives; what isn't smooth is not condensed."""
     points = spaces.Points(np.random.default_rng(3).random((420, 2)))
-    epsilon = np.linspace(0.2, 1.4, 13)
+    steep = np.geomspace(0.004, 0.04, 4)  # not to be condensed with so few ranges
+    epsilon = np.concatenate([steep, np.linspace(0.2, 1.4, 13)])
     for kind, least in ((Exponential, 13), (PowerLaw, 13), (Gaussian, 0), (Linear, 0)):
-        numbers = (np.full(13, 1.5),) if kind is PowerLaw else ()
-        grid = kind(epsilon, *numbers, np.full(13, 0.01))
+        numbers = (np.full(len(epsilon), 1.5),) if kind is PowerLaw else ()
+        grid = kind(epsilon, *numbers, np.full(len(epsilon), 0.01))
         smooth, _ = _condensed.smooth(points, grid, 1.0)
-        assert smooth.sum() >= least
+        assert smooth[len(steep) :].sum() >= least
         assert kind is not Linear or not smooth.any()
         got = _by_rows.accuracy(points, grid, 1.0, replace=replace)
         walked = _by_rows._walked(points, grid, 1.0, replace=replace)
