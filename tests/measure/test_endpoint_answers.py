@@ -24,7 +24,7 @@ from tests.measure.endpoint_scores import (  # noqa: E402
     refusal,
     scores,
     surroundings as surroundings,
-)  # fmt: skip
+)
 
 
 def at_the_name(value):
