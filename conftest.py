@@ -43,14 +43,10 @@ for _name, _value in _CACHE.items():
     jax.config.update(_name, _value)
     os.environ[_name.upper()] = str(_value)  # for the processes that tests start
 
-# Examples, and tests of what is swept, trained, measured, drawn and typed: compiling is most of their time, and none of
-# it is about the last digits. Laws, engines, spaces and Monte Carlo are tested as they are compiled for users, but for
-# files whose programs are the largest, and which compare them with sums written out.
-_QUICKLY_COMPILED = {"cli", "data", "experiments", "frontier", "measure", "networks", "plots", "training"}
-_LARGE = {
-    "test_any_similarity.py", "test_enumeration_any.py", "test_exemplars.py",
-    "test_identities.py", "test_products.py", "test_tables.py"
-}  # fmt: skip
+# Files whose programs are compiled as users' are: every engine on every problem with a known answer, estimates of the same
+# problems, and what JAX itself must get right. All others are compiled with few of the compiler's optimisations, which
+# takes a quarter off, and compared with the same references to the same digits; with --all nothing is.
+_AS_FOR_USERS = ("laws/test_engines.py", "montecarlo/test_estimate.py", "tests/test_canary.py")
 
 
 # Files that take longest: first, so that no process is left alone with one.
@@ -94,12 +90,11 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(autouse=True, scope="module")
 def quickly_compiled(request):
-    """Without most of the compiler's optimisations, in the folders where that makes no difference to a test.
+    """Without most of the compiler's optimisations, but for `_AS_FOR_USERS` and with --all.
 
     Programs compiled the other way are forgotten, or what a file finds would depend on the file before it.
     """
-    example = "tests" not in request.path.parts
-    quickly = example or request.path.parent.name in _QUICKLY_COMPILED or request.path.name in _LARGE
+    quickly = not (request.config.getoption("--all") or request.path.as_posix().endswith(_AS_FOR_USERS))
     if jax.config.values["jax_disable_most_optimizations"] != quickly:
         jax.clear_caches()
         jax.config.update("jax_disable_most_optimizations", quickly)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from semres_jax._types import Array
+from semres_jax.laws._mapped import any_of_all
 from semres_jax.laws._probes import probe_count, probe_nodes, roots_only
 from semres_jax.laws.reciprocal import bisected
 from semres_jax.similarity import Similarity
@@ -96,7 +97,7 @@ def setting(log_g: Callable[[Array], Array], exponent: Array, farthest: Array, r
         never = jnp.full_like(farthest, jnp.inf)
         return -floor, never, never, never
 
-    depth, end, last, cut = jax.lax.cond(jnp.any(-floor > rule.depth), bisected_depths, shallow)
+    depth, end, last, cut = jax.lax.cond(any_of_all(-floor > rule.depth), bisected_depths, shallow)
     # A power of the distance from where g reaches 0 is smooth over so many nats of that distance, however low it is;
     # where a floor ends that, over so many nats of g itself.
     share = jnp.where(

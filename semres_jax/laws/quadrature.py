@@ -24,6 +24,7 @@ from semres_jax import choice
 from semres_jax._checks import concrete, require_count, require_items
 from semres_jax._types import Accuracy, Array, ArrayLike
 from semres_jax.laws import _argmax, _deep, _integrals, _panels, closed_form
+from semres_jax.laws._mapped import any_of_all
 from semres_jax.laws._precision import of_grid, slopes_told, traced
 from semres_jax.laws._probes import applies as applies, probe_count, probe_nodes
 from semres_jax.laws._setting import COARSE, FINE, Rule
@@ -292,7 +293,7 @@ def members_accuracies(
     (p_s, p_i), deep = _spread("luce", ns, rule, devices)(space, members, exponent, wanted)
     if traced(deep):
         below = functools.partial(_deep.beyond_cut, space, members, exponent, ns=ns, rule=rule)
-        p_s = p_s + jax.lax.cond(jnp.any(deep), below, functools.partial(jnp.zeros_like, p_s))
+        p_s = p_s + jax.lax.cond(any_of_all(deep), below, functools.partial(jnp.zeros_like, p_s))
     elif np.any(deep & wanted):  # the program for what is deep is compiled only where something is
         p_s = p_s + _below(space, members, exponent, np.flatnonzero(deep & wanted), ns, rule)
     return slopes_told(Accuracy(p_s, p_i), space, members)

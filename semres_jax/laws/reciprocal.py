@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from semres_jax._types import Array
+from semres_jax.laws._mapped import lowest_of_all
 
 # Steps in ln s: the rule's relative error is 2 |Γ(1 + 2πi/step)|, 1.8e-16 and 1.2e-14.
 _FINE, _STEP = 0.25, 0.28
@@ -131,6 +132,7 @@ def sum_over_nodes(f: Callable[[Array, Array], Any], most: float | int, lowest: 
     f maps two (CHUNK,) arrays to a pytree. Reverse-mode gradients compute each chunk again instead of keeping it.
     """
     chunks = tuple(jnp.asarray(x, lowest.dtype) for x in _chunks(most))
+    lowest = lowest_of_all(lowest)
     zero = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(f, *(x[0, 0] for x in chunks)))
 
     def total(g: Callable[[Array, Array], Any], log_s: Array, ratio: Array) -> Any:
