@@ -29,7 +29,7 @@ _PROGRAMS = _BASE / _programs.folder_of_this_machine().name
 _MOST_BYTES = 2 * 2**30
 _CACHE = {
     "jax_compilation_cache_dir": str(_PROGRAMS),
-    "jax_persistent_cache_min_compile_time_secs": 0.02,
+    "jax_persistent_cache_min_compile_time_secs": 0,
     "jax_persistent_cache_min_entry_size_bytes": -1,
     "jax_persistent_cache_enable_xla_caches": "none",  # or the folder's name decides what is found in it
 }
