@@ -51,15 +51,16 @@ def luce(
     given = setting(strengths(members, exponent), exponent, farthest, rule)
 
     deep = given.deep
+    total = size * around
+    lanes = min(total, max(1, _NUMBERS // (len(_window(rule, ns).nodes) * rule.nodes)))
     # Lanes that walk together take as many panels as the longest of them: grids mostly have them in order, but for
     # what is deep, and beside it what a floor keeps from being so.
     depth = jnp.maximum(jnp.minimum(given.depth, rule.depth) / given.share, _SHALLOW)
-    order = jnp.argsort(jnp.where(wanted, depth, jnp.inf))
-    members, given, probes, wanted = jax.tree.map(
-        lambda leaf: jnp.asarray(leaf)[order], (members, given, probes, wanted)
-    )
-    total = size * around
-    lanes = min(total, max(1, _NUMBERS // (len(_window(rule, ns).nodes) * rule.nodes)))
+    order = jnp.argsort(jnp.where(wanted, depth, jnp.inf)) if lanes < total else None
+    if order is not None:
+        members, given, probes, wanted = jax.tree.map(
+            lambda leaf: jnp.asarray(leaf)[order], (members, given, probes, wanted)
+        )
     padded = np.minimum(np.arange(-(-total // lanes) * lanes), total - 1)  # the last lane again
 
     def batches(leaf: Any, which: np.ndarray) -> Array:
@@ -78,7 +79,7 @@ def luce(
 
     def averaged(p: Array) -> Array:
         p = jnp.moveaxis(p, 1, 2).reshape(-1, len(ns))[:total].reshape(size, around, len(ns))
-        p = jnp.zeros_like(p).at[order].set(p)
+        p = p if order is None else jnp.zeros_like(p).at[order].set(p)
         return jnp.sum(p * weights[..., None], axis=1)
 
     return Accuracy(averaged(p_s), averaged(p_i)), deep
