@@ -23,6 +23,8 @@ _NONE = -700.0
 _ZERO = np.zeros((1, 1, 1))
 # Rows of θ that go through a compiled program together, and numbers of items that it is compiled for.
 _ROWS, _SIZES = 16, (1 << 8, 1 << 10, 1 << 12)
+# A call of a program costs about as much as so many items.
+_CALL = 256
 
 
 class Strengths:
@@ -199,7 +201,7 @@ def _compiled(theta: Any, d: Any, *, family: Family) -> Any:
 def _differentiated(theta: np.ndarray, d: np.ndarray, family: Family) -> Strengths:
     """Through programs of few sizes, for all numbers of rows and trials."""
     flat, rows = d.ravel(), len(theta)
-    width = next((size for size in _SIZES if size >= len(flat)), _SIZES[-1])
+    width = min(_SIZES, key=lambda size: -(-len(flat) // size) * (size + _CALL))
     padded = np.resize(flat, (-(-len(flat) // width), width))
     places = np.minimum(np.arange(-(-rows // _ROWS) * _ROWS), rows - 1).reshape(-1, _ROWS)
     with jax.enable_x64(True):
