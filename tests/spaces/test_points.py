@@ -33,11 +33,12 @@ def test_accuracies_are_those_of_the_table(weights, replace, x64):
     """Against the program that traced numbers take, from a table."""
     points = spaces.Points(SOME, weights=weights)
     table = spaces.Finite.from_points(SOME, weights=weights)
+    shared = jax.jit(lambda s, exponent: accuracy(table, s, exponent=exponent, replace=replace))
+    argmax = jax.jit(lambda s, exponent: accuracy(table, s, exponent=math.inf, replace=replace))
     for similarity in SIMILARITIES:
         for exponent in (1.0, 2.5, math.inf):
-            options = {"exponent": exponent, "replace": replace}
-            got = accuracy(points, similarity, **options)
-            want = jax.jit(lambda s, o=options: accuracy(table, s, **o))(similarity)
+            got = accuracy(points, similarity, exponent=exponent, replace=replace)
+            want = (argmax if math.isinf(exponent) else shared)(similarity, exponent)
             np.testing.assert_allclose(got, want, rtol=0, atol=EXACT, err_msg=f"{similarity.name}, {exponent}")
 
 

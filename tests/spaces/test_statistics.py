@@ -30,8 +30,9 @@ MOVED = 2.0**-54
 pytestmark = pytest.mark.usefixtures("x64")
 
 
-def words(space, number=LIGHT, seed=0):
-    """Words of as many points: uniform, a tenth of them near 0, near 2^32 and near multiples of a quarter."""
+def words(space, number=None, seed=0):
+    """Words of as many points, or of a million in all: uniform, a tenth near 0, near 2^32 and multiples of a quarter."""
+    number = 4 * LIGHT // max(4, space.uniforms) if number is None else number
     rng = np.random.default_rng(seed)
     drawn = rng.integers(0, 2**32, (space.uniforms, number), dtype=np.uint32)
     near = (2.0 ** rng.uniform(0, 30, (space.uniforms, number // 10))).astype(np.int64)
@@ -47,9 +48,20 @@ def variates(space, own, double):
 
 
 @jax.jit
+def points_of(space, own):
+    return space.point((jnp.stack(own, axis=-1) + 0.5) / 2.0**32)
+
+
+statistics = jax.jit(lambda space, probe, items: space.statistic(probe, items))
+errors = jax.jit(lambda space, level, x, y: space.statistic_error(level, x, y))
+edges = jax.jit(lambda space, r: space.statistic_at(r))
+balls = jax.jit(lambda space, probe, r: space.ball_measure(probe, r))
+
+
+@jax.jit
 def both(space, x, y):
     """Of pairs: distance, statistic in 64 and in 32 bits, and how far the latter may be off."""
-    a, b = (space.point((jnp.stack(own, axis=-1) + 0.5) / 2.0**32) for own in (x, y))
+    a, b = (points_of(space, own) for own in (x, y))
     pairs = [[space.variates(own, dtype) for own in (x, y)] for dtype in (jnp.float64, jnp.float32)]
     double, single = (space.statistic(*pair) for pair in pairs)
     return space.distance(a, b), double, single, space.statistic_error(double, *pairs[1])
@@ -58,7 +70,7 @@ def both(space, x, y):
 @every_space
 def test_variates_are_the_coordinates_of_the_point(space):
     own = words(space)
-    points = np.atleast_2d(space.point((jnp.stack(own, axis=-1) + 0.5) / 2.0**32))
+    points = np.atleast_2d(points_of(space, own))
     made = np.stack([np.asarray(x) for x in variates(space, own, True)[: points.shape[-1]]], axis=-1)
     scale = np.abs(points).max()
     allowed = np.full((len(made), 1), DIGITS * scale)
@@ -101,10 +113,11 @@ def _error_bound(space, number):
 @every_space
 def test_statistics_in_32_bits_are_as_close_as_they_say(space):
     _error_bound(space, LIGHT)
-    x, y = ([c[5:6] for c in variates(space, words(space, LIGHT, seed), False)] for seed in (1, 2))
-    level = jnp.sort(both(space, words(space), words(space, seed=1))[1])
-    error = np.asarray(space.statistic_error(level, *([jnp.broadcast_to(c, level.shape) for c in p] for p in (x, y))))
-    rest = np.asarray(level) - error
+    x, y = ([np.asarray(c)[5:6] for c in variates(space, words(space, seed=seed), False)] for seed in (1, 2))
+    level = np.sort(both(space, words(space), words(space, seed=1))[1])
+    pair = ([np.broadcast_to(c, level.shape) for c in point] for point in (x, y))
+    error = np.asarray(errors(space, level, *pair))
+    rest = level - error
     assert (np.diff(error) >= 0).all()
     assert (np.diff(rest)[rest[:-1] > 0] >= 0).all()
 
@@ -173,13 +186,13 @@ def test_balls_by_statistics_in_32_bits_have_their_measure(space):
     rng = np.random.default_rng(8)
     own = [jnp.asarray(row) for row in rng.integers(0, 2**32, (space.uniforms, LIGHT * 4), dtype=np.uint32)]
     items = variates(space, own, False)
-    p = space.point((jnp.stack(words(space, 2, seed=3), axis=-1) + 0.5) / 2.0**32)
+    p = points_of(space, words(space, 2, seed=3))
     scale = 4.0 * np.sqrt(space.dim) if space.name == "gaussian" else float(space.diameter)
     for probe in range(2):
-        s = np.asarray(space.statistic([x[probe] for x in made], items))
+        s = np.asarray(statistics(space, [x[probe] for x in made], items))
         for r in (0.1 * scale, 0.3 * scale, 0.6 * scale):
-            b = float(space.ball_measure(p[probe], r))
-            inside = float(np.mean(s <= float(space.statistic_at(r))))
+            b = float(balls(space, p[probe], r))
+            inside = float(np.mean(s <= float(edges(space, r))))
             assert abs(inside - b) < SIGMAS * np.sqrt(b * (1 - b) / len(s)) + SIGMAS**2 / len(s)
 
 
