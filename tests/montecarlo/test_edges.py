@@ -94,7 +94,7 @@ def test_resolutions_at_the_ends(x64):
 
 
 @pytest.mark.parametrize(
-    ("name", "n", "kind"), [("sphere(9)", 9, Constant), ("ball(2)", 2, Constant), ("gaussian(2)", 3, Exponential)]
+    ("name", "n", "kind"), [("sphere(9)", 3, Constant), ("ball(2)", 2, Constant), ("gaussian(2)", 3, Exponential)]
 )
 def test_same_bits_on_any_number_of_devices_and_in_any_chunks(name, n, kind):
     how: dict = {"key": KEY, "trials": 2**18 + 1234, "n": n, "method": "prng"}
