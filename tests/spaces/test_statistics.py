@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("x64")
 
 
 def words(space, number=None, seed=0):
-    """Words of as many points, or of a million in all: uniform, a tenth near 0, near 2^32 and multiples of a quarter."""
+    """Of as many points, or a million in all: uniform, a tenth near 0, near 2^32 and multiples of a quarter."""
     number = 4 * LIGHT // max(4, space.uniforms) if number is None else number
     rng = np.random.default_rng(seed)
     drawn = rng.integers(0, 2**32, (space.uniforms, number), dtype=np.uint32)
