@@ -3,10 +3,12 @@
 import itertools
 import math
 
+import jax
 import numpy as np
 
 EXACT = 1e-12
 STANDARD_ERRORS = 5
+log_of = jax.jit(lambda similarity, distances: similarity.log(distances))
 
 
 def draws(weights, length, replace):
@@ -37,7 +39,7 @@ def choice_of(logs, index, exponent):
 
 def brute_force(table, weights, similarity, n, exponent=1.0, replace=False):
     """(p_S, p_I) from the definitions alone."""
-    logs = np.asarray(similarity.log(table))
+    logs = np.asarray(log_of(similarity, table))
     points, chance = draws(weights, n + 1, replace)
     closest = np.argmin(table[points[:, :1], points[:, 1:]], axis=1)
     p_s = chance @ choice_of(logs[points[:, :1], points[:, 1:]], closest, exponent)

@@ -42,10 +42,23 @@ def test_accuracies_are_those_of_the_table(weights, replace, x64):
             np.testing.assert_allclose(got, want, rtol=0, atol=EXACT, err_msg=f"{similarity.name}, {exponent}")
 
 
-def by_definition(member, power, weights, replace):
-    """(p_S, p_I) of two items: every draw of a probe and its items, credited one by one; ties share."""
-    size, d = len(SOME), spaces.Points(SOME).rows(0, len(SOME))  # ties are those of rounded distances
+def chances(weights, replace):
+    """Of a probe, of its first item, and of the second after it: all draws of two items."""
+    size = len(SOME)
     mass = np.full(size, 1 / size) if weights is None else weights
+    free = ~np.eye(size, dtype=bool) | replace
+    first = np.where(free, mass, 0.0)
+    first /= first.sum(1, keepdims=True)
+    second = np.repeat(first[:, None], size, axis=1)
+    if not replace:
+        second[:, np.arange(size), np.arange(size)] = 0.0
+        second /= second.sum(2, keepdims=True)
+    return mass, first, mass[:, None, None] * first[:, :, None] * second
+
+
+def by_definition(member, power, mass, first, both):
+    """(p_S, p_I) of two items: every draw of a probe and its items, credited one by one; ties share."""
+    d = spaces.Points(SOME).rows(0, len(SOME))  # ties are those of rounded distances
     # Of an infinite exponent, what orders strengths without their rounding.
     log = np.asarray((member.order if math.isinf(power) else member.log)(jnp.asarray(d)))
     own = log[0, 0]
@@ -54,28 +67,22 @@ def by_definition(member, power, weights, replace):
         lead = np.where(lead == 0.0, 0.0, power * lead)
         ahead = np.where(log == own, 0.0, power * (log - own))
         nearest = np.where(d[:, :, None] <= d[:, None, :], lead, -lead)
-    free = ~np.eye(size, dtype=bool) | replace
-    first = np.where(free, mass, 0.0)
-    first /= first.sum(1, keepdims=True)
-    second = np.repeat(first[:, None], size, axis=1)
-    if not replace:
-        second[:, np.arange(size), np.arange(size)] = 0.0
-        second /= second.sum(2, keepdims=True)
-    p_s = np.einsum("p,pi,pij,pij->", mass, first, second, special.expit(nearest))
-    return p_s, np.einsum("p,pi,pi->", mass, first, special.expit(-ahead))
+    return np.vdot(both, special.expit(nearest)), np.einsum("p,pi,pi->", mass, first, special.expit(-ahead))
 
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
 @pytest.mark.parametrize("replace", [False, True])
 def test_accuracies_are_those_of_the_definition(weights, replace, x64):
-    points = spaces.Points(SOME, weights=weights)
+    points, drawn = spaces.Points(SOME, weights=weights), chances(weights, replace)
     for similarity in SIMILARITIES:
-        for k in range(1, len(EPSILON)):
-            member = jax.tree.map(lambda x, k=k: np.asarray(x)[k] if np.ndim(x) else x, similarity)
-            for exponent in (1.0, 2.5, math.inf):
-                got = accuracy(points, member, exponent=exponent, replace=replace)
-                want = by_definition(member, exponent, weights, replace)
-                np.testing.assert_allclose(got, want, rtol=0, atol=EXACT, err_msg=f"{member}, {exponent}")
+        for exponent in (1.0, 2.5, math.inf):
+            got = np.asarray(accuracy(points, similarity, exponent=exponent, replace=replace))
+            for k in range(1, len(EPSILON)):
+                member = jax.tree.map(lambda x, k=k: np.asarray(x)[k] if np.ndim(x) else x, similarity)
+                want = by_definition(member, exponent, *drawn)
+                np.testing.assert_allclose(got[:, k], want, rtol=0, atol=EXACT, err_msg=f"{member}, {exponent}")
+    alone = accuracy(points, Exponential(0.3), exponent=2.5, replace=replace)
+    np.testing.assert_allclose(alone, by_definition(Exponential(0.3), 2.5, *drawn), rtol=0, atol=EXACT)
 
 
 def test_huge_exponents_of_tiny_distances(x64):

@@ -44,6 +44,10 @@ def plain_losses(maps, graph, hyper, seed, task, design):
     return sim, rec
 
 
+whole = jax.jit(plain_losses, static_argnames=("graph", "design"))
+written = jax.jit(gradient.slopes, static_argnames=("design", "weighed"))
+
+
 @pytest.mark.parametrize(
     ("weights", "backend"),
     [(BOTH, "cpu"), ((BOTH[0], 0.0), "cpu"), ((0.0, BOTH[0]), "cpu"), (BOTH, "gpu")],
@@ -66,7 +70,6 @@ def test_it_is_that_of_the_plain_loss(x64, monkeypatch, design, weights, backend
         return hyper.lambda_sim * sim + hyper.lambda_rec * rec
 
     wanted = jax.jit(jax.vmap(jax.grad(of_run)))(maps, hyper, seeds)
-    written = jax.jit(gradient.slopes, static_argnames=("design", "weighed"))
     finite, slopes = written(
         jnp.swapaxes(maps, -1, -2), seeds, hyper, jnp.uint32(STEP), task, design, gradient.terms(hyper)
     )
@@ -85,10 +88,10 @@ def test_its_number_is_finite_where_the_loss_is(design, weights, scale):
     hyper = jax.tree.map(lambda x: jnp.full(1, x, jnp.float32), numbers)
     task = make_task(spaces.grid(spaces.get("circle"), STIMULI), design)
     graph = nnx.graphdef(ToyAutoencoder(STIMULI, design.hidden, rngs=nnx.Rngs(0)))
-    losses = plain_losses(jnp.asarray(maps[0]), graph, numbers, seeds[0], task, design)
+    losses = whole(jnp.asarray(maps[0]), graph, numbers, seeds[0], task, design)
     loss = sum(weight * loss for weight, loss in zip(weights, losses, strict=True) if weight)
     turned = jnp.swapaxes(maps, -1, -2)
-    value, _ = gradient.slopes(turned, seeds, hyper, jnp.uint32(STEP), task, design, gradient.terms(hyper))
+    value, _ = written(turned, seeds, hyper, jnp.uint32(STEP), task, design, gradient.terms(hyper))
     assert bool(np.isfinite(value[0])) == bool(np.isfinite(loss))
 
 
