@@ -29,7 +29,7 @@ _PROGRAMS = _BASE / _programs.folder_of_this_machine().name
 _MOST_BYTES = 2 * 2**30
 _CACHE = {
     "jax_compilation_cache_dir": str(_PROGRAMS),
-    "jax_persistent_cache_min_compile_time_secs": 0,
+    "jax_persistent_cache_min_compile_time_secs": 0.0,
     "jax_persistent_cache_min_entry_size_bytes": -1,
     "jax_persistent_cache_enable_xla_caches": "none",  # or the folder's name decides what is found in it
 }
@@ -39,17 +39,23 @@ _CACHE = {
 _QUICK_FLAG = "--xla_backend_optimization_level=1"
 # A heap of millions of traced objects is searched for garbage too often by Python's own settings: a tenth of the time.
 gc.set_threshold(100_000, 50, 100)
+# Processes that tests start have a folder of their own, and keep no small programs: XLA may print a line about each
+# that it reads, and commands must say nothing else.
+_OF_COMMANDS = {
+    "jax_compilation_cache_dir": str(_PROGRAMS / "commands"),
+    "jax_persistent_cache_min_compile_time_secs": 0.02,
+}
 for _name, _value in _CACHE.items():
     jax.config.update(_name, _value)
-    os.environ[_name.upper()] = str(_value)  # for the processes that tests start
+    os.environ[_name.upper()] = str(_OF_COMMANDS.get(_name, _value))
 
 # Files whose programs are compiled as users' are: every engine on every problem with a known answer, estimates of the
-# same problems, the last bit of formulas from SymPy, bits of several processes, and what JAX itself must get right. All
-# others are compiled with few of the compiler's optimisations, which takes a quarter off, and compared with the same
-# references to the same digits; with --all nothing is.
+# same problems, the last bit of formulas from SymPy, bits of several processes, and what JAX itself must get right; and
+# searches that call a program thousands of times. All others are compiled with few of the compiler's optimisations,
+# which takes a quarter off, and compared with the same references to the same digits; with --all nothing is.
 _AS_FOR_USERS = (
-    "laws/test_engines.py", "laws/test_symbolic.py", "montecarlo/test_estimate.py", "tests/test_canary.py",
-    "tests/test_hosts.py",
+    "laws/test_engines.py", "laws/test_symbolic.py", "measure/test_choices.py", "montecarlo/test_estimate.py",
+    "tests/test_canary.py", "tests/test_families.py", "tests/test_hosts.py",
 )  # fmt: skip
 
 
@@ -66,7 +72,7 @@ def pytest_configure(config):
         flags = {*os.environ.get("XLA_FLAGS", "").split(), _QUICK_FLAG}
         os.environ["XLA_FLAGS"] = " ".join(sorted(flags))
     if not hasattr(config, "workerinput"):  # once, before xdist starts its processes
-        used = sum(path.stat().st_size for path in _PROGRAMS.glob("*") if path.is_file())
+        used = sum(path.stat().st_size for path in _PROGRAMS.rglob("*") if path.is_file())
         if used > _MOST_BYTES:
             shutil.rmtree(_PROGRAMS, ignore_errors=True)
     config.addinivalue_line(
