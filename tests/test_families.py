@@ -70,13 +70,13 @@ def test_fits_and_fronts(family):
 
 def test_choices(family):
     rng = np.random.default_rng(0)
-    distances = rng.random((400, 3))
+    distances = rng.random((300, 3))
     odds = np.asarray(Cosine(0.8, 0.05)(distances), float)
     chosen = np.array([rng.choice(3, p=row / row.sum()) for row in odds])
     fit = measure.fit_choices(distances, chosen, family=family)
     assert fit.family == "cosine"
     assert fit.epsilon.low < 0.8 < fit.epsilon.high
-    assert fit.log_likelihood > np.log(odds / odds.sum(1, keepdims=True))[np.arange(400), chosen].sum()
+    assert fit.log_likelihood > np.log(odds / odds.sum(1, keepdims=True))[np.arange(300), chosen].sum()
 
 
 def test_families_by_name_class_and_similarity():
