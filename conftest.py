@@ -9,6 +9,8 @@ from pathlib import Path
 
 # Programs read from a file are compared with the processor, and errors printed about features that XLA invents itself.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Two processes share the cores already, and threads of BLAS spin while they wait.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import jax
 import pytest
@@ -36,7 +38,7 @@ _CACHE = {
 # But for --all, programs are compiled with fewer of LLVM's passes; tests/test_canary.py as for users all the same.
 # XLA's older emitters (--xla_cpu_use_fusion_emitters=false) would compile in half the time, and compute wrong numbers:
 # exact accuracies on sphere(9) were off by 5e-3 with jax 0.10.1.
-_QUICK_FLAG = "--xla_backend_optimization_level=1"
+_QUICK_FLAGS = ("--xla_backend_optimization_level=1", "--xla_backend_extra_options=xla_cpu_use_multi_output_fusion")
 # A heap of millions of traced objects is searched for garbage too often by Python's own settings: a tenth of the time.
 gc.set_threshold(100_000, 50, 100)
 # Processes that tests start have a folder of their own, and keep no small programs: XLA may print a line about each
@@ -69,7 +71,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     if not config.getoption("--all"):  # read when a backend starts, which is later
-        flags = {*os.environ.get("XLA_FLAGS", "").split(), _QUICK_FLAG}
+        flags = {*os.environ.get("XLA_FLAGS", "").split(), *_QUICK_FLAGS}
         os.environ["XLA_FLAGS"] = " ".join(sorted(flags))
     if not hasattr(config, "workerinput"):  # once, before xdist starts its processes
         used = sum(path.stat().st_size for path in _PROGRAMS.rglob("*") if path.is_file())
@@ -96,6 +98,11 @@ def pytest_collection_modifyitems(config, items):
         left_out |= {item for i, item in enumerate(same) if i not in kept}
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])
     items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_sessionfinish():
+    gc.collect()  # so that what finalizers raise is reported
+    gc.freeze()  # or pytest searches the whole heap twice more
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -37,10 +37,10 @@ def tell() -> None:
 def never_lost(*, of_process: bool) -> Iterator[None]:
     """While the block runs, Ctrl-C raises `KeyboardInterrupt` in the main thread, and that can't get lost.
 
-    Where it arrives in a callback of the garbage collector, such as JAX's, or in an import, it would be printed and
-    dropped, or leave half a module: it is raised a moment later then, and again if a finalizer dropped it. Where it
-    arrives in a compiled program, or while one is compiled, Python waits until that returns: a thread ends the process,
-    once no file is being written.
+    Where it arrives in a callback of the garbage collector, such as JAX's, in an import or while a lock is taken, it
+    would be printed and dropped, or leave half a module or the lock's file: it is raised a moment later then, and again
+    if a finalizer dropped it. Where it arrives in a compiled program, or while one is compiled, Python waits until that
+    returns: a thread ends the process, once no file is being written.
 
     Args:
         of_process: whether the process is the command's own, and may be ended.
@@ -81,7 +81,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     _pressed.set()
     callbacks = {getattr(callback, "__code__", None) for callback in gc.callbacks}
     while frame is not None:
-        if frame.f_code in callbacks or frame.f_code.co_filename.startswith("<frozen importlib"):
+        module = frame.f_globals.get("__name__")  # a lock is taken or given back at once, or its file stays
+        importing = frame.f_code.co_filename.startswith("<frozen importlib")
+        if importing or module == "semres_jax.storage.locks" or frame.f_code in callbacks:
             signal.setitimer(signal.ITIMER_REAL, _AGAIN)
             return
         frame = frame.f_back
@@ -97,10 +99,12 @@ def _watch(reading: int) -> None:
     with contextlib.suppress(Exception):
         if storage is not None:
             storage.write_open()
-    results = sys.modules.get("semres_jax.storage.results")
+    results, locks = (sys.modules.get(f"semres_jax.storage.{name}") for name in ("results", "locks"))
     with results.WRITING if results is not None else contextlib.nullcontext():
         with contextlib.suppress(Exception):  # a standard error that is closed or full
             if sys.stderr.isatty():
                 os.write(2, b"\r\x1b[K\x1b[?25h")  # what is left of a progress bar
             tell()
+        if locks is not None:
+            locks.leave()
         os._exit(INTERRUPTED)

@@ -106,6 +106,19 @@ def _locked(file: str, path: Any) -> int | None:
     return handle
 
 
+def leave() -> None:
+    """Remove the files of this process's locks, for a process that is about to end without clearing up."""
+    for key, (handle, _, process) in list(_held.items()):
+        _remove(key, handle, process)
+
+
+def _remove(file: str, handle: int, process: int) -> None:
+    """The file goes while it is locked, and only if it is ours. A forked child leaves it to its parent."""
+    with contextlib.suppress(OSError):
+        if process == os.getpid() and os.path.samestat(os.fstat(handle), os.stat(file)):
+            os.unlink(file)
+
+
 def _release(key: str) -> None:
     with _own:
         held = _held.get(key)
@@ -115,8 +128,5 @@ def _release(key: str) -> None:
         if held[1]:
             return
         del _held[key]
-        # The file goes while it is locked, and only if it is ours. A forked child leaves it to its parent.
-        with contextlib.suppress(OSError):
-            if held[2] == os.getpid() and os.path.samestat(os.fstat(held[0]), os.stat(key)):
-                os.unlink(key)
+        _remove(key, held[0], held[2])
         os.close(held[0])

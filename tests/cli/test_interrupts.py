@@ -59,3 +59,24 @@ with _interrupts.never_lost(of_process=False):
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, env=os.environ)
     assert (done.stdout, done.stderr, done.returncode) == ("raised\n", "", 0)
+
+
+def test_a_command_that_computes_and_cannot_stop_leaves_no_lock(tmp_path):
+    program = """
+import hashlib, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from semres_jax.cli import _interrupts
+from semres_jax.storage.locks import Lock
+with _interrupts.never_lost(of_process=True), Lock(sys.argv[1]):
+    print("ready", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)  # for minutes, as a compiled program may
+"""
+    words = [sys.executable, "-c", program, str(tmp_path)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(words, **pipes) as process:
+        assert process.stdout.readline() == "ready\n"
+        assert [path.name for path in tmp_path.iterdir()] == [".semres-lock"]
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60)[1] == "semres: interrupted; files written so far are whole\n"
+    assert process.returncode == 130
+    assert list(tmp_path.iterdir()) == []
