@@ -76,6 +76,7 @@ with _interrupts.never_lost(of_process=True), Lock(sys.argv[1]):
     with subprocess.Popen(words, **pipes) as process:
         assert process.stdout.readline() == "ready\n"
         assert [path.name for path in tmp_path.iterdir()] == [".semres-lock"]
+        time.sleep(0.3)  # until it computes
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=60)[1] == "semres: interrupted; files written so far are whole\n"
     assert process.returncode == 130
