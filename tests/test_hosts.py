@@ -24,6 +24,7 @@ def started(words, **variables) -> subprocess.Popen:
     """A process of its own, with what a cluster would say in its environment."""
     left_out = ("SLURM_", "JAX_", "OMPI_", "KUBERNETES_")  # not XLA_FLAGS: bits are compared with those of this process
     own = {k: v for k, v in os.environ.items() if not k.startswith(left_out) and not k.lower().endswith("_proxy")}
+    own |= {k: v for k, v in os.environ.items() if k.startswith(("JAX_COMPILATION_CACHE_", "JAX_PERSISTENT_CACHE_"))}
     own |= {"JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)} | variables
     return subprocess.Popen(
         [sys.executable, *words], env=own, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
