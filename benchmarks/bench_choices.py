@@ -110,14 +110,14 @@ def run(quick: bool) -> dict:
     agree(trials)
     rows = []
     say(f"{trials:,} trials, one family")
-    with compiling() as told:
+    with compiling() as compiled:
         best, first = best_times(
             {"ours": functools.partial(ours, trials), "scipy": functools.partial(scipys, trials)}, rounds
         )
     rows.append(row(
         f"{trials:,} two-alternative trials, exponential with a floor: maximum, both intervals", best["ours"], "s",
         peer="SciPy, six BFGS with the gradient by hand, interval of the resolution alone", peer_value=best["scipy"],
-        better="less", bar="value <= 10", note=f"Fits of choices compiled {told.programs} programs.",
+        better="less", bar="value <= 10", note=f"Fits of choices compiled {compiled.programs} programs.",
     ))  # fmt: skip
     others = [family for family in KINDS if family not in ("exponential", "tabulated")]
     for family in others:

@@ -64,7 +64,7 @@ PROGRAMS = {
 
 
 def run(quick: bool) -> dict:
-    found, rows = {}, []
+    measured, rows = {}, []
     for name, program in PROGRAMS.items():
         if quick and "resnet" in name:
             continue
@@ -73,17 +73,17 @@ def run(quick: bool) -> dict:
             first_s = timed(lambda program=program: jax.block_until_ready(program(0)))
         with compiling() as second:
             second_s = timed(lambda program=program: jax.block_until_ready(program(1)))
-        found[name] = {
+        measured[name] = {
             "first_call_s": first_s,
             "compile_s": first.seconds,
             "programs": first.programs,
             "second_call_s": second_s,
             "second_programs": second.programs,
         }
-        many = f"{first.programs} program{'s' * (first.programs != 1)}"
+        count = f"{first.programs} program{'s' * (first.programs != 1)}"
         again = f"; {second.programs} more when called again" if second.programs else ""
-        rows.append(row(f"compiling {name} ({many}{again})", first.seconds, "s"))
-    return {"rows": rows, "programs": found}
+        rows.append(row(f"compiling {name} ({count}{again})", first.seconds, "s"))
+    return {"rows": rows, "programs": measured}
 
 
 if __name__ == "__main__":

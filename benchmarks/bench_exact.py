@@ -30,13 +30,13 @@ def curve(n: int, rounds: int, budget: float) -> dict:
 
     def exact():
         with jax.enable_x64(True):
-            found = quadrature.accuracy(spaces.Circle(), similarity, n=n)
-            return np.asarray(found.p_s), np.asarray(found.p_i)
+            figures = quadrature.accuracy(spaces.Circle(), similarity, n=n)
+            return np.asarray(figures.p_s), np.asarray(figures.p_i)
 
     best, compiled = best_times({"exact": exact}, rounds)
     with jax.enable_x64(True):
-        found = quadrature.integrate(spaces.Circle(), similarity, n=n)
-        error = float(max(found.p_s_error.max(), found.p_i_error.max()))
+        figures = quadrature.integrate(spaces.Circle(), similarity, n=n)
+        error = float(max(figures.p_s_error.max(), figures.p_i_error.max()))
     points, spent, trials = [], 0.0, 2**12
     while True:
         run = lambda t=trials: estimate(  # noqa: E731
@@ -126,14 +126,14 @@ def finite(points: int, rounds: int) -> dict:
     }
 
 
-def curve_row(found: dict) -> dict:
-    mc = found["lattice"]
+def curve_row(figures: dict) -> dict:
+    mc = figures["lattice"]
     how = "measured"
     if mc["extrapolated"]:
         how = "at the least, extrapolated from " + ", ".join(f"{t:,}" for t in mc["from_trials"]) + " trials"
     return row(
-        f"p_S and p_I at {found['resolutions']} resolutions, exponential, circle, n = {found['n']}, exact",
-        found["exact_s"],
+        f"p_S and p_I at {figures['resolutions']} resolutions, exponential, circle, n = {figures['n']}, exact",
+        figures["exact_s"],
         "s",
         peer=f"our lattice to a standard error of {TARGET:.0e} ({how})",
         peer_value=mc["least_seconds"],
@@ -142,9 +142,9 @@ def curve_row(found: dict) -> dict:
     )
 
 
-def finite_rows(found: dict) -> list[dict]:
-    what = f"{found['points']:,} points in the plane, constant, {found['resolutions']} resolutions, n = 2, exact"
-    seconds = found["seconds"]
+def finite_rows(figures: dict) -> list[dict]:
+    what = f"{figures['points']:,} points in the plane, constant, {figures['resolutions']} resolutions, n = 2, exact"
+    seconds = figures["seconds"]
     compared = {"peer": "NumPy, recounting", "peer_value": seconds["numpy"], "better": "less"}
     return [
         row(what, seconds["semres_jax"], "s", **compared, bar="ratio >= 50"),

@@ -57,19 +57,19 @@ def ours(method: str, chunk: int):
 
 def programs(device: str) -> tuple[dict, dict]:
     """Peers by name, and ours by method."""
-    found: dict = {}
+    measured: dict = {}
     if installed("torch"):
         import torch
 
         if device == "cpu" or torch.cuda.is_available():
-            found["PyTorch, eager"] = gpu_peers.torch_eager(device)
-            found["PyTorch, torch.compile"] = gpu_peers.torch_compiled(device)
+            measured["PyTorch, eager"] = gpu_peers.torch_eager(device)
+            measured["PyTorch, torch.compile"] = gpu_peers.torch_compiled(device)
         else:
             say("PyTorch is installed without CUDA: left out")
     if installed("cupy") and device == "cuda":
-        found["CuPy, arrays"] = gpu_peers.cupy_arrays
-        found["CuPy, a CUDA kernel written for it"] = gpu_peers.cupy_kernel
-    return found, {method: ours(method, CHUNK) for method in METHODS}
+        measured["CuPy, arrays"] = gpu_peers.cupy_arrays
+        measured["CuPy, a CUDA kernel written for it"] = gpu_peers.cupy_kernel
+    return measured, {method: ours(method, CHUNK) for method in METHODS}
 
 
 def throughput(n: int, device: str, seconds: float, rounds: int, start: int) -> dict:
@@ -94,8 +94,8 @@ def throughput(n: int, device: str, seconds: float, rounds: int, start: int) -> 
     return {"n": n, "trials": trials, "million_trials_per_s": rate, "first_call_extra_s": first, "failed": failed}
 
 
-def throughput_rows(found: dict) -> list[dict]:
-    n, rate = found["n"], found["million_trials_per_s"]
+def throughput_rows(measured: dict) -> list[dict]:
+    n, rate = measured["n"], measured["million_trials_per_s"]
     peers = [name for name in rate if name not in METHODS]
     rows = []
     for method in METHODS:
@@ -116,22 +116,22 @@ def throughput_rows(found: dict) -> list[dict]:
 def limits(seconds: float, rounds: int, lanes: int, numbers: int) -> dict:
     """Operations, words and bytes a second of the device."""
     programs = {
-        name: Program(xla_tiles(chain(step), lanes, None), lanes, STEPS * BESIDE * each)
-        for name, (step, each) in CHAINS.items()
+        name: Program(xla_tiles(chain(step), lanes, None), lanes, STEPS * BESIDE * per_step)
+        for name, (step, per_step) in CHAINS.items()
     }
-    found = rates(programs | {"words": Program(xla_tiles(words, lanes, None), lanes, PRNG_WORDS)}, seconds, rounds)
+    measured = rates(programs | {"words": Program(xla_tiles(words, lanes, None), lanes, PRNG_WORDS)}, seconds, rounds)
     a, b = jnp.ones(numbers, jnp.float32), jnp.ones(numbers, jnp.float32)
     add = jax.jit(jnp.add)
     best, _ = best_times({"": lambda: jax.block_until_ready(add(a, b))}, rounds)
-    found["bytes"] = 12 * numbers / best[""]
-    return found
+    measured["bytes"] = 12 * numbers / best[""]
+    return measured
 
 
-def limit_rows(found: dict, drawn: list[dict]) -> list[dict]:
-    plain, mixed = (found[name] for name in CHAINS)
-    rows = [row(f"GPU, peak: 32-bit {name}", found[name] / 1e9, "billion/s") for name in CHAINS]
-    rows.append(row("GPU, peak: pseudo-random words, made and thrown away", found["words"] / 1e9, "billion/s"))
-    rows.append(row("GPU, peak: memory, a = b + c", found["bytes"] / 1e9, "GB/s"))
+def limit_rows(measured: dict, drawn: list[dict]) -> list[dict]:
+    plain, mixed = (measured[name] for name in CHAINS)
+    rows = [row(f"GPU, peak: 32-bit {name}", measured[name] / 1e9, "billion/s") for name in CHAINS]
+    rows.append(row("GPU, peak: pseudo-random words, made and thrown away", measured["words"] / 1e9, "billion/s"))
+    rows.append(row("GPU, peak: memory, a = b + c", measured["bytes"] / 1e9, "GB/s"))
     for part in drawn:
         for method, peak in (("prng", mixed), ("lattice", plain)):
             n, count = part["n"], operations(method, part["n"])
@@ -159,14 +159,14 @@ def large(batch: int, side: int, steps: int, rounds: int, name: str = "resnet50"
     """Training of a large network in bfloat16 on images that stay on the device: images a second, share of the peak."""
     device = jax.devices()[0]
     rng = np.random.default_rng(0)
-    classes, each = 8, batch // 8
-    images = rng.integers(0, 256, (classes * each * 2, side, side, 3), dtype=np.uint8)
-    labels = np.repeat(np.arange(classes), each * 2).astype(np.int32)
+    classes, per_class = 8, batch // 8
+    images = rng.integers(0, 256, (classes * per_class * 2, side, side, 3), dtype=np.uint8)
+    labels = np.repeat(np.arange(classes), per_class * 2).astype(np.int32)
     table = np.abs(np.arange(classes)[:, None] - np.arange(classes)[None]).astype(float)
     group = np.arange(len(labels))
     made = data.ImageSet("noise", images, labels, tuple("abcdefgh"), group, table, "")
-    recipe = image_training.Recipe(network=name, per_class=each, dtype="bfloat16")
-    resident = batches.resident(made, np.arange(len(labels)), each)
+    recipe = image_training.Recipe(network=name, per_class=per_class, dtype="bfloat16")
+    resident = batches.resident(made, np.arange(len(labels)), per_class)
     job = loop._Job(recipe, resident, jnp.asarray(images[:1]), np.zeros(1, int), None)
     state = jax.tree.map(lambda x: x[None], job.start(jax.random.key(0), 0))
     keys, alpha = jax.random.key(0)[None], jnp.full(1, 0.5)
@@ -193,12 +193,12 @@ def large(batch: int, side: int, steps: int, rounds: int, name: str = "resnet50"
     }
 
 
-def large_row(found: dict) -> dict:
-    peak = None if found["peak_flops"] is None else found["peak_flops"] / 1e12
-    what = f"GPU, training {found['network']}, {found['side']} pixels, batch {found['batch']}, bfloat16"
-    images = f"{found['images_per_second']:,.0f} images/s"
+def large_row(measured: dict) -> dict:
+    peak = None if measured["peak_flops"] is None else measured["peak_flops"] / 1e12
+    what = f"GPU, training {measured['network']}, {measured['side']} pixels, batch {measured['batch']}, bfloat16"
+    images = f"{measured['images_per_second']:,.0f} images/s"
     of = {"peer": "the data sheet's dense bfloat16", "peer_value": peak} if peak else {}
-    return row(f"{what}: {images}", found["flops"] / 1e12, "tera-flops/s", **of)
+    return row(f"{what}: {images}", measured["flops"] / 1e12, "tera-flops/s", **of)
 
 
 def run(quick: bool, dry: bool = False) -> dict:

@@ -57,8 +57,8 @@ def throughput(n: int, seconds: float, rounds: int) -> dict:
     return {"n": n, "trials": trials, "million_trials_per_s": rate}
 
 
-def throughput_rows(found: dict) -> list[dict]:
-    n, rate = found["n"], found["million_trials_per_s"]
+def throughput_rows(measured: dict) -> list[dict]:
+    n, rate = measured["n"], measured["million_trials_per_s"]
     rows = []
     for method in METHODS:
         for label, group in (("best peer", tuple(PEERS)), ("best with its library's random numbers", LIBRARY_PEERS)):
@@ -101,14 +101,14 @@ def equal_time(seconds: float, keys: int) -> dict:
     return out
 
 
-def equal_time_rows(found: dict) -> list[dict]:
+def equal_time_rows(measured: dict) -> list[dict]:
     return [
         row(
-            f"error of {name} after {found['seconds']:g} s, circle, n = 2, lattice",
-            found["lattice"][key],
+            f"error of {name} after {measured['seconds']:g} s, circle, n = 2, lattice",
+            measured["lattice"][key],
             "",
             peer="our prng",
-            peer_value=found["prng"][key],
+            peer_value=measured["prng"][key],
             better="less",
         )
         for name, key in (("p_S", "rms_p_s"), ("p_I", "rms_p_i"))
@@ -123,20 +123,20 @@ def many_resolutions(n: int, seconds: float, rounds: int) -> dict:
             CIRCLE, s, key=jax.random.key(0), trials=trials, n=n, method=method
         )
         trials = sized(lambda t, run=run, s=similarities["1"]: run(s, t), seconds / 4, 2**20)
-        each = {k: lambda s=s, run=run, trials=trials: run(s, trials) for k, s in similarities.items()}
-        best, _ = best_times(each, rounds)
+        runs_of = {k: lambda s=s, run=run, trials=trials: run(s, trials) for k, s in similarities.items()}
+        best, _ = best_times(runs_of, rounds)
         out[method] = {"trials": trials, "ns_per_trial": {k: t / trials * 1e9 for k, t in best.items()}}
     return out
 
 
-def many_rows(found: dict) -> list[dict]:
+def many_rows(measured: dict) -> list[dict]:
     return [
         row(
-            f"64 resolutions in one pass, circle, n = {found['n']}, {method}",
-            found[method]["ns_per_trial"]["64"],
+            f"64 resolutions in one pass, circle, n = {measured['n']}, {method}",
+            measured[method]["ns_per_trial"]["64"],
             "ns a trial",
             peer="64 passes with one",
-            peer_value=64 * found[method]["ns_per_trial"]["1"],
+            peer_value=64 * measured[method]["ns_per_trial"]["1"],
             better="less",
         )
         for method in METHODS

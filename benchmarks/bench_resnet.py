@@ -50,7 +50,7 @@ class Ours:
         ]
 
     def __call__(self) -> None:
-        def one(state):
+        def single(state):
             alpha = jnp.full(1, ALPHA)
             done = epochs.epoch(
                 state, DATA, alpha, self.keys, jnp.int32(3), self.recipe, self.job._graph, STEPS
@@ -58,7 +58,7 @@ class Ours:
             return jax.block_until_ready(done)[0]
 
         with ThreadPoolExecutor(len(self.states)) as pool:
-            self.states = list(pool.map(one, self.states))
+            self.states = list(pool.map(single, self.states))
 
 
 class TorchBlock(nn.Module):
@@ -151,8 +151,8 @@ def training(rounds: int) -> dict:
 def scoring(rounds: int) -> dict:
     """All accuracies of 2,000 images at 64 resolutions against sampled trials."""
     firsts = np.flatnonzero(ANIMALS.group == np.arange(len(ANIMALS.group)))
-    each = SCORED // CLASSES
-    some = np.concatenate([firsts[ANIMALS.labels[firsts] == c][:each] for c in range(CLASSES)])
+    exemplars = SCORED // CLASSES
+    some = np.concatenate([firsts[ANIMALS.labels[firsts] == c][:exemplars] for c in range(CLASSES)])
     labels = ANIMALS.labels[some]
     net = TorchSmall().eval().to(memory_format=torch.channels_last)
     pixels = torch.tensor(ANIMALS.images[some].astype(np.float32) / 255).permute(0, 3, 1, 2)
@@ -162,12 +162,12 @@ def scoring(rounds: int) -> dict:
         def exact() -> measure.Levels:
             return measure.levels(distances(embedded), labels, ANIMALS.distances, SHARES)
 
-        found = exact()
+        measured = exact()
         best = min(timed(exact) for _ in range(rounds))
-        one = [pixels[k : k + 1].contiguous(memory_format=torch.channels_last) for k in range(MEASURED)]
-        for x in one[:10]:
+        single = [pixels[k : k + 1].contiguous(memory_format=torch.channels_last) for k in range(MEASURED)]
+        for x in single[:10]:
             net.embed(x)
-        alone = min(timed(lambda: [net.embed(x) for x in one]) for _ in range(rounds)) / MEASURED
+        alone = min(timed(lambda: [net.embed(x) for x in single]) for _ in range(rounds)) / MEASURED
     # At every resolution, for both tasks, one trial for each image as the probe: it and two others are embedded.
     sampled = alone * 3 * 2 * SCORED * len(SHARES)
     return {
@@ -177,12 +177,12 @@ def scoring(rounds: int) -> dict:
         "embedding_one_image_seconds": alone,
         "sampled_seconds": sampled,
         "sampled_standard_error": float(np.sqrt(0.25 / SCORED)),
-        "largest_p_s": float(found.p_s.max()),
+        "largest_p_s": float(measured.p_s.max()),
     }
 
 
-def training_rows(found: dict) -> list[dict]:
-    rates = found["images_per_second"]
+def training_rows(measured: dict) -> list[dict]:
+    rates = measured["images_per_second"]
     peer = max((name for name in rates if name.startswith("PyTorch")), key=lambda name: rates[name])
     return [
         row(
@@ -201,13 +201,13 @@ def training_rows(found: dict) -> list[dict]:
     ]
 
 
-def scoring_row(found: dict) -> dict:
+def scoring_row(measured: dict) -> dict:
     return row(
-        f"exact scores of {found['images']:,} embedded images at {found['resolutions']} resolutions",
-        found["seconds"],
+        f"exact scores of {measured['images']:,} embedded images at {measured['resolutions']} resolutions",
+        measured["seconds"],
         "s",
-        peer=f"sampled image by image (standard error {found['sampled_standard_error']:.2g})",
-        peer_value=found["sampled_seconds"],
+        peer=f"sampled image by image (standard error {measured['sampled_standard_error']:.2g})",
+        peer_value=measured["sampled_seconds"],
         better="less",
         bar=f"ratio >= {FASTER:g}",
     )

@@ -73,18 +73,18 @@ def operations(method: str, n: int) -> int:
 
 
 class Program(NamedTuple):
-    """`run(size)` does `each` units of work `size` times; sizes are multiples of `start`."""
+    """`run(size)` does `per_step` units of work `size` times; sizes are multiples of `start`."""
 
     run: Callable[[int], Any]
     start: int
-    each: int = 1
+    per_step: int = 1
 
 
 def rates(programs: dict[str, Program], seconds: float, rounds: int) -> dict[str, float]:
     """Units a second of all programs, timed in turn: a machine that drifts must not make shares of its peaks."""
     sizes = {name: sized(program.run, seconds, program.start) for name, program in programs.items()}
     best, _ = best_times({name: functools.partial(p.run, sizes[name]) for name, p in programs.items()}, rounds)
-    return {name: program.each * sizes[name] / best[name] for name, program in programs.items()}
+    return {name: program.per_step * sizes[name] / best[name] for name, program in programs.items()}
 
 
 def xla_tiles(kernel: Callable, lanes: int = LANES, options: Any = OPTIONS) -> Callable[[int], Any]:
@@ -122,9 +122,9 @@ def xla_rows(kernel: Callable, pool: ThreadPoolExecutor) -> Callable[[int], Any]
     program = jax.jit(rows, compiler_options=ROW_OPTIONS)
 
     def run(size: int) -> None:
-        each = max(1, size // (COLUMNS * cores()))
-        firsts = [jnp.int32(k * each) for k in range(cores())]
-        list(pool.map(lambda first: jax.block_until_ready(program(first, jnp.int32(each), unknown)), firsts))
+        share = max(1, size // (COLUMNS * cores()))
+        firsts = [jnp.int32(k * share) for k in range(cores())]
+        list(pool.map(lambda first: jax.block_until_ready(program(first, jnp.int32(share), unknown)), firsts))
 
     return run
 
@@ -188,8 +188,8 @@ def integers(pool: ThreadPoolExecutor) -> dict[str, Program]:
     if installed("numba"):
         makers["Numba"] = numba_chain
     return {
-        f"{name}, {maker}": Program(make(step), 2**22, STEPS * BESIDE * each)
-        for name, (step, each) in CHAINS.items()
+        f"{name}, {maker}": Program(make(step), 2**22, STEPS * BESIDE * per_step)
+        for name, (step, per_step) in CHAINS.items()
         for maker, make in makers.items()
     }
 
@@ -219,16 +219,16 @@ def products() -> dict[str, Program]:
 
 def sums(pool: ThreadPoolExecutor) -> Program:
     """Bytes of a = b + c over arrays that are in no cache, a thread a core; 12 a number."""
-    many = FAR // 4
-    a, b, c = np.empty(many, np.float32), np.ones(many, np.float32), np.ones(many, np.float32)
-    ends = np.linspace(0, many, cores() + 1).astype(int)
+    few = FAR // 4
+    a, b, c = np.empty(few, np.float32), np.ones(few, np.float32), np.ones(few, np.float32)
+    ends = np.linspace(0, few, cores() + 1).astype(int)
     parts = [slice(i, j) for i, j in itertools.pairwise(ends)]
 
     def run(times: int) -> None:
         for _ in range(times):
             list(pool.map(lambda part: np.add(b[part], c[part], out=a[part]), parts))
 
-    return Program(run, 1, 12 * many)
+    return Program(run, 1, 12 * few)
 
 
 def draws() -> dict[str, Program]:
@@ -237,9 +237,9 @@ def draws() -> dict[str, Program]:
     def draw(trials: int, n: int, method: str, similarity: Any = Constant):
         return estimate(CIRCLE, similarity(0.1), key=jax.random.key(0), trials=trials, n=n, method=method)
 
-    found = {f"{m}, n = {n}": functools.partial(draw, n=n, method=m) for m in METHODS for n in NS}
-    found["exponential"] = functools.partial(draw, n=2, method="lattice", similarity=Exponential)
-    return {name: Program(run, 2**18) for name, run in found.items()}
+    measured = {f"{m}, n = {n}": functools.partial(draw, n=n, method=m) for m in METHODS for n in NS}
+    measured["exponential"] = functools.partial(draw, n=2, method="lattice", similarity=Exponential)
+    return {name: Program(run, 2**18) for name, run in measured.items()}
 
 
 def share_row(what: str, ours: float, peak: float, unit: str, of: str, note: str = "") -> dict:

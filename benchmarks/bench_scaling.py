@@ -70,11 +70,11 @@ def run(quick: bool) -> dict:
     for turn in range(turns):
         for way, (held, devices) in ways.items():
             say(f"{way}, turn {turn + 1} of {turns}")
-            found = in_process(held, devices, seconds, rounds, sizes)
-            sizes, bits = found["sizes"], bits or found["bits"]
-            if found["bits"] != bits:
-                raise SystemExit(f"{way}: other bits than {HELD}: {found['bits']}, {bits}")
-            for name, value in found["rate"].items():
+            measured = in_process(held, devices, seconds, rounds, sizes)
+            sizes, bits = measured["sizes"], bits or measured["bits"]
+            if measured["bits"] != bits:
+                raise SystemExit(f"{way}: other bits than {HELD}: {measured['bits']}, {bits}")
+            for name, value in measured["rate"].items():
                 rate[way][name] = max(value, rate[way].get(name, 0.0))
     rows = []
     for name in (*DRAWN, TOY):

@@ -63,11 +63,11 @@ def run(quick: bool) -> dict:
             1.1,
         )
         # The probe is drawn too, and all n + 1 points cost the same.
-        each = functools.partial(lambda trials, method, n: drawn(trials, n, method=method), first // 2, method)
-        cases[f"seconds against n = 2 to 32, circle, {method}"] = (each, [2, 4, 8, 16, 32], "1", 1.25)
-        many = functools.partial(lambda trials, method, k: drawn(trials, 2, k, method), first // 4, method)
+        by_trials = functools.partial(lambda trials, method, n: drawn(trials, n, method=method), first // 2, method)
+        cases[f"seconds against n = 2 to 32, circle, {method}"] = (by_trials, [2, 4, 8, 16, 32], "1", 1.25)
+        by_members = functools.partial(lambda trials, method, k: drawn(trials, 2, k, method), first // 4, method)
         cases[f"seconds against 1 to 256 resolutions in one pass, circle, n = 2, {method}"] = (
-            many,
+            by_members,
             [1, 4, 16, 64, 256],
             "well below 1",
             0.7,
@@ -85,13 +85,13 @@ def run(quick: bool) -> dict:
         "at most 1",
         1.1,
     )
-    found, rows = {}, []
+    measured, rows = {}, []
     for name, (program, at, expected, most) in cases.items():
         say(name)
-        found[name] = slope(program, at, rounds)
-        what = f"{name}: slope (theory: {expected}; standard error {figure(found[name]['slope_stderr'])})"
-        rows.append(row(what, found[name]["slope"], "", bar=f"value <= {most:g}"))
-    return {"rows": rows, "slopes": found}
+        measured[name] = slope(program, at, rounds)
+        what = f"{name}: slope (theory: {expected}; standard error {figure(measured[name]['slope_stderr'])})"
+        rows.append(row(what, measured[name]["slope"], "", bar=f"value <= {most:g}"))
+    return {"rows": rows, "slopes": measured}
 
 
 if __name__ == "__main__":

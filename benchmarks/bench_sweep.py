@@ -25,15 +25,15 @@ def sweep(epsilons: np.ndarray, deltas: tuple[float, ...] = DELTAS):
     return frontier.sweep(PLACES, list(SIMILARITIES), list(NS), epsilon=epsilons, delta=list(deltas))
 
 
-def some(epsilons: np.ndarray, each: int) -> list[tuple]:
+def some(epsilons: np.ndarray, picks: int) -> list[tuple]:
     """So many resolutions of every combination of the rest."""
-    few = epsilons[np.linspace(0, len(epsilons) - 1, each).astype(int)]
+    few = epsilons[np.linspace(0, len(epsilons) - 1, picks).astype(int)]
     return list(itertools.product(PLACES, SIMILARITIES, few, DELTAS, NS))
 
 
 def one(place: str, kind: str, epsilon: float, delta: float, n: int) -> tuple[float, float]:
-    found = accuracy(PLACES[place], KINDS[kind](epsilon, delta), n=n)
-    return float(found.p_s), float(found.p_i)
+    measured = accuracy(PLACES[place], KINDS[kind](epsilon, delta), n=n)
+    return float(measured.p_s), float(measured.p_i)
 
 
 def sampled(rng: np.random.Generator, place: str, kind: str, epsilon: float, delta: float, n: int):
@@ -100,9 +100,9 @@ def by_hand_on_the_interval(epsilon: float, delta: float) -> tuple[float, float]
     return float(p_s), float(p_i)
 
 
-def cells_per_second(resolutions: int, each: int, rounds: int) -> dict:
+def cells_per_second(resolutions: int, picks: int, rounds: int) -> dict:
     epsilons = np.linspace(0.01, 0.5, resolutions)
-    cells = some(epsilons, each)
+    cells = some(epsilons, picks)
     table = sweep(epsilons)
     rng = np.random.default_rng(0)
     for place, kind, epsilon, delta, n in cells:
@@ -165,15 +165,15 @@ def second_sweep(resolutions: int) -> dict:
 
 
 def run(quick: bool) -> dict:
-    resolutions, each, rounds = (32, 2, 1) if quick else (256, 4, 3)
+    resolutions, picks, rounds = (32, 2, 1) if quick else (256, 4, 3)
     say("first and second sweep")
     again = second_sweep(resolutions)  # before anything else has compiled
     say("cell by cell")
-    found = cells_per_second(resolutions, each, rounds)
+    measured = cells_per_second(resolutions, picks, rounds)
     say("quadrature by hand")
     hand = {what: against_hand(what, 8 * resolutions, rounds) for what in BY_HAND}
-    rate = found["cells_per_s"]
-    what = f"{WHAT}, {found['cells']:,} cells"
+    rate = measured["cells_per_s"]
+    what = f"{WHAT}, {measured['cells']:,} cells"
     rows = [
         row(what, rate["sweep"], "cells/s", peer="a loop over `accuracy`, warm", peer_value=rate["accuracy"]),
         row(
@@ -204,7 +204,7 @@ def run(quick: bool) -> dict:
         ),
         row("programs that a second sweep compiles", again["programs"][1], "", bar="value <= 0"),
     ]
-    return {"rows": rows, "second_sweep": again, "cells_per_s": found, "by_hand": hand}
+    return {"rows": rows, "second_sweep": again, "cells_per_s": measured, "by_hand": hand}
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def steps_for(program, seconds: float) -> int:
     return max(EPOCH, round(steps * seconds / took))
 
 
-def throughput(one: Way, many: Way, seconds: float, rounds: int) -> dict:
+def throughput(single: Way, batched: Way, seconds: float, rounds: int) -> dict:
     """Runs times steps a second of each program. PyTorch is tried with each number of threads."""
     first_calls = {}
     for runs in BARS:  # the first of two calls alike compiles; the number of steps is no part of the program
@@ -81,8 +81,8 @@ def throughput(one: Way, many: Way, seconds: float, rounds: int) -> dict:
         add(f"ours_{runs}", f"semres_jax, {named(runs)}", runs, lambda s, r=runs: ours(r, s))
     for group, label, way, runs in (
         ("plain", "PyTorch, plain", PLAIN, None),
-        ("fastest", "PyTorch, fastest", one, None),
-        ("one_loop", f"PyTorch, {RUNS} runs in one loop", many, RUNS),
+        ("fastest", "PyTorch, fastest", single, None),
+        ("one_loop", f"PyTorch, {RUNS} runs in one loop", batched, RUNS),
         *((f"compiled_{runs}", f"PyTorch compiled, {named(runs)}", Compiled(), runs) for runs in BARS if COMPILES),
     ):
         for k in sorted(k for k in {1, 2, cores()} if k <= cores()):
@@ -110,31 +110,31 @@ def throughput(one: Way, many: Way, seconds: float, rounds: int) -> dict:
     }
 
 
-def learned(one: Way, many: Way, runs: int) -> dict:
+def learned(single: Way, batched: Way, runs: int) -> dict:
     """Exact p_S and p_I after the same number of steps, mean over runs, and how far those of the peers are off."""
     weights = {
         "semres_jax": ours(RUNS, LEARNED, seed=1),
         "PyTorch, plain": np.stack([PLAIN.train(LEARNED, seed=s) for s in range(runs)]),
-        "PyTorch, fastest": np.stack([one.train(LEARNED, seed=100 + s) for s in range(runs)]),
-        f"PyTorch, {RUNS} runs in one loop": many.train(LEARNED, RUNS, seed=200),
+        "PyTorch, fastest": np.stack([single.train(LEARNED, seed=100 + s) for s in range(runs)]),
+        f"PyTorch, {RUNS} runs in one loop": batched.train(LEARNED, RUNS, seed=200),
     }
     if COMPILES:
         weights["PyTorch, compiled"] = Compiled().train(LEARNED, RUNS, seed=300)
-    found: dict = {}
-    for label, each in weights.items():
+    measured: dict = {}
+    for label, trained in weights.items():
         with jax.enable_x64(True):
-            scores = tables.accuracy(SPACE, toy.similarity_tables(each) + FLOOR)
-        found[label] = {"runs": len(each)}
+            scores = tables.accuracy(SPACE, toy.similarity_tables(trained) + FLOOR)
+        measured[label] = {"runs": len(trained)}
         for name, values in zip(("p_s", "p_i"), np.asarray(scores), strict=True):
-            found[label] |= {name: values.mean(), f"{name}_stderr": values.std(ddof=1) / np.sqrt(len(each))}
-    mine, off = found["semres_jax"], []
-    for theirs in found.values():
+            measured[label] |= {name: values.mean(), f"{name}_stderr": values.std(ddof=1) / np.sqrt(len(trained))}
+    mine, off = measured["semres_jax"], []
+    for theirs in measured.values():
         if theirs is not mine:
             for name in ("p_s", "p_i"):
                 stderr = np.hypot(mine[f"{name}_stderr"], theirs[f"{name}_stderr"])
                 theirs[f"{name}_off"] = (theirs[name] - mine[name]) / stderr
                 off.append(abs(theirs[f"{name}_off"]))
-    return {"steps": LEARNED, "programs": found, "largest_off": max(off)}
+    return {"steps": LEARNED, "programs": measured, "largest_off": max(off)}
 
 
 def command() -> dict:
@@ -210,17 +210,17 @@ def rows(out: dict) -> list[dict]:
 def run(quick: bool) -> dict:
     seconds, rounds, runs = (0.3, 2, 4) if quick else (3.5, 3, 10)
     say("race of the ways to write it in PyTorch")
-    (one, raced_one), (many, raced_many) = race(None, 2 * rounds), race(RUNS, rounds)
+    (single, raced_one), (batched, raced_many) = race(None, 2 * rounds), race(RUNS, rounds)
     say("throughput")
-    out: dict = {"throughput": throughput(one, many, seconds, rounds)}
+    out: dict = {"throughput": throughput(single, batched, seconds, rounds)}
     out["ways"] = {
         "plain": str(PLAIN),
-        "fastest": str(one),
-        "one_loop": str(many),
+        "fastest": str(single),
+        "one_loop": str(batched),
         "raced_steps_per_s": {"one run": raced_one, f"{RUNS} runs in one loop": raced_many},
     }
     say("what is learned")
-    out["learned"] = learned(one, many, runs)
+    out["learned"] = learned(single, batched, runs)
     if not quick:
         say("semres toy --preset fig4")
         out["command"] = command()

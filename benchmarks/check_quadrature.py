@@ -37,17 +37,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=int, default=2**20, help="lattice points (default: 1048576)")
     parser.add_argument("--n", default="2,3,8,32,1000", help="numbers of items")
-    asked = parser.parse_args()
-    ns = tuple(int(n) for n in asked.n.split(","))
+    args = parser.parse_args()
+    ns = tuple(int(n) for n in args.n.split(","))
     rows = []
     for name, length in SPACES.items():
         space = spaces.get(name)
         for kind, similarity in similarities(length).items():
             with jax.enable_x64(True):
-                found = jax.tree.map(np.asarray, quadrature.several(space, similarity, ns=ns))
-            for n, exact in zip(ns, found, strict=True):
+                accuracies = jax.tree.map(np.asarray, quadrature.several(space, similarity, ns=ns))
+            for n, exact in zip(ns, accuracies, strict=True):
                 started = time.perf_counter()
-                run = estimate(space, similarity, key=jax.random.key(n), trials=asked.points, n=n, method="lattice")
+                run = estimate(space, similarity, key=jax.random.key(n), trials=args.points, n=n, method="lattice")
                 z = [np.abs(run.p_s - exact.p_s) / run.p_s_stderr, np.abs(run.p_i - exact.p_i) / run.p_i_stderr]
                 row = {
                     "space": name,

@@ -105,15 +105,15 @@ def compiling() -> Iterator[Compiled]:
     """Count programs that JAX compiles, and the seconds that it takes, by its own monitoring events."""
     from jax import monitoring
 
-    told, listening = Compiled(), True
+    compiled, listening = Compiled(), True
 
     def listen(event: str, seconds: float, **_) -> None:
         if listening and event.startswith(COMPILING):
-            told.seconds += seconds
-            told.programs += event.endswith("backend_compile_duration")
+            compiled.seconds += seconds
+            compiled.programs += event.endswith("backend_compile_duration")
 
     monitoring.register_event_duration_secs_listener(listen)
     try:
-        yield told
+        yield compiled
     finally:
         listening = False  # there is no public way to take a listener back

@@ -65,8 +65,8 @@ def cells(line: dict) -> tuple[str, ...]:
     bar = ""
     if line["bar"]:
         of, sign, number = line["bar"].split()
-        asked = f"{float(number):g} times" if of == "ratio" else f"{float(number):g} {unit}".strip()
-        bar = f"{SIGNS[sign][1]} {asked}: {'met' if line['met'] else 'NOT MET'}"
+        wanted = f"{float(number):g} times" if of == "ratio" else f"{float(number):g} {unit}".strip()
+        bar = f"{SIGNS[sign][1]} {wanted}: {'met' if line['met'] else 'NOT MET'}"
     return line["what"], amount(line["value"]), other, figure(line["ratio"]) if line["ratio"] is not None else "", bar
 
 

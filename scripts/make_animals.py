@@ -57,9 +57,9 @@ def fetch(folder: str) -> Path:
 def read(wheel: Path) -> tuple[np.ndarray, np.ndarray]:
     """Images (N, 28, 28) uint8 and labels (N,) uint8, after checking that this is the wheel we know."""
     content = wheel.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != SHA256:
-        raise SystemExit(f"make_animals: {wheel.name} has sha256 {found}, expected {SHA256} (animal-mnist {VERSION})")
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != SHA256:
+        raise SystemExit(f"make_animals: {wheel.name} has sha256 {digest}, expected {SHA256} (animal-mnist {VERSION})")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         images, labels = (
             ArraysOnly(io.BytesIO(gzip.decompress(archive.read(f"{FOLDER}animal_{part}_version_3.gz")))).load()

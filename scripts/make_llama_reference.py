@@ -30,21 +30,21 @@ def reference(name: str) -> dict[str, np.ndarray]:
         tiny_llamas.write_folder(Path(folder), name)
         net = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
     with torch.no_grad():
-        found = net(torch.from_numpy(tiny_llamas.TOKENS.astype(np.int64)), output_hidden_states=True)
-    states = torch.stack(found.hidden_states)
-    print(f"{name}: logits {found.logits.mean():.3f} ± {found.logits.std():.3f}, layers {len(states) - 1}")
+        outputs = net(torch.from_numpy(tiny_llamas.TOKENS.astype(np.int64)), output_hidden_states=True)
+    states = torch.stack(outputs.hidden_states)
+    print(f"{name}: logits {outputs.logits.mean():.3f} ± {outputs.logits.std():.3f}, layers {len(states) - 1}")
     at = list(tiny_llamas.POSITIONS)
-    return {f"{name}/logits": found.logits[:, at].numpy(), f"{name}/hidden": states[:, :, at].numpy()}
+    return {f"{name}/logits": outputs.logits[:, at].numpy(), f"{name}/hidden": states[:, :, at].numpy()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "tests/networks/llama_reference.npz")
     out = parser.parse_args().out
-    found: dict[str, np.ndarray] = {}
+    outputs: dict[str, np.ndarray] = {}
     for name in tiny_llamas.NETWORKS:
-        found |= reference(name)
-    np.savez_compressed(out, **found)
+        outputs |= reference(name)
+    np.savez_compressed(out, **outputs)
     print(f"{out.name}: {out.stat().st_size / 1000:.1f} kB")
 
 

@@ -46,10 +46,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "tests/networks/resnet_reference.npz")
     out = parser.parse_args().out
-    found: dict[str, np.ndarray] = {}
+    outputs: dict[str, np.ndarray] = {}
     for name in PICTURES:
-        found |= reference(name)
-    np.savez_compressed(out, **found)
+        outputs |= reference(name)
+    np.savez_compressed(out, **outputs)
     print(f"{out.name}: {out.stat().st_size / 1000:.1f} kB")
 
 

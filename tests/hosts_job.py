@@ -28,34 +28,34 @@ def trained(**options) -> dict[str, np.ndarray]:
 
 def everything(folder: Path) -> dict[str, np.ndarray]:
     """Named arrays: estimates of either method and kind, a training that was resumed."""
-    found = {}
+    arrays = {}
     epsilon = np.array([0.1, 0.25])
     for method, similarity in (("lattice", Constant(epsilon)), ("prng", Exponential(epsilon))):
         # 9 trials more than fill a tile, in calls of a few tiles.
         how: dict = {"key": jax.random.key(5), "trials": 2**14 + 9, "method": method, "chunk": 2**12}
         got = estimate(spaces.get("circle"), similarity, **how)
-        found |= {f"{method} {field}": getattr(got, field) for field in ("p_s", "p_i", "p_s_stderr", "var_b")}
+        arrays |= {f"{method} {field}": getattr(got, field) for field in ("p_s", "p_i", "p_s_stderr", "var_b")}
     trained(steps=12, records=[5], checkpoint=folder / "toy")
-    return found | {f"toy {name}": x for name, x in trained(checkpoint=folder / "toy", resume=True).items()}
+    return arrays | {f"toy {name}": x for name, x in trained(checkpoint=folder / "toy", resume=True).items()}
 
 
 def main(folder: Path) -> int:
     """Join the others where there are any; write what was found; run a command."""
     if "SLURM_PROCID" not in os.environ:
         jax.config.update("jax_num_cpu_devices", 8)
-        found = everything(folder) | {f"{name} on 1": x for name, x in trained(execution=Execution(devices=1)).items()}
-        np.savez(folder / "found0.npz", **found)
+        arrays = everything(folder) | {f"{name} on 1": x for name, x in trained(execution=Execution(devices=1)).items()}
+        np.savez(folder / "found0.npz", **arrays)
         return 0
     jax.config.update("jax_num_cpu_devices", 2)
     with _hosts._own_output():
         _hosts._join()
-        found = everything(folder)
+        arrays = everything(folder)
         try:
             trained(key=jax.random.key(4), checkpoint=folder / "toy", resume=True)
         except ValueError as error:
-            found["refused"] = np.array(str(error))
+            arrays["refused"] = np.array(str(error))
         index, _ = processes.hosts()
-        np.savez(folder / f"found{index}.npz", **found)
+        np.savez(folder / f"found{index}.npz", **arrays)
     _hosts._join = lambda: None  # once is enough
     plots.save_sweep = lambda table, folder: []
     return cli.main([*SWEPT, "--distributed", "--out", str(folder / f"out{index}")])

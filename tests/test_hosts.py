@@ -54,18 +54,18 @@ def ran(tmp_path_factory):
     """Folder, and what was said, of: two joined processes, and one with eight devices; and what is found here."""
     joined, eight, here = (tmp_path_factory.mktemp(name) for name in ("joined", "eight", "here"))
     processes = [*pair(["-m", "tests.hosts_job", str(joined)]), started(["-m", "tests.hosts_job", str(eight)])]
-    found = hosts_job.everything(here)
+    arrays = hosts_job.everything(here)
     said = [ended(process) for process in processes]
     assert [code for code, _, _ in said] == [0, 0, 0], said
-    return joined, eight, found, said
+    return joined, eight, arrays, said
 
 
-def compare(path: Path, found: dict[str, np.ndarray]) -> set[str]:
+def compare(path: Path, arrays: dict[str, np.ndarray]) -> set[str]:
     """Names that the file has besides those that are the same."""
     there = np.load(path)
-    for name, values in found.items():
+    for name, values in arrays.items():
         np.testing.assert_array_equal(there[name], values, err_msg=name)
-    return set(there.files) - set(found)
+    return set(there.files) - set(arrays)
 
 
 @pytest.mark.parametrize("process", [0, 1])
@@ -132,7 +132,7 @@ def test_a_process_that_dies_does_not_leave_the_other_waiting():
 
 
 @pytest.mark.parametrize(
-    ("variables", "told"),
+    ("variables", "message"),
     [
         ({}, "--distributed found no cluster that JAX knows"),
         (
@@ -148,10 +148,10 @@ def test_a_process_that_dies_does_not_leave_the_other_waiting():
         ),
     ],
 )
-def test_a_cluster_that_does_not_come_together_is_one_line(variables, told):
+def test_a_cluster_that_does_not_come_together_is_one_line(variables, message):
     script = "import sys; from semres_jax import cli; from semres_jax.cli import _hosts; _hosts.JOIN_SECONDS = 1;"
     process = started(["-c", f"{script} sys.exit(cli.main(['toy', '--distributed']))"], **variables)
     code, _, err = ended(process)
     assert code == 2
     assert err.count("\n") == 1
-    assert told in err
+    assert message in err

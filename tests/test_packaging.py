@@ -76,7 +76,7 @@ def test_no_registry_hosts_and_no_paths_of_one_machine():
     if shutil.which("git") is None or not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    found = []
+    wrong = []
     for name in filter(None, listed.split("\0")):
         path = ROOT / name
         if not path.is_file():
@@ -86,8 +86,8 @@ def test_no_registry_hosts_and_no_paths_of_one_machine():
             continue
         for number, line in enumerate(content.decode("utf-8").splitlines(), 1):
             if match := FORBIDDEN.search(line):
-                found.append(f"{name}:{number}: {match.group()}")
-    assert not found, "\n".join(found)
+                wrong.append(f"{name}:{number}: {match.group()}")
+    assert not wrong, "\n".join(wrong)
 
 
 # Modules that README and CHANGELOG name, and what users look for there.
@@ -160,6 +160,6 @@ def test_private_modules_are_imported_in_their_own_package_only():
 
 def test_packages_list_what_they_have_once_all_is_imported():
     """A submodule becomes an attribute of its package: over what was there under the same name."""
-    for found in pkgutil.walk_packages(semres_jax.__path__, "semres_jax."):
-        assert dir(importlib.import_module(found.name)), found.name
+    for module in pkgutil.walk_packages(semres_jax.__path__, "semres_jax."):
+        assert dir(importlib.import_module(module.name)), module.name
     assert {"spaces", "accuracy", "measure"} <= set(dir(semres_jax))

@@ -89,9 +89,9 @@ def test_what_cannot_be_written_is_told_in_a_line(tmp_path, monkeypatch, code):
     for name in ("fsync", "replace"):
         with monkeypatch.context() as patched:
             patched.setattr(os, name, refuse)
-            with pytest.raises(results.Unwritable, match=r"cannot write '.*x\.nc': [a-z -]+; what was") as told:
+            with pytest.raises(results.Unwritable, match=r"cannot write '.*x\.nc': [a-z -]+; what was") as raised:
                 results.write(xarray.Dataset({"x": 2.0}), path)
-        assert os.strerror(code).lower() in str(told.value)
+        assert os.strerror(code).lower() in str(raised.value)
         assert list(tmp_path.iterdir()) == [path]
     assert xarray.load_dataset(path).x == 1.0
 

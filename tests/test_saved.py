@@ -8,7 +8,8 @@ import pytest
 
 from semres_jax import spaces
 from semres_jax.storage import results, resume
-from semres_jax.storage.resume import Saved, fingerprint
+from semres_jax.storage.fingerprints import fingerprint
+from semres_jax.storage.resume import Saved
 
 SETTINGS = {"trials": 7, "n": [2, 3], "space": {"circle": "0a"}}
 NUMBERS = {"p_s": np.linspace(0, 1, 6).reshape(2, 3), "trials": np.array(7), "note": np.array("no exact law")}
@@ -30,11 +31,11 @@ def at_once(monkeypatch):
 
 
 def test_what_is_finished_comes_back(path):
-    told = []
-    again = Saved(path, resume=True, begins=told.append)
+    said = []
+    again = Saved(path, resume=True, begins=said.append)
     again.open(SETTINGS)
     there = again.finished("a, n = 2")
-    assert told == ["unfinished"]
+    assert said == ["unfinished"]
     for name, array in NUMBERS.items():
         np.testing.assert_array_equal(there[name], array)
         assert there[name].dtype == array.dtype
@@ -52,11 +53,11 @@ def test_accumulators_are_kept_until_the_cell_is_finished(path, at_once):
     assert third.finished("a, n = 2") is not None
     third.finish("b", {"p_s": np.ones(1)})
     third.complete()
-    told = []
-    last = Saved(path, resume=True, begins=told.append)
+    said = []
+    last = Saved(path, resume=True, begins=said.append)
     last.open(SETTINGS)
     assert last.running("b") is None
-    assert told == ["complete"]
+    assert said == ["complete"]
     assert last.seconds >= third.seconds - 1
 
 
@@ -82,9 +83,9 @@ def test_every_truncation_and_every_changed_bit_is_refused(path):
             Saved(path, resume=True)
         assert "\n" not in str(refused.value)
         assert path.read_bytes() == broken
-    told = []
-    Saved(path, begins=told.append).open(SETTINGS)  # anew, that is
-    assert told == ["broken"]
+    said = []
+    Saved(path, begins=said.append).open(SETTINGS)  # anew, that is
+    assert said == ["broken"]
 
 
 @pytest.mark.parametrize("resume", [False, True])
@@ -105,7 +106,7 @@ def test_a_folder_in_its_place_and_a_newer_format(path):
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         ({"trials": 8}, r"trials = 8: .*run\.state' was made with 7 \(give the same, or another folder"),
         ({"n": [2, 4]}, r"n\[1\] = 4: .* made with 3"),
@@ -115,10 +116,10 @@ def test_a_folder_in_its_place_and_a_newer_format(path):
         ({"floor": np.array(0.1)}, r"floor = 0\.1: .* made with nothing"),
     ],
 )
-def test_another_run_is_refused(path, changed, told):
+def test_another_run_is_refused(path, changed, message):
     content = path.read_bytes()
     again = Saved(path, resume=True, begins=lambda _: pytest.fail("it began"))
-    with pytest.raises(ValueError, match=f"can't resume with {told}"):
+    with pytest.raises(ValueError, match=f"can't resume with {message}"):
         again.open(SETTINGS | changed)
     assert not again.opened
     assert path.read_bytes() == content
@@ -157,9 +158,9 @@ def test_a_full_disk_leaves_what_was_written(path, at_once, monkeypatch):
             monkeypatch.setattr(os, "replace", full)
             kept.finish("b", NUMBERS, "table")
 
-    with pytest.raises(results.Unwritable, match=r"cannot write .*run\.state': no space left on device") as told:
+    with pytest.raises(results.Unwritable, match=r"cannot write .*run\.state': no space left on device") as said:
         run()
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(said.value)
     assert path.read_bytes() == content
     assert list(path.parent.iterdir()) == [path]
     assert shown == []

@@ -83,13 +83,13 @@ def test_what_was_saved_of_another_run_is_refused(tmp_path):
         validation.validate(run[:1], trials=4096, execution=Execution(saved=saved))
     content = (tmp_path / "state").read_bytes()
     other = validation.cases({"circle": spaces.Circle()}, ns=[2], deltas=[0.1], quantiles=(0.1, 0.5))
-    for changed, told in (
+    for changed, message in (
         ({"trials": 4097}, r"trials = 4097: .* made with 4096"),
         ({"key": jax.random.key(1)}, "seed = 1: .* made with 0"),
         ({"run": run}, "cases = "),
         ({"run": other}, r"circle, n = 2: delta\[0\] = 0\.1: .* made with 0\.0"),
     ):
         how = Execution(saved=Saved(tmp_path / "state", resume=True))
-        with pytest.raises(ValueError, match=told):
+        with pytest.raises(ValueError, match=message):
             validation.validate(**{"run": run[:1], "trials": 4096} | changed, execution=how)
     assert (tmp_path / "state").read_bytes() == content

@@ -107,7 +107,7 @@ class MeasureChoices:
             import jax
 
             from semres_jax import Execution, measure, plots
-            from semres_jax.storage.resume import fingerprint
+            from semres_jax.storage.fingerprints import fingerprint
 
             settings: dict[str, Any] = {"families": self.family, "biases": self.bias, "delta": self.delta}
             settings |= {"exponent": self.exponent}

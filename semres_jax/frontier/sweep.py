@@ -23,8 +23,9 @@ from semres_jax.montecarlo.estimate import DEFAULT_TRIALS
 from semres_jax.similarity import get as family_of
 from semres_jax.spaces import by_label, neighbours
 from semres_jax.spaces.base import MetricSpace
+from semres_jax.storage.fingerprints import fingerprint
 from semres_jax.storage.results import provenance
-from semres_jax.storage.resume import Saved, fingerprint
+from semres_jax.storage.resume import Saved
 
 METHODS = ("exact", "lattice", "prng")
 _MOMENTS = ("mean_b", "var_b")

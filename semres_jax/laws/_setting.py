@@ -104,8 +104,8 @@ def setting(log_g: Callable[[Array], Array], exponent: Array, farthest: Array, r
         ends, jnp.clip(depth / _LEAST, 1e-6, 1.0), jnp.clip(depth / rule.depth, jnp.maximum(low, 1e-6), 1.0)
     )
     root = jnp.broadcast_to(1.0 / jnp.where(exponent > 0, low, 1.0), floor.shape)
-    found = Setting(share, depth, depth > rule.depth, end, last, cut, floor * root, root)
-    return jax.tree.map(jax.lax.stop_gradient, found)
+    settings = Setting(share, depth, depth > rule.depth, end, last, cut, floor * root, root)
+    return jax.tree.map(jax.lax.stop_gradient, settings)
 
 
 def setting_probes(space: MetricSpace, similarity: Similarity, rule: Rule) -> int:

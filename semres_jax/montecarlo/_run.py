@@ -1,6 +1,5 @@
 """One estimate in the making: its trials, tile by tile, over devices and hosts, and what they add up to."""
 
-import hashlib
 import itertools
 import time
 from collections import deque
@@ -24,6 +23,7 @@ from semres_jax.spaces.base import MetricSpace
 from semres_jax.spaces.hamming import Hamming
 from semres_jax.spaces.product import Product
 from semres_jax.storage import processes
+from semres_jax.storage.fingerprints import fingerprint
 
 # A lattice run has between SHIFTS and 2 SHIFTS - 1 independent shifts, whose scatter gives the standard error.
 SHIFTS = 16
@@ -154,7 +154,7 @@ class Run:
             self.arguments = [jax.device_put(arguments, device) for device in self.devices]
         self.key = key
         # Places are counted in tiles, whose size depends on the device.
-        self._name = _fingerprint((key, *arguments, similarity), f"{n} {method} {replace} {self._lanes(2**40)}")
+        self._name = int(fingerprint((key, arguments, similarity, n, method, replace, self._lanes(2**40))), 16)
         self.sums: ExactSum | None = None
         self.reach = np.full(len(tally.REACH), -np.inf)  # how far distances went, where `credits` tells
         self.plan = 0  # trials asked for
@@ -255,29 +255,34 @@ class Run:
                     keep(self.state)
 
             size = max(1, min(most, self.chunk // lanes)) if self.chunk else most
-            index, hosts = processes.hosts()
-            if hosts == 1:
+            if processes.hosts()[1] == 1:
                 for first, values in self._calls(call, self.tiles, tiles, size):
                     add(self.sums, first, values)
                     reached(first + len(values))
+            else:
+                self._pass_of_hosts(self.sums, tiles, size, call, add, reached)
+
+    def _pass_of_hosts(
+        self, sums: ExactSum, tiles: int, size: int, call: Callable, add: Callable, reached: Callable
+    ) -> None:
+        """Each host adds up its share of a stretch of tiles; then all of them merge, and know as much."""
+        index, hosts = processes.hosts()
+        length = hosts * len(self.devices)
+        while (start := self.tiles) < tiles:
+            stop, began = min(start + length, tiles), time.perf_counter()
+            low, high = (start + (stop - start) * (index + k) // hosts for k in (0, 1))
+            own = ExactSum(sums.whole.shape)
+            for first, values in self._calls(call, low, high, size):
+                add(own, first, values)
+            shares = processes.gather((*own.arrays(), self.reach, np.float64(time.perf_counter() - began)))
+            for *share, reach, _ in shares:
+                sums.merge(*share)
+                self.reach = np.maximum(self.reach, reach)
+            longest = max(float(seconds) for *_, seconds in shares)
+            length = max(hosts * len(self.devices), int(length * min(4.0, _MERGE_SECONDS / longest)))
+            reached(stop)
+            if stop == tiles:
                 return
-            # Each host adds up its share of a stretch of tiles; then all of them merge, and know as much.
-            length = hosts * len(self.devices)
-            while (start := self.tiles) < tiles:
-                stop, began = min(start + length, tiles), time.perf_counter()
-                low, high = (start + (stop - start) * (index + k) // hosts for k in (0, 1))
-                own = ExactSum(self.sums.whole.shape)
-                for first, values in self._calls(call, low, high, size):
-                    add(own, first, values)
-                shares = processes.gather((*own.arrays(), self.reach, np.float64(time.perf_counter() - began)))
-                for *share, reach, _ in shares:
-                    self.sums.merge(*share)
-                    self.reach = np.maximum(self.reach, reach)
-                longest = max(float(seconds) for *_, seconds in shares)
-                length = max(hosts * len(self.devices), int(length * min(4.0, _MERGE_SECONDS / longest)))
-                reached(stop)
-                if stop == tiles:
-                    return
 
     def _static(self, lanes: int, whole: bool) -> _Static:
         finite = np.isfinite(self.exponent)
@@ -351,17 +356,6 @@ class Run:
             most = min(most, max(2 * _TILE // _power_of_two((self.n + 1) * self.space.uniforms), 1))
         least = _rows.least_lanes(self.space) if self.by_rows else 2**10
         return min(most, max(_power_of_two(points) // 16, _power_of_two(min(points, least))))
-
-
-def _fingerprint(arguments: Any, how: str) -> int:
-    """A number that tells runs of other arguments apart."""
-    leaves, structure = jax.tree.flatten(arguments)
-    digest = hashlib.sha256(f"{structure} {how}".encode())
-    for leaf in leaves:
-        if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.extended):
-            leaf = jax.random.key_data(leaf)
-        digest.update(np.asarray(leaf).tobytes())
-    return int.from_bytes(digest.digest()[:8], "little")
 
 
 def _coordinates(space: MetricSpace) -> tuple[int, ...]:

@@ -126,7 +126,7 @@ def estimate(
     plan = cap if target_stderr is None else min(cap, DEFAULT_TRIALS)
     saved = how.saved
     if saved is not None and not saved.opened:
-        from semres_jax.storage.resume import fingerprint
+        from semres_jax.storage.fingerprints import fingerprint
 
         saved.open({
             "run": "estimate", "trials": limit, "target_stderr": target_stderr, "n": n, "exponent": repr(power),

@@ -292,24 +292,6 @@ def _parsed(content: bytes) -> tuple[dict[str, Any], dict[str, Numbers], dict[st
     return header, cells["finished"], cells["running"]
 
 
-def fingerprint(tree: Any) -> str:
-    """A short name of a pytree's content, the same in every process: for what is too large to be kept in settings.
-
-    Example:
-        >>> import numpy as np
-        >>> from semres_jax.storage.resume import fingerprint
-        >>> fingerprint({"a": np.float32(0.5)}) == fingerprint({"a": 0.5}) != fingerprint({"a": 0.25})
-        True
-    """
-    leaves, structure = jax.tree.flatten(tree)
-    made = hashlib.sha256(str(structure).encode())
-    for leaf in leaves:
-        array = np.asarray(leaf)
-        wide = array.astype({"f": np.float64, "i": np.int64, "u": np.int64}.get(array.dtype.kind, array.dtype))
-        made.update(f"{wide.dtype.str} {wide.shape} ".encode() + wide.tobytes())
-    return made.hexdigest()[:16]
-
-
 def require_same(
     settings: Any, there: Any, what: str, advice: str = "give the same, or another folder, or leave out resume"
 ) -> None:

@@ -17,10 +17,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from semres_jax.storage.fingerprints import fingerprint
 from semres_jax.storage.locks import Lock
 from semres_jax.storage.processes import on_first
 from semres_jax.storage.results import Unwritable, write_json
-from semres_jax.storage.resume import fingerprint, require_same, run_settings
+from semres_jax.storage.resume import require_same, run_settings
 
 _KEPT = 2
 # An entry of settings.json by which a folder of ours is known from any other with a file of that name.

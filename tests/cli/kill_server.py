@@ -44,26 +44,26 @@ def main(folder: str) -> None:
         print(json.dumps(answer(json.loads(line), os.path.join(folder, "told"))), flush=True)
 
 
-def answer(asked: dict, told: str) -> dict:
-    before = changed(asked["file"])
+def answer(order: dict, log: str) -> dict:
+    before = changed(order["file"])
     child = os.fork()
     if not child:
-        run(asked, told)
+        run(order, log)
     began = time.monotonic()
-    counts = None if asked["file"] else began
+    counts = None if order["file"] else began
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
         now = time.monotonic()
         if done:
             break
-        if counts is None and changed(asked["file"]) != before:
+        if counts is None and changed(order["file"]) != before:
             counts = now
-        if now - began > _PATIENCE or (asked["seconds"] is not None and counts and now - counts > asked["seconds"]):
+        if now - began > _PATIENCE or (order["seconds"] is not None and counts and now - counts > order["seconds"]):
             os.kill(child, signal.SIGKILL)
             _, status = os.waitpid(child, 0)
             break
         time.sleep(_SLEEP)
-    with open(told) as file:
+    with open(log) as file:
         return {"code": os.waitstatus_to_exitcode(status), "told": file.read()}
 
 
@@ -71,14 +71,14 @@ def changed(file: str | None) -> int:
     return os.stat(file).st_mtime_ns if file and os.path.exists(file) else 0
 
 
-def run(asked: dict, told: str) -> None:
+def run(order: dict, log: str) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    os.dup2(os.open(told, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
-    if asked["most"] is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (asked["most"], asked["most"]))
+    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+    if order["most"] is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (order["most"], order["most"]))
     code = 1
     try:
-        code = cli.main(asked["words"])
+        code = cli.main(order["words"])
     finally:
         sys.stderr.flush()
         os._exit(code)

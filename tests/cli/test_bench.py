@@ -82,10 +82,10 @@ def test_a_line_is_words():
 def test_every_part_is_run_written_and_printed(parts, tmp_path, capsys):
     parts(first=fake(line("beads", note="An abacus.")), second=fake(line("stones")))
     assert cli.main(["bench", "--out", str(tmp_path / "out"), "--json"]) == 0
-    told = capsys.readouterr().out
-    assert "beads" in told
-    assert "abacus, 2 cores" in told
-    last = json.loads(told.splitlines()[-1])
+    printed = capsys.readouterr().out
+    assert "beads" in printed
+    assert "abacus, 2 cores" in printed
+    last = json.loads(printed.splitlines()[-1])
     assert [(row["part"], row["what"]) for row in last["rows"]] == [("first", "beads"), ("second", "stones")]
     written = json.loads((tmp_path / "out" / "bench.json").read_text())
     assert written["rows"] == last["rows"]

@@ -28,13 +28,13 @@ def sweep(monkeypatch, tmp_path, capsys):
 def test_a_finished_run_of_other_settings_stays(sweep, tmp_path):
     assert sweep("--n", "2", "--out", "a") == (0, "")
     before = {path.name: path.read_bytes() for path in (tmp_path / "a").iterdir()}
-    code, told = sweep("--n", "3", "--out", "a")
+    code, printed = sweep("--n", "3", "--out", "a")
     assert code == 2
-    assert told.startswith(
+    assert printed.startswith(
         "semres: 'a' holds the finished results of `semres sweep --epsilon 0.1,0.2 --n 2 --out a` of "
     )
-    assert told.endswith(": --force replaces them, --out names another folder\n")
-    assert told.count("\n") == 1
+    assert printed.endswith(": --force replaces them, --out names another folder\n")
+    assert printed.count("\n") == 1
     assert {path.name: path.read_bytes() for path in (tmp_path / "a").iterdir()} == before
     assert sweep("--n", "3", "--out", "b") == (0, "")
     assert sweep("--n", "3", "--out", "a", "--force", picture="items.png") == (0, "")
@@ -44,18 +44,18 @@ def test_a_finished_run_of_other_settings_stays(sweep, tmp_path):
 
 def test_the_same_command_is_done_again_however_it_is_put(sweep, tmp_path):
     for words in (["--n", "2", "--seed", "0"], ["--n=2", "--json"], ["--space", "circle", "--n", "2"]):
-        code, told = sweep(*words, "--out", "a")
-        assert (code, told[:50]) == (
+        code, printed = sweep(*words, "--out", "a")
+        assert (code, printed[:50]) == (
             (0, "") if "--space" not in words else (2, "semres: 'a' holds the finished results of `semres ")
         )
 
 
 def test_without_a_folder_named_the_next_run_has_its_own(sweep, tmp_path):
     assert sweep("--n", "2") == (0, "")
-    code, told = sweep("--n", "3")
+    code, printed = sweep("--n", "3")
     assert code == 0
-    assert told.startswith("semres: results/sweep holds the finished results of `semres sweep ")
-    assert told.endswith("; these go to results/sweep-2 (--force would replace the others)\n")
+    assert printed.startswith("semres: results/sweep holds the finished results of `semres sweep ")
+    assert printed.endswith("; these go to results/sweep-2 (--force would replace the others)\n")
     assert sweep("--n", "2") == (0, "")
     assert sweep("--n", "4")[1].endswith("; these go to results/sweep-3 (--force would replace the others)\n")
     commands = [json.loads((tmp_path / "results" / name / "sweep.json").read_text())["command"].split()[-1]

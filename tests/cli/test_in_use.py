@@ -23,9 +23,9 @@ COMMANDS = {
 def test_a_second_run_on_a_folder_in_use_is_refused(command, tmp_path, holder, refusal):
     process = holder(tmp_path)
     for more in [()] if command == "optimal" else [(), ("--resume",)]:
-        told = refusal(command, *COMMANDS[command], "--out", str(tmp_path), *more)
+        printed = refusal(command, *COMMANDS[command], "--out", str(tmp_path), *more)
         named = f"process {process.pid} on {platform.node()}"
-        assert told == f"semres: '{tmp_path}' is in use by {named}: wait until it ends, or name another folder\n"
+        assert printed == f"semres: '{tmp_path}' is in use by {named}: wait until it ends, or name another folder\n"
     assert [path.name for path in tmp_path.iterdir()] == [locks.LOCK_NAME]
 
 

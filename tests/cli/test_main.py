@@ -15,9 +15,9 @@ BROKEN = "((cat:1,lion:1):2,dog:3"
 @pytest.mark.parametrize("words", [["--help"], [], *([name, "--help"] for name in cli.COMMANDS)])
 def test_help_is_told_on_stdout(words, capsys):
     assert cli.main(words) == 0
-    told = capsys.readouterr()
-    assert told.out.startswith("usage: semres")
-    assert told.err == ""
+    message = capsys.readouterr()
+    assert message.out.startswith("usage: semres")
+    assert message.err == ""
 
 
 def test_help_imports_nothing_heavy():
@@ -28,7 +28,7 @@ def test_help_imports_nothing_heavy():
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--n", "1"], "at least 2"),
         (["--n", "two"], "'two' is not a whole number"),
@@ -44,9 +44,9 @@ def test_help_imports_nothing_heavy():
         (["--bogus"], "--bogus"),
     ],
 )
-def test_bad_input_is_refused(words, told, tmp_path, refusal):
+def test_bad_input_is_refused(words, message, tmp_path, refusal):
     space = [] if "--space" in words else ["--space", "circle"]
-    assert told in refusal("validate", "--out", str(tmp_path / "out"), *space, *words)
+    assert message in refusal("validate", "--out", str(tmp_path / "out"), *space, *words)
 
 
 def test_unknown_command(refusal):

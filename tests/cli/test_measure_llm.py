@@ -24,21 +24,21 @@ def model(monkeypatch):
 
 def test_files_table_and_last_line(model, tmp_path, capsys):
     assert cli.main([*WORDS, "160", "--out", str(tmp_path / "a"), "--json"]) == 0
-    told = capsys.readouterr()
+    message = capsys.readouterr()
     pictures = {f"llm_{name}.{kind}" for name in ("pairs", "items", "layers") for kind in ("png", "svg")}
     assert {path.name for path in (tmp_path / "a").iterdir()} == {
         "measure.nc",
         "measure.json",
         "measure.state",
     } | pictures
-    last = json.loads(told.out.splitlines()[-1])
+    last = json.loads(message.out.splitlines()[-1])
     written = json.loads((tmp_path / "a" / "measure.json").read_text())
     assert last["tasks"] == written["tasks"]
     assert written["model"] == "historian"
-    assert "pairs: above chance" in told.out
-    assert "identification by probability: a = " in told.out
-    assert "resolution 60 [60, 60] years" in told.out
-    assert told.err == ""
+    assert "pairs: above chance" in message.out
+    assert "identification by probability: a = " in message.out
+    assert "resolution 60 [60, 60] years" in message.out
+    assert message.err == ""
     assert len(model.asked) == sum(written["prompts"].values()) - written["prompts"]["layers"]
     assert all(text.startswith("<|im_start|>user\n") for text in model.asked)
 
@@ -55,12 +55,12 @@ def test_a_stopped_run_goes_on_to_the_same_bits(model, tmp_path, capsys, monkeyp
     assert before
     assert sorted(before + model.asked) == sorted(whole)
     with (
-        xarray.open_dataset(tmp_path / "whole" / "measure.nc", engine="h5netcdf") as one,
+        xarray.open_dataset(tmp_path / "whole" / "measure.nc", engine="h5netcdf") as unbroken,
         xarray.open_dataset(tmp_path / "part" / "measure.nc", engine="h5netcdf") as other,
     ):
-        assert set(one) == set(other)
-        for name in one:
-            np.testing.assert_array_equal(one[name], other[name], err_msg=str(name))
+        assert set(unbroken) == set(other)
+        for name in unbroken:
+            np.testing.assert_array_equal(unbroken[name], other[name], err_msg=str(name))
     model.asked = []
     capsys.readouterr()
     assert cli.main([*SMALL, "--out", str(tmp_path / "part"), "--resume"]) == 0
@@ -71,7 +71,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(model, tmp_path, capsys, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--prompts", "20"], "prompts must be at least"),
         (["--task", "pairs,x"], "got 'x'"),
@@ -79,8 +79,8 @@ def test_a_stopped_run_goes_on_to_the_same_bits(model, tmp_path, capsys, monkeyp
         (["--offsets", ""], "offsets must have at least one number"),
     ],
 )
-def test_bad_input_is_refused(model, words, told, tmp_path, refusal):
-    assert told in refusal(*SMALL, "--out", str(tmp_path / "out"), *words)
+def test_bad_input_is_refused(model, words, message, tmp_path, refusal):
+    assert message in refusal(*SMALL, "--out", str(tmp_path / "out"), *words)
     assert not (tmp_path / "out").exists()
 
 

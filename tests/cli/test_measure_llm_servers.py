@@ -44,19 +44,19 @@ def dies_after(count, answer=None):
     """A server that is gone after so many completions."""
     completions, answer = itertools.count(), answer or words()
 
-    def asked(path, content):
+    def body(path, content):
         return (None, "") if "born" in str(content) and next(completions) >= count else answer(path, content)
 
-    return asked
+    return body
 
 
 def test_a_resumed_run_asks_the_rest_only(tmp_path, capsys):
     whole, first, rest, tokenized = [], [], [], []
     assert run(words(), tmp_path / "whole", seen=whole) == 0
     assert run(dies_after(41), tmp_path / "part", "--served", "m") == 2
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert told.endswith("what was answered is kept, --resume goes on\n")
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert printed.endswith("what was answered is kept, --resume goes on\n")
     assert run(dies_after(20), tmp_path / "part", "--resume", seen=first) == 2
     assert run(words(), tmp_path / "part", "--resume", seen=rest) == 0
     assert "the server is at http" in capsys.readouterr().err
@@ -68,11 +68,11 @@ def test_a_resumed_run_asks_the_rest_only(tmp_path, capsys):
     tokenized = [request for request in rest if request.path == "/tokenize"]
     assert tokenized == []
     with (
-        xarray.open_dataset(tmp_path / "whole" / "measure.nc", engine="h5netcdf") as one,
+        xarray.open_dataset(tmp_path / "whole" / "measure.nc", engine="h5netcdf") as unbroken,
         xarray.open_dataset(tmp_path / "part" / "measure.nc", engine="h5netcdf") as other,
     ):
-        for name in one:
-            np.testing.assert_array_equal(one[name], other[name], err_msg=str(name))
+        for name in unbroken:
+            np.testing.assert_array_equal(unbroken[name], other[name], err_msg=str(name))
     again = []
     assert run(words(), tmp_path / "part", "--resume", seen=again) == 0
     assert scored(again) == []
@@ -82,14 +82,14 @@ def test_another_model_or_other_settings_are_told(tmp_path, capsys):
     assert run(dies_after(30), tmp_path) == 2
     before = (tmp_path / "measure.state").read_bytes()
     capsys.readouterr()
-    for answer, more, told in (
+    for answer, more, message in (
         (words(model="other"), [], 'can\'t resume with model = "other"'),
         (words(), ["--seed", "3"], "can't resume with seed = 3"),
         (words(), ["--prompts", "80"], "can't resume with prompts = 80"),
     ):
         assert run(answer, tmp_path, "--resume", *more) == 2
         error = capsys.readouterr().err
-        assert told in error
+        assert message in error
         assert error.count("\n") == 1
     assert (tmp_path / "measure.state").read_bytes() == before
 
@@ -103,8 +103,8 @@ def test_a_server_without_ways_to_tokens_but_its_echo(tmp_path):
 
 
 def test_keys_and_passwords_are_written_nowhere(tmp_path, capsys, monkeypatch):
-    def guarded(path, asked):
-        return words()(path, asked)
+    def guarded(path, body):
+        return words()(path, body)
 
     monkeypatch.setenv("SEMRES_API_KEY", SECRET)
     seen, more = [], []
@@ -115,8 +115,8 @@ def test_keys_and_passwords_are_written_nowhere(tmp_path, capsys, monkeypatch):
         words_given = ["measure", "llm", f"--endpoint={url}", *WORDS, "--no-likelihood", "--json"]
         assert cli.main([*words_given, "--out", str(tmp_path / "password")]) == 0
     assert all(request.headers["Authorization"].startswith("Basic ") for request in more)
-    told = capsys.readouterr()
-    assert SECRET not in told.out + told.err
+    printed = capsys.readouterr()
+    assert SECRET not in printed.out + printed.err
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) == 6
     assert not any(SECRET.encode() in path.read_bytes() for path in files)
@@ -126,16 +126,16 @@ def test_keys_and_passwords_are_written_nowhere(tmp_path, capsys, monkeypatch):
 
 def test_the_help_says_where_keys_are_taken_from(capsys):
     assert cli.main(["measure", "llm", "--help"]) == 0
-    told = capsys.readouterr().out
-    assert all(name in told for name in _address.KEYS)
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in _address.KEYS)
 
 
 def changing(change):
     """A server that changes log-probabilities of the last name, where the text has years."""
 
-    def values(tokens, told):
+    def values(tokens, log_probs):
         here = len(tokens) - 2
-        return [change(tokens[here]) if k == here and " born" in tokens else v for k, v in enumerate(told)]
+        return [change(tokens[here]) if k == here and " born" in tokens else v for k, v in enumerate(log_probs)]
 
     return words(values)
 
@@ -143,19 +143,19 @@ def changing(change):
 @pytest.mark.parametrize("value", [math.nan, math.inf, None, "x"])
 def test_what_is_no_number_ends_the_command(value, tmp_path, capsys):
     assert run(changing(lambda name: value if len(name) == 5 else worth(name)), tmp_path) == 2
-    told = capsys.readouterr()
-    assert told.err.count("\n") == 1
-    assert "for the log-probability of token" in told.err
-    assert told.out == ""
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert "for the log-probability of token" in printed.err
+    assert printed.out == ""
     assert not (tmp_path / "measure.json").exists()
 
 
 def test_probabilities_of_zero_are_counted(tmp_path, capsys):
     answer = changing(lambda name: -math.inf if name == " Amy" else worth(name))
     assert run(answer, tmp_path) == 0
-    told = capsys.readouterr().out
-    assert "names have a probability of 0" in told
-    assert "nan" not in told.lower()
+    printed = capsys.readouterr().out
+    assert "names have a probability of 0" in printed
+    assert "nan" not in printed.lower()
     assert run(changing(lambda name: -math.inf), tmp_path / "again") == 2
     assert "a probability of 0 for all names" in capsys.readouterr().err
 

@@ -41,19 +41,19 @@ def test_files_are_written_and_say_where_they_come_from(finished):
 def test_many_items_and_the_last_line_is_json(tmp_path, capsys):
     words = ["optimal", "--n", "3", "--delta", "0.5", "--weights", "1", "--out", str(tmp_path), "--json"]
     assert cli.main(words) == 0
-    told = capsys.readouterr()
-    last = json.loads(told.out.splitlines()[-1])
+    message = capsys.readouterr()
+    last = json.loads(message.out.splitlines()[-1])
     assert last["rows"][0]["certificate"] == "stationary"
     assert last["rows"][0]["n"] == 3
-    assert "stationary" in told.out
-    assert told.err == ""
+    assert "stationary" in message.out
+    assert message.err == ""
 
 
 def test_too_few_levels_fail_the_check(tmp_path, capsys):
     assert cli.main([*TINY, "--levels", "9", "--out", str(tmp_path), "--json"]) == 1
-    told = capsys.readouterr().out
-    assert "GAP TOO LARGE" in told
-    assert json.loads(told.splitlines()[-1])["failed"] == ["delta = 0.3", "delta = 0.6"]
+    message = capsys.readouterr().out
+    assert "GAP TOO LARGE" in message
+    assert json.loads(message.splitlines()[-1])["failed"] == ["delta = 0.3", "delta = 0.6"]
 
 
 def test_a_run_of_seconds_starts_anew_and_says_so(tmp_path, capsys):
@@ -72,7 +72,7 @@ def test_weights_are_read():
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--delta", "0"], "no tradeoff"),
         (["--delta", "1"], "must be below 1"),
@@ -86,6 +86,6 @@ def test_weights_are_read():
         (["--levels", "2"], "levels must be at least 3"),
     ],
 )
-def test_bad_input_is_refused(words, told, tmp_path, refusal):
-    assert told in refusal("optimal", "--out", str(tmp_path / "out"), *words)
+def test_bad_input_is_refused(words, message, tmp_path, refusal):
+    assert message in refusal("optimal", "--out", str(tmp_path / "out"), *words)
     assert not (tmp_path / "out").exists()

@@ -96,12 +96,12 @@ def test_tables_lose_no_digit_in_a_narrow_terminal(width, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setattr(console.Console, "is_terminal", True)
     _common.print_cells(HEADS, ROWS, left=("space", "similarity"))
-    told = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    message = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     for row in [HEADS, *ROWS]:
         for cell in row:
-            assert cell in told
-    assert max(map(len, told.splitlines())) <= max(width, 53)
-    assert told.count("a space of 10 points") == len(told.split("\n\n"))
+            assert cell in message
+    assert max(map(len, message.splitlines())) <= max(width, 53)
+    assert message.count("a space of 10 points") == len(message.split("\n\n"))
 
 
 def test_cells_have_no_control_characters(capsys):
@@ -110,7 +110,7 @@ def test_cells_have_no_control_characters(capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["optimla"], "did you mean 'optimal'?"),
         (["measure", "choises"], "did you mean 'choices'?"),
@@ -120,8 +120,8 @@ def test_cells_have_no_control_characters(capsys):
         (["sweep", "--space", "\x07red"], r"unknown space '\x07red'"),
     ],
 )
-def test_the_nearest_word_is_told(words, told, refusal):
-    assert told in refusal(*words)
+def test_the_nearest_word_is_told(words, message, refusal):
+    assert message in refusal(*words)
 
 
 def test_without_a_home_nothing_is_kept(monkeypatch):
@@ -161,23 +161,23 @@ def test_damaged_programs_are_told_once_and_made_anew(tmp_path):
     assert len(kept) >= 2
     for number, path in enumerate(kept):
         path.write_bytes([b"", b"\x00" * 64, path.read_bytes()[:100]][number % 3])
-    told = run()
-    assert re.fullmatch(r"semres: warning: cannot use all compiled programs in .*; compiling anew\n", told)
+    message = run()
+    assert re.fullmatch(r"semres: warning: cannot use all compiled programs in .*; compiling anew\n", message)
     assert not list(tmp_path.rglob("*-cache"))
     assert run() == ""
 
 
 @pytest.mark.parametrize(
-    ("environment", "told"),
+    ("environment", "message"),
     [
         ({"JAX_PLATFORMS": "nonsense"}, "semres: JAX finds no device to compute on: .*'nonsense'.*"),
         ({"JAX_ENABLE_X64": "maybe"}, "semres: invalid truth value 'maybe'.*"),
     ],
 )
-def test_a_machine_that_JAX_does_not_know(environment, told, tmp_path):
+def test_a_machine_that_JAX_does_not_know(environment, message, tmp_path):
     done = command(*TINY, "--out", str(tmp_path / "out"), **environment)
     assert done.returncode == 2
-    assert re.fullmatch(told + "\n", done.stderr)
+    assert re.fullmatch(message + "\n", done.stderr)
 
 
 def test_settings_of_other_programs_change_nothing(tmp_path):

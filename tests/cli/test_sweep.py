@@ -46,7 +46,7 @@ def test_simulation(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--epsilon", "0.2,0.1"], "epsilon must increase; got 0.2 before 0.1"),
         (["--epsilon", "0:1"], "is no grid such as 0:0.5:200"),
@@ -65,8 +65,8 @@ def test_simulation(tmp_path):
         (["--method", "magic"], "'magic'"),
     ],
 )
-def test_bad_input_is_refused(words, told, tmp_path, refusal):
-    assert told in refusal("sweep", "--out", str(tmp_path / "out"), *words)
+def test_bad_input_is_refused(words, message, tmp_path, refusal):
+    assert message in refusal("sweep", "--out", str(tmp_path / "out"), *words)
 
 
 def test_what_there_is_to_resume_and_what_is_refused(tmp_path, capsys, monkeypatch):
@@ -77,11 +77,11 @@ def test_what_there_is_to_resume_and_what_is_refused(tmp_path, capsys, monkeypat
     table = (tmp_path / "sweep.nc").read_bytes()
     state = (tmp_path / "sweep.state").read_bytes()
     assert cli.main([*words, "--resume", "--delta", "0.2"]) == 2
-    told = capsys.readouterr().err
-    assert told.startswith(
+    message = capsys.readouterr().err
+    assert message.startswith(
         f"semres: can't resume with delta[0] = 0.2: '{tmp_path / 'sweep.state'}' was made with 0.0 ("
     )
-    assert told.count("\n") == 1
+    assert message.count("\n") == 1
     (tmp_path / "sweep.state").write_bytes(state[:-7])
     assert cli.main([*words, "--resume"]) == 2
     assert "sweep.state' is broken: torn, truncated or changed" in capsys.readouterr().err
@@ -104,9 +104,9 @@ def test_a_full_disk_is_told(tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(os, "replace", full)
     assert cli.main([*FAST, "--out", str(tmp_path)]) == 2
-    told = capsys.readouterr().err
-    assert told.startswith(f"semres: cannot write '{tmp_path / 'sweep.state'}': no space left on device; ")
-    assert told.count("\n") == 1
+    message = capsys.readouterr().err
+    assert message.startswith(f"semres: cannot write '{tmp_path / 'sweep.state'}': no space left on device; ")
+    assert message.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
 

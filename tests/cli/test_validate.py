@@ -58,12 +58,12 @@ def test_last_line_is_json_and_a_wrong_law_fails(tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(validation_run.engines, "accuracy", wrong)
     assert _run(tmp_path, "--json") == 1
-    told = capsys.readouterr()
-    last = json.loads(told.out.splitlines()[-1])
+    printed = capsys.readouterr()
+    last = json.loads(printed.out.splitlines()[-1])
     assert last["exit"] == 1
     assert "circle, n = 2, delta = 0" in last["failed"]
-    assert "FAILS" in told.out
-    assert told.err == ""  # no progress bar where there is no terminal
+    assert "FAILS" in printed.out
+    assert printed.err == ""  # no progress bar where there is no terminal
 
 
 def test_interrupt_leaves_whole_files(tmp_path, monkeypatch, capsys):

@@ -26,7 +26,7 @@ def model(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["embeddings", "--n", "0"], "n must be at least 2"),
         (["embeddings", "--limit", "0"], "limit must be at least 16; got 0"),
@@ -36,16 +36,16 @@ def model(tmp_path_factory):
         (["choices", "--level", "0"], "--level must be above 0"),
     ],
 )
-def test_measure(words, told, model, tmp_path, refusal):
+def test_measure(words, message, model, tmp_path, refusal):
     kind, *more = words
     given = {"embeddings": ["points.npy", "--distances", str(model / "distances.npy"), "--optimal", "none"],
              "choices": ["choices.csv"]}[kind]  # fmt: skip
     out = tmp_path / "out"
-    assert told in refusal("measure", kind, str(model / given[0]), *given[1:], *more, "--out", str(out))
+    assert message in refusal("measure", kind, str(model / given[0]), *given[1:], *more, "--out", str(out))
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["toy", "--test-items", "0"], "--test-items must be at least 2; got 0"),
         (["toy", "--preset", "fig4", "--test-items", "2,1"], "--test-items must be at least 2; got 1"),
@@ -62,16 +62,16 @@ def test_measure(words, told, model, tmp_path, refusal):
         (["bench", "--part", ""], "--part needs at least one name"),
     ],
 )
-def test_other_commands(words, told, tmp_path, refusal):
-    assert told in refusal(*words, "--out", str(tmp_path / "out"))
+def test_other_commands(words, message, tmp_path, refusal):
+    assert message in refusal(*words, "--out", str(tmp_path / "out"))
 
 
 @pytest.mark.parametrize("seed", ["-1", TOO_LARGE])
 @pytest.mark.parametrize("command", list(SEEDED))
 def test_seeds_that_a_key_cannot_tell_from_others(command, seed, tmp_path, refusal):
     """Keys have 32 bits: 2^32 would be seed 0."""
-    told = refusal(command, *SEEDED[command], "--seed", seed, "--out", str(tmp_path / "out"))
-    assert f"--seed must be a whole number from 0 to 4294967295; got {seed}" in told
+    message = refusal(command, *SEEDED[command], "--seed", seed, "--out", str(tmp_path / "out"))
+    assert f"--seed must be a whole number from 0 to 4294967295; got {seed}" in message
     assert not (tmp_path / "out").exists()
 
 

@@ -50,12 +50,12 @@ def best():
 
 
 def test_it_is_a_similarity_and_has_the_accuracy_that_is_told(x64, best):
-    ring, found = best
-    values = np.asarray(found.similarity.values)
+    ring, optimum = best
+    values = np.asarray(optimum.similarity.values)
     assert values[0] == 1
     assert (np.diff(values) <= 0).all()
     assert values[-1] >= 0.05
-    np.testing.assert_allclose(enumeration.accuracy(ring, found.similarity), found.accuracy, atol=ROUNDING)
+    np.testing.assert_allclose(enumeration.accuracy(ring, optimum.similarity), optimum.accuracy, atol=ROUNDING)
 
 
 @pytest.mark.thorough(keep=4)
@@ -64,11 +64,11 @@ def test_it_is_a_similarity_and_has_the_accuracy_that_is_told(x64, best):
 def test_a_general_optimiser_finds_no_better_one(name, delta, weight):
     """From several starts, over the falls of ln g, with differences for slopes."""
     space, reach = SMALL[name], -np.log(delta)
-    found = frontier.optimal_finite(space, delta, weight=weight)
-    values, size = np.asarray(found.similarity.values), len(found.similarity.distances) - 1
-    ours = weight * found.accuracy.p_s + (1 - weight) * found.accuracy.p_i
+    optimum = frontier.optimal_finite(space, delta, weight=weight)
+    values, size = np.asarray(optimum.similarity.values), len(optimum.similarity.distances) - 1
+    ours = weight * optimum.accuracy.p_s + (1 - weight) * optimum.accuracy.p_i
     assert abs(ours - aim(space, values, weight)) < CERTAIN
-    assert 0 <= found.gap <= CERTAIN
+    assert 0 <= optimum.gap <= CERTAIN
 
     def lost(falls):
         return -aim(space, np.exp(-np.append(0.0, np.cumsum(falls))), weight)
@@ -84,7 +84,7 @@ def test_a_general_optimiser_finds_no_better_one(name, delta, weight):
         ).fun
         for start in np.random.default_rng(0).dirichlet(np.ones(size), 3)
     ]
-    assert max(theirs) <= ours + found.gap + CERTAIN
+    assert max(theirs) <= ours + optimum.gap + CERTAIN
     assert ours - max(theirs) < REACHED
 
 
@@ -92,9 +92,9 @@ def test_a_general_optimiser_finds_no_better_one(name, delta, weight):
 def test_the_gap_holds_for_hundreds_of_distances(delta):
     """Many more than there are to begin with; what others gain on the way is no more than their gap."""
     space = cloud(30)
-    found = frontier.optimal_finite(space, delta)
-    values = np.asarray(found.similarity.values)
-    assert found.gap <= CERTAIN
+    optimum = frontier.optimal_finite(space, delta)
+    values = np.asarray(optimum.similarity.values)
+    assert optimum.gap <= CERTAIN
     assert values[0] == 1
     assert values[-1] >= delta
     assert (np.diff(values) <= 0).all()
@@ -103,21 +103,21 @@ def test_the_gap_holds_for_hundreds_of_distances(delta):
         some = rng.dirichlet(np.full(fall.size, 0.05)) * -np.log(delta)
         share = 10.0 ** rng.uniform(-6, 0)
         other = np.exp(-np.append(0.0, np.cumsum((1 - share) * fall + share * some)))
-        assert aim(space, other, 1.0) <= found.accuracy.p_s + CERTAIN
+        assert aim(space, other, 1.0) <= optimum.accuracy.p_s + CERTAIN
 
 
 def test_all_at_one_place():
-    found = frontier.optimal_finite(spaces.Finite(np.zeros((4, 4))), 0.1)
-    assert found.accuracy == (0.5, 0.5)
-    assert found.gap == 0
+    optimum = frontier.optimal_finite(spaces.Finite(np.zeros((4, 4))), 0.1)
+    assert optimum.accuracy == (0.5, 0.5)
+    assert optimum.gap == 0
 
 
 @pytest.mark.thorough
 def test_no_usual_family_is_better(x64, best):
-    ring, found = best
+    ring, optimum = best
     for family in ("constant", "linear", "exponential"):
         kind = similarity.get(family)(np.linspace(0.02, 1, 50)[:, None, None], 0.05)
-        assert tables.accuracy(ring, kind(np.asarray(ring.distances)[None])).p_s.max() < found.accuracy.p_s
+        assert tables.accuracy(ring, kind(np.asarray(ring.distances)[None])).p_s.max() < optimum.accuracy.p_s
 
 
 def test_large_rings_come_near_the_continuous_optimum(best):
@@ -127,14 +127,14 @@ def test_large_rings_come_near_the_continuous_optimum(best):
 
 
 def test_identification_alone_wants_everything_else_at_the_floor(best):
-    found = frontier.optimal_finite(best[0], 0.05, weight=0.0)
-    assert found.accuracy.p_i == pytest.approx(1 / 1.05, abs=CERTAIN)
+    optimum = frontier.optimal_finite(best[0], 0.05, weight=0.0)
+    assert optimum.accuracy.p_i == pytest.approx(1 / 1.05, abs=CERTAIN)
 
 
 @pytest.mark.parametrize(
-    ("delta", "weight", "told"),
+    ("delta", "weight", "message"),
     [(0.0, 1.0, "delta must be a floor above 0"), (0.1, 1.5, "weight must be between 0")],
 )
-def test_bad_input(best, delta, weight, told):
-    with pytest.raises(ValueError, match=told):
+def test_bad_input(best, delta, weight, message):
+    with pytest.raises(ValueError, match=message):
         frontier.optimal_finite(best[0], delta, weight=weight)

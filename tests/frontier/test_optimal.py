@@ -94,10 +94,10 @@ def test_another_solver_finds_nothing_better(weight, n):
     program = Program(0.02, weight, n)
 
     def lost(mass):
-        found = _measures.vary(program, best.phi, np.maximum(mass, 0.0))
-        return -found.value, -found.first
+        result = _measures.vary(program, best.phi, np.maximum(mass, 0.0))
+        return -result.value, -result.first
 
-    found = scipy.optimize.minimize(
+    result = scipy.optimize.minimize(
         lost,
         np.full(9, 1 / 9),
         jac=True,
@@ -106,7 +106,7 @@ def test_another_solver_finds_nothing_better(weight, n):
         constraints={"type": "eq", "fun": lambda mass: mass.sum() - 1, "jac": lambda mass: np.ones(9)},
         options={"ftol": 1e-14, "maxiter": 500},
     )
-    assert -found.fun == pytest.approx(_value(best), abs=SOLVER)
+    assert -result.fun == pytest.approx(_value(best), abs=SOLVER)
 
 
 def test_pivoting_from_any_start_ends_at_the_same_place():
@@ -116,11 +116,11 @@ def test_pivoting_from_any_start_ends_at_the_same_place():
         matrix, linear = root @ root.T + 0.01 * np.eye(size), 3 * random.normal(size=size)
         starts = [np.ones(size, bool), np.arange(size) == 0, random.random(size) < 0.5]
         starts[2][0] = True
-        found = [_simplex.maximise(matrix, linear, start) for start in starts]
-        gain = linear - matrix @ found[0]
-        assert gain.max() - gain @ found[0] < 1e-9
-        for other in found[1:]:
-            np.testing.assert_allclose(other, found[0], atol=1e-9)
+        result = [_simplex.maximise(matrix, linear, start) for start in starts]
+        gain = linear - matrix @ result[0]
+        assert gain.max() - gain @ result[0] < 1e-9
+        for other in result[1:]:
+            np.testing.assert_allclose(other, result[0], atol=1e-9)
 
 
 @pytest.mark.parametrize("delta", [0.5, 0.02, 1e-6])
@@ -213,9 +213,9 @@ def test_front_from_the_best_identification_to_the_best_generalization(n):
 @pytest.mark.parametrize(("weight", "n"), [(1.0, 2), (0.5, 2), (0.05, 2), (0.0, 2), (0.7, 4)])
 def test_the_similarity_has_the_accuracies_of_the_measure(weight, n):
     best = frontier.optimal(0.02, weight=weight, n=n)
-    found = _read(best.similarity, n)
-    np.testing.assert_allclose(found, best.accuracy, atol=READ)
-    value = weight * found.p_s + (1 - weight) * found.p_i
+    result = _read(best.similarity, n)
+    np.testing.assert_allclose(result, best.accuracy, atol=READ)
+    value = weight * result.p_s + (1 - weight) * result.p_i
     assert abs(value - _value(best)) <= best.gap + 1e-8  # a jump is 1e-9 wide
 
 
@@ -263,9 +263,9 @@ def test_levels_are_what_was_asked_for():
 
 def test_best_constant_is_where_its_accuracies_meet():
     b, p_s = frontier.best_constant(0.05, n=8)
-    found = laws.constant(b, n=8, delta=0.05)
-    assert p_s == pytest.approx(float(found.p_s), abs=1e-6)  # float32
-    assert float(found.p_i) == pytest.approx(p_s, abs=1e-5)
+    result = laws.constant(b, n=8, delta=0.05)
+    assert p_s == pytest.approx(float(result.p_s), abs=1e-6)  # float32
+    assert float(result.p_i) == pytest.approx(p_s, abs=1e-5)
 
 
 def test_splitting_keeps_atoms_and_density():
@@ -301,15 +301,15 @@ def test_table_holds_all_of_it():
 
 
 def test_linear_family_is_the_law_without_much_of_a_floor():
-    found = frontier.families.on_circle("linear", 1e-9)
-    share = np.linspace(0, 1, found.p_s.size)[1:-1]
+    result = frontier.families.on_circle("linear", 1e-9)
+    share = np.linspace(0, 1, result.p_s.size)[1:-1]
     law = laws.linear((share / (1 - share)) ** 2)
-    np.testing.assert_allclose(found.p_s[1:-1], law.p_s, atol=1e-5)
-    np.testing.assert_allclose(found.p_i[1:-1], law.p_i, atol=1e-5)
+    np.testing.assert_allclose(result.p_s[1:-1], law.p_s, atol=1e-5)
+    np.testing.assert_allclose(result.p_i[1:-1], law.p_i, atol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"delta": 0.0}, "no tradeoff"),
         ({"delta": 1.0}, "nothing is told apart"),
@@ -323,8 +323,8 @@ def test_linear_family_is_the_law_without_much_of_a_floor():
         ({"levels": 2}, "levels must be at least 3"),
     ],
 )
-def test_bad_input(options, told):
-    with pytest.raises(ValueError, match=told) as error:
+def test_bad_input(options, message):
+    with pytest.raises(ValueError, match=message) as error:
         frontier.optimal(**({"delta": 0.1} | options))
     assert "\n" not in str(error.value)
 

@@ -37,7 +37,7 @@ def test_pareto_keeps_the_shape_and_all_of_equal_pairs():
 
 
 @pytest.mark.parametrize(
-    ("p_s", "p_i", "told"),
+    ("p_s", "p_i", "message"),
     [
         ([0.5, 0.6], [0.5], r"one shape; got \(2,\) and \(1,\)"),
         ([0.5, 1.5], [0.5, 0.5], "p_s must be an accuracy between 0 and 1; got 1.5"),
@@ -46,8 +46,8 @@ def test_pareto_keeps_the_shape_and_all_of_equal_pairs():
         ("half", [0.5], "p_s must be numbers; got the text 'half'"),
     ],
 )
-def test_pareto_refuses(p_s, p_i, told):
-    with pytest.raises(ValueError, match=told):
+def test_pareto_refuses(p_s, p_i, message):
+    with pytest.raises(ValueError, match=message):
         frontier.pareto(p_s, p_i)
 
 
@@ -56,12 +56,12 @@ def test_distance_from_an_arc():
     radius, angle = rng.uniform(0.05, 0.99, 500), rng.uniform(0.05, np.pi / 2 - 0.05, 500)
     radius[np.abs(radius - RADIUS) < 1e-3] = 0.1
     s, i = radius * np.sin(angle), radius * np.cos(angle)
-    found = frontier.distance(s, i, ARC, p_s_stderr=0.01, p_i_stderr=0.03)
+    nearest = frontier.distance(s, i, ARC, p_s_stderr=0.01, p_i_stderr=0.03)
     # Within 0.05 of an axis the extension is as close as the arc; the arc's ends are horizontal and vertical there.
-    np.testing.assert_allclose(found.distance, radius - RADIUS, rtol=0, atol=1e-6)
-    np.testing.assert_allclose(found.p_s, RADIUS * np.sin(angle), rtol=0, atol=1e-4)
-    np.testing.assert_allclose(found.p_i, RADIUS * np.cos(angle), rtol=0, atol=1e-4)
-    np.testing.assert_allclose(found.stderr, np.hypot(0.01 * np.sin(angle), 0.03 * np.cos(angle)), rtol=0, atol=1e-4)
+    np.testing.assert_allclose(nearest.distance, radius - RADIUS, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(nearest.p_s, RADIUS * np.sin(angle), rtol=0, atol=1e-4)
+    np.testing.assert_allclose(nearest.p_i, RADIUS * np.cos(angle), rtol=0, atol=1e-4)
+    np.testing.assert_allclose(nearest.stderr, np.hypot(0.01 * np.sin(angle), 0.03 * np.cos(angle)), rtol=0, atol=1e-4)
 
 
 def test_the_order_of_the_front_and_its_dominated_points_do_not_matter():
@@ -78,24 +78,24 @@ def test_less_in_one_accuracy_than_an_end_is_attainable():
     front = Accuracy([0.7, 0.5], [0.4, 0.8])
     p_i = np.array([0.1, 0.1, 0.9, 0.75, 0.9, 0.1])
     p_s = np.array([0.6, 0.9, 0.2, 0.0, 0.6, 0.7])
-    found = frontier.distance(p_s, p_i, front, p_s_stderr=0.01, p_i_stderr=0.02)
-    np.testing.assert_allclose(found.distance, [-0.1, 0.2, 0.1, -0.05, np.hypot(0.1, 0.1), 0.0], rtol=0, atol=1e-12)
+    nearest = frontier.distance(p_s, p_i, front, p_s_stderr=0.01, p_i_stderr=0.02)
+    np.testing.assert_allclose(nearest.distance, [-0.1, 0.2, 0.1, -0.05, np.hypot(0.1, 0.1), 0.0], rtol=0, atol=1e-12)
     # Up, up, right, right, from the corner outward, and up again: on the extension, across it.
     corner = np.hypot(0.01, 0.02) / np.sqrt(2)
-    np.testing.assert_allclose(found.stderr, [0.01, 0.01, 0.02, 0.02, corner, 0.01], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(nearest.stderr, [0.01, 0.01, 0.02, 0.02, corner, 0.01], rtol=0, atol=1e-12)
 
 
 def test_a_front_of_one_point():
-    found = frontier.distance([0.5, 0.8, 0.7], [0.5, 0.6, 0.9], Accuracy([0.7], [0.6]))
-    np.testing.assert_allclose(found.distance, [-0.1, 0.1, 0.3], rtol=0, atol=1e-12)
+    nearest = frontier.distance([0.5, 0.8, 0.7], [0.5, 0.6, 0.9], Accuracy([0.7], [0.6]))
+    np.testing.assert_allclose(nearest.distance, [-0.1, 0.1, 0.3], rtol=0, atol=1e-12)
 
 
 def test_on_the_front_the_error_is_that_across_it():
     slope = np.arctan2(0.2, 0.4)  # falls by 0.2 over 0.4
     front = Accuracy([0.7, 0.5], [0.4, 0.8])
-    found = frontier.distance(0.6, 0.6, front, p_s_stderr=0.01, p_i_stderr=0.03)
-    assert abs(found.distance) < 1e-12
-    np.testing.assert_allclose(found.stderr, np.hypot(0.01 * np.cos(slope), 0.03 * np.sin(slope)), rtol=1e-9)
+    nearest = frontier.distance(0.6, 0.6, front, p_s_stderr=0.01, p_i_stderr=0.03)
+    assert abs(nearest.distance) < 1e-12
+    np.testing.assert_allclose(nearest.stderr, np.hypot(0.01 * np.cos(slope), 0.03 * np.sin(slope)), rtol=1e-9)
 
 
 def test_stderr_is_propagated_through_the_distance():
@@ -109,13 +109,13 @@ def test_stderr_is_propagated_through_the_distance():
         / (2 * step)
         for a, b in ((step, 0.0), (0.0, step))
     )
-    found = frontier.distance(p_s, p_i, front, p_s_stderr=errors[0], p_i_stderr=errors[1])
-    np.testing.assert_allclose(found.stderr, np.hypot(by_s * errors[0], by_i * errors[1]), rtol=1e-5)
+    nearest = frontier.distance(p_s, p_i, front, p_s_stderr=errors[0], p_i_stderr=errors[1])
+    np.testing.assert_allclose(nearest.stderr, np.hypot(by_s * errors[0], by_i * errors[1]), rtol=1e-5)
 
 
 def test_what_is_not_known_stays_unknown():
-    found = frontier.distance([np.nan, 0.5, 0.5], [0.5, np.nan, 0.5], ARC, p_s_stderr=[np.nan, 0.1, 0.1])
-    for field in found:
+    nearest = frontier.distance([np.nan, 0.5, 0.5], [0.5, np.nan, 0.5], ARC, p_s_stderr=[np.nan, 0.1, 0.1])
+    for field in nearest:
         assert np.isnan(field).tolist() == [True, True, False]
     lost = frontier.distance(0.5, 0.5, ARC, p_s_stderr=np.nan)
     assert np.isnan(lost.stderr)
@@ -123,13 +123,13 @@ def test_what_is_not_known_stays_unknown():
 
 
 def test_everything_broadcasts():
-    found = frontier.distance(np.full((3, 1), 0.5), 0.5, ARC, p_i_stderr=[0.01, 0.02])
-    assert all(np.shape(field) == (3, 2) for field in found)
+    nearest = frontier.distance(np.full((3, 1), 0.5), 0.5, ARC, p_i_stderr=[0.01, 0.02])
+    assert all(np.shape(field) == (3, 2) for field in nearest)
     assert np.shape(frontier.distance(0.5, 0.5, ARC).distance) == ()
 
 
 @pytest.mark.parametrize(
-    ("front", "more", "told"),
+    ("front", "more", "message"),
     [
         (Accuracy(np.full((2, 2), 0.5), np.full((2, 2), 0.5)), {}, r"front must be one curve.*got shape \(2, 2\)"),
         (Accuracy([0.5, 0.6], [0.5]), {}, "one shape"),
@@ -141,8 +141,8 @@ def test_everything_broadcasts():
         (ARC, {"p_i": -np.inf}, "p_i must be an accuracy between 0 and 1; got -inf"),
     ],
 )
-def test_distance_refuses(front, more, told):
-    with pytest.raises(ValueError, match=told):
+def test_distance_refuses(front, more, message):
+    with pytest.raises(ValueError, match=message):
         frontier.distance(**{"p_s": 0.5, "p_i": 0.5, "front": front} | more)
 
 

@@ -183,21 +183,21 @@ def test_other_numbers_compile_nothing(caplog):
 
 def test_finished_sees_the_table_grow(monkeypatch):
     monkeypatch.setattr(_parts, "_CHUNK", 32)
-    seen, told = [], []
+    seen, lines = [], []
     table = frontier.sweep(
         [spaces.Circle(), CLOUD],
         Constant,
         [2, 3],
         epsilon=np.linspace(0, 0.5, 40),
         execution=Execution(
-            finished=lambda partial: seen.append(partial.copy(deep=True)), progress=lambda *what: told.append(what)
+            finished=lambda partial: seen.append(partial.copy(deep=True)), progress=lambda *what: lines.append(what)
         ),
     )
     unknown = [int(np.isnan(partial.p_s).sum()) for partial in seen]
-    assert len(seen) == len(told) == 3  # two chunks of the circle, the finite space at once
+    assert len(seen) == len(lines) == 3  # two chunks of the circle, the finite space at once
     assert unknown == sorted(unknown, reverse=True)
     assert unknown[0] > 0 == unknown[-1]
-    assert told[-1][1:] == (80, 80)
+    assert lines[-1][1:] == (80, 80)
     last = seen[-1]
     for partial in seen:
         assert np.isnan(partial.p_s).equals(np.isnan(partial.p_i))
@@ -216,16 +216,16 @@ def test_interrupted_between_parts(method):
         calls.append(partial)
         raise KeyboardInterrupt
 
-    many = {str(i): spaces.Circle() for i in range(2000)}
+    circles = {str(i): spaces.Circle() for i in range(2000)}
     started, how = time.perf_counter(), Execution(finished=stop)
     with pytest.raises(KeyboardInterrupt):
-        frontier.sweep(many, Constant, 2, epsilon=EPSILON, method=method, trials=2**10, execution=how)
+        frontier.sweep(circles, Constant, 2, epsilon=EPSILON, method=method, trials=2**10, execution=how)
     assert time.perf_counter() - started < 10
     assert len(calls) == 1
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         ({"epsilon": [0.2, 0.1]}, r"epsilon must increase; got 0\.2 before 0\.1 \(sort it\)"),
         ({"epsilon": [0.1, 0.1]}, "epsilon must increase"),
@@ -255,12 +255,12 @@ def test_interrupted_between_parts(method):
         ({"spaces": CLOUD, "ns": [2, 12]}, "12 distinct items and a probe need 13 stimuli"),
     ],
 )
-def test_refuses(changed, told):
+def test_refuses(changed, message):
     """In one line, before anything is computed."""
-    asked = {"spaces": spaces.Circle(), "similarities": Constant, "ns": 2, "epsilon": [0.1]} | changed
+    question = {"spaces": spaces.Circle(), "similarities": Constant, "ns": 2, "epsilon": [0.1]} | changed
     never = Execution(finished=lambda _: pytest.fail("something was computed"))
-    with pytest.raises(ValueError, match=told) as refused:
-        frontier.sweep(**asked, execution=never)
+    with pytest.raises(ValueError, match=message) as refused:
+        frontier.sweep(**question, execution=never)
     assert "\n" not in str(refused.value)
     assert len(str(refused.value)) < 250
 
@@ -290,8 +290,8 @@ def _best_ball_measure(n, floor):
 def test_best_b_knows_the_exponent():
     """Strengths of far items are Δ^a. With argmax they are 0 whatever Δ is, with exponent 0 nothing is told apart."""
     powers = np.array([0.0, 0.5, 1.0, 4.0, np.inf])
-    asked = {"epsilon": np.linspace(0.005, 0.495, 99), "delta": [0.2, 0.5]}
-    every = frontier.sweep(spaces.Circle(), Constant, [2, 8], **asked, exponent=powers)
+    question = {"epsilon": np.linspace(0.005, 0.495, 99), "delta": [0.2, 0.5]}
+    every = frontier.sweep(spaces.Circle(), Constant, [2, 8], **question, exponent=powers)
     best = frontier.optima(every).squeeze()
     assert set(best.best_b.dims) == {"n", "delta", "exponent"}
     for n in (2, 8):
@@ -303,7 +303,7 @@ def test_best_b_knows_the_exponent():
                 assert abs(here.best_b - here.mean_b) <= 0.01, (n, delta, power)  # a step of the grid
             flat = best.sel(n=n, delta=delta, exponent=0.0)
             assert flat.best_b == closed_form.optimal_ball_measure(n, 1.0)
-    alone = frontier.optima(frontier.sweep(spaces.Circle(), Constant, [2, 8], **asked, exponent=4.0))
+    alone = frontier.optima(frontier.sweep(spaces.Circle(), Constant, [2, 8], **question, exponent=4.0))
     chosen = frontier.optima(every.sel(exponent=4.0))
     assert alone.best_b.dims == chosen.best_b.dims == ("n", "delta")
     for other in (alone, chosen):
@@ -329,16 +329,16 @@ def test_killed_at_every_write_it_goes_on_to_the_same_bits(method, tmp_path, mon
     grid = {"epsilon": np.linspace(0.0, 0.5, 40), "key": jax.random.key(3), "method": method}
     if method != "exact":
         grid["trials"] = 4096
-    asked = ([spaces.Circle(), CLOUD], Constant, 2)
+    question = ([spaces.Circle(), CLOUD], Constant, 2)
 
     def sweep(saved):
-        return frontier.sweep(*asked, **grid, execution=Execution(devices=1, saved=saved))
+        return frontier.sweep(*question, **grid, execution=Execution(devices=1, saved=saved))
 
     # Two parts of the circle and one of the other space; or of each four chunks and the part.
     assert goes_on_from_everywhere(sweep, tmp_path / "state", monkeypatch) == (3 if method == "exact" else 10)
     other = grid | {"epsilon": np.append(grid["epsilon"][:-1], 0.6)}
     with pytest.raises(ValueError, match=r"can't resume with epsilon\[39\] = 0\.6"):
-        frontier.sweep(*asked, **other, execution=Execution(saved=Saved(tmp_path / "state", resume=True)))
+        frontier.sweep(*question, **other, execution=Execution(saved=Saved(tmp_path / "state", resume=True)))
 
 
 def test_numbers_do_not_depend_on_devices():
@@ -355,14 +355,14 @@ def test_numbers_do_not_depend_on_devices():
 def test_numbers_do_not_depend_on_hosts(monkeypatch):
     """Two processes, played by two threads that wait for each other."""
     grid = {"epsilon": np.linspace(0.0, 0.5, 7 * _parts._CHUNK + 3), "delta": DELTA}
-    asked = ({"circle": spaces.Circle(), "cloud": CLOUD}, Constant, [2, 3])
-    alone = frontier.sweep(*asked, **grid)
-    own, told, meeting = threading.local(), [None, None], threading.Barrier(2, timeout=60)
+    question = ({"circle": spaces.Circle(), "cloud": CLOUD}, Constant, [2, 3])
+    alone = frontier.sweep(*question, **grid)
+    own, lines, meeting = threading.local(), [None, None], threading.Barrier(2, timeout=60)
 
     def gather(array):
-        told[own.index] = array
+        lines[own.index] = array
         meeting.wait()
-        every = list(told)
+        every = list(lines)
         meeting.wait()
         return every
 
@@ -375,7 +375,7 @@ def test_numbers_do_not_depend_on_hosts(monkeypatch):
 
     def host(index):
         own.index = index
-        return frontier.sweep(*asked, **grid)
+        return frontier.sweep(*question, **grid)
 
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         tables = list(pool.map(host, (0, 1)))

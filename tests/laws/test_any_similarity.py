@@ -149,11 +149,11 @@ def test_reported_errors_cover_the_true_ones_in_random_cells(name, kind, x64):
     epsilon = float(space.diameter) * 10.0 ** rng.uniform(-2.0, 0.3, 42)
     delta = np.where(rng.random(42) < 0.3, 0.0, 10.0 ** rng.uniform(-9.0, 0.0, 42))
     decay = (rng.uniform(0.5, 6.0, 42),) if kind is PowerLaw else ()
-    asked = space, kind(epsilon, *decay, delta)
+    problem = space, kind(epsilon, *decay, delta)
     ns, exponent = (2, 32), rng.choice([0.5, 1.0, 3.0])
     finer = FINE._replace(nodes=28, nats=1.5, step=0.22)
-    truths = quadrature.accuracies(*asked, ns=ns, exponent=exponent, rule=finer)
-    for got, truth in zip(quadrature.several(*asked, ns=ns, exponent=exponent), truths, strict=True):
+    truths = quadrature.accuracies(*problem, ns=ns, exponent=exponent, rule=finer)
+    for got, truth in zip(quadrature.several(*problem, ns=ns, exponent=exponent), truths, strict=True):
         assert (np.abs(got.p_s - truth.p_s) <= got.p_s_error).all()
         assert (np.abs(got.p_i - truth.p_i) <= got.p_i_error).all()
         np.testing.assert_allclose(got[:2], truth, rtol=0, atol=1e-11)

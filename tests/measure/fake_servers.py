@@ -39,10 +39,10 @@ def serving(answer: Answer, seen: list[Request] | None = None) -> Iterator[str]:
         def do_GET(self) -> None:
             self.reply({})
 
-        def reply(self, asked: dict[str, Any]) -> None:
+        def reply(self, body: dict[str, Any]) -> None:
             if seen is not None:
-                seen.append(Request(self.command, self.path, dict(self.headers), asked))
-            status, content, headers = (*answer(self.path, asked), {})[:3]
+                seen.append(Request(self.command, self.path, dict(self.headers), body))
+            status, content, headers = (*answer(self.path, body), {})[:3]
             if status is None:
                 return
             said = content if isinstance(content, bytes | str) else json.dumps(content)
@@ -71,27 +71,27 @@ def serving(answer: Answer, seen: list[Request] | None = None) -> Iterator[str]:
 def echoing(local: backends.Local) -> Answer:
     """Completions as vLLM has them: the prompt's tokens and log-probabilities with `echo`; one token is written."""
 
-    def answer(path: str, asked: dict[str, Any]) -> tuple[int, Any]:
+    def answer(path: str, body: dict[str, Any]) -> tuple[int, Any]:
         if path == "/v1/models":
             return 200, {"object": "list", "data": [{"id": "tiny", "object": "model"}]}
         if path != "/v1/completions":
             return 404, {"detail": "Not Found"}
-        assert asked["model"] == "tiny"
-        ids = local.tokens(asked["prompt"])
+        assert body["model"] == "tiny"
+        ids = local.tokens(body["prompt"])
         row = np.zeros((1, 48), int)
         row[0, : len(ids)] = ids
         logits = np.asarray(llama.logits(local.model.weights, row), np.float64)[0]
         values = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
         chosen = int(values[len(ids) - 1].argmax())
         texts = [local.model.tokenizer.decode([token], skip_special_tokens=False) for token in (*ids, chosen)]
-        told = [None, *(values[i, token] for i, token in enumerate(ids[1:])), values[len(ids) - 1, chosen]]
-        first = 0 if asked.get("echo") else len(ids)
+        log_probs = [None, *(values[i, token] for i, token in enumerate(ids[1:])), values[len(ids) - 1, chosen]]
+        first = 0 if body.get("echo") else len(ids)
         return 200, {
             "choices": [
                 {
                     "index": 0,
                     "text": "".join(texts[first:]),
-                    "logprobs": {"tokens": texts[first:], "token_logprobs": told[first:]},
+                    "logprobs": {"tokens": texts[first:], "token_logprobs": log_probs[first:]},
                     "finish_reason": "length",
                 }
             ],
@@ -117,15 +117,15 @@ def words(
         model: that it lists.
     """
 
-    def answer(path: str, asked: dict[str, Any]) -> tuple[Any, ...]:
+    def answer(path: str, body: dict[str, Any]) -> tuple[Any, ...]:
         if path == "/v1/models":
             return 200, {"data": [{"id": model}]}
-        texts = re.findall(r"<\|\w+\|>|\s?\w+|[^\w]", str(asked.get("prompt", asked.get("input", ""))))
+        texts = re.findall(r"<\|\w+\|>|\s?\w+|[^\w]", str(body.get("prompt", body.get("input", ""))))
         if path == tokenize:
             return 200, {"tokens": [sum(map(ord, text)) for text in texts]}
         if path != "/v1/completions":
             return 404, {"detail": "Not Found"}
-        texts = [*(texts if asked.get("echo") else []), " so"]
+        texts = [*(texts if body.get("echo") else []), " so"]
         values = [None, *map(worth, texts[1:])] if len(texts) > 1 else [-1.0]
         values = change(texts, values) if change else values
         choice = {"text": "".join(texts), "logprobs": {"tokens": texts, "token_logprobs": values}}
@@ -134,10 +134,10 @@ def words(
     return answer
 
 
-def told(logprobs: Any) -> Answer:
+def log_probs(logprobs: Any) -> Answer:
     """A server whose every completion is " a", with these log-probabilities."""
 
-    def answer(path: str, asked: dict[str, Any]) -> tuple[int, Any]:
+    def answer(path: str, body: dict[str, Any]) -> tuple[int, Any]:
         if path != "/v1/completions":
             return 404, "Not Found"
         return 200, {"choices": [{"index": 0, "text": " a", "logprobs": logprobs, "finish_reason": "length"}]}

@@ -105,9 +105,9 @@ def smollm2() -> backends.Local:
         pytest.skip(str(missing))
 
 
-def compare(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
-    assert [len(row) for row in found] == [len(row) for row in expected]
-    np.testing.assert_allclose(np.concatenate(found), np.concatenate(expected), rtol=0, atol=AGREEMENT)
+def compare(scored: list[np.ndarray], expected: list[np.ndarray]) -> None:
+    assert [len(row) for row in scored] == [len(row) for row in expected]
+    np.testing.assert_allclose(np.concatenate(scored), np.concatenate(expected), rtol=0, atol=AGREEMENT)
 
 
 def test_scores_are_sums_over_the_tokens_after_the_prompt(local, scores):
@@ -127,8 +127,8 @@ def test_scores_are_sums_over_the_tokens_after_the_prompt(local, scores):
 
 def test_what_prompts_are_scored_together_changes_nothing(local, scores):
     seen = []
-    many = local.score(PROMPTS * 9, CONTINUATIONS * 9, lambda what, done, planned: seen.append((done, planned)))
-    compare(many, scores * 9)
+    repeated = local.score(PROMPTS * 9, CONTINUATIONS * 9, lambda what, done, planned: seen.append((done, planned)))
+    compare(repeated, scores * 9)
     assert seen[-1] == (45, 45)
 
 
@@ -148,13 +148,13 @@ def test_generated_text_is_of_the_likeliest_tokens(local):
 
 def test_states_are_those_of_the_token_with_the_character(local):
     texts = ["In 1860 Anna", "Mark", "é"]
-    found = local.hidden(texts, [6, -1, 0])
-    assert found.shape == (3, 3, 32)
+    states = local.hidden(texts, [6, -1, 0])
+    assert states.shape == (3, 3, 32)
     embedding = np.asarray(local.model.weights.embedding)
     wanted = [local.tokens(texts[0])[6], local.tokens("Mark")[-1], local.tokens("é")[-1]]
     assert local.model.tokenizer.id_to_token(wanted[0]) == "0"
-    np.testing.assert_array_equal(found[0], embedding[wanted])
-    np.testing.assert_array_equal(local.hidden(texts)[:, 1:], found[:, 1:])
+    np.testing.assert_array_equal(states[0], embedding[wanted])
+    np.testing.assert_array_equal(local.hidden(texts)[:, 1:], states[:, 1:])
     with pytest.raises(ValueError, match="text 0 has 4 characters; there is none at 4"):
         local.hidden(["Mark"], [4])
 
@@ -217,27 +217,30 @@ def refuses(answer: fake_servers.Answer, *words: str) -> None:
 
 
 def test_servers_that_can_not_be_used_are_told_in_one_line():
-    refuses(fake_servers.told(None), "returns no log-probabilities; llama.cpp's server and vLLM do")
+    refuses(fake_servers.log_probs(None), "returns no log-probabilities; llama.cpp's server and vLLM do")
     written_only = {"tokens": [" a"], "token_logprobs": [-1.0], "text_offset": [0]}
-    refuses(fake_servers.told(written_only), "tells log-probabilities of what it writes only", "must echo the prompt")
     refuses(
-        fake_servers.told({"content": [{"id": 7, "logprob": -1.0}]}), "refuses /tokenize with status 404: Not Found"
+        fake_servers.log_probs(written_only), "tells log-probabilities of what it writes only", "must echo the prompt"
     )
-    refuses(lambda path, asked: (200, {"error": "x"}), "returns no choices at /v1/completions")
-    refuses(lambda path, asked: (200, "<html>"), "something else than a JSON object")
-    refuses(lambda path, asked: (401, '{"error":\n "no key"}'), "status 401", '{"error": "no key"}')
+    refuses(
+        fake_servers.log_probs({"content": [{"id": 7, "logprob": -1.0}]}),
+        "refuses /tokenize with status 404: Not Found",
+    )
+    refuses(lambda path, body: (200, {"error": "x"}), "returns no choices at /v1/completions")
+    refuses(lambda path, body: (200, "<html>"), "something else than a JSON object")
+    refuses(lambda path, body: (401, '{"error":\n "no key"}'), "status 401", '{"error": "no key"}')
 
 
 def test_a_token_that_a_server_does_not_tell_is_refused():
     """Biases that count in log-probabilities: only the likeliest tokens can be had."""
 
-    def answer(path: str, asked: dict) -> tuple[int, object]:
+    def answer(path: str, body: dict) -> tuple[int, object]:
         if path == "/tokenize":
-            return 200, {"tokens": [ord(c) for c in asked["content"]]}
+            return 200, {"tokens": [ord(c) for c in body["content"]]}
         if path == "/v1/models":
             return 404, ""
         listed = [{"id": 98, "logprob": -0.5}, {"id": 99, "logprob": -1.5}]
-        chosen = {"id": int(next(iter(asked["logit_bias"]))), "logprob": 0.0} if "logit_bias" in asked else listed[0]
+        chosen = {"id": int(next(iter(body["logit_bias"]))), "logprob": 0.0} if "logit_bias" in body else listed[0]
         return 200, {"choices": [{"text": "b", "logprobs": {"content": [chosen | {"top_logprobs": listed}]}}]}
 
     with fake_servers.serving(answer) as url, backends.Endpoint(url) as endpoint:

@@ -78,21 +78,21 @@ def test_two_items_are_a_logistic_regression():
     x = np.linspace(-0.8, 0.8, 9)
     right = rng.binomial(40, 1 / (1 + np.exp(-(x - 0.1) / 0.15)))
     d, counts = np.stack([np.ones(9), 1 + x], 1), np.stack([right, 40 - right], 1)
-    found = measure.fit_choices(d, counts, delta=0.0, bias="position")
+    fitted = measure.fit_choices(d, counts, delta=0.0, bias="position")
 
     def less(beta):  # -ln L of logit P = slope x + shift
         return np.logaddexp(0, beta[0] * x + beta[1]) @ counts.sum(1) - counts[:, 0] @ (beta[0] * x + beta[1])
 
     best = optimize.minimize(less, [5.0, 0.0], method="BFGS", options={"gtol": 1e-9})
-    assert found.epsilon.value == pytest.approx(1 / best.x[0], rel=CLOSE)
-    assert found.position_bias[1].value - found.position_bias[2].value == pytest.approx(best.x[1], abs=CLOSE)
-    assert found.log_likelihood == pytest.approx(-best.fun, abs=1e-7)
+    assert fitted.epsilon.value == pytest.approx(1 / best.x[0], rel=CLOSE)
+    assert fitted.position_bias[1].value - fitted.position_bias[2].value == pytest.approx(best.x[1], abs=CLOSE)
+    assert fitted.log_likelihood == pytest.approx(-best.fun, abs=1e-7)
 
     def drop(slope):
         return 2 * (optimize.minimize_scalar(lambda b: less([slope, b])).fun - best.fun) - stats.chi2.ppf(0.95, 1)
 
     ends = [1 / optimize.brentq(drop, best.x[0], best.x[0] * k) for k in (2.0, 0.4)]
-    assert found.epsilon[2:] == pytest.approx(ends, rel=CLOSE)
+    assert fitted.epsilon[2:] == pytest.approx(ends, rel=CLOSE)
 
 
 def test_psignifit_finds_the_same_threshold_and_width():
@@ -104,13 +104,13 @@ def test_psignifit_finds_the_same_threshold_and_width():
         np.stack([x, first, np.full(9, trials)], 1),
         experiment_type="yes/no", sigmoid="logistic", fixed_parameters={"lambda": 0.0, "gamma": 0.0},
     )  # fmt: skip
-    found = measure.fit_choices(np.stack([np.ones(9), 1 + x], 1), np.stack([first, trials - first], 1), delta=0.0,
+    fitted = measure.fit_choices(np.stack([np.ones(9), 1 + x], 1), np.stack([first, trials - first], 1), delta=0.0,
                             bias="position")  # fmt: skip
     # Its width is from 5 % to 95 %, 2 ln 19 ε; its threshold is where the bias is made up for.
     wide = 2 * np.log(19)
     ours = {
-        "width": [wide * x for x in (found.epsilon.value, *found.epsilon[2:])],
-        "threshold": [found.epsilon.value * (found.position_bias[2].value - found.position_bias[1].value)],
+        "width": [wide * x for x in (fitted.epsilon.value, *fitted.epsilon[2:])],
+        "threshold": [fitted.epsilon.value * (fitted.position_bias[2].value - fitted.position_bias[1].value)],
     }
     for name, values in ours.items():
         low, high = theirs.confidence_intervals[name]["0.95"]
@@ -135,8 +135,8 @@ def test_ends_of_intervals_are_where_the_profile_has_dropped(biased):
 def test_intervals_cover(design, biased, bias):
     d, labels, chosen, _ = design
     fit = biased if bias == "label" else measure.fit_choices(d, chosen, labels=labels, intervals=False)
-    found = measure.choice_coverage(fit, count=200, level=0.9, key=jax.random.key(1), names=("epsilon",))
-    assert 0.85 <= found["epsilon"] <= 0.95
+    fitted = measure.choice_coverage(fit, count=200, level=0.9, key=jax.random.key(1), names=("epsilon",))
+    assert 0.85 <= fitted["epsilon"] <= 0.95
 
 
 def test_biases_are_tested(design, biased):
@@ -260,9 +260,9 @@ def test_intervals_of_likelihoods_that_jump_cover(family, floor):
     d, labels, chosen = drawn_table(family, floor, BIAS * 0, 60, 3, 0.4, 2)
     fit = measure.fit_choices(d, chosen, labels=labels, family=family, delta="fit" if floor else 0.0, intervals=False)
     count = 60
-    found = measure.choice_coverage(fit, count=count, level=0.9)
+    fitted = measure.choice_coverage(fit, count=count, level=0.9)
     # Five standard errors below the nominal share: a cut of another kind holds half as often.
-    assert all(share > 0.9 - 5 * np.sqrt(0.9 * 0.1 / count) for share in found.values())
+    assert all(share > 0.9 - 5 * np.sqrt(0.9 * 0.1 / count) for share in fitted.values())
 
 
 SHAPES = {

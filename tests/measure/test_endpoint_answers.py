@@ -74,8 +74,8 @@ def test_arrays_of_other_lengths_are_refused(change):
 
 
 def test_less_than_the_text_is_refused():
-    def cut(path, asked):
-        return words()(path, asked | ({"prompt": asked["prompt"][-12:]} if "prompt" in asked else {}))
+    def cut(path, body):
+        return words()(path, body | ({"prompt": body["prompt"][-12:]} if "prompt" in body else {}))
 
     refusal(cut, "echoes less than the text that was sent")
 
@@ -118,24 +118,22 @@ def test_which_tokens_are_the_text_s(tokens, text, written, count):
 )
 def test_answers_that_are_none(content, word):
     answer = words()
-    refusal(
-        lambda path, asked: (200, content) if path == "/v1/completions" else answer(path, asked), "endpoint '", word
-    )
+    refusal(lambda path, body: (200, content) if path == "/v1/completions" else answer(path, body), "endpoint '", word)
 
 
 def test_answers_without_bound_are_left(monkeypatch):
     monkeypatch.setattr(_requests, "MOST_BYTES", 2**20)
-    refusal(lambda path, asked: (200, b" " * 2**21), "answers /v1/models with more than 1 MiB")
+    refusal(lambda path, body: (200, b" " * 2**21), "answers /v1/models with more than 1 MiB")
 
 
-def numbering(path, asked, null=()):
+def numbering(path, body, null=()):
     """A server that numbers tokens, letters, and tells all of the next one; whichever is chosen by a bias."""
     if path == "/tokenize":
-        return 200, {"tokens": [ord(letter) for letter in asked["content"]]}
+        return 200, {"tokens": [ord(letter) for letter in body["content"]]}
     if path == "/v1/models":
         return 501, ""
     likely = [{"id": ord(c), "logprob": None if c in null else -0.5 - k} for k, c in enumerate("EKdim ")]
-    bias = asked.get("logit_bias")
+    bias = body.get("logit_bias")
     chosen = next(
         (x for x in likely if bias and str(x["id"]) in bias),
         {"id": int(next(iter(bias))), "logprob": -20.0} if bias else likely[0],
@@ -145,8 +143,8 @@ def numbering(path, asked, null=()):
 
 def test_null_of_a_token_that_is_needed():
     assert scores(numbering) == [-5.5 - 0.5 - 2.5, -5.5 - 1.5 - 3.5 - 4.5]
-    assert scores(lambda path, asked: numbering(path, asked, null="x"))[0] == -8.5
-    refusal(lambda path, asked: numbering(path, asked, null="m"), "tells null for the log-probability of token 109")
+    assert scores(lambda path, body: numbering(path, body, null="x"))[0] == -8.5
+    refusal(lambda path, body: numbering(path, body, null="m"), "tells null for the log-probability of token 109")
 
 
 @pytest.mark.parametrize("path", ["/tokenize", "/extras/tokenize", None])
@@ -164,7 +162,7 @@ def test_ways_to_tokens(path):
 )
 def test_no_way_to_tokens(said):
     refusal(
-        lambda path, asked: said if "tokenize" in path else numbering(path, asked),
+        lambda path, body: said if "tokenize" in path else numbering(path, body),
         "must echo the prompt's tokens with log-probabilities (vLLM, SGLang, llama-cpp-python) or have /tokenize",
     )
 
@@ -178,11 +176,11 @@ def test_written_texts():
 
 
 def test_the_first_of_several_models_is_told():
-    def answer(path, asked):
+    def answer(path, body):
         return (
             (200, {"data": [{"id": "a\x1b[31m"}, {"id": "b"}, {"id": 3}, None]})
             if path == "/v1/models"
-            else words()(path, asked)
+            else words()(path, body)
         )
 
     with serving(answer) as url, pytest.warns(UserWarning, match=r"has 2 models; the first, 'a\\+x1b\[31m', is asked"):
@@ -230,9 +228,9 @@ def test_scores_that_are_no_numbers_make_no_summaries():
             match=rf"^answers to items have no finite number .*{value}.*: 1 of 8 prompts, the first is prompt 1$",
         ):
             scoring.Answers.of_scores(trials, bad)
-    one, all_names = log_p.copy(), log_p.copy()
-    one[1, 0] = -np.inf
-    answers = scoring.Answers.of_scores(trials, one)
+    own_name, all_names = log_p.copy(), log_p.copy()
+    own_name[1, 0] = -np.inf
+    answers = scoring.Answers.of_scores(trials, own_name)
     assert answers.weight[1].tolist() == [0.0, 1.0, 0.0]
     assert answers.impossible == 1
     all_names[2] = np.where(trials.name[2] >= 0, -np.inf, np.nan)
@@ -280,13 +278,13 @@ def test_damaged_answers_give_numbers_or_one_line(base, monkeypatch):
 
     monkeypatch.setattr(_requests.Server, "_exchange", exchange)
     monkeypatch.setattr(_requests, "FIRST", 0.0001)
-    told = []
+    lines = []
     for _ in range(150):
         try:
             with backends.Endpoint("http://a:1", workers=1) as server:
                 values = server.score([PROMPT], [NAMES])[0]
             assert (values < 1).all()
         except (ValueError, ConnectionError) as error:
-            told.append(str(error))
-    assert 30 < len(told) < 150
-    assert not any("\n" in line or "\x1b" in line for line in told)
+            lines.append(str(error))
+    assert 30 < len(lines) < 150
+    assert not any("\n" in line or "\x1b" in line for line in lines)

@@ -67,21 +67,21 @@ def test_pasted_addresses(pasted, base):
 def test_what_is_no_address_is_told_in_one_line(pasted):
     with pytest.raises(
         ValueError, match=r"^endpoint must be a URL such as http://127\.0\.0\.1:8080; got '[^\n\x1b]*$"
-    ) as told:
+    ) as raised:
         backends.Endpoint(pasted)
-    assert "ver" not in str(told.value)
+    assert "ver" not in str(raised.value)
 
 
 @pytest.mark.parametrize("tail", ["", "/", "/v1", "/v1/chat/completions", "/completions?a=b"])
 def test_a_prefix_and_a_tail(tail):
-    def answer(path, asked):
-        return words()(path.removeprefix("/lab/llm"), asked) if path.startswith("/lab/llm/") else (404, "")
+    def answer(path, body):
+        return words()(path.removeprefix("/lab/llm"), body) if path.startswith("/lab/llm/") else (404, "")
 
     assert scores(answer, url="{}/lab/llm" + tail) == EXPECTED
 
 
 def test_another_version_of_the_interface():
-    assert scores(lambda path, asked: words()(path.replace("/api/v3", "/v1"), asked), url="{}/api/v3") == EXPECTED
+    assert scores(lambda path, body: words()(path.replace("/api/v3", "/v1"), body), url="{}/api/v3") == EXPECTED
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,8 @@ def test_a_refusal_is_told_at_once_without_the_key(status, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     seen = []
 
-    def answer(path, asked):
-        return words()(path, asked) if path == "/v1/models" else (status, {"error": f"no, Bearer {SECRET}!\n\x1b[0m"})
+    def answer(path, body):
+        return words()(path, body) if path == "/v1/models" else (status, {"error": f"no, Bearer {SECRET}!\n\x1b[0m"})
 
     said = refusal(answer, f"refuses /v1/completions with status {status}", "Bearer ***", seen=seen)
     assert SECRET not in said
@@ -132,7 +132,7 @@ def test_a_refusal_is_told_at_once_without_the_key(status, monkeypatch):
 
 
 def test_where_a_key_is_taken_from_is_told():
-    refusal(lambda path, asked: (401, "Invalid API Key"), "SEMRES_API_KEY or OPENAI_API_KEY")
+    refusal(lambda path, body: (401, "Invalid API Key"), "SEMRES_API_KEY or OPENAI_API_KEY")
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -140,9 +140,9 @@ def test_redirects_on_the_same_host_keep_method_and_content(status, monkeypatch)
     monkeypatch.setenv("SEMRES_API_KEY", SECRET)
     seen = []
 
-    def answer(path, asked):
+    def answer(path, body):
         if path.startswith("/new/"):
-            return words()(path.removeprefix("/new"), asked)
+            return words()(path.removeprefix("/new"), body)
         return status, "", {"Location": f"/new{path}"}
 
     assert scores(answer, seen) == EXPECTED
@@ -161,13 +161,13 @@ def test_the_key_follows_to_no_other_host_or_port(monkeypatch):
         moved = "http://ann:never@localhost" + other[other.rindex(":") :]
         for to in (moved, other):
             monkeypatch.setenv("SEMRES_API_KEY", SECRET)
-            said = refusal(lambda path, asked, to=to: (307, "", {"Location": f"{to}{path}?token=never"}), "redirects")
+            said = refusal(lambda path, body, to=to: (307, "", {"Location": f"{to}{path}?token=never"}), "redirects")
             assert to.replace("ann:never@", "") + "/v1/models" in said
             assert "never" not in said.replace("never-shown", "")
             assert SECRET not in said
         assert elsewhere == []
         monkeypatch.delenv("SEMRES_API_KEY")
-        assert scores(lambda path, asked: (307, "", {"Location": other + path})) == EXPECTED
+        assert scores(lambda path, body: (307, "", {"Location": other + path})) == EXPECTED
 
 
 @pytest.mark.parametrize(
@@ -181,12 +181,12 @@ def test_the_key_follows_to_no_other_host_or_port(monkeypatch):
     ],
 )
 def test_redirects_that_lead_nowhere(status, headers, word):
-    refusal(lambda path, asked: (status, "", headers), word)
+    refusal(lambda path, body: (status, "", headers), word)
 
 
 def test_where_a_redirect_led_to_is_named():
     to = "https://127.0.0.1:1"
-    refusal(lambda path, asked: (307, "", {"Location": to + path}), f"does not answer at {to}/v1/models (")
+    refusal(lambda path, body: (307, "", {"Location": to + path}), f"does not answer at {to}/v1/models (")
 
 
 def test_encryption_is_not_given_up():
@@ -200,8 +200,8 @@ def test_encryption_is_not_given_up():
 def test_busy_and_broken_servers_are_asked_again(status):
     count = iter(range(100))
 
-    def answer(path, asked):
-        return (status, "<html>busy</html>", {"Retry-After": "0"}) if next(count) in (1, 2, 5) else words()(path, asked)
+    def answer(path, body):
+        return (status, "<html>busy</html>", {"Retry-After": "0"}) if next(count) in (1, 2, 5) else words()(path, body)
 
     assert scores(answer, workers=1) == EXPECTED
 
@@ -209,7 +209,7 @@ def test_busy_and_broken_servers_are_asked_again(status):
 def test_asking_again_has_an_end():
     seen = []
     answer = words()
-    said = refusal(lambda path, asked: (503, "full") if asked.get("echo") else answer(path, asked), seen=seen)
+    said = refusal(lambda path, body: (503, "full") if body.get("echo") else answer(path, body), seen=seen)
     assert said.endswith("refuses /v1/completions with status 503: full; asked 5 times")
     assert len(seen) == 1 + _requests.TRIES
 
@@ -248,10 +248,10 @@ class _State:
 def test_a_hanging_server_is_left():
     release, answer = threading.Event(), words()
 
-    def hangs(path, asked):
+    def hangs(path, body):
         if path == "/v1/completions":
             release.wait(10)
-        return answer(path, asked)
+        return answer(path, body)
 
     started = time.monotonic()
     try:

@@ -36,12 +36,12 @@ class Historian(Backend):
     def _scores(self, prompt: str) -> tuple[list[str], np.ndarray]:
         self.asked.append(prompt)
         facts = prompt.rpartition("\n")[2] if "Answer" not in prompt and "<|" not in prompt else prompt
-        found = FACT.findall(facts)
+        people = FACT.findall(facts)
         question = PROBE.match(facts)
         assert question is not None
-        found = [(name, int(year)) for name, year in found if name != "Who" and name != "person"]
-        names = [name for name, _ in found]
-        away = np.array([abs(year - int(question[1])) for _, year in found])
+        people = [(name, int(year)) for name, year in people if name != "Who" and name != "person"]
+        names = [name for name, _ in people]
+        away = np.array([abs(year - int(question[1])) for _, year in people])
         scores = -away / self.epsilon + [self.bias(name) for name in names]
         scores[0] += self.first
         return names, scores
@@ -53,15 +53,15 @@ class Historian(Backend):
 
     def score(self, prompts: Sequence[str], continuations: Sequence[Sequence[str]], progress=None) -> list[np.ndarray]:
         self._called()
-        found = []
+        people = []
         for prompt, some in zip(prompts, continuations, strict=True):
             names, scores = self._scores(prompt)
             assert [x.strip() for x in some] == names
             p = np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
             if self.sampled:  # one of them is as good as certain
                 p = np.where(np.arange(len(p)) == self.rng.choice(len(p), p=p), 1.0, 1e-200)
-            found.append(np.log(p) - 3.0)
-        return found
+            people.append(np.log(p) - 3.0)
+        return people
 
     def generate(self, prompts: Sequence[str], max_tokens: int = 16, progress=None) -> list[str]:
         self._called()

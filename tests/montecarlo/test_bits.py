@@ -65,8 +65,8 @@ def test_a_member_of_a_grid_has_the_bits_that_it_has_alone(kind, method):
     how = {"key": KEY, "trials": 2**14 + 77, "method": method, "n": 5}
     together = _bits(estimate(spaces.get("interval"), KINDS[kind], **how))
     for i in (3, 7):
-        one = jax.tree.map(lambda leaf, i=i: leaf[i] if np.ndim(leaf) else leaf, KINDS[kind])
-        np.testing.assert_array_equal(_bits(estimate(spaces.get("interval"), one, **how)), together[:, i])
+        single = jax.tree.map(lambda leaf, i=i: leaf[i] if np.ndim(leaf) else leaf, KINDS[kind])
+        np.testing.assert_array_equal(_bits(estimate(spaces.get("interval"), single, **how)), together[:, i])
 
 
 @pytest.mark.parametrize("n", [33, 40])

@@ -95,8 +95,8 @@ def test_other_similarities_against_a_program_in_numpy(similarity, n):
     x, p = rng.random((trials, n)), rng.random((trials, 1))
     d = np.abs(x - p)
     for member in np.ndindex(similarity.shape):
-        one = jax.tree.map(lambda leaf, m=member: leaf[m] if np.ndim(leaf) == len(m) else leaf, similarity)
-        g = np.asarray(one(d), float) ** exponent
+        single = jax.tree.map(lambda leaf, m=member: leaf[m] if np.ndim(leaf) == len(m) else leaf, similarity)
+        g = np.asarray(single(d), float) ** exponent
         p_s = g[np.arange(trials), d.argmin(1)] / g.sum(1)
         p_i = 1 / (1 + g[:, 1:].sum(1))
         for credit, value, stderr in ((p_s, e.p_s, e.p_s_stderr), (p_i, e.p_i, e.p_i_stderr)):
@@ -330,8 +330,8 @@ def test_constant_credits_are_the_credits():
     for k in range(n + 1):
         strengths = jnp.array([1.0] * k + [floor] * (n - k))
         assert abs(similar[k] - jnp.max(choice.luce(strengths))) < 1e-6
-        each = [choice.identification_credit(strengths.sum() - s) for s in strengths]
-        assert abs(identify[k] - np.mean(each)) < 1e-6
+        credits = [choice.identification_credit(strengths.sum() - s) for s in strengths]
+        assert abs(identify[k] - np.mean(credits)) < 1e-6
 
 
 @pytest.mark.parametrize(

@@ -44,8 +44,8 @@ def test_logits_and_states_are_those_of_transformers(folder, name, kind):
     weights = written(folder, name, kind).weights
     with np.load(REFERENCE) as reference:
         logits, states = reference[f"{name}/logits"], reference[f"{name}/hidden"]
-    found = np.asarray(llama.logits(weights, TOKENS))[:, POSITIONS]
-    np.testing.assert_allclose(found, logits, rtol=0, atol=AGREEMENT)
+    ours = np.asarray(llama.logits(weights, TOKENS))[:, POSITIONS]
+    np.testing.assert_allclose(ours, logits, rtol=0, atol=AGREEMENT)
     assert (weights.head is None) == (name != "untied")
     hidden = np.asarray(llama.hidden(weights, TOKENS, np.array([POSITIONS, POSITIONS])))
     assert hidden.shape == states.shape
@@ -66,9 +66,9 @@ def test_a_rope_in_the_layout_of_the_other_kind_of_file_would_be_told(folder, ti
 def test_what_comes_later_changes_nothing_before(tied):
     later = TOKENS.copy()
     later[:, 20:] = 0
-    one, other = (np.asarray(llama.logits(tied, tokens)) for tokens in (TOKENS, later))
-    np.testing.assert_array_equal(one[:, :20], other[:, :20])
-    assert not np.allclose(one[:, 20:], other[:, 20:])
+    now, other = (np.asarray(llama.logits(tied, tokens)) for tokens in (TOKENS, later))
+    np.testing.assert_array_equal(now[:, :20], other[:, :20])
+    assert not np.allclose(now[:, 20:], other[:, 20:])
 
 
 def test_branches_see_their_prompt_and_themselves_only(tied):
@@ -78,13 +78,13 @@ def test_branches_see_their_prompt_and_themselves_only(tied):
     owners = [0] * 10 + [1, 1, 2, 2, -1, -1]
     positions, sources, targets = [9, 10, 11, 12, 13], [0, 1, 2, 0, 3, 4], [*branches[0], *branches[1]]
     rows = [np.asarray(row)[None] for row in (tokens, places, owners, positions, sources, targets)]
-    found = np.asarray(llama.log_probs(tied, llama.Batch(*rows[:3]), *rows[3:])).reshape(2, 3)
+    ours = np.asarray(llama.log_probs(tied, llama.Batch(*rows[:3]), *rows[3:])).reshape(2, 3)
     texts = np.zeros((2, 40), int)
     texts[:, :13] = [[*prompt, *branch] for branch in branches]
     logits = np.asarray(llama.logits(tied, texts), np.float64)
     for k, branch in enumerate(branches):
         expected = [logits[k, 9 + j, token] - np.log(np.exp(logits[k, 9 + j]).sum()) for j, token in enumerate(branch)]
-        np.testing.assert_allclose(found[k], expected, rtol=0, atol=AGREEMENT)
+        np.testing.assert_allclose(ours[k], expected, rtol=0, atol=AGREEMENT)
 
 
 def test_next_tokens_are_the_likeliest(tied):
@@ -105,14 +105,14 @@ def test_second_call_does_not_trace(tied):
 
 @pytest.mark.parametrize("dtype", ROUNDED)
 def test_folders_in_shards_and_in_fewer_bits(folder, tied, dtype):
-    found = language.load(tiny_llamas.write_folder(folder / dtype, "tied", shards=3, dtype=dtype)).weights
-    for part, expected in zip(jax.tree.leaves(found), jax.tree.leaves(tied), strict=True):
+    ours = language.load(tiny_llamas.write_folder(folder / dtype, "tied", shards=3, dtype=dtype)).weights
+    for part, expected in zip(jax.tree.leaves(ours), jax.tree.leaves(tied), strict=True):
         np.testing.assert_allclose(part, expected, rtol=ROUNDED[dtype], atol=1e-7)
-    assert not np.array_equal(found.embedding, tied.embedding)
+    assert not np.array_equal(ours.embedding, tied.embedding)
 
 
 @pytest.mark.parametrize(("kind", "error"), [("Q8_0", 0.01), ("Q4_1", 0.12), ("F16", 1e-3)])
 def test_quantised_numbers_are_as_gguf_rounds_them(folder, tied, kind, error):
-    found = language.load(tiny_llamas.write_gguf(folder / f"{kind}.gguf", "tied", kind=kind)).weights
-    off = np.abs(np.asarray(found.embedding) - np.asarray(tied.embedding)).max() / np.abs(tied.embedding).max()
+    ours = language.load(tiny_llamas.write_gguf(folder / f"{kind}.gguf", "tied", kind=kind)).weights
+    off = np.abs(np.asarray(ours.embedding) - np.asarray(tied.embedding)).max() / np.abs(tied.embedding).max()
     assert error / 20 < off < error

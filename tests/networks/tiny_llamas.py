@@ -78,11 +78,11 @@ def arrays(name: str) -> dict[str, np.ndarray]:
     shapes["model.norm.weight"] = (width,)
     if not config["tie_word_embeddings"]:
         shapes["lm_head.weight"] = (len(PIECES), width)
-    found = {}
+    weights = {}
     for key, shape in shapes.items():
         noise = rng.standard_normal(shape)
-        found[key] = (1 + 0.1 * noise if len(shape) == 1 else noise * 2 / shape[1] ** 0.5).astype(np.float32)
-    return found
+        weights[key] = (1 + 0.1 * noise if len(shape) == 1 else noise * 2 / shape[1] ** 0.5).astype(np.float32)
+    return weights
 
 
 def write_folder(folder: Path, name: str, *, shards: int = 1, dtype: str = "float32") -> Path:

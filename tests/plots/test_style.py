@@ -25,9 +25,9 @@ def test_settings_of_users_change_no_picture_and_stay(backend, tmp_path):
     before = matplotlib.rcParams.copy()
     with matplotlib.rc_context():
         matplotlib.rcParams.update(ODD | {"backend": backend})
-        told = matplotlib.rcParams.copy()
+        settings = matplotlib.rcParams.copy()
         odd = draw(results.output_folder(tmp_path / "odd"))
-        assert matplotlib.rcParams.copy() == told
+        assert matplotlib.rcParams.copy() == settings
         matplotlib.rcParams["backend"] = before["backend"]
     assert odd == usual
     assert set(usual) == {"picture.png", "picture.svg"}

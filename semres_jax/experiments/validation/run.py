@@ -25,7 +25,8 @@ from semres_jax.laws import engines
 from semres_jax.montecarlo.estimate import SHIFTS, estimate
 from semres_jax.similarity import Constant, Similarity
 from semres_jax.spaces import MetricSpace
-from semres_jax.storage.resume import Numbers, Saved, fingerprint
+from semres_jax.storage.fingerprints import fingerprint
+from semres_jax.storage.resume import Numbers, Saved
 
 # No |z| of a right law gets here: the chance is 6e-7 for each.
 Z_LIMIT = 5.0

@@ -24,7 +24,7 @@ from semres_jax._types import Array
 from semres_jax.data.image_sets import ImageSet, Split
 from semres_jax.execution import Execution
 from semres_jax.networks import resnet
-from semres_jax.storage.resume import fingerprint
+from semres_jax.storage.fingerprints import fingerprint
 from semres_jax.training.checkpoints import Store, held
 from semres_jax.training.diverged import Diverged as Diverged, refuse_diverged
 from semres_jax.training.images import batches, epochs

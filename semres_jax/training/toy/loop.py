@@ -23,7 +23,7 @@ from semres_jax.execution import Execution
 from semres_jax.montecarlo import sharding
 from semres_jax.networks.toy import ToyAutoencoder
 from semres_jax.spaces.base import MetricSpace
-from semres_jax.storage.resume import fingerprint
+from semres_jax.storage.fingerprints import fingerprint
 from semres_jax.training.checkpoints import Store
 from semres_jax.training.diverged import Diverged as Diverged, refuse_diverged
 from semres_jax.training.toy.gradient import Terms, slopes, terms

@@ -86,9 +86,9 @@ def _secretless(text: str) -> str:
     return shown(re.split(r"[?#]", bare)[0])
 
 
-def same_host(one: "httpx.URL", other: "httpx.URL") -> bool:
+def same_host(left: "httpx.URL", other: "httpx.URL") -> bool:
     """Whether both are on one host, and the second doesn't give up encryption."""
-    return one.host == other.host and (one.scheme, other.scheme) in (
+    return left.host == other.host and (left.scheme, other.scheme) in (
         ("http", "http"), ("http", "https"), ("https", "https")
     )  # fmt: skip
 
