@@ -53,9 +53,9 @@ def smooth(space: MetricSpace, members: Similarity, power: float) -> tuple[np.nd
     if not (top > 0 and np.isfinite(top)):
         return nobody, 0
     chosen, most = (nobody, 0), _FEWEST - 1
-    for ranges in _RANGES:
+    for ranges in (ranges for ranges in _RANGES if _TERMS * ranges <= size):
         fits = _fitting(members, power, top, ranges)
-        if _TERMS * ranges <= size and fits.sum() > most:
+        if fits.sum() > most:
             chosen, most = (fits, ranges), fits.sum()
     return chosen
 
