@@ -81,3 +81,27 @@ with _interrupts.never_lost(of_process=True), Lock(sys.argv[1]):
         assert process.communicate(timeout=60)[1] == "semres: interrupted; files written so far are whole\n"
     assert process.returncode == 130
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_is_being_taken_is_taken_first(tmp_path):
+    program = """
+import fcntl, os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from semres_jax.cli import _interrupts
+from semres_jax.storage import locks
+take = fcntl.flock
+def interrupted(*how):
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.1)
+    take(*how)
+fcntl.flock = interrupted
+with _interrupts.never_lost(of_process=False):
+    try:
+        with locks.Lock(sys.argv[1]):
+            time.sleep(30)
+    except KeyboardInterrupt:
+        print("raised")
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("raised\n", "")
+    assert list(tmp_path.iterdir()) == []

@@ -86,9 +86,9 @@ def _secretless(text: str) -> str:
     return shown(re.split(r"[?#]", bare)[0])
 
 
-def same_host(left: "httpx.URL", other: "httpx.URL") -> bool:
+def same_host(first: "httpx.URL", second: "httpx.URL") -> bool:
     """Whether both are on one host, and the second doesn't give up encryption."""
-    return left.host == other.host and (left.scheme, other.scheme) in (
+    return first.host == second.host and (first.scheme, second.scheme) in (
         ("http", "http"), ("http", "https"), ("https", "https")
     )  # fmt: skip
 
