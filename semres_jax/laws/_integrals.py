@@ -69,7 +69,9 @@ def luce(
 
     lane_of = jax.tree.map(lambda leaf: batches(leaf, padded // around), (members, given, wanted))
     v = batches(probes.reshape(total, probes.shape[-1]), padded)
-    stops = mass_stops(_balls(space, probes[:1, 0]), own[:, :1, 0], max(ns)) if space.probe_uniforms == 0 else None
+    stops = None
+    if space.probe_uniforms == 0:
+        stops = mass_stops(_balls(space, probes[:1, 0]), own[:, :1, 0], max(ns), space.curvature_radius)
 
     def together(lanes: tuple[tuple[Similarity, Setting, Array], Array]) -> tuple[Array, Array]:
         (members, given, wanted), v = lanes
@@ -152,7 +154,7 @@ class _Lanes:
         self.own = jnp.stack(space.radius_kinks(space.probe(v))).astype(v.dtype)
         kinks = [jnp.asarray(kink, v.dtype) for kink in members.kinks()]
         if stops is None:
-            stops = mass_stops(self.ball, self.own, self.most)
+            stops = mass_stops(self.ball, self.own, self.most, space.curvature_radius)
         self.steps = Steps(self.log_g, given, self.own, kinks, stops, space.smooth_balls, rule)
 
     def accuracies(self) -> tuple[Array, Array]:

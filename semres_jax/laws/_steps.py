@@ -23,6 +23,8 @@ from semres_jax.laws._setting import Rule, Setting
 # Nats by which the masses of the last and the first quarter of a panel differ, and those of the two in the middle from
 # both; and by which what n - 1 items leave of the mass beyond falls.
 _SLOPE, _BEND, _LEFT = 9.0, 1.5, 12.0
+# How far a panel may reach where space is curved like the hyperbolic plane, in radii of curvature.
+_CURVED = 5.0
 # How much of the nats of ln g may lie between the middle of a panel and its end: half where g is an exponential.
 _HALF = 0.6
 # Nats of what g has above its floor, up to the middle, from so many floors down to nothing: in shares of `Rule.nats`.
@@ -46,21 +48,24 @@ _BESIDE = 2.0**-40
 Function = Callable[[Array], Array]
 
 
-def mass_stops(ball: Function, own: Array, most: int) -> Array:
+def mass_stops(ball: Function, own: Array, most: int, curvature_radius: float) -> Array:
     """(stops, lanes) distances between which the ball is a polynomial, as good as; 0 where there are no more.
 
     Args:
         ball: of distances (..., lanes).
         own: (k, lanes) kinks of it.
         most: the largest number of items.
+        curvature_radius: of the space, as there.
     """
     own = jax.lax.stop_gradient(own)
     rounding = _rounding(jnp.max(own, axis=0))
 
-    def narrow(quarters: Array) -> Array:
+    def narrow(quarters: Array, width: Array) -> Array:
         """Whether panels are narrow enough, of the balls (5, ...) at their quarters from start to end."""
         first, second, third, fourth = jnp.log(jnp.maximum(jnp.diff(quarters, axis=0), 0.0) + _ROUNDING)
         straight = (jnp.abs(fourth - first) <= _SLOPE) & (second + third - first - fourth <= _BEND)
+        if curvature_radius < math.inf:
+            straight = straight & (width <= _CURVED * curvature_radius)
         if most > 2:
             near, far = (jnp.log(jnp.maximum(1.0 - b, _ROUNDING)) for b in (quarters[0], quarters[4]))
             straight = straight & (near - jnp.maximum(far, -_FEW / (most - 1.0)) <= _LEFT / (most - 1.0))
@@ -74,7 +79,7 @@ def mass_stops(ball: Function, own: Array, most: int) -> Array:
         here, three = ball(at - way * shares), ball(at - way * 0.75 * shares)
         here = here.at[0].set(ball(kink + way * _BESIDE))
         end = jnp.broadcast_to(ball(at - way * _BESIDE), here[2:].shape)
-        fits = narrow(jnp.stack([here[:-2], three[:-2], here[1:-1], here[2:], end]))
+        fits = narrow(jnp.stack([here[:-2], three[:-2], here[1:-1], here[2:], end]), way * shares[:-2])
         widest = jnp.max(jnp.where(fits, shares[:-2], shares[-2]), axis=0)
         start = jnp.where(widest >= 1.0, kink, at - way * widest)
         start = jnp.where(at > 0, start, 0.0)

@@ -1,6 +1,7 @@
 """The one interface of all stimulus spaces."""
 
 import abc
+import math
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
@@ -231,6 +232,9 @@ class MetricSpace(Registered, abc.ABC):
 
     # Whether r -> b_p(r) is smooth on both sides of its kinks: no square roots there, as lenses of balls have them.
     smooth_balls: ClassVar[bool] = False
+    # 1 / sqrt(-curvature) of a space that is curved like the hyperbolic plane, where balls grow like exponentials of
+    # distances beyond that one; infinity of others, where they grow like powers.
+    curvature_radius: ClassVar[Any] = math.inf
 
     def radius_kinks(self, p: Point) -> tuple[Array, ...]:
         """Radii, each of the batch shape of `p`, where r -> b_p(r) is not smooth or jumps; b_p is 1 from the last on.

@@ -44,6 +44,7 @@ class Hyperbolic(MetricSpace):
     probe_uniforms: ClassVar[Any] = 1
     has_ball_measure: ClassVar[bool] = True
     has_statistic: ClassVar[bool] = True
+    curvature_radius: ClassVar[Any] = 1.0
 
     def __post_init__(self):
         object.__setattr__(self, "radius", number_leaf(self.radius, "radius"))

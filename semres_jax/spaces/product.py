@@ -145,6 +145,10 @@ class Product(MetricSpace):
         return all(factor.smooth_balls for factor in self.factors)
 
     @property
+    def curvature_radius(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return min(factor.curvature_radius for factor in self.factors)
+
+    @property
     def has_ball_measure(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         known = self.metric in ("max", "min") or len(self.factors) == 1
         return known and all(factor.has_ball_measure for factor in self.factors)
