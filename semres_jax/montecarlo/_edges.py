@@ -40,17 +40,11 @@ def numbers_within(space: MetricSpace, n: int, epsilon: Array, words: WordSource
     """
     unrolled = (n + 1) * space.uniforms <= _UNROLLED_NUMBERS
 
-    def stacked() -> Array:
-        return jnp.stack([jnp.stack(group) for group in tally.groups_of_words(words, n, space.uniforms)])
-
-    groups = tally.groups_of_words(words, n, space.uniforms) if unrolled else stacked()
-    codes = tally.statistics(space, groups, jnp.float32, unrolled, functools.partial(by_statistic, space, epsilon))
+    codes = tally.statistics(space, words, n, jnp.float32, unrolled, functools.partial(by_statistic, space, epsilon))
     quick = functools.reduce(_together, list(codes))
 
     def exact() -> Array:
-        # What is made by one program for all points has its words in no array: they are made anew.
-        again = stacked() if unrolled else groups
-        statistics = tally.statistics(space, again, jnp.float64, unrolled=False)
+        statistics = tally.statistics(space, words, n, jnp.float64, unrolled=False)
         return jnp.sum(space.distance_at(statistics) <= epsilon, axis=0, dtype=jnp.uint8)
 
     return jax.lax.cond(jnp.any(quick >= _DOUBTFUL), exact, lambda: quick)

@@ -326,9 +326,9 @@ class Run:
         if self.method == "prng":
             words = streams(self.key, plan.streams, 2, plan.first)
         else:
-            # One for each coordinate of all points; beyond `UNROLLED_ITEMS` points come in whole blocks.
-            points = self.n + 1 if self.n <= tally.UNROLLED_ITEMS else padded(self.n + 1)
-            words = streams(self.key, plan.streams, padded(points * sum(_coordinates(self.space))), plan.first)
+            # One for each coordinate of all points, which may come in whole blocks.
+            points = padded(self.n + 1)
+            words = streams(self.key, plan.streams, points * sum(_coordinates(self.space)), plan.first)
         return [jax.device_put(words, device) for device in self.devices]
 
     def _shape_of_sums(self) -> jax.ShapeDtypeStruct:

@@ -49,28 +49,20 @@ class Distances(NamedTuple):
 def distances(space: MetricSpace, words: WordSource, n: int, replace: bool) -> Distances:
     """Draw probe and n items with `words`; their distances, integers where the space allows."""
     per_point = space.uniforms
+    if space.has_statistic:
+        unrolled = n <= UNROLLED_ITEMS and (n + 1) * per_point <= UNROLLED_NUMBERS
+        made = statistics(space, words, n, jnp.float64, unrolled)
+        return Distances([space.distance_at(s) for s in made] if unrolled else space.distance_at(made), 1.0)
     if n <= UNROLLED_ITEMS:
         groups = groups_of_words(words, n, per_point)
         if space.has_ticks:
             return Distances([space.ticks(groups[0], group) for group in groups[1:]], 2.0**-32)
-        if space.has_statistic:
-            unrolled = (n + 1) * per_point <= UNROLLED_NUMBERS
-            return Distances([space.distance_at(s) for s in statistics(space, groups, jnp.float64, unrolled)], 1.0)
         points = _points(space, groups, replace)
         return Distances([space.distance(points[0], point) for point in points[1:]], 1.0)
-
-    # BLOCK points take per_point whole blocks of words.
-    def block_of_points(first: Array) -> Array:
-        flat = words(first * per_point, per_point)
-        return jnp.stack([jnp.stack(flat[i * per_point : (i + 1) * per_point]) for i in range(BLOCK)])
-
-    stacked = jax.lax.map(block_of_points, jnp.arange(-(-(n + 1) // BLOCK)))
-    stacked = stacked.reshape(-1, *stacked.shape[2:])[: n + 1]  # (n + 1, per_point, lanes)
+    stacked = _stacked_words(words, n, per_point)
     if space.has_ticks:
         ticks = jax.vmap(lambda item: space.ticks(list(stacked[0]), list(item)))
         return Distances(ticks(stacked[1:]), 2.0**-32)
-    if space.has_statistic:
-        return Distances(space.distance_at(statistics(space, stacked, jnp.float64, unrolled=False)), 1.0)
     if space.size is not None and not replace:
         points = jnp.stack(space.distinct(list(to_unit(stacked[:, 0]))))
     else:
@@ -85,14 +77,32 @@ def groups_of_words(words: WordSource, n: int, per_point: int) -> list[list[Arra
     return [flat[i * per_point : (i + 1) * per_point] for i in range(n + 1)]
 
 
+def _stacked_words(words: WordSource, n: int, per_point: int) -> Array:
+    """The same as an array (n + 1, per_point, ...), made by a loop, which is quick to compile."""
+
+    # BLOCK points take per_point whole blocks of words.
+    def block_of_points(first: Array) -> Array:
+        flat = words(first * per_point, per_point)
+        return jnp.stack([jnp.stack(flat[i * per_point : (i + 1) * per_point]) for i in range(BLOCK)])
+
+    stacked = jax.lax.map(block_of_points, jnp.arange(-(-(n + 1) // BLOCK)))
+    return stacked.reshape(-1, *stacked.shape[2:])[: n + 1]
+
+
 def statistics(
-    space: MetricSpace, groups: Any, dtype: Any, unrolled: bool, of_pair: Callable[..., Array] | None = None
-) -> list[Array] | Array:
+    space: MetricSpace,
+    words: WordSource,
+    n: int,
+    dtype: Any,
+    unrolled: bool,
+    of_pair: Callable[..., Array] | None = None,
+) -> Any:
     """The space's statistic of n items and the probe, or what else there is of their variates.
 
     Args:
         space: one that has a statistic.
-        groups: words of the probe and of the items: a list of lists, or an array (n + 1, uniforms, ...).
+        words: of probe and items.
+        n: items.
         dtype: float32 or float64.
         unrolled: as one program for all points, which is faster and takes longer to compile, or one for each in turn.
         of_pair: a function of the variates of the probe and those of an item; None for the statistic.
@@ -102,9 +112,9 @@ def statistics(
     """
     of_pair = of_pair or space.statistic
     if unrolled:
-        probe, *items = (space.variates(group, dtype) for group in groups)
+        probe, *items = (space.variates(group, dtype) for group in groups_of_words(words, n, space.uniforms))
         return [of_pair(probe, item) for item in items]
-    stacked = jnp.stack([jnp.stack(group) for group in groups]) if isinstance(groups, list) else groups
+    stacked = _stacked_words(words, n, space.uniforms)
     points = jax.lax.map(lambda group: jnp.stack(space.variates(list(group), dtype)), stacked)
     return jax.lax.map(lambda item: of_pair(list(points[0]), list(item)), points[1:])
 

@@ -94,12 +94,12 @@ def lattice_rows(
     def rows(first: Array, number: int) -> WordSource:
         rows_at = first.astype(jnp.uint32) + jnp.arange(number, dtype=jnp.uint32)
 
-        def word(j: int) -> Array:
-            if relative and j < even:
+        def word(j: Array | int) -> Array:
+            if relative and isinstance(j, int) and j < even:
                 return jnp.zeros((number, columns), jnp.uint32)
             return row[j][None] + (rows_at * down[j])[:, None]
 
-        return lambda block, blocks: [word(j) for j in range(BLOCK * int(block), BLOCK * (int(block) + blocks))]
+        return lambda block, blocks: [word(BLOCK * block + j) for j in range(BLOCK * blocks)]
 
     return rows
 
