@@ -6,13 +6,10 @@ peak of a process of its own.
 """
 
 import functools
-import resource
-import subprocess
-import sys
 from collections.abc import Callable
 
 import numpy as np
-from measuring import best_times, compiling, timed
+from measuring import apart, best_times, compiling, timed
 from report import figure, main, row, say
 from scipy import optimize, special
 
@@ -86,18 +83,6 @@ def everything(trials: int) -> Callable[[], object]:
     return functools.partial(measure.choices_table, table)
 
 
-def memory(trials: int) -> float:
-    """Peak gigabytes of a process that fits so many trials."""
-    code = f"import bench_choices, resource; bench_choices.ours({trials}); print(bench_choices.peak())"
-    words = [sys.executable, "-c", f"import sys; sys.path.insert(0, {sys.path[0]!r}); {code}"]
-    return float(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
-
-
-def peak() -> float:
-    """Gigabytes that this process has held at most."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e9 if sys.platform == "darwin" else 1e6)
-
-
 def slope(sizes: list[int], rounds: int) -> tuple[float, dict]:
     """Of log best seconds in log trials; the quadratic phase of climbs differs by a step or two between sizes."""
     best, _ = best_times({size: functools.partial(ours, size) for size in sizes}, rounds)
@@ -132,7 +117,7 @@ def run(quick: bool) -> dict:
     fitted, seconds_by_size = slope(sizes, rounds)
     what = f"seconds against {sizes[0]:,} to {sizes[-1]:,} trials, exponential: slope (theory: 1)"
     rows.append(row(what, fitted, "", bar="value <= 1.1"))
-    least, most = memory(sizes[0]), memory(sizes[-1])
+    least, most = (apart("bench_choices", "ours", size)["gigabytes"] for size in (sizes[0], sizes[-1]))
     note = f"A process that fits {sizes[0]:,} trials holds {figure(least)} GB."
     rows.append(
         row(f"peak memory of a process that fits {sizes[-1]:,} trials", most, "GB", bar="value <= 2", note=note)

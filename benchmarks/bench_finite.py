@@ -4,21 +4,16 @@ What takes gigabytes runs in a process of its own, whose largest resident memory
 """
 
 import functools
-import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 from bench_exact import EPSILONS, finite
-from bench_slopes import slope
+from bench_slopes import MARGIN, slope
+from measuring import apart
 from report import figure, main, row, say
 
 RESOLUTIONS = 100
 MEMORY_OF_POINTS, SECONDS_OF_POINTS, MEMORY_OF_EMBEDDINGS = 4.0, 180.0, 8.0
 FAMILIES = ("constant", "exponential", "gaussian", "powerlaw(2)", "linear")
-# A slope may exceed the theory by so much.
-MARGIN = 0.1
 
 
 def cloud(stimuli: int):
@@ -46,26 +41,6 @@ def embedded(rows: int, dimensions: int = 256, classes: int = 100) -> None:
     measure.embeddings(points, spaces.Finite.from_points(centre[:, :3]), labels=labels, optimal="none")
 
 
-def apart(what: str, *settings) -> dict[str, float]:
-    """Seconds of one call, programs compiled, and the largest memory in GB, of a process of its own."""
-    words = [sys.executable, __file__, "--child", json.dumps([what, *settings])]
-    done = subprocess.run(words, capture_output=True, text=True, env=os.environ | {"JAX_PLATFORMS": "cpu"})
-    if done.returncode:
-        raise SystemExit(done.stderr.strip()[-1000:])
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def child(what: str, *settings) -> dict[str, float]:
-    import resource
-    import time
-
-    started = time.perf_counter()
-    {"swept": swept, "embedded": embedded}[what](*settings)
-    seconds = time.perf_counter() - started
-    unit = 1.0 if sys.platform == "darwin" else 1024.0  # bytes there, kibibytes elsewhere
-    return {"seconds": seconds, "gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9}
-
-
 def counted_rows(quick: bool) -> list[dict]:
     say("counts against NumPy")
     measured = finite(2000, 3 if quick else 7)
@@ -79,12 +54,12 @@ def large_rows(quick: bool) -> list[dict]:
     stimuli, embeddings, rows = (4000, 50_000, []) if quick else (20_000, 1_000_000, [])
     for family in FAMILIES[:2] if quick else FAMILIES:
         say(f"{stimuli:,} stimuli, {family}")
-        measured = apart("swept", family, stimuli)
+        measured = apart("bench_finite", "swept", family, stimuli)
         what = f"frontier.sweep of {stimuli:,} points in the plane, {family}, {RESOLUTIONS} resolutions, n = 2"
         rows.append(row(f"{what}, from a new process", measured["seconds"], "s", bar=f"value <= {SECONDS_OF_POINTS:g}"))
         rows.append(row(f"{what}: peak memory", measured["gigabytes"], "GB", bar=f"value <= {MEMORY_OF_POINTS:g}"))
     say(f"{embeddings:,} embeddings")
-    measured = apart("embedded", embeddings)
+    measured = apart("bench_finite", "embedded", embeddings)
     what = f"measure.embeddings of {embeddings:,} x 256 in 100 classes, 2,000 of them probing"
     rows.append(row(what, measured["seconds"], "s"))
     rows.append(row(f"{what}: peak memory", measured["gigabytes"], "GB", bar=f"value <= {MEMORY_OF_EMBEDDINGS:g}"))
@@ -109,7 +84,4 @@ def run(quick: bool) -> dict:
 
 
 if __name__ == "__main__":
-    if "--child" in sys.argv:
-        print(json.dumps(child(*json.loads(sys.argv[-1]))))
-    else:
-        main(run, __doc__)
+    main(run, __doc__)

@@ -5,9 +5,10 @@ the cells, the rest is a product. All numbers are compared before they are timed
 """
 
 import itertools
+import tempfile
 
 import numpy as np
-from measuring import best_times, compiling, timed
+from measuring import apart, best_times, compiling, timed
 from report import main, row, say
 
 from semres_jax import Exponential, accuracy, frontier, spaces
@@ -17,6 +18,8 @@ PLACES = {"circle": spaces.get("circle"), "interval": spaces.get("interval")}
 SIMILARITIES, NS, DELTAS = ("constant", "exponential"), (2, 8), (0.0, 0.1)
 # Trials of a cell in a script that samples, and Gauss-Legendre nodes of one that integrates.
 SAMPLED, NODES = 100_000, 48
+# Floors of the grid that is written, and how much more memory ten times the cells may take.
+FLOORS, FLAT = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5), 1.1
 NODE, WEIGHT = ((x + shift) / 2 for x, shift in zip(np.polynomial.legendre.leggauss(NODES), (1, 0), strict=True))
 WHAT = "sweep over circle and interval, constant and exponential, n = 2, 8, exact"
 
@@ -151,6 +154,16 @@ def against_hand(what: str, resolutions: int, rounds: int) -> dict:
     return {"cells": count["sweep"], "difference": off, "cells_per_s": {k: count[k] / t for k, t in best.items()}}
 
 
+def written(cells: int) -> None:
+    """So many cells as `semres sweep` computes them and writes them to a file."""
+    from semres_jax.cli import main as semres
+
+    with tempfile.TemporaryDirectory() as folder:
+        grid = ["--epsilon", f"0.01:0.5:{cells // len(FLOORS)}", "--delta", ",".join(map(str, FLOORS))]
+        if semres(["sweep", "--similarity", "exponential", *grid, "--n", "2", "--out", folder]):
+            raise SystemExit(f"semres sweep of {cells:,} cells failed")
+
+
 def second_sweep(resolutions: int) -> dict:
     """The same spaces, similarities and n with other resolutions and floors: seconds, and programs compiled."""
     with compiling() as first:
@@ -172,6 +185,10 @@ def run(quick: bool) -> dict:
     measured = cells_per_second(resolutions, picks, rounds)
     say("quadrature by hand")
     hand = {what: against_hand(what, 8 * resolutions, rounds) for what in BY_HAND}
+    say("a large grid, to a file")
+    many = 10**5 if quick else 10**6
+    few_held, many_held = (apart("bench_sweep", "written", cells) for cells in (many // 10, many))
+    large = f"semres sweep of {many:,} cells, circle, exponential, n = 2, with its files, from a new process"
     rate = measured["cells_per_s"]
     what = f"{WHAT}, {measured['cells']:,} cells"
     rows = [
@@ -201,6 +218,16 @@ def run(quick: bool) -> dict:
             peer=f"the first, which compiles {again['programs'][0]} programs",
             peer_value=again["seconds"][0],
             better="less",
+        ),
+        row(large, many_held["seconds"], "s"),
+        row(
+            f"{large}: peak memory",
+            many_held["gigabytes"],
+            "GB",
+            peer=f"{many // 10:,} cells",
+            better="less",
+            peer_value=few_held["gigabytes"],
+            bar=f"value <= {FLAT * few_held['gigabytes']:.2f}",
         ),
         row("programs that a second sweep compiles", again["programs"][1], "", bar="value <= 0"),
     ]

@@ -1,8 +1,11 @@
 """How the benchmarks measure: programs in turn, the best round counts, compilation apart; and on which machine."""
 
 import importlib.util
+import json
 import os
 import platform
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -49,6 +52,27 @@ def sized(run: Callable[[int], Any], seconds: float, start: int, most: int = 2**
         size = min(grown, most)
         run(size)
     return size
+
+
+def held(program: Callable[..., Any], *settings: Any) -> dict[str, float]:
+    """Seconds of one call, programs compiled, and the most memory that this process has held, in GB."""
+    import resource
+
+    seconds = timed(partial(program, *settings))
+    unit = 1.0 if sys.platform == "darwin" else 1024.0  # bytes there, kibibytes elsewhere
+    return {"seconds": seconds, "gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9}
+
+
+def apart(module: str, name: str, *settings: Any) -> dict[str, float]:
+    """What is `held` by a process of its own that calls a function of a benchmark; settings as literals of Python."""
+    folder = os.path.dirname(__file__)
+    call = f"measuring.held({module}.{name}, *{settings!r})"
+    code = f"import json, sys; sys.path.insert(0, {folder!r}); import measuring, {module}; print(json.dumps({call}))"
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, capture_output=True, text=True, env=os.environ | {"JAX_PLATFORMS": "cpu"})
+    if done.returncode:
+        raise SystemExit(done.stderr.strip()[-1000:])
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def cores() -> int:
