@@ -228,8 +228,7 @@ def run(quick: bool) -> dict:
             better="less",
             peer_value=few_held["gigabytes"],
             bar=f"value <= {FLAT * few_held['gigabytes']:.2f}",
-            note="A cell is 49 bytes of the table that the file holds, which is in memory once, and twice more while it is "
-            "written.",
+            note="A cell takes 49 bytes of the table in the file, once in memory and twice more while it is written.",
         ),
         row("programs that a second sweep compiles", again["programs"][1], "", bar="value <= 0"),
     ]
