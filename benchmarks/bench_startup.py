@@ -12,7 +12,7 @@ from pathlib import Path
 from measuring import timed
 from report import main, row, say
 
-COMMAND = "from semres_jax.cli import main; raise SystemExit(main({words!r}))"
+COMMAND = "import sys; sys.argv[1:] = {words!r}; from semres_jax.cli import main; raise SystemExit(main())"
 # A sweep by quadrature: programs of a second each.
 SWEEP = ("sweep", "--similarity", "exponential", "--epsilon", "0.05:0.5:8", "--n", "2,8")
 ACCURACY = "import semres_jax as sr; print(sr.accuracy(sr.spaces.get('circle'), sr.Constant(0.25)))"
