@@ -115,8 +115,9 @@ def test_dotted_names_of_the_documents_resolve():
         "choice|data|experiments|frontier|laws|measure|montecarlo|networks|plots|similarity|spaces|storage|training"
     )
     written = set()
-    for document in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md"):
-        for path in re.findall(rf"`(?:semres_jax\.|sr\.)?((?:{packages})(?:\.\w+)+)", (ROOT / document).read_text()):
+    documents = [*ROOT.glob("*.md"), *(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts)]
+    for document in documents:
+        for path in re.findall(rf"`(?:semres_jax\.|sr\.)?((?:{packages})(?:\.\w+)+)", document.read_text()):
             if not path.endswith((".nc", ".json")):  # files of results
                 written.add(path)
     assert len(written) > 20

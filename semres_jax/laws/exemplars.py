@@ -271,6 +271,11 @@ def _averages(table, own, order, farther, share, weight, similarity: Similarity,
 
 
 def square(name: str, given: Any) -> np.ndarray:
+    """A table of distances in float64.
+
+    Raises:
+        ValueError: it is not square, known, finite, at least 0 and symmetric; `name` says which table.
+    """
     table = concrete(given)
     if table is None or table.ndim != 2 or table.shape[0] != table.shape[1]:
         raise ValueError(f"{name} must be a square table of known numbers; got shape {np.shape(given)}")

@@ -80,6 +80,12 @@ class State(NamedTuple):
 
 
 def optimiser(recipe: Recipe, steps: int) -> optax.GradientTransformation:
+    """Gradients with weight decay and Nesterov's momentum; the rate warms up and falls like a cosine.
+
+    Args:
+        recipe: rates and epochs.
+        steps: of an epoch.
+    """
     total = recipe.epochs * steps
     warm = int(recipe.warmup * steps) if recipe.warmup < recipe.epochs else total // 2
     rate = optax.warmup_cosine_decay_schedule(0.0, recipe.learning_rate, warm, total)

@@ -28,6 +28,11 @@ class Task(NamedTuple):
 
 
 def make_task(space: MetricSpace, design: Design) -> Task:
+    """What trials of a finite space are labelled by, and how its stimuli rank by distance.
+
+    Raises:
+        ValueError: more items than stimuli, or too many stimuli.
+    """
     ranks = tables.ranking(space)
     most = max(design.items, *design.test_items)
     space.require_distinct(most)
