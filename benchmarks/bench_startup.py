@@ -21,6 +21,7 @@ ESTIMATE = (
     "import jax, semres_jax as sr; "
     "print(sr.estimate(sr.spaces.get('circle'), sr.Constant(0.25), key=jax.random.key(0), trials=2**20).p_s)"
 )
+README = Path(__file__).parent.parent / "README.md"  # of a checkout; the wheel has none beside this
 HELP_BAR, OVER_JAX, KEPT, NOT_KEPT, README_CPU = 1.0, 1.0, 2.5, 4.0, 10.0
 
 
@@ -38,8 +39,7 @@ def process(code: str, **settings: str) -> float:
 
 def ten_lines() -> float:
     """CPU-seconds of a process that runs the first lines of Python of README, no programs kept."""
-    text = (Path(__file__).parent.parent / "README.md").read_text()
-    code = text.split("```python\n")[1].split("```")[0]
+    code = README.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
     before = os.times()
     process(code, JAX_ENABLE_COMPILATION_CACHE="false")
     after = os.times()
@@ -80,7 +80,7 @@ def run(quick: bool) -> dict:
     say("a small sweep, three times")
     sweep = kept_programs()
     say("README's ten lines")
-    lines = min(ten_lines() for _ in range(rounds))
+    lines = [ten_lines() for _ in range(rounds)] if README.exists() else []
     backend = {"peer": "import jax", "peer_value": best["import jax"], "better": "less"}
     small = f"semres {' '.join(SWEEP)}, programs kept by an earlier run"
     rows = [
@@ -106,7 +106,10 @@ def run(quick: bool) -> dict:
             bar=f"value <= {KEPT:g}",
         ),
         row(f"semres {' '.join(SWEEP)}, no program kept", sweep["without"], "s", bar=f"value <= {NOT_KEPT:g}"),
-        row("README's ten lines of Python, CPU-seconds", lines, "s", bar=f"value <= {README_CPU:g}"),
+        *(
+            row("README's ten lines of Python, CPU-seconds", least, "s", bar=f"value <= {README_CPU:g}")
+            for least in sorted(lines)[:1]
+        ),
         row(f"semres {' '.join(SWEEP)}, the run that keeps programs", sweep["first"], "s"),
     ]
     return {"rows": rows, "seconds": best, "sweep": sweep}
