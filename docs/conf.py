@@ -70,4 +70,5 @@ sphinx_gallery_conf = {
 html_theme = "pydata_sphinx_theme"
 html_title = "semres_jax"
 html_show_sourcelink = False
+html_static_path, html_css_files = ["_static"], ["wide.css"]
 html_theme_options = {"navigation_with_keys": False, "show_toc_level": 2, "secondary_sidebar_items": ["page-toc"]}

@@ -109,6 +109,16 @@ def test_the_page_of_speed_is_the_last_kept_run(builder):
     assert [row["what"] for row in rows if f"| {row['what'].replace('|', '/')} |" not in page[0]] == []
 
 
+def test_the_version_is_the_same_everywhere():
+    from semres_jax import __version__
+
+    first = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    cited = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.M)
+    assert first is not None
+    assert cited is not None
+    assert {first[1], cited[1]} == {__version__}
+
+
 def test_examples_say_what_they_show():
     scripts = sorted((DOCS / "examples").glob("plot_*.py"))
     assert len(scripts) >= 8

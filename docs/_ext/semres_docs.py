@@ -23,7 +23,7 @@ PACKAGES = (
     "experiments", "data", "storage", "plots", "execution",
 )  # fmt: skip
 # Equations of a law that are shown, and characters of one.
-MOST_EQUATIONS, LONGEST = 6, 400
+MOST_EQUATIONS, LONGEST = 6, 220
 # Sections of docstrings with a list of names, beside Google's.
 LISTS = ("Keys of a row", "Attributes of a class")
 _SECTION = re.compile(rf"^(Args|Returns|Raises|Yields|Attributes|Example|{'|'.join(LISTS)}):$")
@@ -70,9 +70,10 @@ def law(name: str) -> str:
 
     equations = symbolic.latex(name).splitlines()
     shown = [equation for equation in equations if len(equation) <= LONGEST][:MOST_EQUATIONS]
-    rows = " \\\\\n".join(equation.replace(" = ", " &= ", 1) for equation in shown)
+    rows = " \\\\\n".join(" &= ".join(equation.rsplit(" = ", 1)) for equation in shown)  # left sides may have "n = 2"
     more = len(equations) - len(shown)
     rest = f"\n\n(and {more} more: `semres_jax.laws.symbolic.latex({name!r})`)" if more else ""
+    rows = rows.replace(r"\_", "_")  # in words, where MathJax shows the backslash
     described = symbolic.LAWS[name]
     head = f"*{described.statement}.* Source: {described.source}. {described.remark}".rstrip()
     return f"{head}\n\n```{{math}}\n\\begin{{aligned}}\n{rows}\n\\end{{aligned}}\n```{rest}"
