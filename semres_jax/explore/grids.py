@@ -151,9 +151,7 @@ def _of_space(label: str, space: MetricSpace, ns: list[int], execution: Executio
         "straight": isinstance(space, Circle) or (isinstance(space, (Sphere, Torus)) and space.dim == 1),
         **{name: packed(values, "<f8") for name, values in moments.items()},
         "within": packed(whole.mean_b.values.ravel()),
-        "grids": {
-            name: {p: packed(values[place]) for p, values in both.items()} for place, name in enumerate(names)
-        },
+        "grids": {name: {p: packed(values[place]) for p, values in both.items()} for place, name in enumerate(names)},
     }
 
 

@@ -59,7 +59,7 @@ function modelOf(data) {
     const ends = { n: [2, 1e6], delta: [0, 1], exponent: [0, 64], epsilon: [0, 100 * width] };
     const usual = { n: 2, delta: 0, exponent: 1, epsilon: width / 2 };
     for (const name of NAMES) {
-      const number = Number(setting[name]);
+      const number = setting[name] === "" ? NaN : Number(setting[name]);
       setting[name] = clamped(Number.isFinite(number) ? number : usual[name], ...ends[name]);
     }
     setting.n = Math.round(setting.n);

@@ -104,7 +104,7 @@ def _footer(made: Mapping[str, Any]) -> str:
     return (
         f"<p>Made by {command}, semres_jax {words['semres_jax']} (commit {words['commit']}, jax {words['jax']}), "
         f"{words['started']}, in {words['seconds']} s. Laws in closed form ({_SOURCE}) are computed here, in double "
-        "precision; all other numbers are exact sweeps of the engine, kept in single precision (3·10<sup>−8</sup>), and "
+        "precision; all other numbers are exact sweeps of the engine, in single precision (3·10<sup>−8</sup>), and "
         "sliders then stop where the sweeps have them. p<sub>S</sub>, p<sub>I</sub>: probabilities of a right answer; "
         "⟨b⟩: the share of stimuli within ε of a probe, on average over probes.</p>"
     )

@@ -72,7 +72,7 @@ def _read(path: Path, reader: Callable[["xarray.Dataset"], list[Layer]]) -> list
 
 
 def _toy(data: "xarray.Dataset") -> list[Layer]:
-    """A layer for each condition, frames are recorded steps: every run, the path of the mean, the learned similarity."""
+    """A layer for each condition, frames are steps: every run, the path of the mean, the learned similarity."""
     layers = []
     for place, name in enumerate(data.condition.values):
         own = data.isel(condition=place)
@@ -105,8 +105,8 @@ def _resnet(data: "xarray.Dataset") -> list[Layer]:
         bars = [[own[f"{p}_{end}"].values for end in ("low", "high")] for p in ("p_i", "p_s")]
         note = f"best p_S {p_s[best]:.3f} at b = {float(data.share[best]):.2f}"
         frames.append(_curve_frame(f"{float(alpha):g}", data.share.values, p_s, p_i, note) | {"bars": _bars(*bars)})
-    text = f"{data.attrs['network']} on {data.attrs['data']}, {data.sizes['run']} runs; a point for each share of images"
-    return [{"name": "resnet", "text": f"{text} within ε", "axis": "α", "frames": frames}]
+    text = f"{data.attrs['network']} on {data.attrs['data']}, {data.sizes['run']} runs; a point for each share within ε"
+    return [{"name": "resnet", "text": text, "axis": "α", "frames": frames}]
 
 
 def _measure(data: "xarray.Dataset") -> list[Layer]:
@@ -167,7 +167,9 @@ def _language(data: "xarray.Dataset") -> list[Layer]:
     if "identify_cell_p_right_value" in data:
         items = _pairs(data.identify_at.values, data.identify_cell_p_right_value.values)
         text = "probability of the right one of n people by year of birth"
-        layers.append({"name": f"{name}, identification", "text": text, "frames": [{"name": "answers", "items": items}]})
+        layers.append(
+            {"name": f"{name}, identification", "text": text, "frames": [{"name": "answers", "items": items}]}
+        )
     if "layer_p_s" in data:
         p_i, p_s = data.layer_p_i.values, data.layer_p_s.values
         apart = data.layer_distance.values / data.layer_distance.values.max()

@@ -32,7 +32,13 @@ def layers() -> list[dict[str, Any]]:
         {"name": str(step), "plane": [[0.6 + 0.1 * step, 0.5]], "profile": [[0.0, 1.0], [1.0, 0.1 * step]]}
         for step in range(3)
     ]
-    moving = usual | {"name": "toy: ring", "axis": "step", "frames": frames, "start": 2, "path": [[0.6, 0.5], [0.8, 0.5]]}
+    moving = usual | {
+        "name": "toy: ring",
+        "axis": "step",
+        "frames": frames,
+        "start": 2,
+        "path": [[0.6, 0.5], [0.8, 0.5]],
+    }
     odd = {"name": "</script><b id='broken'>&", "frames": [{"name": "counts", "items": [[2, 0.9], [4, 0.7]]}]}
     return [moving, usual | odd]
 

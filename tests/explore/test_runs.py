@@ -44,7 +44,12 @@ def test_sweeps_are_curves_for_each_n_and_floor(tmp_path):
     assert cli.main(["sweep", *words, "--out", str(tmp_path)]) == 0
     (layer,), data = layers_of(tmp_path), _table(tmp_path)
     assert layer["name"] == "sweep: circle, constant"
-    assert [frame["name"] for frame in layer["frames"]] == ["n = 2, Δ = 0", "n = 2, Δ = 0.1", "n = 3, Δ = 0", "n = 3, Δ = 0.1"]
+    assert [frame["name"] for frame in layer["frames"]] == [
+        "n = 2, Δ = 0",
+        "n = 2, Δ = 0.1",
+        "n = 3, Δ = 0",
+        "n = 3, Δ = 0.1",
+    ]
     curve = layer["frames"][1]["curve"]
     row = data.sel(n=2, delta=0.1).squeeze()
     np.testing.assert_allclose(curve["p_s"], row.p_s, rtol=1e-6)
@@ -70,7 +75,8 @@ def test_embeddings_are_a_point_and_thresholds(tmp_path):
 
 def test_choices_are_the_fitted_similarity_and_counts_a_curve_by_n(tmp_path):
     (tmp_path / "table.csv").write_text("n,right,trials\n2,95,100\n8,70,100\n")
-    assert cli.main(["measure", "choices", str(tmp_path / "table.csv"), "--bootstrap", "0", "--out", str(tmp_path / "a")]) == 0
+    words = ["--bootstrap", "0", "--out", str(tmp_path / "a")]
+    assert cli.main(["measure", "choices", str(tmp_path / "table.csv"), *words]) == 0
     (layer,) = layers_of(tmp_path / "a")
     assert layer["frames"][0]["items"] == [[2.0, 0.95], [8.0, 0.7]]
     rng = np.random.default_rng(0)
@@ -93,7 +99,7 @@ def _resnet():
     share, shape = np.array([0.1, 0.5, 0.9]), (2, 1, 3)
     p_s = np.linspace(0.5, 0.7, 6).reshape(shape)
     content = {"p_s": (("alpha", "run", "share"), p_s), "p_i": (("alpha", "run", "share"), 1 - p_s / 2)}
-    for name, (dims, values) in list(content.items()):
+    for name, (_, values) in list(content.items()):
         content[f"{name}_low"] = (("alpha", "share"), values[:, 0] - 0.01)
         content[f"{name}_high"] = (("alpha", "share"), values[:, 0] + 0.01)
     return xarray.Dataset(content, {"alpha": [0.0, 0.9], "share": share}, {"network": "small", "data": "images"})
