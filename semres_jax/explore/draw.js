@@ -135,11 +135,10 @@ const draw = (() => {
   // Ends of an axis around numbers, on multiples of a step.
   function ends(values, step, low, high) {
     const known = values.filter(Number.isFinite);
-    const least = Math.min(...known), most = Math.max(...known);
-    return {
-      min: Math.max(low, Math.floor(least / step - 1e-9) * step),
-      max: Math.min(high, Math.ceil(most / step + 1e-9) * step),
-    };
+    const down = (v) => Math.max(low, Math.floor(v / step + 1e-9) * step);
+    const up = (v) => Math.min(high, Math.ceil(v / step - 1e-9) * step);
+    const axis = { min: down(Math.min(...known)), max: up(Math.max(...known)) };
+    return axis.max - axis.min < step / 2 ? { min: down(axis.min - step), max: up(axis.max + step) } : axis;
   }
 
   return { chart, html, escaped, ends, LOOKS, LAYERS };

@@ -125,7 +125,7 @@ function drawPlane({ setting, now, best, curve, frames }) {
   for (const { layer, frame, look } of frames) {
     if (layer.path.length)
       marks.push({ kind: "line", xs: layer.path.map((p) => p[0]), ys: layer.path.map((p) => p[1]), look, width: 1.2 });
-    const points = frame.plane, name = `${layer.name}${layer.axis ? `, ${layer.axis} ${frame.name}` : ""}`;
+    const points = frame.plane ?? [], name = `${layer.name}${layer.axis ? `, ${layer.axis} ${frame.name}` : ""}`;
     const own = { xs: points.map((p) => p[0]), ys: points.map((p) => p[1]), look, name, bars: frame.bars };
     marks.push({ kind: "points", ...own, joined: layer.path.length > 0 });
   }
