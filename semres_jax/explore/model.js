@@ -116,7 +116,7 @@ function modelOf(data) {
   // The best similarity of a floor Δ^a, known where the space is homogeneous; that of the nearest floor there is.
   function bestAt(setting) {
     const space = data.spaces[setting.space], floor = setting.delta ** setting.exponent;
-    if (space.law !== "homogeneous" || setting.delta === 0 || setting.delta === 1) return null;
+    if (space.law !== "homogeneous" || floor < optima.floors[0] * (1 - 1e-9) || setting.delta === 1) return null;
     const logs = optima.floors.map(Math.log), row = nearest(logs, Math.log(floor));
     const column = nearest(stops.ns, setting.n), place = row * stops.ns.length + column;
     const values = optima.h.subarray(place * places, (place + 1) * places);

@@ -103,7 +103,7 @@ function tell(setting, now, best, curve) {
     ` curve p_S is largest at ε = ${shown(top.value)}: ${six(top.pS)}. `,
   ];
   if (best) parts.push(`The best similarity of Δ = ${shown(best.floor ** (1 / setting.exponent))} for n = ${best.n}` +
-    `${best.exact ? "" : ", the nearest that was computed,"} has p_S = ${six(best.p)}.`);
+    `${best.exact ? "" : ", the nearest that was computed,"} has p_S = ${best.p.toFixed(4)}.`);
   else if (setting.delta === 0) parts.push("Without a floor similarities can be as good in both as one likes.");
   // Names of spaces may come from files: what is written as HTML is escaped, and then made bold.
   line.innerHTML = parts.map((part) => draw.html(part).replace(/&lt;(\/?strong)&gt;/g, "<$1>")).join("");
