@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         choice as choice,
         data as data,
         experiments as experiments,
+        explore as explore,
         frontier as frontier,
         laws as laws,
         measure as measure,

@@ -26,6 +26,7 @@ from semres_jax.cli import _interrupts, _programs, _surroundings
 from semres_jax.cli._common import COMMAND_LINE, UNTIL_THE_END, BadInput
 from semres_jax.cli._surroundings import say
 from semres_jax.cli.bench import Bench
+from semres_jax.cli.explore import Explore
 from semres_jax.cli.laws import Laws
 from semres_jax.cli.measure import Measure
 from semres_jax.cli.optimal import Optimal
@@ -43,6 +44,7 @@ COMMANDS: dict[str, type] = {
     "toy": Toy,
     "resnet": Resnet,
     "measure": Measure,
+    "explore": Explore,
     "laws": Laws,
     "bench": Bench,
 }
