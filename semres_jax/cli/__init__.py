@@ -29,6 +29,7 @@ from semres_jax.cli.bench import Bench
 from semres_jax.cli.laws import Laws
 from semres_jax.cli.measure import Measure
 from semres_jax.cli.optimal import Optimal
+from semres_jax.cli.reproduce import Reproduce
 from semres_jax.cli.resnet import Resnet
 from semres_jax.cli.sweep import Sweep
 from semres_jax.cli.toy import Toy
@@ -43,6 +44,7 @@ COMMANDS: dict[str, type] = {
     "toy": Toy,
     "resnet": Resnet,
     "measure": Measure,
+    "reproduce": Reproduce,
     "laws": Laws,
     "bench": Bench,
 }
