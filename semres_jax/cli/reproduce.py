@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import tyro
-
 from semres_jax.cli._common import (
     COMMAND_LINE,
     Force,
@@ -39,7 +37,7 @@ class Reproduce:
     """Make the figures of the paper (Nurisso et al., arXiv 2506.14797), each with what differs here and why.
 
     Writes index.html, reproduce.nc (the numbers of all figures), reproduce.json, and in figures each figure as NetCDF,
-    PNG and SVG. What can't be made is listed with the reason. All takes about 40 minutes on two cores.
+    PNG and SVG. What can't be made is listed with the reason. All takes under 90 minutes on two cores.
     """
 
     figure: _Names = ("all",)
@@ -78,7 +76,6 @@ class Reproduce:
         records = [
             _kept(name, data) if (data := kept.get(name)) is not None else _left_out(name) for name in paper.FIGURES
         ]
-        write = _Writer(report, records)
         with progress_bar() as progress, warnings_as_lines():
             setting = paper.Setting(
                 self.quick, self.seed, report.folder / _PARTS, self.resume, Execution(progress=progress)
@@ -87,10 +84,10 @@ class Reproduce:
                 if kept.get(name) is None:
                     place = list(paper.FIGURES).index(name)
                     records[place] = _made(name, setting, folder, report.attributes)
-                    write(complete=False)
-        content = write(complete=True)
+                    _write(report, records, complete=False)
+        _write(report, records, complete=True)
         _print(records)
-        return report.end([_INDEX], as_json=self.json) if content else 1
+        return report.end([_INDEX], as_json=self.json)
 
     def _there(self, name: str, folder: Path) -> "xarray.Dataset | None":
         """The data of a figure that is there whole, None where it isn't.
@@ -116,24 +113,18 @@ class Reproduce:
         return data
 
 
-class _Writer:
-    """Writes the index, the table and the summary of what there is so far."""
+def _write(report: Report, records: "list[Record]", *, complete: bool) -> None:
+    """The index, the table and the summary of what there is so far."""
+    from semres_jax.experiments import paper
+    from semres_jax.storage.results import write_bytes
 
-    def __init__(self, report: Report, records: "list[Record]"):
-        self._report, self._records = report, records
-
-    def __call__(self, *, complete: bool) -> dict[str, Any]:
-        from semres_jax.experiments import paper
-        from semres_jax.storage.results import write_bytes
-
-        report, records = self._report, self._records
-        attributes = report.attributes
-        size = "quick" if attributes["quick"] else "full"
-        about = f"Made by semres_jax {attributes['semres_jax']} ({size} size, seed {attributes['seed']})."
-        write_bytes(paper.index(records, about).encode(), report.folder / _INDEX)
-        unmade = [row._asdict() for row in paper.UNMADE]
-        summary = {"figures": [record.summary() for record in records], "unmade": unmade}
-        return report.write(_table(records), summary, complete=int(complete))
+    attributes = report.attributes
+    size = "quick" if attributes["quick"] else "full"
+    about = f"Made by semres_jax {attributes['semres_jax']} ({size} size, seed {attributes['seed']})."
+    write_bytes(paper.index(records, about).encode(), report.folder / _INDEX)
+    unmade = [row._asdict() for row in paper.UNMADE]
+    summary = {"figures": [record.summary() for record in records], "unmade": unmade}
+    report.write(_table(records), summary, complete=int(complete))
 
 
 def _files(name: str, folder: Path) -> list[Path]:
@@ -198,7 +189,12 @@ def _table(records: "Sequence[Record]") -> "xarray.Dataset":
 def _print(records: "Sequence[Record]") -> None:
     """One row for each figure on standard output."""
     cells = [
-        (record.name, record.status, f"{record.seconds:.1f}" if record.files else "–", record.reason or record.figure.title)
+        (
+            record.name,
+            record.status,
+            f"{record.seconds:.1f}" if record.files else "–",
+            record.reason or record.figure.title,
+        )
         for record in records
     ]
     print_cells(("figure", "status", "seconds", ""), cells, left=("figure", "status", ""))

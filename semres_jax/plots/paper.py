@@ -4,8 +4,6 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from semres_jax.plots import _style as style
 from semres_jax.plots._style import COLOURS, DASHES, GREY, MARKS, PALE, PROBABILITY
 from semres_jax.plots.images import resnet_alpha

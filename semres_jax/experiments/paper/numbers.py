@@ -37,10 +37,10 @@ def two_items(table: "xarray.Dataset") -> list[Number]:
     for delta in FLOORS:
         part = table.sel(delta=delta, space="circle")
         at = int(part.p_s.argmax())
-        b = part.p_i.values[at] if delta == 1 else (1 / (1 + delta) - part.p_i.values[at]) * 2 * (1 + delta) / (1 - delta)
+        b = float(part.mean_b[at])
         expected = 0.5 + (b - b * b) * (1 - delta) / (1 + delta)
         what = f"highest simulated p_S on the circle, Δ = {delta:g}, at b = {b:.3f}"
-        rows.append(Number(what, float(part.p_s[at]), float(part.p_s_stderr[at]), expected, "theorem 2 at that b"))
+        rows.append(Number(what, float(part.p_s[at]), float(part.p_s_stderr[at]), expected, "theorem 2"))
     for space in table.space.values[~table.homogeneous.values]:
         curve = table.sel(space=space)
         at = int(curve.curve_p_s.argmax())
@@ -61,7 +61,9 @@ def many_items(table: "xarray.Dataset") -> list[Number]:
     for b in BALLS:
         part = last.sel(ball=b)
         law = float(laws.identification(b, n))
-        rows.append(Number(f"simulated p_I, n = {n}, b = {b:g}", float(part.p_i), float(part.p_i_stderr), law, "theorem 3"))
+        rows.append(
+            Number(f"simulated p_I, n = {n}, b = {b:g}", float(part.p_i), float(part.p_i_stderr), law, "theorem 3")
+        )
     return rows
 
 
@@ -99,11 +101,10 @@ def resnet(table: "xarray.Dataset") -> list[Number]:
             continue
         share = int(np.abs(table["share"].values - 0.25).argmin())
         for name, word in (("p_s", "p_S"), ("p_i", "p_I")):
-            change = float(table[f"{name}_change"].values[place, share])
-            low, high = (float(table[f"{name}_change_{end}"].values[place, share]) for end in ("low", "high"))
-            what = f"α = {row['alpha']:g}: change of {word} at ⟨b⟩ = 0.25 (%), 95 % interval {100 * low:.1f} to {100 * high:.1f}"
-            paper = (100 * (0.64 / 0.56 - 1), "p_S in the authors' one full log, on birds") if name == "p_s" and row["alpha"] == 1 else ()
-            rows.append(Number(what, 100 * change, math.nan, *paper))
+            ends = (100 * float(table[f"{name}_change{end}"].values[place, share]) for end in ("", "_low", "_high"))
+            change, low, high = ends
+            what = f"α = {row['alpha']:g}: change of {word} at ⟨b⟩ = 0.25 (%), 95 % interval {low:.1f} to {high:.1f}"
+            rows.append(Number(what, change))
     return rows
 
 
@@ -149,7 +150,9 @@ def shapes(table: "xarray.Dataset") -> list[Number]:
         ends = f"{float(row.epsilon_low):.4g} to {float(row.epsilon_high):.4g}"
         rows.append(Number(f"ε in pixels, {row.family.item()}, {fit}, 95 % interval {ends}", float(row.epsilon_value)))
     difference = float(table.aic[1] - table.aic[0])
-    rows.append(Number("AIC of the fit without biases less that with biases", difference, math.nan, 0.0, "biases are none"))
+    rows.append(
+        Number("AIC of the fit without biases less that with biases", difference, math.nan, 0.0, "biases are none")
+    )
     return rows
 
 

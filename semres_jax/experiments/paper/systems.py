@@ -61,7 +61,7 @@ def year_pairs(setting: Setting) -> "xarray.Dataset":
 
 def year_items(setting: Setting) -> "xarray.Dataset":
     """Figure 10: who of n was born closest to a year, and who in it, by n."""
-    return _asked(setting, ("items", "identify"), "items", 80 if setting.quick else 1000)
+    return _asked(setting, ("items", "identify"), "items", 160 if setting.quick else 1000)
 
 
 def _asked(setting: Setting, tasks: tuple[str, ...], name: str, prompts: int) -> "xarray.Dataset":
@@ -126,7 +126,9 @@ def shapes(setting: Setting) -> "xarray.Dataset":
 
 def _places(table: data.Choices) -> np.ndarray:
     """(T, 2) places of the X in pixels, from its distances of four shapes at known places."""
-    corners = np.array([[[float(x) for x in str(place).strip("()").split(",")] for place in row] for row in table.positions])
+    corners = np.array(
+        [[[float(x) for x in str(place).strip("()").split(",")] for place in row] for row in table.positions]
+    )
     first, others = corners[:, :1], corners[:, 1:]
     # |x - c|² = d² at each corner c: the difference of two is linear in x.
     sides = (others**2).sum(-1) - (first**2).sum(-1) - table.distances[:, 1:] ** 2 + table.distances[:, :1] ** 2

@@ -17,6 +17,8 @@ HOMOGENEOUS = ("circle", "torus(2)", "sphere(2)", "hamming(16)")
 HETEROGENEOUS = ("interval", "ball(2)", "gaussian(2)")
 FLOORS = (0.0, 0.1, 0.3)
 NS = (2, 3, 4, 8, 16, 32)
+# Of the law against n, which is compiled for each.
+ITEMS = np.unique(np.geomspace(2, 1000, 45).round().astype(int))
 # Ball measures at which accuracies are shown against n.
 BALLS = (0.02, 0.05, 0.1, 0.3)
 # Numbers of hues in a picture, pictures of each, and ball measures of the simulated observers.
@@ -70,7 +72,8 @@ def _space(space: spaces.MetricSpace, setting: Setting) -> dict[str, np.ndarray]
     exact = frontier.sweep(space, "constant", 2, epsilon=resolutions(space, np.linspace(0, 1, 41)))
     curve = exact.isel(space=0, similarity=0, delta=0, n=0)
     values = {f"curve_{name}": curve[name].values for name in _MEANINGS}
-    return values | {name: seen[name].values for name in ("p_s", "p_i", "p_s_stderr", "p_i_stderr")}
+    names = ("p_s", "p_i", "p_s_stderr", "p_i_stderr", "mean_b")
+    return values | {name: seen[name].broadcast_like(seen.p_s).values for name in names}
 
 
 def many_items(setting: Setting) -> "xarray.Dataset":
@@ -82,11 +85,10 @@ def many_items(setting: Setting) -> "xarray.Dataset":
     import xarray
 
     trials = (_QUICK_TRIALS if setting.quick else _TRIALS) // 4
-    items = np.unique(np.geomspace(2, 1000, 60).round().astype(int))
     balls = np.array([*BALLS, 0.5, 0.8])
     with jax.enable_x64(True):
         law = [laws.constant(_B, n=n) for n in NS]
-        fine = [laws.constant(balls, n=int(n)) for n in items]
+        fine = [laws.constant(balls, n=int(n)) for n in ITEMS]
     setting.execution.tell("figure 3: circle", 0, 1)
     table = frontier.sweep(
         "circle", "constant", NS, epsilon=balls / 2, method="prng", trials=trials, key=setting.key,
@@ -105,7 +107,7 @@ def many_items(setting: Setting) -> "xarray.Dataset":
         top = [float(laws.constant(b, n=n).p_s) for b, n in zip(best, NS, strict=True)]
     content["best_b"] = ("n", best, {"long_name": "ball measure at which p_S is largest", "units": "1"})
     content["best_p_s"] = ("n", top, {"long_name": "largest p_S, where p_I = p_S", "units": "1"})
-    return xarray.Dataset(content, {"n": list(NS), "b": _B, "ball": balls, "items": items})
+    return xarray.Dataset(content, {"n": list(NS), "b": _B, "ball": balls, "items": ITEMS})
 
 
 def colours(setting: Setting) -> "xarray.Dataset":
@@ -150,5 +152,7 @@ def _meaning(name: str) -> dict[str, str]:
 def _stacked(rows: list[np.ndarray]) -> np.ndarray:
     """Rows on top of each other, NaN where one has fewer points along its last axis."""
     longest = max(row.shape[-1] for row in rows)
-    wide = [np.pad(row, [(0, 0)] * (row.ndim - 1) + [(0, longest - row.shape[-1])], constant_values=np.nan) for row in rows]
+    wide = [
+        np.pad(row, [(0, 0)] * (row.ndim - 1) + [(0, longest - row.shape[-1])], constant_values=np.nan) for row in rows
+    ]
     return np.stack(wide)
