@@ -30,6 +30,7 @@ from semres_jax.cli.explore import Explore
 from semres_jax.cli.laws import Laws
 from semres_jax.cli.measure import Measure
 from semres_jax.cli.optimal import Optimal
+from semres_jax.cli.reproduce import Reproduce
 from semres_jax.cli.resnet import Resnet
 from semres_jax.cli.sweep import Sweep
 from semres_jax.cli.toy import Toy
@@ -45,6 +46,7 @@ COMMANDS: dict[str, type] = {
     "resnet": Resnet,
     "measure": Measure,
     "explore": Explore,
+    "reproduce": Reproduce,
     "laws": Laws,
     "bench": Bench,
 }

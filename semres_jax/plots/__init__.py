@@ -42,6 +42,13 @@ if TYPE_CHECKING:
         optimal_similarities as optimal_similarities,
         save_optimal as save_optimal,
     )
+    from semres_jax.plots.paper import (
+        paper_2 as paper_2,
+        paper_3 as paper_3,
+        paper_5c as paper_5c,
+        paper_14 as paper_14,
+        save_paper as save_paper,
+    )
     from semres_jax.plots.sweep import (
         best_ball_measure as best_ball_measure,
         families as families,
@@ -89,6 +96,7 @@ _MEMBERS = {
     "measure_embeddings": ("embeddings_levels", "embeddings_plane", "embeddings_profile", "save_embeddings"),
     "measure_llm": ("llm_items", "llm_layers", "llm_pairs", "save_measure_llm"),
     "optimal": ("optimal_fronts", "optimal_similarities", "save_optimal"),
+    "paper": ("paper_2", "paper_3", "paper_5c", "paper_14", "save_paper"),
     "sweep": ("best_ball_measure", "families", "fronts", "items", "optimum", "save_sweep"),
     "toy": ("save_toy", "toy_fits", "toy_items", "toy_matrices", "toy_paths", "toy_slots", "toy_variance"),
     "validation": ("many_items", "residuals", "save_all", "tradeoff"),
