@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from semres_jax._types import Accuracy as Accuracy, Estimate as Estimate, Quantity as Quantity
     from semres_jax.execution import Execution as Execution
+    from semres_jax.frontier.sweep import sweep as sweep
     from semres_jax.laws.engines import accuracy as accuracy, engine_for as engine_for
     from semres_jax.montecarlo.estimate import estimate as estimate
     from semres_jax.similarity import (
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 _MEMBERS = {
     "_types": ("Accuracy", "Estimate", "Quantity"),
     "execution": ("Execution",),
+    "frontier.sweep": ("sweep",),
     "laws.engines": ("accuracy", "engine_for"),
     "montecarlo.estimate": ("estimate",),
     "similarity": ("Constant", "Exponential", "Gaussian", "Linear", "PowerLaw", "Similarity", "Tabulated"),

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Array as Array, Key
 
+from semres_jax._showing import concrete, html_table, members, rows, short
+
 # What user-facing functions take where they want numbers: anything that jnp.asarray takes, lists included.
 ArrayLike = Any
 # A point of a space, or a batch of points: an array, or a tuple of points for a product.
@@ -60,6 +62,17 @@ class Quantity(NamedTuple):
             return f"{round(value, digits):.0f}({round(stderr, digits):.0f})"
         return f"{value:.{digits}f}({round(stderr * 10**digits)})"
 
+    def __repr__(self) -> str:
+        if not all(map(concrete, self)):
+            return f"Quantity({short(self.value)})"
+        return str(self) if any(map(np.ndim, self)) else f"Quantity({self})"
+
+    def _repr_html_(self) -> str:
+        if not all(map(concrete, self)):
+            return html_table({type(self).__name__: [repr(self)]})
+        named = {name: part for name, part in self._asdict().items() if name == "value" or not np.isnan(part).all()}
+        return html_table({name: members(part, lambda x: f"{x:.6g}") for name, part in named.items()})
+
 
 def _three_digits(x: float) -> str:
     """The first three digits of a number, without a power of ten where it is neither large nor small."""
@@ -82,6 +95,31 @@ class Accuracy(NamedTuple):
 
     p_s: Any
     p_i: Any
+
+    def __repr__(self) -> str:
+        return f"Accuracy(p_s={short(self.p_s)}, p_i={short(self.p_i)})"
+
+    def _repr_html_(self) -> str:
+        if not all(map(concrete, self)):
+            return html_table({type(self).__name__: [repr(self)]})
+        return html_table({name: members(part, lambda x: f"{x:.6g}") for name, part in self._asdict().items()})
+
+    def to_dataframe(self, **swept: Any) -> Any:
+        """A pandas.DataFrame with a row for each member of what was swept, in the order of the last axis first.
+
+        Args:
+            swept: columns that stand before p_s and p_i, such as epsilon; arrays that broadcast to the members' shape.
+
+        Raises:
+            ValueError: a column of another shape.
+
+        Example:
+            >>> from semres_jax import accuracy, Constant
+            >>> grid = Constant([0.1, 0.25])
+            >>> accuracy("circle", grid).to_dataframe(epsilon=grid.epsilon).round(3).values.tolist()
+            [[0.1, 0.66, 0.9], [0.25, 0.75, 0.75]]
+        """
+        return rows(self._asdict(), swept)
 
 
 class Estimate(NamedTuple):
@@ -112,3 +150,46 @@ class Estimate(NamedTuple):
             f"p_s = {Quantity(self.p_s, self.p_s_stderr)}, p_i = {Quantity(self.p_i, self.p_i_stderr)} "
             f"({self.trials:,} trials in {self.seconds:.3g} s)"
         )
+
+    def __repr__(self) -> str:
+        if not all(map(concrete, self[:4])):
+            return f"Estimate(p_s={short(self.p_s)}, p_i={short(self.p_i)})"
+        values = [(name, getattr(self, name), getattr(self, f"{name}_stderr")) for name in ("p_s", "p_i")]
+        parts = [
+            f"{name}={short(value)}" if np.ndim(value) else f"{name}={Quantity(value, stderr)}"
+            for name, value, stderr in values
+        ]
+        return f"Estimate({', '.join(parts)}, trials={self.trials}, seconds={short(self.seconds)})"
+
+    def _repr_html_(self) -> str:
+        if not all(map(concrete, self)):
+            return html_table({type(self).__name__: [repr(self)]})
+        both = {
+            name: members(np.arange(np.size(value)), lambda i, value=value, error=error: str(
+                Quantity(np.ravel(value)[i], np.ravel(error)[i])
+            ))
+            for name, value, error in (("p_s", self.p_s, self.p_s_stderr), ("p_i", self.p_i, self.p_i_stderr))
+        }  # fmt: skip
+        balls = {name: members(getattr(self, name), lambda x: f"{x:.4g}") for name in ("mean_b", "var_b")}
+        return html_table(both | balls, f"{self.trials:,} trials in {self.seconds:.3g} s")
+
+    def to_dataframe(self, **swept: Any) -> Any:
+        """A pandas.DataFrame with a row for each member of what was swept; trials and seconds are its `attrs`.
+
+        Args:
+            swept: columns that stand before the others, such as epsilon; arrays that broadcast to the members' shape.
+
+        Raises:
+            ValueError: a column of another shape.
+
+        Example:
+            >>> from semres_jax import Constant, estimate
+            >>> grid = Constant([0.1, 0.25])
+            >>> made = estimate("circle", grid, key=0, trials=1024).to_dataframe(epsilon=grid.epsilon)
+            >>> made.shape, made.attrs["trials"], made.columns[:3].tolist()
+            ((2, 7), 1024, ['epsilon', 'p_s', 'p_i'])
+        """
+        named = self._asdict()
+        table = rows({name: named[name] for name in self._fields[:6]}, swept)
+        table.attrs |= {"trials": self.trials, "seconds": self.seconds}
+        return table

@@ -22,8 +22,10 @@ from typing import Annotated, Any, Union
 import tyro
 
 from semres_jax._files import there_are
+from semres_jax._version import __version__
 from semres_jax.cli import _interrupts, _programs, _surroundings
 from semres_jax.cli._common import COMMAND_LINE, UNTIL_THE_END, BadInput
+from semres_jax.cli._groups import flat, grouped
 from semres_jax.cli._surroundings import say
 from semres_jax.cli.bench import Bench
 from semres_jax.cli.explore import Explore
@@ -51,6 +53,11 @@ COMMANDS: dict[str, type] = {
     "bench": Bench,
 }
 
+_DESCRIPTION = """Generalization and identification at finite resolution: laws, simulations, models.
+
+semres COMMAND --help has an example of each command; semres --version says which version this is.
+semres --tyro-print-completion bash (or zsh, fish) prints a completion script for that shell."""
+_COMPLETION, SHELLS = ("--tyro-print-completion", "--tyro-write-completion"), ("bash", "zsh", "fish", "tcsh")
 # Objects made between two looks for circles of garbage. Imports of a few large libraries make hundreds of thousands,
 # hardly any of which go: with Python's own 700, a short command spends a tenth of its time looking.
 _OBJECTS = 200_000
@@ -79,6 +86,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         gc.set_threshold(_OBJECTS)
 
     def parsed_and_run() -> int:
+        if words == ["--version"]:
+            print(f"semres {__version__}")
+            return DONE
         command = parse(words or ["--help"])
         COMMAND_LINE.set(shlex.join(["semres", *words]))
         _programs.keep()
@@ -114,7 +124,7 @@ def _told(run: Callable[[], int], *, bugs: bool = True) -> int:
     try:
         return run()
     except SystemExit as stop:  # help, and parse errors, which have been told
-        return stop.code if isinstance(stop.code, int) else BAD_INPUT
+        return DONE if stop.code is None else stop.code if isinstance(stop.code, int) else BAD_INPUT
     except (BadInput, Unwritable) as error:
         say(error)
         return BAD_INPUT
@@ -149,18 +159,26 @@ def parse(words: Sequence[str]) -> Any:
     """The command that the words make.
 
     Raises:
-        SystemExit: with code 0 after help was printed, with code 2 after one line on standard error.
+        SystemExit: with code 0 after help or a completion was printed, with code 2 after one line on standard error.
+        BadInput: a shell that there is no completion for.
     """
-    kinds = tuple(Annotated[kind, tyro.conf.subcommand(name)] for name, kind in COMMANDS.items())
+    kinds = tuple(
+        Annotated[grouped(kind) if name in words and kind is not Measure else kind, tyro.conf.subcommand(name)]
+        for name, kind in COMMANDS.items()
+    )
+    if words[0] in _COMPLETION and words[1:2] and words[1] not in SHELLS:
+        raise BadInput(f"no completion for shell {words[1]!r}; {there_are(words[1], SHELLS)}")
     errors = io.StringIO()
     try:
         with contextlib.redirect_stderr(errors), _surroundings.wide_enough():
-            return tyro.cli(
-                Union[kinds],  # noqa: UP007 # pyright: ignore
-                prog="semres",
-                description="Generalization and identification at finite resolution: laws, simulations, models.",
-                args=words,
-                config=(tyro.conf.FlagCreatePairsOff, tyro.conf.UseAppendAction),
+            return flat(
+                tyro.cli(
+                    Union[kinds],  # noqa: UP007 # pyright: ignore
+                    prog="semres",
+                    description=_DESCRIPTION,
+                    args=words,
+                    config=(tyro.conf.FlagCreatePairsOff, tyro.conf.UseAppendAction),
+                )
             )
     except SystemExit as stop:
         if stop.code:

@@ -53,6 +53,8 @@ class MeasureChoices:
     begin anew. vlm-spatial: D00_DIST, D00_SHAPE, D00_X, D00_Y, .., answer. Items: n, right, trials, for the n-item law,
     which takes seconds and always starts anew. NA or an empty cell: no answer, or no such item; both are counted.
     Writes measure.nc, measure.json and figures; while a run is unfinished also measure.state, for --resume.
+
+    Example: semres measure choices vlm --family exponential --bias none,label
     """
 
     file: tyro.conf.Positional[Path]

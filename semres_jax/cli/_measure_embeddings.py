@@ -33,6 +33,8 @@ class MeasureEmbeddings:
     Writes measure.nc, measure.json and figures, once all is measured: a run that is stopped starts anew (seconds to
     minutes; thousands of stimuli take the longest, --limit and --bootstrap shorten it), and what an earlier run wrote
     stays whole until then.
+
+    Example: semres measure embeddings states.npy --distances table.csv --similarity cosine
     """
 
     file: tyro.conf.Positional[Path]

@@ -45,6 +45,8 @@ class MeasureLlm:
     Names are scored by their log-probabilities after the prompt; every pair is shown in both orders with both names.
     Writes measure.nc, measure.json, figures, and measure.state from which --resume goes on: it asks only what was not
     answered yet.
+
+    Example: semres measure llm --model smollm2 --task pairs,items --prompts 500
     """
 
     model: Annotated[str | None, tyro.conf.arg(metavar="FILE.gguf|FOLDER|smollm2")] = None

@@ -31,6 +31,8 @@ class Bench:
 
     Writes bench.json, rewritten after each part, and bench.md with the same lines. A part that fails leaves the others;
     the exit status is then 1. A bar that is not met is told, and is no failure.
+
+    Example: semres bench --part exact,sweep --quick
     """
 
     part: Annotated[_Names, tyro.conf.arg(help_behavior_hint="(default: all)")] = None

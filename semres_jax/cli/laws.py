@@ -5,7 +5,10 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Laws:
-    """Prove the closed forms in SymPy, one by one; exit status 0 if all are proved, 1 otherwise."""
+    """Prove the closed forms in SymPy, one by one; exit status 0 if all are proved, 1 otherwise.
+
+    Example: semres laws --latex
+    """
 
     json: bool = False
     """End standard output with one line of JSON, {"laws": [...], "ok": true}."""

@@ -5,13 +5,14 @@ from typing import Annotated, Union
 
 import tyro
 
+from semres_jax.cli._groups import grouped
 from semres_jax.cli._measure_choices import MeasureChoices
 from semres_jax.cli._measure_embeddings import MeasureEmbeddings
 from semres_jax.cli._measure_llm import MeasureLlm
 
 # One line for each kind of model, in the order of the help text.
 KINDS: dict[str, type] = {"embeddings": MeasureEmbeddings, "choices": MeasureChoices, "llm": MeasureLlm}
-_What = Union[tuple(Annotated[kind, tyro.conf.subcommand(name)] for name, kind in KINDS.items())]  # noqa: UP007 # pyright: ignore
+_What = Union[tuple(Annotated[grouped(kind), tyro.conf.subcommand(name)] for name, kind in KINDS.items())]  # noqa: UP007 # pyright: ignore
 
 
 @dataclasses.dataclass(frozen=True)

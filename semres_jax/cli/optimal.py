@@ -38,6 +38,8 @@ class Optimal:
     """Find the similarity functions that are best for a floor, among all there are, with a certificate.
 
     Writes optimal.nc, optimal.json and figures. Exit code 1 where an optimum is not certain to 1e-6.
+
+    Example: semres optimal --delta 0.02,0.1 --weights 11
     """
 
     delta: Numbers = (0.001, 0.02, 0.1, 0.5)

@@ -43,6 +43,8 @@ class Resnet:
 
     Accuracies are exact sums over the test images. Writes resnet.nc, resnet.json, figures, and checkpoints from which
     --resume goes on.
+
+    Example: semres resnet --quick --alpha 0,0.9 --out results/images
     """
 
     data: Annotated[str, _Default(metavar="animals|FOLDER")] = "animals"

@@ -32,6 +32,8 @@ class Sweep:
 
     Writes sweep.nc, sweep.json, figures (fronts, the best resolution, many items, families of similarities), and
     sweep.state from which --resume goes on.
+
+    Example: semres sweep --space "sphere(9)" --similarity linear --epsilon 0.1:1:50 --n 2,32
     """
 
     space: Annotated[

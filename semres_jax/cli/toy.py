@@ -40,10 +40,13 @@ class Toy:
 
     Writes toy.nc, toy.json, figures, and checkpoints from which --resume goes on. A list of numbers for a weight, the
     learning rate or the floor trains them all in one compiled program.
+
+    Example: semres toy --space tree --lambda-rec 0,0.3 --runs 4 --steps 2000
     """
 
     preset: Literal["fig4", "items", "slots", "reconstruction", "heterogeneity", "floors"] | None = None
-    """A named experiment instead of one space; the options from --space to --loss are then its own."""
+    """A named experiment instead of one space. It has its own of the problem's options, --batch, --learning-rate and
+    both --lambda."""
     space: Annotated[tuple[str, ...], _Default(metavar="NAME|FILE.nwk", help_behavior_hint="(default: circle)")] = ()
     """The space is circle, interval, torus, another by name, tree (bird families) or a Newick file; repeat for more."""
     stimuli: Annotated[Count, _Default(help_behavior_hint="(default: 50; of a tree its leaves)")] = None

@@ -42,6 +42,8 @@ class Validate:
 
     Writes validation.nc, validation.json, figures, and validate.state from which --resume goes on. Exit code 1 where
     any difference exceeds five standard errors.
+
+    Example: semres validate --space circle --space animals --n 2,8 --quick
     """
 
     space: Annotated[

@@ -13,6 +13,7 @@ from semres_jax.execution import Execution
 from semres_jax.frontier.families import on_circle
 from semres_jax.frontier.optimal import GAP, WEIGHTS, Optimum, checked, optimal
 from semres_jax.laws import closed_form
+from semres_jax.storage.attributes import labelled
 
 # Families whose fronts are laid beside the optimal ones.
 FAMILIES = ("constant", "linear", "exponential")
@@ -141,7 +142,7 @@ def _dataset(
         "front_p_i": (("family", "delta", "reach"), fronts[1]),
     }
     coordinates = {"delta": floors, "weight": parts, "end": ["one", "floor"], "u": u, "family": families}
-    return xarray.Dataset(variables, coordinates, {"n": n, "certificate": optima[-1].certificate})
+    return labelled(xarray.Dataset(variables, coordinates, {"n": n, "certificate": optima[-1].certificate}))
 
 
 def summary(table: xarray.Dataset) -> dict[str, Any]:

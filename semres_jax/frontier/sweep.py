@@ -23,6 +23,7 @@ from semres_jax.montecarlo.estimate import DEFAULT_TRIALS
 from semres_jax.similarity import get as family_of
 from semres_jax.spaces import by_label, neighbours
 from semres_jax.spaces.base import MetricSpace
+from semres_jax.storage.attributes import PURE, labelled
 from semres_jax.storage.fingerprints import fingerprint
 from semres_jax.storage.results import provenance
 from semres_jax.storage.resume import Saved
@@ -78,6 +79,7 @@ def sweep(
         p_s, p_i; p_s_stderr, p_i_stderr, standard errors, 0 where exact; mean_b, var_b, over the probes the moments of
         b_p(epsilon), exact where there is a formula (on finite spaces with distinct items of the share of the others);
         tie_rate over (space, n), NaN where it is not known. Attributes: versions, commit, device, key, method, seconds.
+        Every variable and coordinate has `long_name` and `units`.
 
     Raises:
         ValueError: a grid that is empty, not increasing or out of range; an unknown similarity or method; a space on
@@ -182,10 +184,10 @@ def _empty(places, families, epsilons, grids, deltas, counts, powers) -> xarray.
     table = xarray.Dataset(full | over | ties, coords=dims)
     if (grids != epsilons).any():
         table["resolution"] = (("space", "epsilon"), grids)
-        table.epsilon.attrs["long_name"] = "resolution as a share of the space's diameter"
+        table.epsilon.attrs |= {"long_name": "resolution as a share of the space's diameter", "units": PURE}
     if len(powers) == 1:
         table.attrs["exponent"] = powers[0]
-    return table
+    return labelled(table)
 
 
 def _describe(table: xarray.Dataset, i: int, space: MetricSpace, epsilons: np.ndarray, counts, replace: bool) -> bool:
@@ -248,7 +250,7 @@ def optima(table: xarray.Dataset) -> xarray.Dataset:
     measures = law[:, member.reshape(floors.shape)]
     several = "exponent" in table.dims
     dims = ("n", "delta", "exponent") if several else ("n", "delta")
-    return best.assign(best_b=(dims, measures if several else measures[..., 0]))
+    return labelled(best.assign(best_b=(dims, measures if several else measures[..., 0])))
 
 
 def optima_rows(table: xarray.Dataset) -> list[dict[str, Any]]:

@@ -4,6 +4,9 @@ Colours are those of Okabe and Ito; nothing is told by colour alone. No function
 nothing that users set there (styles, LaTeX, fonts, a backend for their screen or notebook) changes a picture.
 """
 
+import functools
+import inspect
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -45,6 +48,7 @@ STYLE: Any = {
     "svg.fonttype": "none",
 }
 _LONGEST_TEXT = 2000
+_NOTEBOOK_DPI = 110
 # Settings of matplotlib that are no matter of pictures.
 _NO_STYLE = ("backend", "date.epoch", "docstring", "tk.", "webagg")
 IDENTIFICATION, GENERALIZATION = "identification, $p_I$", "generalization, $p_S$"
@@ -97,11 +101,44 @@ def applied() -> Iterator[None]:
         yield
 
 
+def as_png(figure: "Figure") -> bytes:
+    """The picture as a notebook shows it, whatever its settings of matplotlib."""
+    made = io.BytesIO()
+    with applied():
+        _drawable(figure)
+        figure.savefig(made, format="png", dpi=_NOTEBOOK_DPI, backend="agg")
+    return made.getvalue()
+
+
+def settable(draw: "Callable[..., Axes]") -> "Callable[..., Axes]":
+    """The function that draws axes, which takes as further keywords whatever `Axes.set` takes: title, xlim, yscale.
+
+    These have the last word. Axes of a figure that the function makes show themselves in a notebook.
+    """
+    signature = inspect.signature(draw)
+    further = inspect.Parameter("settings", inspect.Parameter.VAR_KEYWORD, annotation=Any)
+
+    @functools.wraps(draw)
+    def drawn(*args: Any, **named: Any) -> "Axes":
+        settings = {name: named.pop(name) for name in [*named] if name not in signature.parameters}
+        with applied():
+            ax = draw(*args, **named)
+        if "title" in settings:  # that of the function is at the left
+            title(ax, settings.pop("title"))
+        ax.set(**settings)
+        return ax
+
+    drawn.__signature__ = signature.replace(parameters=[*signature.parameters.values(), further])  # pyright: ignore
+    return drawn
+
+
 def new_figure(width: float, height: float, layout: Any = "constrained") -> "Figure":
     """An empty figure of that size in inches."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout=layout)
+    figure: Any = Figure(figsize=(width, height), layout=layout)
+    figure._repr_png_ = functools.partial(as_png, figure)
+    return figure
 
 
 def axes(ax: "Axes | None", size: tuple[float, float]) -> "Axes":
@@ -109,7 +146,9 @@ def axes(ax: "Axes | None", size: tuple[float, float]) -> "Axes":
     if ax is not None:
         return ax
     with applied():
-        return new_figure(*size).subplots()
+        own: Any = new_figure(*size).subplots()
+    own._repr_png_ = own.figure._repr_png_
+    return own
 
 
 def panels(

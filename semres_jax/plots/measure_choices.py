@@ -21,6 +21,7 @@ _WIDE = 1.959964
 _TOP = 16.0
 
 
+@style.settable
 def choices_closest(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """Share of choices of the closest item against how much further the next is: data, and what the fits predict.
 
@@ -45,6 +46,7 @@ def choices_closest(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes"
     return ax
 
 
+@style.settable
 def choices_profile(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """Profile likelihood of the resolution, with biases and without: twice the drop against ε.
 
@@ -68,6 +70,7 @@ def choices_profile(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes"
     return ax
 
 
+@style.settable
 def choices_calibration(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """Share of items that were chosen against the probability predicted for them, in bins. Arguments as above."""
     ax = style.axes(ax, (4.4, 4.0))
@@ -83,6 +86,7 @@ def choices_calibration(table: "xarray.Dataset", ax: "Axes | None" = None) -> "A
     return ax
 
 
+@style.settable
 def items_curve(content: dict[str, Any], ax: "Axes | None" = None) -> "Axes":
     """Identification against the number of items: counts with Wilson's 95 % intervals, and the n-item law.
 

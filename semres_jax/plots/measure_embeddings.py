@@ -20,6 +20,7 @@ _POINTS = 60
 _ROOM = 0.06
 
 
+@style.settable
 def embeddings_plane(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """Generalization against identification: the model, its thresholds, what fits predict, over the fronts.
 
@@ -59,6 +60,7 @@ def embeddings_plane(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes"
     return ax
 
 
+@style.settable
 def embeddings_profile(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """The model's own similarity over the given distances, with the families fitted to it. Arguments as above.
 
@@ -84,6 +86,7 @@ def embeddings_profile(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axe
     return ax
 
 
+@style.settable
 def embeddings_levels(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """Both accuracies of thresholds on the model's dissimilarity, against the share within. Arguments as above."""
     ax = style.axes(ax, (7.0, 4.0))

@@ -46,6 +46,7 @@ def llm_pairs(table: "xarray.Dataset", figure: "Figure | None" = None) -> list["
     return made
 
 
+@style.settable
 def llm_items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """Accuracies against the number of people, with 95 % intervals, chance, and the law fitted to identification.
 

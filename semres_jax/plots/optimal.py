@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _ROOM = 0.04
 
 
+@style.settable
 def optimal_fronts(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """Generalization against identification: the front of all similarities, and those of the usual ones, by floor.
 
@@ -55,6 +56,7 @@ def optimal_fronts(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
+@style.settable
 def optimal_similarities(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """The similarity that generalizes best, h against u = b(d), for each floor; the best constant one beside it.
 

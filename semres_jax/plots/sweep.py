@@ -20,15 +20,17 @@ _WIDTHS = (2.2, 1.4, 0.8, 1.8, 1.1, 0.6)
 _BALL_MEASURES = (0.02, 0.05, 0.1, 0.2)
 
 
-def fronts(table: "xarray.Dataset", n: int, ax: "Axes | None" = None) -> "Axes":
+@style.settable
+def fronts(table: "xarray.Dataset", n: int | None = None, ax: "Axes | None" = None) -> "Axes":
     """Generalization against identification as the resolution grows: a colour a similarity, a dash a space or a floor.
 
     Args:
         table: what `frontier.sweep` makes; of several exponents the first. Of several spaces the first floor is drawn.
-        n: number of items.
-        ax: where to draw.
+        n: number of items; None: the first of the table.
+        ax: where to draw; None: a new figure, with a legend.
     """
-    part, ax = _first_exponent(table).sel(n=n), style.axes(ax, (5.2, 4.0))
+    n, alone = int(table.n[0]) if n is None else n, ax is None
+    part, ax = _first_exponent(table).sel(n=n), style.axes(ax, (6.8, 4.0) if alone else (5.2, 4.0))
     several = part.sizes["space"] > 1
     for i, space in enumerate(part.space.values):
         for j, similarity in enumerate(part.similarity.values):
@@ -39,9 +41,12 @@ def fronts(table: "xarray.Dataset", n: int, ax: "Axes | None" = None) -> "Axes":
     ax.plot([1 / n, 1], [1 / n, 1], color=PALE, lw=0.8, zorder=0)
     ax.set(**PROBABILITY)
     style.title(ax, f"{n} items{_unless_luce(part)}")
+    if alone:
+        _front_legend(ax, part)
     return ax
 
 
+@style.settable
 def optimum(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """p_S against the mean ball measure, the best of the grid marked: a colour a number of items, a dash a similarity.
 
@@ -69,6 +74,7 @@ def optimum(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
+@style.settable
 def items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """p_S against the number of items at fixed ball measures: for small ones it falls, and then rises.
 
@@ -87,10 +93,12 @@ def items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     ax.set_ylabel(PROBABILITY["ylabel"])
     where = f"{part.space.item()}, {part.similarity.item()}, $\\Delta$ = {part.delta.item():g}"
     style.title(ax, where + _unless_luce(part))
-    ax.legend(loc="best")
+    if ax.lines:  # a coarse grid may come near none of the measures
+        ax.legend(loc="best")
     return ax
 
 
+@style.settable
 def best_ball_measure(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """b*(n), the mean ball measure of the best p_S: marks from the grid, for the constant similarity the law as a line.
 
@@ -112,6 +120,7 @@ def best_ball_measure(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axe
     return ax
 
 
+@style.settable
 def families(table: "xarray.Dataset", exponent: float | None = None, ax: "Axes | None" = None) -> "Axes":
     """How far each similarity lies from the front of the constant one, at equal ball measure: a dash a similarity.
 
@@ -126,6 +135,7 @@ def families(table: "xarray.Dataset", exponent: float | None = None, ax: "Axes |
     Raises:
         ValueError: no constant similarity in the table.
     """
+    alone = ax is None
     part, ax = table.isel(space=0, n=0, delta=0), style.axes(ax, (6.4, 4.0))
     if "constant" not in part.similarity.values:
         raise ValueError(f"this picture needs the constant similarity; the table has {part.similarity.values.tolist()}")
@@ -134,36 +144,54 @@ def families(table: "xarray.Dataset", exponent: float | None = None, ax: "Axes |
     for i, similarity in enumerate(part.similarity.values):
         row = part.sel(similarity=similarity)
         gap = distance(row.p_s.values, row.p_i.values, reference).distance
-        ax.plot(row.mean_b, gap, color=COLOURS[i % 6], ls=DASHES[i % 6], lw=1.5)
+        ax.plot(row.mean_b, gap, color=COLOURS[i % 6], ls=DASHES[i % 6], lw=1.5, label=str(similarity))
     ax.axhline(0.0, color=GREY, lw=0.8, zorder=0)
     ax.set(xlabel="mean ball measure, $\\langle b\\rangle$", ylabel="distance from the constant\nfront (probability)")
     power = _exponent(part)
     style.title(ax, "" if power is None else f"Luce exponent {power:g}")
+    if alone:
+        ax.legend(loc="best")
     return ax
 
 
 @style.applied()
 def save_sweep(table: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[str]:
-    """Every picture that a sweep has the data for, as files in a folder; their names."""
+    """Every picture that a sweep has the data for, as files in a folder; their names.
+
+    fronts: a panel for each number of items. Where moments of balls are known, optimum: a panel for each space; items,
+    where there are three numbers or more: a row for each space; families: a panel for each space, exponent and number
+    of items, where there is something beside the constant similarity.
+    """
     pictures: dict[str, Any] = {"fronts": _front_panels(table)}
-    if np.isfinite(table.mean_b).any():
-        pictures["optimum"] = optimum(table)
+    others = [name for name in table.mean_b.dims if name != "space"]
+    known = table.isel(space=np.flatnonzero(np.isfinite(table.mean_b).any(others)))
+    if known.sizes["space"]:
+        pictures["optimum"] = _optimum_panels(known)
         if len(table.n) > 2:
-            pictures["items"] = figure = style.new_figure(9.6, 3.8)
-            left, right = figure.subplots(1, 2)
-            items(table, left)
-            best_ball_measure(table, right)
+            count = known.sizes["space"]
+            pictures["items"] = figure = style.new_figure(9.6, 3.8 * count)
+            for place, (left, right) in enumerate(figure.subplots(count, 2, squeeze=False)):
+                items(known.isel(space=[place]), left)
+                best_ball_measure(known.isel(space=[place]), right)
+                if count > 1:
+                    style.title(right, f"{known.space.values[place]}; {right.get_title('left')}")
         if "constant" in table.similarity.values and (len(table.similarity) > 1 or "exponent" in table.dims):
-            pictures["families"] = _family_panels(table)
+            pictures["families"] = _family_panels(known)
     return style.save_pictures(pictures, folder)
 
 
 def _front_panels(table: "xarray.Dataset") -> Any:
-    """Fronts of the first four numbers of items."""
-    ns = table.n.values[:4]
+    """Fronts of each number of items."""
+    ns = table.n.values
     made = style.panels(len(ns), 2, (4.0, 3.3), (1.6, 0.3))
     for ax, n in zip(made, ns, strict=True):
         fronts(table, int(n), ax)
+    _front_legend(made[:2][-1], table)
+    return made[0].figure
+
+
+def _front_legend(ax: "Axes", table: "xarray.Dataset") -> None:
+    """What colours and dashes of fronts are."""
     several = table.sizes["space"] > 1
     names = table.space.values if several else [f"$\\Delta$ = {d:g}" for d in table.delta.values]
     entries = [
@@ -171,19 +199,39 @@ def _front_panels(table: "xarray.Dataset") -> Any:
         *(("black", dash, "", str(name)) for dash, name in zip(DASHES, names, strict=False)),
     ]
     heading = f"$\\Delta$ = {table.delta.values[0]:g}" if several else None
-    _legend(made[:2][-1], entries, heading, _WIDTHS[: table.sizes["similarity"]])
+    _legend(ax, entries, heading, _WIDTHS[: table.sizes["similarity"]])
+
+
+def _optimum_panels(table: "xarray.Dataset") -> Any:
+    """p_S against the mean ball measure, a panel for each space."""
+    count = table.sizes["space"]
+    if count == 1:
+        return optimum(table)
+    made = style.panels(count, 2, (4.0, 3.3), (1.6, 0.3))
+    for place, ax in enumerate(made):
+        optimum(table.isel(space=[place]), ax)
+        legend = ax.get_legend()
+        if legend is not None and ax is not made[:2][-1]:
+            legend.remove()
+        ax.set_xlabel("mean ball measure, $\\langle b\\rangle$")
     return made[0].figure
 
 
 def _family_panels(table: "xarray.Dataset") -> Any:
-    """Distances of families from the constant front, a panel for each exponent."""
+    """Distances of families from the constant front, a panel for each space, number of items and exponent."""
     powers = table.exponent.values if "exponent" in table.dims else [None]
-    made = style.panels(len(powers), 2, (3.9, 2.9), (1.8, 0.3), sharey=True)
-    for ax, power in zip(made, powers, strict=True):
-        families(table, power, ax)
+    spaces, ns = range(table.sizes["space"]), range(table.sizes["n"])
+    cells = [(space, n, power) for space in spaces for n in ns for power in powers]
+    made = style.panels(len(cells), 2, (3.9, 2.9), (1.8, 0.3), sharey=True)
+    for ax, (space, n, power) in zip(made, cells, strict=True):
+        families(table.isel(space=[space], n=[n]), power, ax)
+        if len(spaces) * len(ns) > 1:
+            parts = [f"{table.space.values[space]}, {table.n.values[n]} items", ax.get_title("left")]
+            style.title(ax, ", ".join(filter(None, parts)))
     entries = [(COLOURS[j % 6], DASHES[j % 6], "", str(s)) for j, s in enumerate(table.similarity.values)]
-    space, floor = table.space.values[0], table.delta.values[0]
-    _legend(made[:2][-1], entries, f"{space}, {table.n.values[0]} items\n$\\Delta$ = {floor:g}")
+    floor = f"$\\Delta$ = {table.delta.values[0]:g}"
+    own = f"{table.space.values[0]}, {table.n.values[0]} items\n" if len(spaces) * len(ns) == 1 else ""
+    _legend(made[:2][-1], entries, own + floor)
     return made[0].figure
 
 

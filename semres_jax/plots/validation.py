@@ -18,6 +18,7 @@ _LIMIT: Any = (0, (4, 3))
 _ERRORS = "bars: ± 1 standard error, mostly smaller than the marks"
 
 
+@style.settable
 def tradeoff(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """Generalization against identification for two items without a floor, every space and resolution.
 
@@ -59,6 +60,7 @@ def tradeoff(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
+@style.settable
 def residuals(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """Simulation minus law in standard errors, z of p_S, against p_I: the marks of `tradeoff`, all of them.
 
@@ -78,6 +80,7 @@ def residuals(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
+@style.settable
 def many_items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """n p_I against the number of items n: the 1/n collapse of identification, on homogeneous spaces without a floor.
 

@@ -13,6 +13,7 @@ from semres_jax.networks import resnet
 from semres_jax.similarity import Linear
 from semres_jax.storage import results
 from semres_jax.training.images.loop import Recipe
+from tests.attributes import require_labels
 from tests.training.images import CLASSES, made_up, tiny as tiny
 
 ALPHAS, RUNS, EPOCHS = (0.0, 0.9), 2, 8
@@ -41,6 +42,10 @@ def study(images):
         )
         assert said[-1] == ("scoring", 4 * EPOCHS + 4, 4 * EPOCHS + 4)
         return out
+
+
+def test_every_variable_has_words_and_units(study, tmp_path):
+    require_labels(study, tmp_path)
 
 
 def test_everything_is_that_of_the_embeddings(study, images, x64):

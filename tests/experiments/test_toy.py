@@ -8,6 +8,7 @@ from semres_jax.experiments import toy
 from semres_jax.experiments.toy import presets
 from semres_jax.laws import enumeration, tables
 from semres_jax.training.toy.loop import Design, Hyper, similarity_tables, train
+from tests.attributes import require_labels
 
 EXACT = 1e-12
 RING, SEGMENT = (spaces.grid(spaces.get(name), size) for name, size in (("circle", 8), ("interval", 7)))
@@ -109,7 +110,7 @@ def test_summary_is_of_the_last_step(data):
 
 
 def test_every_variable_says_what_it_is(data):
-    assert all(data[name].attrs.get("long_name") for name in data.data_vars)
+    require_labels(data)
 
 
 def test_a_study_that_was_stopped_goes_on(tmp_path, data):

@@ -16,6 +16,7 @@ from semres_jax.measure.embeddings import exemplar_sums, position, similarities,
 from semres_jax.networks import ToyAutoencoder
 from semres_jax.training.toy.loop import Design, History, Hyper
 from semres_jax.training.toy.losses import make_task, scores
+from tests.attributes import require_labels
 
 EXACT = 1e-12
 # Standard errors of a mean, or of a standard error, by which repetitions may miss.
@@ -307,7 +308,7 @@ def test_rows_are_found_by_the_names_of_leaves():
 def test_a_dataset_and_a_summary_hold_everything():
     measured = measure.embeddings(waves(np.arange(12) / 12, noise=0.1), RING, delta=0.1, bootstrap=50)
     data, summary = measured.dataset(), measured.summary()
-    assert all("long_name" in variable.attrs for variable in data.data_vars.values())
+    require_labels(data)
     assert [row["front"] for row in summary["fronts"]] == ["constant", "linear", "optimal"]
     assert data.front_distance.sel(front="optimal") == measured.fronts["optimal"].distance.value
     assert summary["optimal_delta"] == 0.1

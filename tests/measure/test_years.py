@@ -8,6 +8,7 @@ import pytest
 
 from semres_jax import Quantity, laws
 from semres_jax.measure.language import analysis, asking, fits, scoring, wording, year_task
+from tests.attributes import require_labels
 from tests.measure.year_models import Historian
 
 NAMES = ["Ann", "Bob", "Cleo", "Dirk"]
@@ -219,6 +220,7 @@ def test_states_of_years_by_layer(small_run):
 
 def test_summary_and_dataset_say_the_same(small_run):
     table, summary = small_run.dataset(), small_run.summary()
+    require_labels(table)
     assert [row["task"] for row in summary["tasks"]] == ["pairs", "items", "identify"]
     for row in summary["tasks"]:
         assert row["verdict"] == "above chance"

@@ -1,7 +1,12 @@
 """Pictures of sweeps say which exponent they are of, and lay their marks over the law with that exponent."""
 
+import inspect
+import io
+
+import matplotlib.image
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from semres_jax import frontier, laws, plots, spaces
 
@@ -30,3 +35,43 @@ def test_titles_name_an_exponent_that_is_not_one(table):
     assert "exponent" not in plots.optimum(luce).get_title("left")
     assert plots.families(luce).get_title("left") == "Luce exponent 1"
     assert plots.families(table, 4.0).get_title("left") == "Luce exponent 4"
+
+
+def test_axes_take_settings_and_have_a_legend(table):
+    own = Figure().subplots()
+    assert plots.fronts(table, 3, ax=own, xlim=(0.2, 0.9), title="mine") is own
+    assert own.get_xlim() == (0.2, 0.9)
+    assert own.get_title("left") == "mine"
+    assert own.get_title() == ""
+    assert own.get_legend() is None
+    assert [text.get_text() for text in plots.fronts(table).get_legend().get_texts()] == ["constant", "$\\Delta$ = 0.5"]
+    assert plots.fronts(table).get_title("left") == "2 items, Luce exponent 2"
+    assert plots.families(table).get_legend_handles_labels()[1] == ["constant"]
+    with pytest.raises(AttributeError, match="no_such_setting"):
+        plots.optimum(table, no_such_setting=1)
+    assert list(inspect.signature(plots.optimum).parameters) == ["table", "ax", "settings"]
+
+
+def test_a_notebook_shows_what_is_returned(table):
+    for shown in (plots.optimum(table), plots.optimum(table).figure):
+        image = matplotlib.image.imread(io.BytesIO(shown._repr_png_()))
+        assert image.min() < 0.5 < image.max()
+    assert not hasattr(plots.optimum(table, Figure().subplots()), "_repr_png_")
+
+
+def test_pictures_show_all_that_was_swept(tmp_path, monkeypatch):
+    grid = {"epsilon": np.linspace(0.0, 0.5, 7), "delta": [0.1]}
+    table = frontier.sweep([spaces.Circle(), spaces.Interval()], ["constant", "linear"], [2, 3, 4, 5, 6], **grid)
+    drawn = {}
+    monkeypatch.setattr("semres_jax.plots._style.save_pictures", lambda pictures, _: drawn.update(pictures) or [])
+    plots.save_sweep(table, tmp_path)
+    axes = {name: [ax for ax in picture.figure.axes if ax.axison] for name, picture in drawn.items()}
+    titles = {name: [ax.get_title("left") for ax in there] for name, there in axes.items()}
+    assert titles["fronts"] == [f"{n} items" for n in (2, 3, 4, 5, 6)]
+    assert titles["optimum"] == ["circle, $\\Delta$ = 0.1", "interval, $\\Delta$ = 0.1"]
+    assert [title.split(",")[0].split(";")[0] for title in titles["items"]] == ["circle"] * 2 + ["interval"] * 2
+    wanted = [f"{space}, {n} items, Luce exponent 1" for space in ("circle", "interval") for n in (2, 3, 4, 5, 6)]
+    assert titles["families"] == wanted
+    lines = {line.get_label(): line for line in axes["families"][7].lines}
+    want = table.mean_b.sel(space="interval", similarity="linear", n=4).squeeze()
+    np.testing.assert_array_equal(lines["linear"].get_xdata(), want)

@@ -10,6 +10,7 @@ from matplotlib.container import ErrorbarContainer
 
 from semres_jax import laws, measure, plots, spaces
 from semres_jax.experiments import toy
+from semres_jax.training.toy.loop import History
 
 STIMULI, RUNS, STEPS = 8, 2, 20
 # Laws run in float32.
@@ -347,3 +348,22 @@ def test_files(circle, tmp_path):
 def settings():
     # To look at the backend loads pyplot.
     return {name: matplotlib.rcParams[name] for name in matplotlib.rcParams if name != "backend"}
+
+
+def test_paths_of_a_training_alone():
+    """What `training.toy.train` returns has no fronts of the stimuli; each member of its grid is a condition."""
+    rng = np.random.default_rng(0)
+    accuracies = rng.uniform(0.5, 0.8, (2, 2, 3, 4, 1))
+    unused, steps = [np.zeros((2, 3, 4))] * 4, np.array([0, 2, 6, 20])
+    weights = rng.normal(size=(2, 3, 4, 1, STIMULI, 3))
+    history = History(steps, np.array([2]), *accuracies, *unused, weights)
+    ax = plots.toy_paths(history)
+    bold = [line for line in ax.lines if line.get_linewidth() == 1.8]
+    assert len(bold) == 2
+    np.testing.assert_allclose(bold[1].get_ydata(), accuracies[0, 1].mean(0)[:, 0])
+    np.testing.assert_allclose(bold[1].get_xdata(), accuracies[1, 1].mean(0)[:, 0])
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert texts[:2] == ["member 0", "member 1"]
+    assert not any("stimuli" in text for text in texts)
+    single = plots.toy_paths(history._replace(p_s=accuracies[0, 0], p_i=accuracies[1, 0], weights=weights[0]))
+    assert single.get_legend().get_texts()[0].get_text() == "training"

@@ -61,7 +61,7 @@ def study(
     Returns:
         A dataset with dimensions alpha, run, epoch, share (of other classes' images within ε), class, ...: accuracies
         with 95 % intervals over runs and images, what the laws predict, held-out classes, embeddings and their
-        distances. Every variable has a `long_name`. Predictions are tested where each class has four test images.
+        distances. All have `long_name`, `units`. Predictions are tested where each class has four test images.
 
     Raises:
         ValueError, training.images.Diverged: as `training.images.train` and `data.split`.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from semres_jax.data.image_sets import ImageSet
+from semres_jax.storage.attributes import labelled
 from semres_jax.training.images.loop import History, Recipe
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ TESTED = (16, 21, 29, 39, 52)
 _PER_NETWORK = ("alpha", "run")
 # Variables by name: dimensions after those of the network, and what they are.
 _MEANINGS: dict[str, tuple[tuple[str, ...], str]] = {
-    "epsilon": (("share",), "resolution that reaches the share (unit of the embedding)"),
+    "epsilon": (("share",), "resolution that reaches the share"),
     "p_s": (("share",), "generalization: probability of choosing the item of the class closer to the probe's"),
     "p_i": (("share",), "identification: probability of choosing another image of the probe's class"),
     "p_own": (("share",), "p_s if classes were as far apart as their images (theorem 1 for different classes)"),
@@ -40,7 +41,7 @@ _MEANINGS: dict[str, tuple[tuple[str, ...], str]] = {
     "chi2_p_i_no_class": ((), "the same with the first half's images in random classes"),
     "chi2_p_s_no_tree": ((), "the same with the first half's classes at random places of the tree"),
     "chi2_p_s_theorem_1": ((), "the same with p_own of the first half"),
-    "graded_epsilon": (("graded_share",), "resolution of graded similarities (unit of the embedding)"),
+    "graded_epsilon": (("graded_share",), "resolution of graded similarities"),
     "linear_p_s": (("graded_share",), "p_s of the linear similarity"),
     "linear_p_i": (("graded_share",), "p_i of the linear similarity"),
     "exponential_p_s": (("graded_share",), "p_s of the exponential similarity"),
@@ -50,6 +51,12 @@ _MEANINGS: dict[str, tuple[tuple[str, ...], str]] = {
     "held_tie_rate": ((), "tie_rate of these probes"),
     "class_distance": (("class", "other"), "mean distance of two classes' images, over its mean over classes"),
 }
+_CLASSES = {"class": "class of images", "other": "another class of images"}
+# Of variables that are no probabilities, shares or ratios.
+_UNITS = {
+    "epsilon": "unit of the embedding", "graded_epsilon": "unit of the embedding", "embedding": "unit of the embedding",
+    "loss_id": "nats", "epoch": "epochs",
+}  # fmt: skip
 _BOUNDS = {
     "low": "lower 95 % bound of {} over runs and images",
     "high": "upper 95 % bound of {} over runs and images",
@@ -86,10 +93,10 @@ def dataset(
     watched = {name: history.watched[name].astype(np.float32) for name in ("p_s", "p_i")}
     rest = {
         "accuracy": (path, history.accuracy, "share of test images classified rightly"),
-        "loss_id": (path, history.loss_id, "cross-entropy in training (nats)"),
+        "loss_id": (path, history.loss_id, "cross-entropy in training"),
         "loss_sim": (path, history.loss_sim, "loss of distances in training (mean square)"),
         **{f"path_{name}": ((*path, "share"), p, f"{name} after each epoch") for name, p in watched.items()},
-        "tree_distance": (("class", "other"), table, f"distance of two classes ({images.unit})"),
+        "tree_distance": (("class", "other"), table, "distance of two classes"),
         "trained": ("class", np.isin(classes, known).astype(np.int8), "1: seen in training"),
         "label": ("image", labels.astype(np.int32), "class of an embedded image"),
         "embedding": (
@@ -108,4 +115,5 @@ def dataset(
     names = np.array(images.class_names)[classes].astype(str)
     settings = dataclasses.asdict(recipe) | {"augment": int(recipe.augment)}
     settings |= {"data": images.name, "unit": images.unit, "held_out": ",".join(held_out)}
-    return xarray.Dataset(content, {"class": names, "other": names}, settings)
+    described = {name: (name, names, {"long_name": text}) for name, text in _CLASSES.items()}
+    return labelled(xarray.Dataset(content, described, settings), _UNITS | {"tree_distance": images.unit})

@@ -88,7 +88,7 @@ def study(
     Returns:
         A dataset with dimensions condition, run, step, n (items of the trials), family, level (of distance), ...:
         accuracies, losses, the reach of similarities (`mean_b`, `var_b`), their profile, fits of each family with the
-        accuracies these predict on the same stimuli, exact fronts, final weights. Every variable has a `long_name`.
+        accuracies these predict on the same stimuli, exact fronts, final weights. All have `long_name` and `units`.
 
     Raises:
         ValueError: conditions of the same name; as `training.toy.train`, for the folder of all checkpoints too.

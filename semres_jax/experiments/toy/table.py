@@ -6,34 +6,35 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from semres_jax.measure import FITTED
+from semres_jax.storage.attributes import DISTANCE, NATS, labelled
 
 if TYPE_CHECKING:
     import xarray
 
 _WHOLE = ("items", "hidden", "slots", "stimuli")
-# Variables by name: what they are, with units.
+# Variables by name: what they are.
 _MEANINGS = {
     "p_s": "generalization: probability of a right answer in the similarity task",
     "p_i": "identification: probability of a right answer in the identification task",
     "p_s_stderr": "standard error of p_s over sampled trials; 0 where it is an exact sum",
     "p_i_stderr": "standard error of p_i over sampled trials; 0 where it is an exact sum",
-    "loss_sim": "expected similarity loss, without its weight (nats)",
-    "loss_rec": "reconstruction loss, without its weight (mean square)",
+    "loss_sim": "expected similarity loss, without its weight",
+    "loss_rec": "reconstruction loss, without its weight",
     "mean_b": "mean over probes of the share of other stimuli whose learned similarity is above 0",
     "var_b": "variance over probes of the share of other stimuli whose learned similarity is above 0",
     "relative_floor": "floor over the mean similarity of a stimulus to itself, floor included",
     "profile": "mean similarity over pairs at a distance, relative to the probe's similarity to itself",
     "profile_sd": "standard deviation of the same over pairs",
-    "distance": "distances between stimuli (unit of the space)",
+    "distance": "distances between stimuli",
     "pairs": "number of ordered pairs at each distance",
-    "epsilon": "resolution fitted to the profile, by family (unit of the space)",
+    "epsilon": "resolution fitted to the profile, by family",
     "epsilon_stderr": "standard error of epsilon",
     "fit_delta": "floor fitted to the profile, by family",
     "delta_stderr": "standard error of fit_delta; NaN where it is 0",
     "aic": "Akaike's information criterion of the fit; smaller is better",
     "predicted_p_s": "p_s of the fitted similarity on the same stimuli, exactly",
     "predicted_p_i": "p_i of the fitted similarity on the same stimuli, exactly",
-    "front_epsilon": "resolutions along the exact front of a family on the same stimuli (unit of the space)",
+    "front_epsilon": "resolutions along the exact front of a family on the same stimuli",
     "front_p_s": "p_s along it",
     "front_p_i": "p_i along it",
     "optimal_p_s": "p_s along the front of the best similarity with the learned relative floor, same stimuli",
@@ -54,6 +55,12 @@ _MEANINGS = {
     "decision": "how similarities of slots make a strength",
     "label": "how distances of slots make the right answer",
 }
+# Of variables that are no probabilities, shares or ratios.
+_UNITS = {
+    "loss_sim": NATS, "loss_rec": "mean square", "distance": DISTANCE, "epsilon": DISTANCE, "front_epsilon": DISTANCE,
+    "pairs": "pairs", "step": "steps", "shown_step": "steps", "n": "items", "test_n": "items", "items": "items",
+    "hidden": "dimensions", "slots": "slots", "stimuli": "stimuli",
+}  # fmt: skip
 
 
 def joined(conditions: list[dict[str, Any]], steps: int) -> "xarray.Dataset":
@@ -76,15 +83,16 @@ def joined(conditions: list[dict[str, Any]], steps: int) -> "xarray.Dataset":
         elif name in _WHOLE:
             whole = whole.astype(np.int64)
         content[name] = (("condition", *dims), whole, {"long_name": meaning})
+    names = [condition["condition"] for condition in conditions]
     coordinates: dict[str, Any] = {
-        "condition": [condition["condition"] for condition in conditions],
+        "condition": ("condition", names, {"long_name": "condition of the experiment"}),
         "step": ("step", conditions[0]["steps"], {"long_name": "step of Adam"}),
         "n": ("n", axes["n"], {"long_name": "items of a trial"}),
         "family": list(FITTED),
     }
     if axes["test_n"]:
         coordinates["test_n"] = ("test_n", axes["test_n"], {"long_name": "items of a trial after the last step"})
-    return xarray.Dataset(content, coordinates, {"steps": steps, "conditions": len(conditions)})
+    return labelled(xarray.Dataset(content, coordinates, {"steps": steps, "conditions": len(conditions)}), _UNITS)
 
 
 def _spread(condition: dict[str, Any], name: str, dims: tuple[str, ...], axes: dict[str, list[int]]) -> Any:

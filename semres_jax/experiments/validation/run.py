@@ -25,6 +25,7 @@ from semres_jax.laws import engines
 from semres_jax.montecarlo.estimate import SHIFTS, estimate
 from semres_jax.similarity import Constant, Similarity
 from semres_jax.spaces import MetricSpace
+from semres_jax.storage.attributes import labelled
 from semres_jax.storage.fingerprints import fingerprint
 from semres_jax.storage.resume import Numbers, Saved
 
@@ -185,7 +186,7 @@ def worst(table: xarray.Dataset) -> xarray.Dataset:
     with np.errstate(invalid="ignore"):
         z = np.fmax(abs(table.z_s), abs(table.z_i)).max("resolution")
         error = np.fmax(abs(table.p_s - table.exact_p_s), abs(table.p_i - table.exact_p_i)).max("resolution")
-    return xarray.Dataset({"z": z, "error": error})
+    return labelled(xarray.Dataset({"z": z.drop_attrs(deep=False), "error": error.drop_attrs(deep=False)}))
 
 
 def summary(table: xarray.Dataset) -> dict[str, Any]:
@@ -260,7 +261,7 @@ def _empty(run: Sequence[Case]) -> xarray.Dataset:
         "similarity": ("space", [case.similarity.name for case in by_label.values()]),
         "homogeneous": ("space", [bool(case.space.homogeneous) for case in by_label.values()]),
     }
-    return xarray.Dataset(variables, coordinates)
+    return labelled(xarray.Dataset(variables, coordinates))
 
 
 def _fill(table: xarray.Dataset, case: Case, numbers: Numbers, method: str) -> None:

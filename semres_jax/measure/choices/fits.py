@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy import special
 
+from semres_jax._showing import html_table
 from semres_jax._types import Quantity
 from semres_jax.measure.choices import _cuts as cuts, _model as model, _windows as windows
 from semres_jax.measure.choices._model import Setup
@@ -71,6 +72,15 @@ class ChoiceFit:
     notes: tuple[str, ...]
     setup: Setup = dataclasses.field(repr=False)
     theta: np.ndarray = dataclasses.field(repr=False)
+
+    def __repr__(self) -> str:
+        numbers = ", ".join(f"{name} = {number}" for name, number in self.quantities().items())
+        return f"ChoiceFit({self.family}: {numbers or 'nothing fitted'}; AIC {self.aic:.1f}, {self.choices:g} choices)"
+
+    def _repr_html_(self) -> str:
+        numbers = self.quantities()
+        note = f"{self.family}; {self.level:.0%} intervals; AIC {self.aic:.1f}, {self.choices:g} choices"
+        return html_table({"": list(numbers), "value": list(map(str, numbers.values()))}, note)
 
     def quantities(self) -> dict[str, Quantity]:
         """All numbers that were fitted, by name: "epsilon", "delta", "exponent", "label heart"."""

@@ -9,8 +9,10 @@ from scipy.optimize import brentq, elementwise
 
 from semres_jax._checks import require_count
 from semres_jax._random import generator
+from semres_jax._showing import html_table
 from semres_jax._types import ArrayLike, Quantity
 from semres_jax.laws import identification
+from semres_jax.storage.attributes import labelled
 
 if TYPE_CHECKING:
     import xarray
@@ -59,7 +61,14 @@ class ItemsFit(NamedTuple):
 
         content = self.summary()
         rows = {name: ("row", content.pop(name)) for name in ("n", "right", "trials", "expected")}
-        return xarray.Dataset(rows, attrs=content)
+        return labelled(xarray.Dataset(rows, attrs=content))
+
+    def __repr__(self) -> str:
+        return f"ItemsFit({self})"
+
+    def _repr_html_(self) -> str:
+        names = ("n", "right", "trials", "expected")
+        return html_table({name: [f"{x:.4g}" for x in getattr(self, name)] for name in names}, str(self))
 
     def __str__(self) -> str:
         return (

@@ -15,6 +15,7 @@ from semres_jax.measure.choices._model import NUMBERS, families as all_families
 from semres_jax.measure.choices._setup import BIASES, hidden_exponent, paired, set_up
 from semres_jax.measure.choices.fits import ChoiceFit, fitted
 from semres_jax.measure.choices.goodness import Bins, choice_profile, goodness_of_fit, ratio_test
+from semres_jax.storage.attributes import labelled
 
 if TYPE_CHECKING:
     import xarray
@@ -94,7 +95,7 @@ def choices_table(
     if bootstrap:
         execution.tell("tests of fit", len(pairs), len(pairs) + 2)
         dataset = dataset.assign(_kept_tests(list(shown.values()), bootstrap, key, execution))
-    return dataset.assign_attrs(attributes)
+    return labelled(dataset.assign_attrs(attributes))
 
 
 def summarize_choices(table: "xarray.Dataset") -> dict[str, Any]:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from semres_jax._showing import html_table
 from semres_jax._types import Quantity
 from semres_jax.frontier.families import Front
 from semres_jax.measure.resolution import Profile
+from semres_jax.storage.attributes import DISTANCE, labelled
 
 if TYPE_CHECKING:
     import xarray
@@ -18,6 +20,11 @@ if TYPE_CHECKING:
 _FEW_STIMULI, _FEW_EXEMPLARS = 12, 5
 HEADS = ("", "p_S", "p_I", "epsilon", "delta", "AIC - best", "distance of the model")
 _SETTINGS = ("design", "similarity", "floor", "n", "rows", "dimensions", "stimuli")
+# Of variables that are no probabilities, shares or ratios; the front of the optimal similarity is along weights.
+_UNITS = {
+    "distance": DISTANCE, "fit_epsilon": DISTANCE, "resolution": DISTANCE, "front_epsilon": DISTANCE, "pairs": "pairs",
+    "level_epsilon": "unit of the dissimilarity",
+}  # fmt: skip
 _PARTS = {
     "": "", "_stderr": "standard error of ",
     "_low": "lower end of the 95 % interval of ", "_high": "upper end of the 95 % interval of ",
@@ -141,6 +148,13 @@ class Embedded:
             f"{self.best}, epsilon = {self.fits[self.best].epsilon.value:.4g}"
         )
 
+    def __repr__(self) -> str:
+        return f"Embedded({self})"
+
+    def _repr_html_(self) -> str:
+        columns: dict[str, list[str]] = dict(zip(HEADS, map(list, zip(*self.table(), strict=True)), strict=True))
+        return html_table(columns, "; ".join(self.notes()))
+
     def table(self) -> list[tuple[str, ...]]:
         """Rows to print under `HEADS`: the model, what each family predicts of it, the nearest point of each front."""
         least = self.fits[self.best].aic
@@ -193,9 +207,12 @@ class Embedded:
             "best_family": self.best, "optimal_delta": self.delta,
         }  # fmt: skip
         rows = [*_of_model(self), *_of_fits(self.fits.values()), *_of_fronts(list(self.fronts.values()))]
-        coords: dict[str, Any] = {"share": self.levels.share, "family": list(self.fits)}
-        coords |= {"front": list(self.fronts)} if self.fronts else {}
-        return xarray.Dataset(_variables(rows), coords, attributes)
+        share = "share of others that the threshold was to reach"
+        coords: dict[str, Any] = {"share": ("share", self.levels.share, {"long_name": share})}
+        coords["family"] = list(self.fits)
+        if self.fronts:
+            coords["front"] = ("front", list(self.fronts), {"long_name": "front of similarities"})
+        return labelled(xarray.Dataset(_variables(rows), coords, attributes), _UNITS)
 
 
 def _of_model(model: Embedded) -> list[tuple[str, Any, Any, str]]:

@@ -14,6 +14,7 @@ from semres_jax.measure.language.asking import Design
 from semres_jax.measure.language.fits import Resolution, Slope
 from semres_jax.measure.language.scoring import Answers, Law, Scores, excess, later, law, mean_of
 from semres_jax.measure.language.year_task import CELL, YEARS
+from semres_jax.storage.attributes import labelled
 
 if TYPE_CHECKING:
     import xarray
@@ -22,6 +23,23 @@ if TYPE_CHECKING:
 
 # Differences from chance that are rarer by chance than this are called that; there are several tasks.
 _CERTAIN = 0.01
+# Of variables of a task that are no probabilities; what they and others are, in words.
+_UNITS = {
+    "year": "years", "probe": "years", "half": "years", "offset": "years", "epsilon": "years", "log_p": "nats",
+    "n": "items",
+}  # fmt: skip
+_SHARES = {"p_right": "the probability of the right name", "accuracy": "the share of right answers"}
+_CURVES = {
+    "middle": (("offset_cell",), "years from the middle of a pair to the probe"),
+    "half": (("curve",), "D, half the years between a pair"),
+    "seen": (("curve", "offset_cell"), "probability of the later of a pair"),
+    "stderr": (("curve", "offset_cell"), "standard error of the probability of the later of a pair"),
+    "fitted": (("curve", "offset_cell"), "probability of the later of a pair by the exponential fit"),
+}
+_LAYERS = {
+    "epsilon": "fitted resolution ε of a layer", "epsilon_stderr": "standard error of the fitted resolution ε",
+    "delta": "fitted noise floor Δ of a layer",
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -123,24 +141,32 @@ class Language:
         for task in self.answers:
             content |= self._task_variables(task)
         if "pairs" in self.answers:
-            dims = {"middle": ("offset_cell",), "half": ("curve",)}
             for name, table in curves(self.answers["pairs"], self.slopes["pairs"].probability).items():
-                content[f"curve_{name}"] = (dims.get(name, ("curve", "offset_cell")), table)
+                dims, text = _CURVES[name]
+                content[f"curve_{name}"] = (dims, table, {"long_name": text})
         for name, fit in self.law.items():
-            content[f"law_{name}_predicted"] = (("identify_cell",), fit.predicted)
+            text = f"{name} of identification by the law of n items"
+            content[f"law_{name}_predicted"] = (("identify_cell",), fit.predicted, {"long_name": text})
         if self.layers:
             rows = self._layer_rows()
             for field in ("p_s", "p_i"):
                 for part in Quantity._fields:
                     values = [float(row[field][part]) for row in rows]
-                    content[f"layer_{field}" + ("" if part == "value" else f"_{part}")] = (("layer",), values)
-            content["layer_family"] = (("layer",), np.array([row["family"] for row in rows], dtype=object))
-            for field in ("epsilon", "epsilon_stderr", "delta"):
-                content[f"layer_{field}"] = (("layer",), [row[field] for row in rows])
-            content["layer_distance"] = (("years_apart",), self.layers[0].profile.distance, {"units": "years"})
+                    text = f"{part} of {field} of the states of a layer"
+                    own = (("layer",), values, {"long_name": text})
+                    content[f"layer_{field}" + ("" if part == "value" else f"_{part}")] = own
+            families = np.array([row["family"] for row in rows], dtype=object)
+            content["layer_family"] = (("layer",), families, {"long_name": "family that fits a layer best"})
+            for field, text in _LAYERS.items():
+                content[f"layer_{field}"] = (("layer",), [row[field] for row in rows], {"long_name": text})
+            years_apart = {"long_name": "years between two years", "units": "years"}
+            content["layer_distance"] = (("years_apart",), self.layers[0].profile.distance, years_apart)
             profiles = np.stack([layer.profile.mean for layer in self.layers])
-            content["layer_profile"] = (("layer", "years_apart"), profiles)
-        return xarray.Dataset(content, {"end": ["value", "low", "high"]})
+            text = "mean similarity of states, relative to a year's own"
+            content["layer_profile"] = (("layer", "years_apart"), profiles, {"long_name": text})
+        units = {f"{task}_{name}": unit for task in self.answers for name, unit in _UNITS.items()}
+        years = dict.fromkeys(("curve_middle", "curve_half", "layer_epsilon"), "years")
+        return labelled(xarray.Dataset(content, {"end": ["value", "low", "high"]}), units | years)
 
     def _task_variables(self, task: str) -> dict[str, Any]:
         """Variables of `dataset`: prompts, cells and families of one task."""
@@ -158,7 +184,7 @@ class Language:
             "group": (by, trials.group, "prompts that show the same years in other orders"),
             "half": (by, trials.half, "D, half the years between a pair"),
             "offset": (by, trials.offset, "years from the middle of the items to the probe"),
-            "at": (cell, list(self.cells[task]), "D, or n"),
+            "at": (cell, list(self.cells[task]), "D, half the years between a pair" if task == "pairs" else "items"),
             "fitted": (at, fitted, "probability by the exponential fit with biases"),
         }
         content: dict[str, Any] = {
@@ -167,12 +193,14 @@ class Language:
         for field, what in (("probability", "p_right"), ("argmax", "accuracy")):
             means = [getattr(scores, field).mean for scores in self.cells[task].values()]
             for part, values in zip(Quantity._fields, zip(*means, strict=True), strict=True):
-                content[f"{task}_cell_{what}_{part}"] = (cell, list(values))
+                text = f"{part} of {_SHARES[what]}, by D or n"
+                content[f"{task}_cell_{what}_{part}"] = (cell, list(values), {"long_name": text})
         for field in ("epsilon", "delta"):
             values = [[getattr(getattr(row, field), end) for end in ("value", "low", "high")] for row in rows]
-            content[f"{task}_{field}"] = ((model, "end"), np.reshape(values, (-1, 3)))
+            text = f"fitted {'resolution ε' if field == 'epsilon' else 'noise floor Δ'}, and its interval"
+            content[f"{task}_{field}"] = ((model, "end"), np.reshape(values, (-1, 3)), {"long_name": text})
         names = [f"{row.family}, biases {row.bias}, delta {row.floor}" for row in rows]
-        return content | {model: ((model,), np.array(names, dtype=object))}
+        return content | {model: ((model,), np.array(names, dtype=object), {"long_name": "what was fitted"})}
 
 
 def _plain(row: Any, without: str) -> dict[str, Any]:

@@ -7,17 +7,20 @@ import numpy as np
 from semres_jax import laws
 from semres_jax.plots import _style as style
 from semres_jax.plots._style import DASHES, FAMILIES, GREY, PLANE
-from semres_jax.plots.toy._runs import own
+from semres_jax.plots.toy._runs import as_data, own
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
 
+    from semres_jax.training.toy.loop import History
+
 # The floor of the paper's figure 4b.
 _FLOOR = 0.028
 
 
-def toy_paths(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
+@style.settable
+def toy_paths(data: "xarray.Dataset | History", ax: "Axes | None" = None) -> "Axes":
     """Generalization against identification while networks learn: every run thin, the mean of runs bold.
 
     Marks are the mean at the shown steps, with standard errors over runs in both directions. Black lines are exact
@@ -27,10 +30,11 @@ def toy_paths(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
 
     Args:
         data: what `experiments.toy.study` makes; every condition is drawn, tested with as many items as it was trained
-            with.
+            with. Or the `History` of `training.toy.train`, a condition for each member of its grid, tested with the
+            first of its numbers of items; there are no exact fronts in it.
         ax: where to draw.
     """
-    ax = style.axes(ax, (7.4, 4.6))
+    data, ax = as_data(data), style.axes(ax, (7.4, 4.6))
     n = int(data["items"].values[0])
     continuous = _continuous(ax, n)
     fronts, others = _fronts(data)
@@ -60,7 +64,11 @@ def toy_paths(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
         (style.sample(color=GREY, marker="o", ls="none"), f"steps {steps}"),
     ]
     style.legend(ax, [*conditions, *runs, *exact, *continuous], title=style.bars(data))
-    top = max(float(p_s.max()), float(data.front_p_s.sel(family=["constant", "linear"]).max()))
+    if fronts:
+        top = float(data.front_p_s.sel(family=["constant", "linear"]).max())
+    else:
+        top = max(float(np.max(line.get_ydata())) for line, _ in continuous)
+    top = max(top, float(p_s.max()))
     low, margin = min(1 / n, float(p_s.min()), float(p_i.min())), 0.03 * (1 - 1 / n)
     ax.set(xlim=(low - margin, 1 + margin), ylim=(low - margin, top + margin), **PLANE)
     return ax
@@ -80,6 +88,8 @@ def _continuous(ax: "Axes", n: int) -> list[tuple[Any, str]]:
 
 def _fronts(data: "xarray.Dataset") -> tuple[dict[str, np.ndarray], dict[int, np.ndarray]]:
     """(p_I, p_S) of the first condition's fronts by family, and by place of linear ones that none before has."""
+    if "front_p_s" not in data:
+        return {}, {}
     both = data[["front_p_i", "front_p_s"]].to_array().transpose("family", "condition", "variable", "point")
     first = {family: both.sel(family=family).isel(condition=0).values for family in ("linear", "constant")}
     linear = both.sel(family="linear").values

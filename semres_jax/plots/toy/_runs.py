@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from semres_jax.experiments.toy.run import shown_steps
+
 if TYPE_CHECKING:
     import xarray
     from matplotlib.lines import Line2D
@@ -20,6 +22,28 @@ def filled(line: "Line2D", place: int) -> "Line2D":
     if style:
         line.set(markerfacecolor=line.get_color(), markerfacecoloralt="white", fillstyle=style)
     return line
+
+
+def as_data(data: Any) -> "xarray.Dataset":
+    """A study as it is; of a training's `History` what the pictures of paths need, a condition for each member."""
+    if not hasattr(data, "test_items"):
+        return data
+    import xarray
+
+    shape = data.p_s.shape[:-3]
+    names = [f"member {', '.join(map(str, place))}" for place in np.ndindex(shape)] if shape else ["training"]
+    shown = np.unique([data.steps[np.abs(data.steps - step).argmin()] for step in shown_steps(int(data.steps[-1]))])
+    whole, (slots, stimuli) = ("condition",), data.weights.shape[-3:-1]
+    content: dict[str, Any] = {
+        name: (("condition", "run", "step", "n"), getattr(data, name).reshape(-1, *data.p_s.shape[-3:]))
+        for name in ("p_s", "p_i")
+    }
+    content |= {
+        name: (whole, np.full(len(names), value))
+        for name, value in (("items", data.test_items[0]), ("slots", slots), ("stimuli", stimuli))
+    }
+    content["shown_step"] = (("condition", "shown"), np.broadcast_to(shown, (len(names), shown.size)))
+    return xarray.Dataset(content, {"condition": names, "step": data.steps, "n": data.test_items})
 
 
 def own(data: "xarray.Dataset", name: str) -> "xarray.DataArray":

@@ -78,6 +78,7 @@ def toy_items(data: "xarray.Dataset") -> "Figure":
     return figure
 
 
+@style.settable
 def toy_variance(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """Generalization against the mean ball measure while networks learn, by space: what Var(b) costs.
 
@@ -122,6 +123,7 @@ def toy_variance(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
+@style.settable
 def toy_slots(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """Both accuracies after the last step against the number of slots, by way of putting slots together.
 

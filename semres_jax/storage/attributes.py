@@ -1,0 +1,143 @@
+"""What variables of datasets are called in words, and their units: `dataset.p_s.plot()` labels its axes with them."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import xarray
+
+# Units of distances, of log odds and likelihoods, of what has no dimension, and of names and other texts.
+DISTANCE, NATS, PURE, TEXT = "unit of the space", "nats", "1", ""
+
+# (long_name, units) by name, for the names that mean the same wherever they stand.
+NAMES: dict[str, tuple[str, str]] = {
+    # what is swept
+    "space": ("space", TEXT),
+    "similarity": ("similarity function", TEXT),
+    "family": ("family of similarity functions", TEXT),
+    "epsilon": ("resolution ε", DISTANCE),
+    "resolution": ("resolution ε", DISTANCE),
+    "delta": ("noise floor Δ", PURE),
+    "n": ("number of items n", "items"),
+    "exponent": ("Luce exponent", PURE),
+    # accuracies and balls
+    "p_s": ("generalization p_S (probability)", PURE),
+    "p_i": ("identification p_I (probability)", PURE),
+    "mean_b": ("mean ball measure ⟨b⟩, share of the stimuli within ε", PURE),
+    "var_b": ("variance of the ball measure over probes", PURE),
+    "best_b": ("ball measure b*(n) of the best p_S by the law", PURE),
+    "tie_rate": ("share of similarity trials whose items are equally far", PURE),
+    # simulations against laws
+    "exact_p_s": ("generalization p_S by the law", PURE),
+    "exact_p_i": ("identification p_I by the law", PURE),
+    "z_s": ("p_S of the simulation less that of the law, in standard errors", PURE),
+    "z_i": ("p_I of the simulation less that of the law, in standard errors", PURE),
+    "z": ("largest difference from the law, in standard errors", PURE),
+    "error": ("largest difference from the law, in probability", PURE),
+    "curve_p_s": ("generalization p_S along the law's curve", PURE),
+    "curve_p_i": ("identification p_I along the law's curve", PURE),
+    "trials": ("number of trials", "trials"),
+    "seconds": ("time of the simulation", "s"),
+    "trials_per_second": ("speed of the simulation", "trials/s"),
+    "note": ("what was left out, and why", TEXT),
+    "homogeneous": ("whether all balls of a radius have the same measure", PURE),
+    # the best similarity
+    "weight": ("weight of p_S against p_I", PURE),
+    "gap": ("most that any similarity may gain to first order", PURE),
+    "levels": ("number of levels of similarity", "levels"),
+    "starts": ("number of starts of the search", "starts"),
+    "agreeing": ("number of starts that reached the best", "starts"),
+    "atoms": ("share of stimuli at an end of the range of similarities", PURE),
+    "end": ("end, or part of a number", TEXT),
+    "phi": ("level of similarity, -ln h", NATS),
+    "mass": ("share of stimuli at the level", PURE),
+    "u": ("share u of all stimuli that are closer", PURE),
+    "h": ("similarity h(u)", PURE),
+    "constant_b": ("ball measure of the best constant similarity", PURE),
+    "constant_p_s": ("generalization p_S of the best constant similarity", PURE),
+    "deficit": ("what the best constant similarity lacks in p_S", PURE),
+    "front_p_s": ("generalization p_S along the front", PURE),
+    "front_p_i": ("identification p_I along the front", PURE),
+    # fits to choices
+    "bias": ("answer biases that are fitted", TEXT),
+    "fit": ("fit", TEXT),
+    "label": ("label of an item", TEXT),
+    "position": ("position of an item", TEXT),
+    "label_bias": ("bias of a label, in log odds", NATS),
+    "position_bias": ("bias of a position, in log odds", NATS),
+    "log_likelihood": ("log likelihood of the choices", NATS),
+    "aic": ("Akaike's information criterion", PURE),
+    "aicc": ("Akaike's information criterion, corrected for few choices", PURE),
+    "bic": ("Bayesian information criterion", PURE),
+    "mcfadden_r2": ("McFadden's R²", PURE),
+    "parameters": ("number of fitted numbers", "numbers"),
+    "slope": ("largest slope of the log likelihood left", PURE),
+    "profile": ("twice the log likelihood lost at a resolution", PURE),
+    "deviance_p": ("p-value of the deviance", PURE),
+    "calibration_middle": ("predicted probability, middle of a bin", PURE),
+    "calibration_choices": ("choices in a bin of predicted probability", "items"),
+    "gap_middle": ("distance between the closest and the next item, middle of a bin", DISTANCE),
+    "gap_choices": ("choices in a bin of distance", "trials"),
+    **{
+        f"{by}_{part}": (f"{words} {what}", PURE)
+        for by, what in (("calibration", "by predicted probability"), ("gap", "by distance to the next item"))
+        for part, words in (
+            ("predicted", "share of choices that the fit predicts,"),
+            ("observed", "share of choices that was seen,"),
+            ("stderr", "standard error of that share,"),
+            ("chi_square", "χ² of choices against the fit,"),
+            ("p", "p-value of the χ²,"),
+        )
+    },
+    "right": ("number of right identifications", "trials"),
+    "expected": ("identification p_I by the fitted law", PURE),
+}
+# What the end of a name adds to what stands before it.
+_ENDS = {
+    "_stderr": "standard error of {}",
+    "_low": "lower end of the interval of {}",
+    "_high": "upper end of the interval of {}",
+}
+
+
+def labelled(dataset: "xarray.Dataset", units: Mapping[str, str] | None = None) -> "xarray.Dataset":
+    """The same dataset with `long_name` and `units` on every variable and coordinate that has none yet.
+
+    They come from `NAMES`; those of NAME_stderr, NAME_low and NAME_high from NAME. A variable that was given its own
+    `long_name` is without dimension unless `units` or `NAMES` say otherwise. Names of things ("space") have no unit,
+    which is an empty text. Numbers and fingerprints of runs don't depend on attributes.
+
+    Args:
+        dataset: whose attributes are filled in, in place.
+        units: by name, where they are others than those of `NAMES`.
+
+    Example:
+        >>> import xarray
+        >>> from semres_jax.storage import attributes
+        >>> table = attributes.labelled(xarray.Dataset({"p_s_stderr": ("n", [0.1])}, {"n": [2]}))
+        >>> table.p_s_stderr.attrs["long_name"], table.n.attrs["units"]
+        ('standard error of generalization p_S (probability)', 'items')
+    """
+    own = units or {}
+    for name, variable in dataset.variables.items():
+        words, unit = _meaning(str(name))
+        if not variable.attrs.setdefault("long_name", words):
+            del variable.attrs["long_name"]  # a name that belongs into `NAMES`; the numbers are there all the same
+        is_text = variable.dtype.kind in "OSUT"
+        unit = TEXT if is_text else unit or PURE
+        variable.attrs.setdefault("units", own.get(str(name), own.get(_base(str(name)), unit)))
+    return dataset
+
+
+def _base(name: str) -> str:
+    """What stands before an end such as "_low"; a name without one is its own."""
+    return next((name.removesuffix(end) for end in _ENDS if name.endswith(end)), name)
+
+
+def _meaning(name: str) -> tuple[str, Any]:
+    """(long_name, units) of a name; the former is empty where `NAMES` has neither it nor what it is an end of."""
+    if name in NAMES:
+        return NAMES[name]
+    base = _base(name)
+    words, unit = NAMES.get(base, ("", PURE))
+    return (_ENDS[name.removeprefix(base)].format(words) if words and base != name else words), unit
