@@ -28,7 +28,7 @@ extensions = [
 ]
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
-exclude_patterns = ["_build", "examples"]
+exclude_patterns = ["_build", "_extra", "examples"]
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
@@ -70,5 +70,7 @@ sphinx_gallery_conf = {
 html_theme = "pydata_sphinx_theme"
 html_title = "semres_jax"
 html_show_sourcelink = False
+(HERE / "_extra").mkdir(exist_ok=True)  # for the interactive page, which the build makes
+html_extra_path = ["_extra"]
 html_static_path, html_css_files = ["_static"], ["wide.css"]
 html_theme_options = {"navigation_with_keys": False, "show_toc_level": 2, "secondary_sidebar_items": ["page-toc"]}

@@ -1,6 +1,7 @@
 """What the documentation takes from the code itself, so that it cannot drift: laws, tables of speed, names, glossary.
 
 - `{law:NAME}` in a page becomes the closed form of a law, in LaTeX, as `laws.symbolic` has it.
+- `{figures}` becomes the list of the paper's figures that `semres reproduce` makes, and of those that it can't.
 - `{bench:FILE}` becomes the tables of a kept report in `benchmarks/results/`.
 - A page for each package is written into `api/`, with all that is public in it.
 - Docstrings, which are plain text with indented formulas, become reStructuredText.
@@ -20,7 +21,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 PACKAGES = (
     "spaces", "similarity", "choice", "laws", "montecarlo", "frontier", "measure", "networks", "training",
-    "experiments", "data", "storage", "plots", "execution",
+    "experiments", "data", "storage", "plots", "explore", "execution",
 )  # fmt: skip
 # Equations of a law that are shown, and characters of one.
 MOST_EQUATIONS, LONGEST = 6, 220
@@ -87,6 +88,31 @@ def bench(file: str) -> str:
     return report.markdown(json.loads((ROOT / "benchmarks" / "results" / file).read_text(encoding="utf-8")))
 
 
+def figures() -> str:
+    """What each figure of the paper shows, and what differs here."""
+    from semres_jax.experiments import paper
+
+    made = [
+        f"### Figure {name}: {figure.title}\n\n*In the paper*: {figure.shows}\n\n*Here*: {figure.differs}\n\n"
+        f"    {figure.command}\n"
+        for name, figure in paper.FIGURES.items()
+    ]
+    unmade = [f"- **{part.what}**: {part.reason}. Instead: {part.instead}." for part in paper.UNMADE]
+    return "\n".join([*made, "### What can't be made\n", *unmade])
+
+
+def write_page(app: Any) -> None:
+    """The interactive page, made anew for another version only: it takes half a minute."""
+    from semres_jax import __version__, explore, spaces
+    from semres_jax.explore.grids import SPACES
+
+    page = Path(app.srcdir, "_extra", "explore.html")
+    stamp = page.with_suffix(".version")
+    if not page.exists() or not stamp.exists() or stamp.read_text() != __version__:
+        page.write_text(explore.make_page(spaces.by_label(SPACES), command="semres explore"), encoding="utf-8")
+        stamp.write_text(__version__)
+
+
 def _latest() -> str:
     files = sorted((ROOT / "benchmarks" / "results").glob("*.json"), key=lambda path: path.stem[-10:])
     return files[-1].name
@@ -94,6 +120,8 @@ def _latest() -> str:
 
 def fill(_app: Any, _page: str, source: list[str]) -> None:
     """Put in what a page takes from the code."""
+    if "\n{figures}\n" in source[0]:
+        source[0] = source[0].replace("{figures}", figures())
     text = re.sub(r"^\{law:(\w+)\}$", lambda match: law(match[1]), source[0], flags=re.M)
     source[0] = re.sub(r"^\{bench:([\w.-]+)\}$", lambda match: bench(_latest() if match[1] == "latest" else match[1]),
                        text, flags=re.M)  # fmt: skip
@@ -196,6 +224,7 @@ def reread(_app: Any, _what: str, _name: str, _object: Any, _options: Any, lines
 
 def setup(app: Any) -> dict[str, Any]:
     app.connect("builder-inited", write_api)
+    app.connect("builder-inited", write_page)
     app.connect("source-read", fill)
     app.connect("autodoc-process-docstring", reread, priority=400)
     return {"parallel_read_safe": True}

@@ -24,6 +24,8 @@ class Explore:
 
     It holds exact numbers for all of its settings, and own runs as layers over them: of toy networks with a slider for
     the step, of residual networks by alpha, of measured embeddings, choices and language models, of sweeps.
+
+    Example: semres explore results/toy --space circle --space "sphere(9)" --out mine.html
     """
 
     runs: tyro.conf.Positional[tuple[Path, ...]] = ()
