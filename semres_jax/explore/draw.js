@@ -19,7 +19,7 @@ const draw = (() => {
     { colour: "#D55E00", dash: "10 3", mark: "square" },
     { colour: "#0072B2", dash: "1 3", mark: "circle" },
   ];
-  const PLACE = { left: 50, right: 12, top: 10, bottom: 40 };
+  const PLACE = { left: 50, right: 18, top: 10, bottom: 40 };
 
   const escaped = (text) =>
     String(text).replace(/[&<>"']/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" })[c]);

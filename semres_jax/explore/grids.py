@@ -40,7 +40,7 @@ BYTES = 11 * len(SIMILARITIES) * len(SHARES) * len(DELTAS) * len(NS) * len(EXPON
 _MANY, _VERY_MANY, _TOO_MANY = 64, 200, 1000
 # Weights of p_S along the front of the best similarities; places u at which the best of all is drawn; levels of
 # similarity, whose p_S is below the best by 1e-5 at most; and the lowest floor, as lower ones would need more.
-_WEIGHTS, _PLACES, _LEVELS, _LOWEST = (0.0, 0.25, 0.4, 0.5, 0.6, 0.8, 1.0), 101, 129, 1e-3
+_WEIGHTS, _PLACES, _LEVELS, _LOWEST = (0.0, 0.02, 0.06, 0.12, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0), 101, 129, 1e-3
 _UNITS = {
     "circle": "of a circumference of 1", "interval": "of a length of 1", "torus": "of periods of 1",
     "sphere": "radians", "hamming": "share of the bits", "tree": "unit of its branches",
