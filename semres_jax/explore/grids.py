@@ -159,7 +159,8 @@ def _of_space(label: str, space: MetricSpace, ns: list[int], execution: Executio
             values = values if "exponent" in values.dims else values.expand_dims("exponent")
             parts.append(values.transpose(*axes).values)
     grid = {name: np.concatenate(parts, axis=1) for name, parts in both.items()}
-    moments = {name: table[name].isel(space=0, similarity=0, delta=0, n=0, exponent=0) for name in ("mean_b", "var_b")}
+    first = dict.fromkeys(("space", *axes[:4]), 0)
+    moments = {name: table[name].isel(first, missing_dims="ignore") for name in ("mean_b", "var_b")}
     return {
         "unit": _UNITS.get(space.name, "unit of the space"),
         "width": width,

@@ -14,7 +14,7 @@ import pytest
 from semres_jax import spaces
 from semres_jax.explore import grids, make_page
 
-# Laws of all kinds: one ball measure, moments of one, counts. Fewer stops than users have, as each program takes its time.
+# Laws of all kinds: one ball measure, moments of one, counts. Fewer stops than users have: programs take their time.
 PLACES = ("circle", "interval", "ring")
 _FEWER = {
     "SIMILARITIES": ("constant", "linear", "exponential"), "SHARES": (0.05, 0.1, 0.3, 0.5, 1.0, 1.5), "NS": (2, 3, 8),
