@@ -159,7 +159,7 @@ class Estimate(NamedTuple):
             f"{name}={short(value)}" if np.ndim(value) else f"{name}={Quantity(value, stderr)}"
             for name, value, stderr in values
         ]
-        return f"Estimate({', '.join(parts)}, trials={self.trials}, seconds={short(self.seconds)})"
+        return f"Estimate({', '.join(parts)}, trials={self.trials}, seconds={self.seconds:.3g})"
 
     def _repr_html_(self) -> str:
         if not all(map(concrete, self)):

@@ -69,6 +69,7 @@ def test_axes_are_labelled():
     ax = Figure().subplots()
     table.p_s.squeeze().plot(ax=ax)
     assert "generalization p_S" in ax.get_ylabel()
+    assert "space = circle," in ax.get_title()
     assert " ".join(ax.get_xlabel().split()) == "resolution ε [unit of the space]"
 
 

@@ -57,7 +57,7 @@ _DESCRIPTION = """Generalization and identification at finite resolution: laws, 
 
 semres COMMAND --help has an example of each command; semres --version says which version this is.
 semres --tyro-print-completion bash (or zsh, fish) prints a completion script for that shell."""
-_COMPLETION, SHELLS = ("--tyro-print-completion", "--tyro-write-completion"), ("bash", "zsh", "fish", "tcsh")
+_COMPLETION, SHELLS = ("--tyro-print-completion", "--tyro-write-completion"), ("bash", "zsh", "fish")
 # Objects made between two looks for circles of garbage. Imports of a few large libraries make hundreds of thousands,
 # hardly any of which go: with Python's own 700, a short command spends a tenth of its time looking.
 _OBJECTS = 200_000

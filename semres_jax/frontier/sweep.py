@@ -79,7 +79,7 @@ def sweep(
         p_s, p_i; p_s_stderr, p_i_stderr, standard errors, 0 where exact; mean_b, var_b, over the probes the moments of
         b_p(epsilon), exact where there is a formula (on finite spaces with distinct items of the share of the others);
         tie_rate over (space, n), NaN where it is not known. Attributes: versions, commit, device, key, method, seconds.
-        Every variable and coordinate has `long_name` and `units`.
+        All have `long_name`, numbers `units`.
 
     Raises:
         ValueError: a grid that is empty, not increasing or out of range; an unknown similarity or method; a space on

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import xarray
 
-# Units of distances, of log odds and likelihoods, of what has no dimension, and of names and other texts.
+# Units of distances, of log odds and likelihoods, of what has no dimension; names and other texts have none.
 DISTANCE, NATS, PURE, TEXT = "unit of the space", "nats", "1", ""
 
 # (long_name, units) by name, for the names that mean the same wherever they stand.
@@ -101,11 +101,11 @@ _ENDS = {
 
 
 def labelled(dataset: "xarray.Dataset", units: Mapping[str, str] | None = None) -> "xarray.Dataset":
-    """The same dataset with `long_name` and `units` on every variable and coordinate that has none yet.
+    """The same dataset with `long_name`, and on numbers `units`, on every variable and coordinate that has none yet.
 
     They come from `NAMES`; those of NAME_stderr, NAME_low and NAME_high from NAME. A variable that was given its own
-    `long_name` is without dimension unless `units` or `NAMES` say otherwise. Names of things ("space") have no unit,
-    which is an empty text. Numbers and fingerprints of runs don't depend on attributes.
+    `long_name` is without dimension unless `units` or `NAMES` say otherwise. Names of things ("space") have no
+    unit: a title would say "space = circle []". Numbers and fingerprints of runs don't depend on attributes.
 
     Args:
         dataset: whose attributes are filled in, in place.
@@ -123,9 +123,8 @@ def labelled(dataset: "xarray.Dataset", units: Mapping[str, str] | None = None) 
         words, unit = _meaning(str(name))
         if not variable.attrs.setdefault("long_name", words):
             del variable.attrs["long_name"]  # a name that belongs into `NAMES`; the numbers are there all the same
-        is_text = variable.dtype.kind in "OSUT"
-        unit = TEXT if is_text else unit or PURE
-        variable.attrs.setdefault("units", own.get(str(name), own.get(_base(str(name)), unit)))
+        if variable.dtype.kind not in "OSUT":
+            variable.attrs.setdefault("units", own.get(str(name), own.get(_base(str(name)), unit or PURE)))
     return dataset
 
 

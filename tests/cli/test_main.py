@@ -109,6 +109,14 @@ def test_completion_in_bash(capsys):
     assert done.stdout.split() == ["--lambda-sim", "--lambda-rec", "--label"]
 
 
+@pytest.mark.parametrize("shell", cli.SHELLS)
+def test_completion_is_printed(shell, capsys):
+    assert cli.main(["--tyro-print-completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert "lambda-sim" in script
+    assert "embeddings" in script
+
+
 def test_completion_of_an_unknown_shell(refusal):
     assert "no completion for shell 'pwsh'" in refusal("--tyro-print-completion", "pwsh")
 
