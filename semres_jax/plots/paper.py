@@ -114,7 +114,13 @@ def _toy_plane(data: "xarray.Dataset") -> Any:
 
 
 def _year_pairs(data: "xarray.Dataset") -> Any:
-    figure: Any = llm_pairs(data)[0].figure
+    first = llm_pairs(data)[0]
+    figure: Any = first.figure
+    inside: Any = first.get_legend()
+    entries = [(line, text.get_text()) for line, text in zip(inside.legend_handles, inside.get_texts(), strict=True)]
+    inside.remove()  # the years of two people who are close to each other stand behind it
+    entries.append((style.sample(color=GREY, lw=0.7), "years of the two"))
+    style.legend(figure, entries, **style.OUTSIDE)
     return _headed(figure, data)
 
 
