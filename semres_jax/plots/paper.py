@@ -114,7 +114,16 @@ def _toy_plane(data: "xarray.Dataset") -> Any:
 
 
 def _year_pairs(data: "xarray.Dataset") -> Any:
-    figure: Any = llm_pairs(data)[0].figure
+    first = llm_pairs(data)[0]
+    figure: Any = first.figure
+    inside: Any = first.get_legend()
+    inside.remove()  # the years of two people who are close to each other stand behind it
+    entries = [
+        (style.sample(color=COLOURS[0], marker="o", mew=1.1, ls="none"), "model"),
+        (style.sample(color="black", lw=1.3), "exponential fit"),
+        (style.sample(color=GREY, lw=0.7), "years of the two"),
+    ]
+    style.legend(figure, entries, **style.OUTSIDE)
     return _headed(figure, data)
 
 

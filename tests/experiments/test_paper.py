@@ -8,11 +8,12 @@ import re
 import numpy as np
 import pytest
 
-from semres_jax import laws
+from semres_jax import laws, spaces
 from semres_jax.experiments import paper
 from semres_jax.experiments.paper import systems, theory
 from semres_jax.measure import backends
 from semres_jax.plots import paper as plots_paper
+from semres_jax.training.toy.loop import Design
 from tests.measure.year_models import Historian
 
 # Exact numbers against laws written out here; simulations in standard errors.
@@ -152,6 +153,41 @@ def test_laws_are_drawn_as_lines_and_simulations_as_marks(two, several, answered
     assert [len(line.get_xdata()) for line in shown] == [217, 183]  # right and wrong answers of 400
     assert plots_paper.save_paper("3", several, tmp_path) == ["figure-3.png", "figure-3.svg"]
     assert all((tmp_path / f"figure-3.{ending}").stat().st_size > 10_000 for ending in ("png", "svg"))
+
+
+def test_networks_are_trained_once_for_both_figures(monkeypatch):
+    calls, whole = [], systems.toy.study
+
+    def study(conditions, **settings):
+        calls.append((len(conditions), settings["runs"], settings["steps"], settings["resume"]))
+        circle = systems.toy.Condition("circle", spaces.grid(spaces.get("circle"), 8), Design(hidden=3, batch=16))
+        return whole([circle], runs=2, steps=30, records=3)
+
+    monkeypatch.setattr(systems.toy, "study", study)
+    run = paper.Setting(quick=True)
+    made = {name: paper.FIGURES[name].make(run) for name in ("4a", "4b")}
+    assert calls == [(3, 3, 1500, False)]
+    table = made["4b"]
+    rows = {row.what: row for row in paper.FIGURES["4b"].numbers(table)}
+    end = table.p_i.isel(condition=0, step=-1, n=0).values
+    last = rows["circle: last p_I"]
+    assert (last.here, last.error) == pytest.approx((end.mean(), end.std(ddof=1) / math.sqrt(2)), abs=EXACT)
+    (top,) = (row for what, row in rows.items() if "best p_S" in what)
+    assert abs(top.expected - (0.5 + 1 / (6 - 4 * math.log(2)))) < EXACT
+    steps = [row.what.split(" step ")[1].split(" ")[0] for row in paper.FIGURES["4a"].numbers(made["4a"])]
+    assert steps == [f"{step}" for step in systems.toy.shown_steps(30)]
+
+
+def test_images_are_studied_from_alpha_0(monkeypatch):
+    calls = []
+    monkeypatch.setattr(systems.images, "study", lambda images, recipe, **more: calls.append((recipe.epochs, more)))
+    for quick in (True, False):
+        paper.FIGURES["5a"].make(paper.Setting(quick=quick, seed=3))
+    (few, quickly), (many, fully) = calls
+    assert few < many
+    assert quickly["alphas"][0] == fully["alphas"][0] == 0.0
+    assert set(quickly["alphas"]) < set(fully["alphas"])
+    assert set(fully["held_out"]) <= set(systems.data.animal_images().class_names)
 
 
 def test_chosen_names_are_in_the_order_of_the_paper():
