@@ -117,10 +117,10 @@ def test_arrow_keys_move_a_slider_and_the_point(opened, places):
 def test_the_hash_holds_the_state(opened):
     tab = opened()
     tab.select_option("#space", "interval")
-    tab.select_option("#similarity", "gaussian")
+    tab.select_option("#similarity", "exponential")
     tab.select_option("#against", "b")
     tab.locator("#n").fill("2")
-    tab.locator("#delta").fill("4")
+    tab.locator("#delta").fill("1")
     tab.check("#run-0")
     tab.locator("#frame-0").fill("1")
     numbers, hash = _numbers(tab), tab.evaluate("location.hash")

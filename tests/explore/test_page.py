@@ -109,13 +109,13 @@ def test_the_linear_law_in_javascript_is_the_engine_s(javascript):
     np.testing.assert_allclose([pair["pI"] for pair in numbers], exact.p_i, atol=DOUBLE)
 
 
-def test_similarities_in_javascript_are_the_engine_s(javascript):
+def test_similarities_in_javascript_are_the_engine_s(javascript, x64):
     d = np.linspace(0, 2, 41)
     for name in grids.SIMILARITIES:
         for epsilon, delta in ((0.0, 0.1), (0.3, 0.0), (0.7, 0.25)):
             values = javascript(f"return {d.tolist()}.map((d) => laws.similarity('{name}', {epsilon}, {delta}, d));")
             exact = np.asarray(similarity.get(name)(epsilon, delta)(d), float)
-            np.testing.assert_allclose(values, exact, atol=1e-6, err_msg=name)  # JAX's own precision is 32 bits
+            np.testing.assert_allclose(values, exact, atol=DOUBLE, err_msg=name)
 
 
 def test_wanted_settings_go_to_the_nearest_stop(javascript):
