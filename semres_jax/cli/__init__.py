@@ -166,7 +166,7 @@ def parse(words: Sequence[str]) -> Any:
         Annotated[grouped(kind) if name in words and kind is not Measure else kind, tyro.conf.subcommand(name)]
         for name, kind in COMMANDS.items()
     )
-    if words[0] in _COMPLETION and words[1:2] and words[1] not in SHELLS:
+    if len(words) > 1 and words[0] in _COMPLETION and words[1] not in SHELLS:
         raise BadInput(f"no completion for shell {words[1]!r}; {there_are(words[1], SHELLS)}")
     errors = io.StringIO()
     try:
