@@ -52,12 +52,13 @@ for _name, _value in _CACHE.items():
     os.environ[_name.upper()] = str(_OF_COMMANDS.get(_name, _value))
 
 # Files whose programs are compiled as users' are: every engine on every problem with a known answer, estimates of the
-# same problems, the last bit of formulas from SymPy, bits of several processes, and what JAX itself must get right; and
-# searches that call a program thousands of times. All others are compiled with few of the compiler's optimisations,
-# which takes a quarter off, and compared with the same references to the same digits; with --all nothing is.
+# same problems, the last bit of formulas from SymPy, bits of several processes, what JAX itself must get right, what
+# users copy from the documentation, and searches that call a program thousands of times. All others are compiled with
+# few of the compiler's optimisations, which takes a quarter off, and compared with the same references to the same
+# digits; with --all nothing is.
 _AS_FOR_USERS = (
     "laws/test_engines.py", "laws/test_symbolic.py", "measure/test_choices.py", "montecarlo/test_estimate.py",
-    "tests/test_canary.py", "tests/test_families.py", "tests/test_hosts.py",
+    "tests/test_canary.py", "tests/test_docs.py", "tests/test_families.py", "tests/test_hosts.py",
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from semres_jax import spaces
@@ -97,3 +98,9 @@ def chromium() -> str:
         if os.path.exists(own := tools.chromium.executable_path):
             return own
     pytest.skip("no Chromium: set SEMRES_CHROMIUM, install chromium, or run `playwright install chromium`")
+
+
+@pytest.fixture(scope="session")
+def counts() -> np.ndarray:
+    """Numbers of items of random settings: a dozen, as each is a program of its own."""
+    return np.unique(np.exp(np.random.default_rng(5).uniform(np.log(2), np.log(1000), 12)).astype(int))

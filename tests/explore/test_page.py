@@ -80,13 +80,13 @@ def test_the_best_similarities_are_the_engine_s(content):
     assert h[-1] == pytest.approx(0.1, abs=1e-7)
 
 
-def test_laws_in_javascript_are_the_engine_s(javascript, places):
+def test_laws_in_javascript_are_the_engine_s(javascript, places, counts):
     """200 random settings of the constant similarity in closed form, on spaces of one ball measure and of moments."""
     rng = np.random.default_rng(2)
     settings = []
     for k in range(200):
         label = ("circle", "interval")[k % 2]
-        n = 2 if label == "interval" else int(np.exp(rng.uniform(np.log(2), np.log(1000))))
+        n = 2 if label == "interval" else int(rng.choice(counts))
         delta = 0.0 if k % 10 < 2 else float(rng.uniform())
         epsilon = float(rng.uniform(0, 1.1 * float(places[label].diameter)))
         settings.append({
