@@ -12,6 +12,7 @@ from semres_jax.experiments.paper.numbers import Number
 _STYLE = (
     "body{font:16px/1.5 sans-serif;max-width:62em;margin:2em auto;padding:0 1em;color:#1a1a1a}"
     "img{max-width:100%;height:auto;margin:.5em 0}table{border-collapse:collapse;font-size:.85em}"
+    "table{display:block;overflow-x:auto}code,a{overflow-wrap:anywhere}"  # on a phone
     "td,th{padding:.15em .8em .15em 0;text-align:left;vertical-align:top;border-bottom:1px solid #ddd}"
     "td.n{font-variant-numeric:tabular-nums;white-space:nowrap}h2{margin-top:2.5em}code{background:#f2f2f2}"
 )
