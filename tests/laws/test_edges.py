@@ -160,7 +160,7 @@ def test_many_dimensions(space):
 
 
 @pytest.mark.thorough(keep=2)
-@pytest.mark.parametrize("radius", [1e-40, 10.0, 1e-5, 100.0])
+@pytest.mark.parametrize("radius", [1e-40, 1e-5, 10.0, 100.0])
 def test_hyperbolic_disks_of_any_size(radius):
     """A tiny disk is flat; in a huge one nothing cancels. Balls grow like exponentials there: panels are no wider."""
     disk = spaces.Hyperbolic(radius)
