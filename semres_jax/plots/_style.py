@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -22,8 +22,10 @@ from semres_jax.storage.results import replacing
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
     from matplotlib.lines import Line2D
+
+Picture = TypeVar("Picture")  # Axes, a Figure or a SubFigure
 
 # Okabe and Ito's palette but for black, which is the law's, and yellow, which paper swallows.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -110,23 +112,27 @@ def as_png(figure: "Figure") -> bytes:
     return made.getvalue()
 
 
-def settable(draw: "Callable[..., Axes]") -> "Callable[..., Axes]":
-    """The function that draws axes, which takes as further keywords whatever `Axes.set` takes: title, xlim, yscale.
+def settable(draw: "Callable[..., Picture]") -> "Callable[..., Picture]":
+    """The function that draws, which takes as further keywords whatever `Axes.set` takes: title, xlim, yscale.
 
-    These have the last word. Axes of a figure that the function makes show themselves in a notebook.
+    These have the last word; in a figure of several axes they hold for all of them, a title for the figure. Pictures in
+    a figure that the function makes show themselves in a notebook.
     """
     signature = inspect.signature(draw)
     further = inspect.Parameter("settings", inspect.Parameter.VAR_KEYWORD, annotation=Any)
 
     @functools.wraps(draw)
-    def drawn(*args: Any, **named: Any) -> "Axes":
+    def drawn(*args: Any, **named: Any) -> "Picture":
         settings = {name: named.pop(name) for name in [*named] if name not in signature.parameters}
         with applied():
-            ax = draw(*args, **named)
+            picture: Any = draw(*args, **named)
+        single = not isinstance(picture.axes, list)
         if "title" in settings:  # that of the function is at the left
-            title(ax, settings.pop("title"))
-        ax.set(**settings)
-        return ax
+            (title if single else heading)(picture, settings.pop("title"))
+        for ax in [picture] if single else picture.axes:
+            if ax.get_label() != "<colorbar>":
+                ax.set(**settings)
+        return picture
 
     drawn.__signature__ = signature.replace(parameters=[*signature.parameters.values(), further])  # pyright: ignore
     return drawn
@@ -166,6 +172,10 @@ def panels(
 
 def title(ax: "Axes", text: str) -> None:
     ax.set_title(text, fontsize=9, loc="left")
+
+
+def heading(figure: "Figure | SubFigure", text: str) -> None:
+    figure.suptitle(text, fontsize=9, x=0.01, ha="left")
 
 
 def ticks(ax: "Axes", axis: str, values: Any, texts: Any = None) -> None:
@@ -225,7 +235,7 @@ def sample(**settings: Any) -> "Line2D":
     return Line2D([], [], **({"ms": 5, "mfc": "white"} | settings))
 
 
-def legend(parent: "Axes | Figure", entries: Iterable[tuple[Any, str]], **settings: Any) -> Any:
+def legend(parent: "Axes | Figure | SubFigure", entries: Iterable[tuple[Any, str]], **settings: Any) -> Any:
     """A legend of (handle, text), right of axes unless settings put it elsewhere."""
     return parent.legend(*zip(*entries, strict=True), **(RIGHT | settings))
 

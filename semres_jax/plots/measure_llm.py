@@ -11,14 +11,15 @@ from semres_jax.plots._style import BESIDE, COLOURS, GENERALIZATION, GREY, IDENT
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 _TASKS = {"identify": (IDENTIFICATION, COLOURS[0], "o"), "items": (GENERALIZATION, COLOURS[1], "s")}
 # Marks at equal n are drawn beside each other, by this ratio.
 _ASIDE = 1.035
 
 
-def llm_pairs(table: "xarray.Dataset", figure: "Figure | None" = None) -> list["Axes"]:
+@style.settable
+def llm_pairs(table: "xarray.Dataset", figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
     """Probability of the later of two people against the probe's offset, a panel for each D, and the fitted curve.
 
     Marks are means over trials, each of both orders with both names, with a standard error; the line is the exponential
@@ -26,7 +27,7 @@ def llm_pairs(table: "xarray.Dataset", figure: "Figure | None" = None) -> list["
 
     Args:
         table: what `semres measure llm` writes, with pairs.
-        figure: to draw in.
+        figure: to draw in, a part of another one (`Figure.subfigures`) for instance; a new one unless given.
     """
     halves, x = table.curve_half.values, table.curve_middle.values
     made = style.panels(len(halves), 3, (2.4, 2.0), (0.6, 0.6), figure, sharex=True, sharey=True)
@@ -43,7 +44,7 @@ def llm_pairs(table: "xarray.Dataset", figure: "Figure | None" = None) -> list["
     drawn: Any = made[0].figure
     drawn.supxlabel("year asked for, from the middle of both (years)", fontsize=9)
     drawn.supylabel("probability of the later one", fontsize=9)
-    return made
+    return drawn
 
 
 @style.settable
@@ -74,12 +75,14 @@ def llm_items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
-def llm_layers(table: "xarray.Dataset", figure: "Figure | None" = None) -> list["Axes"]:
+@style.settable
+def llm_layers(table: "xarray.Dataset", figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
     """Both accuracies of the states of years by depth (95 % intervals), and their resolution (one standard error).
 
     Arguments as `llm_pairs`, the table with layers. Accuracies are above, the resolution in years below.
     """
-    above, below = (figure or style.new_figure(7.4, 5.2)).subplots(2, 1, sharex=True)
+    figure = figure or style.new_figure(7.4, 5.2)
+    above, below = figure.subplots(2, 1, sharex=True)
     depth = np.arange(table.sizes["layer"])
     above.axhline(0.5, color=GREY, lw=0.8, ls=(0, (1, 2)), zorder=0)
     for name, (label, colour, mark) in (("p_i", _TASKS["identify"]), ("p_s", _TASKS["items"])):
@@ -97,7 +100,7 @@ def llm_layers(table: "xarray.Dataset", figure: "Figure | None" = None) -> list[
     below.set(yscale="log", ylim=(bottom, None), xlabel="layer (0: the embedding)")
     below.set_ylabel("resolution, $\\epsilon$ (years)")
     below.legend(**BESIDE)
-    return [above, below]
+    return figure
 
 
 @style.applied()
@@ -106,11 +109,11 @@ def save_measure_llm(table: "xarray.Dataset", folder: str | os.PathLike[str]) ->
     heading = f"{table.attrs.get('model', '')}, template {table.attrs.get('template', '')}"
     pictures: dict[str, Any] = {}
     if "curve_half" in table:
-        pictures["llm_pairs"] = llm_pairs(table)[0].figure
+        pictures["llm_pairs"] = llm_pairs(table)
     if "items_at" in table or "identify_at" in table:
         pictures["llm_items"] = llm_items(table).figure
     if "layer" in table.sizes:
-        pictures["llm_layers"] = llm_layers(table)[0].figure
+        pictures["llm_layers"] = llm_layers(table)
     for name, figure in pictures.items():
-        figure.suptitle(heading.split(",")[0] if name == "llm_layers" else heading, fontsize=9, x=0.01, ha="left")
+        style.heading(figure, heading.split(",")[0] if name == "llm_layers" else heading)
     return style.save_pictures(pictures, folder)

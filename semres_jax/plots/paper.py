@@ -14,7 +14,7 @@ from semres_jax.plots.toy import toy_matrices, toy_paths
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 _LIMIT: Any = (0, (4, 3))
 _ERRORS = "bars: ± 1 standard error, mostly smaller than the marks"
@@ -22,14 +22,15 @@ _ERRORS = "bars: ± 1 standard error, mostly smaller than the marks"
 _FEW = (2, 4, 32)
 
 
-@style.applied()
-def paper_2(data: "xarray.Dataset") -> "Figure":
+@style.settable
+def paper_2(data: "xarray.Dataset", figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
     """Figure 2: (a) homogeneous spaces without a floor and with two, (b) spaces in which the ball measure varies.
 
     Args:
         data: what `FIGURES["2"].make` of `experiments.paper` makes.
+        figure: to draw in; a new one unless given.
     """
-    figure = style.new_figure(11.0, 4.0)
+    figure = figure or style.new_figure(11.0, 4.0)
     left, right = figure.subplots(1, 2)
     entries: list[tuple[Any, str]] = []
     spaces = data.space.values[data.homogeneous.values]
@@ -57,14 +58,15 @@ def paper_2(data: "xarray.Dataset") -> "Figure":
     return figure
 
 
-@style.applied()
-def paper_3(data: "xarray.Dataset") -> "Figure":
+@style.settable
+def paper_3(data: "xarray.Dataset", figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
     """Figure 3: accuracies of n items against the ball measure, above, and against n, below.
 
     Args:
         data: what `FIGURES["3"].make` of `experiments.paper` makes.
+        figure: to draw in; a new one unless given.
     """
-    figure = style.new_figure(9.6, 6.6)
+    figure = figure or style.new_figure(9.6, 6.6)
     (above, right), (below, last) = figure.subplots(2, 2)
     by_n: list[tuple[Any, str]] = []
     for k, n in enumerate(data.n.values):
@@ -105,7 +107,7 @@ def paper_3(data: "xarray.Dataset") -> "Figure":
     return figure
 
 
-def _toy_profiles(data: "xarray.Dataset") -> "Figure":
+def _toy_profiles(data: "xarray.Dataset") -> Any:
     return toy_matrices(data, 0)
 
 
@@ -114,9 +116,8 @@ def _toy_plane(data: "xarray.Dataset") -> Any:
 
 
 def _year_pairs(data: "xarray.Dataset") -> Any:
-    first = llm_pairs(data)[0]
-    figure: Any = first.figure
-    inside: Any = first.get_legend()
+    figure = llm_pairs(data)
+    inside: Any = figure.axes[0].get_legend()
     inside.remove()  # the years of two people who are close to each other stand behind it
     entries = [
         (style.sample(color=COLOURS[0], marker="o", mew=1.1, ls="none"), "model"),
@@ -132,20 +133,21 @@ def _year_items(data: "xarray.Dataset") -> Any:
 
 
 def _headed(figure: Any, data: "xarray.Dataset") -> Any:
-    figure.suptitle(str(data.attrs.get("model", "")), fontsize=9, x=0.01, ha="left")
+    style.heading(figure, str(data.attrs.get("model", "")))
     return figure
 
 
-@style.applied()
-def paper_5c(data: "xarray.Dataset") -> "Figure":
+@style.settable
+def paper_5c(data: "xarray.Dataset", figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
     """Figure 5c: answers by the place of the X, and the share of right ones against the distance of the closest shape.
 
     Bars are Wilson's 95 % intervals; lines are the fits' predictions for the same trials.
 
     Args:
         data: what `FIGURES["5c"].make` of `experiments.paper` makes.
+        figure: to draw in; a new one unless given.
     """
-    figure = style.new_figure(10.6, 4.2)
+    figure = figure or style.new_figure(10.6, 4.2)
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.2))
     good, x, y = data.right.values.astype(bool), *data.place.values.T
     for chosen, colour, mark, text in ((good, COLOURS[0], "o", "closest"), (~good, COLOURS[1], "x", "another")):
@@ -167,14 +169,15 @@ def paper_5c(data: "xarray.Dataset") -> "Figure":
     return figure
 
 
-@style.applied()
-def paper_14(data: "xarray.Dataset") -> "Figure":
+@style.settable
+def paper_14(data: "xarray.Dataset", figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
     """Figure 14: identification against the number of hues, a panel for each observer, and the n-item law.
 
     Args:
         data: what `FIGURES["14"].make` of `experiments.paper` makes.
+        figure: to draw in; a new one unless given.
     """
-    made = style.panels(data.sizes["observer"], 2, (4.0, 3.2), (0.4, 0.2), sharey=True)
+    made = style.panels(data.sizes["observer"], 2, (4.0, 3.2), (0.4, 0.2), figure, sharey=True)
     for ax, a in zip(made, data.observer.values, strict=True):
         row = data.sel(observer=a)
         content = {"n": data.n.values, "right": row.right.values, "trials": row.trials.values}
@@ -183,8 +186,8 @@ def paper_14(data: "xarray.Dataset") -> "Figure":
         style.title(ax, f"simulated observer with $a$ = {a:g}")
         ax.set_xlabel("number of hues, $n$")
     made[1].set_ylabel("")
-    figure: Any = made[0].figure
-    return figure
+    drawn: Any = made[0].figure
+    return drawn
 
 
 # What draws each figure.

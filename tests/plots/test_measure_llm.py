@@ -15,7 +15,7 @@ def table():
 
 
 def test_pairs_have_a_panel_for_each_half(table):
-    panels = plots.llm_pairs(table)
+    panels = plots.llm_pairs(table).axes
     assert [ax.get_title(loc="left") for ax in panels] == ["$D$ = 20 years", "$D$ = 200 years"]
     drawn = [line for line in panels[1].lines if np.array_equal(line.get_ydata(), table.curve_fitted.values[1])]
     assert len(drawn) == 1
@@ -33,8 +33,13 @@ def test_items_show_law_and_chance(table):
 
 
 def test_layers_show_accuracies_and_years(table):
-    above, below = plots.llm_layers(table)
+    above, below = plots.llm_layers(table).axes
     assert any(np.array_equal(line.get_ydata(), table.layer_p_s) for line in above.lines)
     assert "years" in below.get_ylabel()
     assert "layer" in below.get_xlabel()
     assert below.get_ylim()[0] > 0
+
+
+@pytest.mark.parametrize("draw", [plots.llm_pairs, plots.llm_layers])
+def test_pictures_go_beside_others(draw, table, beside):
+    beside(draw, table)

@@ -326,3 +326,8 @@ def test_files_of_one_alpha_run_and_epoch(data, tmp_path):
         content = (tmp_path / name).read_bytes()
         assert content.startswith(b"\x89PNG") if name.endswith("png") else b"</svg>" in content
     assert "matplotlib.pyplot" not in sys.modules
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_pictures_go_beside_others(name, data, beside):
+    beside(getattr(plots, f"resnet_{name}"), data)

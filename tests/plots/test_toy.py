@@ -367,3 +367,8 @@ def test_paths_of_a_training_alone():
     assert not any("stimuli" in text for text in texts)
     single = plots.toy_paths(history._replace(p_s=accuracies[0, 0], p_i=accuracies[1, 0], weights=weights[0]))
     assert single.get_legend().get_texts()[0].get_text() == "training"
+
+
+@pytest.mark.parametrize("draw", [plots.toy_matrices, plots.toy_fits, plots.toy_items])
+def test_pictures_go_beside_others(draw, several, beside):
+    beside(draw, several)

@@ -12,7 +12,7 @@ from semres_jax.plots.images._looks import ACCURACIES, INTERVALS, alpha_text
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 # From loss to gain, lighter all the way, so that the sign can be read in grey.
 _LOSS_TO_GAIN = ("#001f40", "#00609c", "#8f8f8f", "#eeb232", "#fff6c4")
@@ -24,8 +24,8 @@ _PROBES: Any = (
 )
 
 
-@style.applied()
-def resnet_alpha(data: "xarray.Dataset") -> "Figure":
+@style.settable
+def resnet_alpha(data: "xarray.Dataset", figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
     """What weight on the loss of distances does to p_S and p_I at equal mean ball measure (figure 5a of the paper).
 
     Above, percent change against the first alpha with 95 % bands; below, the same as colours, hatched where the
@@ -33,6 +33,7 @@ def resnet_alpha(data: "xarray.Dataset") -> "Figure":
 
     Args:
         data: what `experiments.images.study` makes.
+        figure: to draw in, a part of another one (`Figure.subfigures`) for instance; a new one unless given.
 
     Raises:
         ValueError: there is one alpha only.
@@ -50,7 +51,7 @@ def resnet_alpha(data: "xarray.Dataset") -> "Figure":
         "norm": CenteredNorm(0.0, max(most, 1e-9)),
         "rasterized": True,
     }
-    figure = style.new_figure(9.2, 3.6 + 0.3 * more)
+    figure = figure or style.new_figure(9.2, 3.6 + 0.3 * more)
     grid = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3.0, 0.7 + 0.3 * more))
     mesh: Any = None
     for (above, below), (name, text) in zip(grid.T, ACCURACIES.items(), strict=True):
@@ -79,11 +80,11 @@ def resnet_alpha(data: "xarray.Dataset") -> "Figure":
     return figure
 
 
-@style.applied()
-def resnet_held_out(data: "xarray.Dataset") -> "Figure":
+@style.settable
+def resnet_held_out(data: "xarray.Dataset", figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
     """Accuracies against the mean ball measure for probes of trained and of held-out classes, a column for each alpha.
 
-    p_S is above, p_I below. Data as for `resnet_alpha`, of an experiment with held-out classes.
+    p_S is above, p_I below. Arguments as for `resnet_alpha`, data of an experiment with held-out classes.
 
     Raises:
         ValueError: no class was held out.
@@ -92,7 +93,7 @@ def resnet_held_out(data: "xarray.Dataset") -> "Figure":
         raise ValueError("this picture needs classes held out of training; there is none")
     count, share = data.sizes["alpha"], data["share"].values
     at = looks.nearest(share, looks.MARKED)[1::3]
-    figure = style.new_figure(1.6 * max(count, 2) + 2.4, 4.4)
+    figure = figure or style.new_figure(1.6 * max(count, 2) + 2.4, 4.4)
     grid = figure.subplots(2, count, sharex=True, sharey="row", squeeze=False)
     for place, column in enumerate(grid.T):
         part = data.isel(alpha=place)

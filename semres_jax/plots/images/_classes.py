@@ -12,7 +12,7 @@ from semres_jax.plots.images._looks import ACCURACIES, alpha_text, entry, under
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 # The largest alpha whose distances are shown: at 1 nothing tells classes apart.
 _MOST_ALPHA = 0.95
@@ -30,17 +30,17 @@ _CHI2 = {
 }
 
 
-@style.applied()
-def resnet_distances(data: "xarray.Dataset") -> "Figure":
+@style.settable
+def resnet_distances(data: "xarray.Dataset", figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
     """Mean embedding distance of every two classes against their distance on the tree, for up to three alphas.
 
     Bars are standard deviations over runs. Pairs with a held-out class stand a little to the right of their place, the
     others to the left. The dashed line is proportional to the tree's distances, which the loss of distances asks for;
     the dotted one is the mean distance of two images of one trained class; r in the titles is the correlation over
-    pairs, mean over runs. Data as for `resnet_alpha`.
+    pairs, mean over runs. Arguments as for `resnet_alpha`.
     """
     chosen = _some(data.alpha.values)
-    figure = style.new_figure(2.9 * len(chosen) + 1.7, 3.3)
+    figure = figure or style.new_figure(2.9 * len(chosen) + 1.7, 3.3)
     made = figure.subplots(1, len(chosen), sharex=True, sharey=True, squeeze=False)[0]
     drawn = [_pairs(ax, data.isel(alpha=place)) for ax, place in zip(made, chosen, strict=True)]
     made[0].set_ylabel("embedding distance of two classes\n(mean over images; 1: mean of all pairs)")
@@ -54,17 +54,17 @@ def resnet_distances(data: "xarray.Dataset") -> "Figure":
     return figure
 
 
-@style.applied()
-def resnet_law(data: "xarray.Dataset") -> "Figure":
+@style.settable
+def resnet_law(data: "xarray.Dataset", figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
     """Accuracies of one half of the images against what the law makes of the other half, and how well others do.
 
     Left and middle: measured against predicted, every alpha and tested share, with standard errors over runs, and the
-    line of equality. Right: chi square per degree of freedom, medians over runs and their range. Data as for
+    line of equality. Right: chi square per degree of freedom, medians over runs and their range. Arguments as for
     `resnet_alpha`.
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure = style.new_figure(11.6, 3.4)
+    figure = figure or style.new_figure(11.6, 3.4)
     *pair, third = figure.subplots(1, 3, width_ratios=(1, 1, 1.25))
     equal: Any = None
     for ax, (name, text) in zip(pair, ACCURACIES.items(), strict=True):

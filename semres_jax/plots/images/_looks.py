@@ -53,7 +53,7 @@ def under(made: Sequence["Axes"], text: str) -> None:
     """One label of x for all axes, in their middle and not in that of a figure with its legend; settles the layout."""
     figure: Any = made[0].figure
     written = figure.supxlabel(text, fontsize=9)
-    figure.draw_without_rendering()
+    figure.get_figure(root=True).draw_without_rendering()
     places = [ax.get_position() for ax in made]
     half = 0.505 * written.get_window_extent().width / figure.bbox.width
     middle = (min(box.x0 for box in places) + max(box.x1 for box in places)) / 2

@@ -12,7 +12,7 @@ from semres_jax.plots.images._looks import INTERVALS, MARKED, alpha_text, bounds
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 _GRADED = (("linear", COLOURS[2]), ("exponential", COLOURS[1]))
 # Shares that are named in the plane, and the one at which training is followed.
@@ -28,40 +28,40 @@ _SIDES = {
 }
 
 
-@style.applied()
-def resnet_plane(data: "xarray.Dataset") -> "Figure":
+@style.settable
+def resnet_plane(data: "xarray.Dataset", figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
     """The plane of accuracies, a panel for each alpha: measured marks, theorem 1 as a line, graded similarities.
 
     Marks are means over runs with 95 % intervals over runs and images. The dashed line is p_S as it would be if classes
     were as far apart as their images. As ε goes to 0, identification falls to chance: the probe is another image.
-    Data as for `resnet_alpha`.
+    Arguments as for `resnet_alpha`.
     """
     count = data.sizes["alpha"]
-    made = style.panels(count, 3, (2.6, 2.6), (2.3, 0.5), sharex=True, sharey=True)
+    made = style.panels(count, 3, (2.6, 2.6), (2.3, 0.5), figure, sharex=True, sharey=True)
     planes = [_plane(ax, data.isel(alpha=place)) for place, ax in enumerate(made)]
     for place, ax in enumerate(made):
         ax.tick_params(labelbottom=place + 3 >= count)
         style.title(ax, alpha_text(data.alpha.values[place]))
     style.legend(made[:3][-1], planes[0][0], title=f"bars: {INTERVALS}")
-    figure: Any = made[0].figure
-    figure.supylabel(PROBABILITY["ylabel"], fontsize=9)
+    drawn: Any = made[0].figure
+    drawn.supylabel(PROBABILITY["ylabel"], fontsize=9)
     under(made, PROBABILITY["xlabel"])
     for ax, (_, *labels) in zip(made, planes, strict=True):
         label(ax, *labels)
-    return figure
+    return drawn
 
 
-@style.applied()
-def resnet_paths(data: "xarray.Dataset") -> "Figure":
+@style.settable
+def resnet_paths(data: "xarray.Dataset", figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
     """Training: the way through the plane of accuracies at one mean ball measure, and accuracy and losses by epoch.
 
-    Runs are thin lines, their means bold; the first, middle and last epoch have a mark. The plane is left. Data as for
-    `resnet_alpha`.
+    Runs are thin lines, their means bold; the first, middle and last epoch have a mark. The plane is left. Arguments
+    as for `resnet_alpha`.
     """
     at = int(np.abs(data["share"].values - _FOLLOWED).argmin())
     epochs = data.epoch.values
     shown = {int(k): stage for k, stage in zip((0, (len(epochs) - 1) // 2, -1 % len(epochs)), _STAGES, strict=True)}
-    figure = style.new_figure(9.4, 4.4)
+    figure = figure or style.new_figure(9.4, 4.4)
     main, *side = figure.subplot_mosaic([["plane", name] for name in _SIDES], width_ratios=(1.7, 1)).values()
     xs, ys = (data[f"path_{name}"].isel(share=at).transpose("alpha", "epoch", "run").values for name in ("p_i", "p_s"))
     for place in range(data.sizes["alpha"]):

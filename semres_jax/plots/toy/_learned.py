@@ -12,14 +12,16 @@ from semres_jax.plots.toy._runs import best_family, filled, largest_distance, ow
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 # Marks of a profile, about, and records between two marks of a fitted resolution.
 _LEVELS, _EVERY = 50, 4
 
 
-@style.applied()
-def toy_matrices(data: "xarray.Dataset", condition: int = 0) -> "Figure":
+@style.settable
+def toy_matrices(
+    data: "xarray.Dataset", condition: int = 0, figure: "Figure | SubFigure | None" = None
+) -> "Figure | SubFigure":
     """How similarity is learned: above the tables of the first run, below the profiles of all, at the shown steps.
 
     Tables are drawn relative to their own largest entry. Profiles are g(p, x) / g(p, p) against distance, floor
@@ -30,11 +32,12 @@ def toy_matrices(data: "xarray.Dataset", condition: int = 0) -> "Figure":
     Args:
         data: what `experiments.toy.study` makes.
         condition: place of the one that is drawn, a column for each shown step.
+        figure: to draw in, a part of another one (`Figure.subfigures`) for instance; a new one unless given.
     """
     row = data.isel(condition=condition)
     places = np.flatnonzero(np.isfinite(row.shown_step.values))
     size = int(row.stimuli)
-    figure = style.new_figure(1.75 * len(places) + 1.3, 4.3, "compressed")
+    figure = figure or style.new_figure(1.75 * len(places) + 1.3, 4.3, "compressed")
     above, below = figure.subplots(2, len(places), squeeze=False, height_ratios=(1, 1))
     image: Any = None
     # Stimuli far apart may be more similar than the probe is to itself.
@@ -57,16 +60,17 @@ def toy_matrices(data: "xarray.Dataset", condition: int = 0) -> "Figure":
     return figure
 
 
-@style.applied()
-def toy_fits(data: "xarray.Dataset") -> "Figure":
+@style.settable
+def toy_fits(data: "xarray.Dataset", figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
     """The resolution that fits best while networks learn, and whether the fits account for both accuracies at the end.
 
     Left: epsilon over the largest distance against the step, of the family with the smallest mean AIC over runs, which
     the mark tells; crosses where no family is better than another by 10. Middle and right: p_S and p_I of each run's
     fitted similarity on the same stimuli, exactly, against those measured, after the last step; all is the mean over
-    runs with its standard error. Every condition of the data, those for `toy_paths`, is drawn.
+    runs with its standard error. Every condition of the data, those for `toy_paths`, is drawn; in a `figure`
+    as `toy_matrices`.
     """
-    figure = style.new_figure(12.0, 3.4)
+    figure = figure or style.new_figure(12.0, 3.4)
     left, middle, right = figure.subplots(1, 3, width_ratios=(1.25, 1, 1))
     _resolutions(left, data)
     for ax, name, word in ((middle, "p_s", GENERALIZATION), (right, "p_i", IDENTIFICATION)):

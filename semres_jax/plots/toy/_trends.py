@@ -13,7 +13,7 @@ from semres_jax.plots.toy._runs import own, two_items
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 # What Var(b) costs under the linear similarity's law, as b² does: p_S = 1/2 + <b> - (3/2 - ln 2)(<b>² + Var b).
 _COST = 1.5 - math.log(2.0)
@@ -21,8 +21,8 @@ _COST = 1.5 - math.log(2.0)
 _APART = 0.025
 
 
-@style.applied()
-def toy_items(data: "xarray.Dataset") -> "Figure":
+@style.settable
+def toy_items(data: "xarray.Dataset", figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
     """Identification and generalization against the number of items: trained with as many, or with two only.
 
     Left: p_I, both axes logarithmic; right: p_S. Marks are networks after the last step with standard errors over
@@ -32,6 +32,7 @@ def toy_items(data: "xarray.Dataset") -> "Figure":
 
     Args:
         data: what `experiments.toy.study` makes of conditions with different `items`.
+        figure: to draw in, a part of another one (`Figure.subfigures`) for instance; a new one unless given.
 
     Raises:
         ValueError: there is no condition with one slot.
@@ -50,7 +51,7 @@ def toy_items(data: "xarray.Dataset") -> "Figure":
         reaches["measured"] = float(pair.mean_b.mean())
         reaches["from $p_I$ at $n$ = 2"] = 2 - 2 * float(own(pair, "p_i").mean())
     law = [laws.constant(np.array(list(reaches.values())), n=int(n)) for n in dense]
-    figure = style.new_figure(9.6, 3.7)
+    figure = figure or style.new_figure(9.6, 3.7)
     left, right = figure.subplots(1, 2)
     for ax, name in ((left, "p_i"), (right, "p_s")):
         mean, error = style.over_runs(own(last, name))
