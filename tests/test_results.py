@@ -6,11 +6,13 @@ import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray
 
+import semres_jax
 from semres_jax import __version__
 from semres_jax.storage import results
 
@@ -24,6 +26,17 @@ def test_provenance_is_what_netcdf_can_hold(tmp_path):
     with xarray.open_dataset(path, engine="h5netcdf") as table:
         assert table.x.values.tolist() == [1.0, 2.0]
         assert {name: table.attrs[name] for name in attributes} == attributes
+
+
+def test_a_checkout_has_its_commit(monkeypatch, tmp_path):
+    """Whatever the working folder: the checkout is that of the package."""
+    package = Path(semres_jax.__file__).parents[1]
+    if not (package / ".git").exists():
+        pytest.skip(f"{package} is no git checkout")
+    git = ["git", "-C", str(package), "rev-parse", "HEAD"]
+    head = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    monkeypatch.chdir(tmp_path)
+    assert results.provenance()["commit"].removesuffix("-dirty") == head
 
 
 def test_a_copy_outside_a_checkout_has_no_commit(tmp_path):

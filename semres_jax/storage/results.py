@@ -54,7 +54,7 @@ def provenance(*, seed: int | None = None, command: str = "") -> dict[str, Any]:
     devices = jax.devices()
     attributes: dict[str, Any] = {
         "semres_jax": __version__,
-        "commit": _commit(Path(__file__).parent.parent),
+        "commit": _commit(Path(__file__).parents[2]),
         "jax": jax.__version__,
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
