@@ -112,7 +112,7 @@ def test_the_page_of_speed_is_the_last_kept_run(builder):
 def test_the_version_is_the_same_everywhere():
     from semres_jax import __version__
 
-    first = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    first = re.search(r"^## (\d\S*)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
     cited = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.M)
     assert first is not None
     assert cited is not None
