@@ -37,7 +37,7 @@ class Reproduce:
     """Make the figures of the paper (Nurisso et al., arXiv 2506.14797), each with what differs here and why.
 
     Writes index.html, reproduce.nc (the numbers of all figures), reproduce.json, and in figures each figure as NetCDF,
-    PNG and SVG. What can't be made is listed with the reason. All takes under 90 minutes on two cores.
+    PNG and SVG. What can't be made is listed with the reason. All takes about ten minutes on two cores.
 
     Example: semres reproduce --figure 2,3,14 --quick
     """
