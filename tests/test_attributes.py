@@ -80,6 +80,20 @@ def test_what_is_described_stays_and_what_nobody_knows_has_no_words():
     assert "long_name" not in made.unheard_of.attrs
 
 
+@pytest.mark.parametrize(
+    ("unit", "kept"), [("million years since divergence", "million years"), ("seconds", "s"), ("days", "d"),
+                       ("since then", "1"), ("years", "years")])  # fmt: skip
+def test_numbers_with_a_unit_of_time_are_read_as_numbers(unit, kept, tmp_path):
+    """xarray reads "years since" as dates, and refuses a file where it is none."""
+    given = xarray.Dataset({"distance": ("pair", [1.5, 2.5], {"long_name": "distance"}), "epsilon": 0.5})
+    given.epsilon.attrs["units"] = unit
+    made = labelled(given, {"distance": unit})
+    made.to_netcdf(path := tmp_path / "times.nc", engine="h5netcdf")
+    with xarray.open_dataset(path, engine="h5netcdf") as again:
+        xarray.testing.assert_identical(again.load(), made)
+    assert made.distance.attrs["units"] == made.epsilon.attrs["units"] == kept
+
+
 def test_a_sweep_goes_on_from_a_file_whose_attributes_are_others(tmp_path, monkeypatch):
     """Attributes are no settings of a run."""
     question = {"spaces": spaces.Circle(), "similarities": "constant", "ns": 2, "epsilon": [0.1, 0.2]}

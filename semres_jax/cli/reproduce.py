@@ -106,7 +106,7 @@ class Reproduce:
             return None
         path = _files(name, folder)[0]
         try:
-            with xarray.open_dataset(path, engine="h5netcdf") as opened:
+            with xarray.open_dataset(path, engine="h5netcdf", decode_times=False) as opened:
                 data = opened.load()
             made_with = json.loads(data.attrs["settings"])
         except (OSError, KeyError, ValueError):

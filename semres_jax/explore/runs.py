@@ -58,7 +58,7 @@ def _read(path: Path, reader: Callable[["xarray.Dataset"], list[Layer]]) -> list
     import xarray
 
     try:
-        with xarray.open_dataset(path, engine="h5netcdf") as data:
+        with xarray.open_dataset(path, engine="h5netcdf", decode_times=False) as data:
             layers = reader(data.load())
     except (OSError, ValueError, KeyError, AttributeError, IndexError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]

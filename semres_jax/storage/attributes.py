@@ -92,6 +92,11 @@ NAMES: dict[str, tuple[str, str]] = {
     "right": ("number of right identifications", "trials"),
     "expected": ("identification p_I by the fitted law", PURE),
 }
+# Units that readers of NetCDF take for times, and turn numbers into dates of; as these they leave them numbers.
+_TIMES = {
+    "days": "d", "hours": "h", "minutes": "min", "seconds": "s", "milliseconds": "ms", "microseconds": "us",
+    "nanoseconds": "ns",
+}  # fmt: skip
 # What the end of a name adds to what stands before it.
 _ENDS = {
     "_stderr": "standard error of {}",
@@ -105,7 +110,9 @@ def labelled(dataset: "xarray.Dataset", units: Mapping[str, str] | None = None) 
 
     They come from `NAMES`; those of NAME_stderr, NAME_low and NAME_high from NAME. A variable that was given its own
     `long_name` is without dimension unless `units` or `NAMES` say otherwise. Names of things ("space") have no
-    unit: a title would say "space = circle []". Numbers and fingerprints of runs don't depend on attributes.
+    unit: a title would say "space = circle []". Of a unit of time its beginning is kept ("years since 1900": "years"),
+    and "seconds" are "s": xarray would read dates and durations. Numbers and fingerprints of runs don't depend on
+    attributes.
 
     Args:
         dataset: whose attributes are filled in, in place.
@@ -125,7 +132,15 @@ def labelled(dataset: "xarray.Dataset", units: Mapping[str, str] | None = None) 
             del variable.attrs["long_name"]  # a name that belongs into `NAMES`; the numbers are there all the same
         if variable.dtype.kind not in "OSUT":
             variable.attrs.setdefault("units", own.get(str(name), own.get(_base(str(name)), unit or PURE)))
+        if "units" in variable.attrs:
+            variable.attrs["units"] = _kept(variable.attrs["units"])
     return dataset
+
+
+def _kept(unit: str) -> str:
+    """The unit, so that numbers are read again as they are: "million years since divergence" would be a date."""
+    first = unit.partition("since")[0].strip() or PURE
+    return _TIMES.get(first, first)
 
 
 def _base(name: str) -> str:
