@@ -145,33 +145,54 @@ def _turned(x: Array, angles: Array) -> Array:
     return jnp.concatenate([first * cosines - second * sines, second * cosines + first * sines], axis=-1)
 
 
-def _layer(weights: Weights, x: Array, layer: Layers, angles: Array, seen: Array) -> Array:
-    shape, size = x.shape[:2], 2 * weights.frequencies.shape[0]
+def attention(weights: Weights, layer: Layers, x: Array, context: Array, angles: Array, seen: Array) -> Array:
+    """What attention adds to states.
+
+    Args:
+        weights: of the network.
+        layer: weights of one layer.
+        x: (B, Q, D) states that it is added to, those of the last Q positions.
+        context: (B, T, D) states that are attended to, `x` among them.
+        angles: (B, T, h / 2) by which the heads of all positions turn.
+        seen: (B, Q, T) which of them a position attends to.
+    """
+    size, count = 2 * weights.frequencies.shape[0], x.shape[1]
     group = weights.heads // weights.kv_heads
-    y = _norm(x, layer.attention_norm, weights.epsilon)
-    query = _turned((y @ layer.query).reshape(*shape, weights.kv_heads, group, size), angles)
-    key = _turned((y @ layer.key).reshape(*shape, weights.kv_heads, size), angles)
-    value = (y @ layer.value).reshape(*shape, weights.kv_heads, size)
-    strength = jnp.einsum("bqkgh,bskh->bkgqs", query, key) / size**0.5
-    attention = jax.nn.softmax(jnp.where(seen[:, None, None], strength, -jnp.inf), axis=-1)
-    mixed = jnp.einsum("bkgqs,bskh->bqkgh", attention, value)
-    x = x + mixed.reshape(*shape, weights.heads * size) @ layer.output
+    y = _norm(context, layer.attention_norm, weights.epsilon)
+    last = y[:, y.shape[1] - count :]
+    shape = (x.shape[0], count, weights.kv_heads, group, size)
+    query = _turned((last @ layer.query).reshape(shape), angles[:, angles.shape[1] - count :])
+    key, value = ((y @ matrix).reshape(*y.shape[:2], weights.kv_heads, size) for matrix in (layer.key, layer.value))
+    strength = jnp.einsum("bqkgh,bskh->bkgqs", query, _turned(key, angles)) / size**0.5
+    shares = jax.nn.softmax(jnp.where(seen[:, None, None], strength, -jnp.inf), axis=-1)
+    mixed = jnp.einsum("bkgqs,bskh->bqkgh", shares, value)
+    return mixed.reshape(x.shape[0], count, weights.heads * size) @ layer.output
+
+
+def gated(weights: Weights, layer: Layers, x: Array) -> Array:
+    """What the gated network of a layer adds to (B, T, D) states."""
     y = _norm(x, layer.mlp_norm, weights.epsilon)
-    return x + (jax.nn.silu(y @ layer.gate) * (y @ layer.up)) @ layer.down
+    return (jax.nn.silu(y @ layer.gate) * (y @ layer.up)) @ layer.down
+
+
+def attended(weights: Weights, batch: Batch) -> tuple[Array, Array]:
+    """(B, T, h / 2) angles of positions, and (B, T, T) which positions see which."""
+    places, branches = jnp.asarray(batch.places), jnp.asarray(batch.branches)
+    index = jnp.arange(places.shape[1])
+    shared = (branches == PROMPT)[:, None] | (branches[:, None] == branches[..., None])
+    seen = shared & (index[None] <= index[:, None])[None]
+    return places[..., None] * jnp.expand_dims(weights.frequencies, (0, 1)), seen
 
 
 def _run(weights: Weights, batch: Batch, kept: Array | None) -> tuple[Array, Array | None]:
     """(B, T, D) after all layers, and (1 + L, B, P, D) before each and after the last at `kept` (B, P), if asked."""
-    tokens, places, branches = (jnp.asarray(part) for part in batch)
-    index = jnp.arange(tokens.shape[1])
-    shared = (branches == PROMPT)[:, None] | (branches[:, None] == branches[..., None])
-    seen = shared & (index[None] <= index[:, None])[None]
-    angles = places[..., None] * jnp.expand_dims(weights.frequencies, (0, 1))
+    angles, seen = attended(weights, batch)
 
     def step(x: Array, layer: Layers) -> tuple[Array, Array | None]:
-        return _layer(weights, x, layer, angles, seen), None if kept is None else _at(x, kept)
+        middle = x + attention(weights, layer, x, x, angles, seen)
+        return middle + gated(weights, layer, middle), None if kept is None else _at(x, kept)
 
-    last, before = lax.scan(step, weights.embedding[tokens], weights.layers)
+    last, before = lax.scan(step, weights.embedding[jnp.asarray(batch.tokens)], weights.layers)
     if before is None or kept is None:
         return last, None
     return last, jnp.concatenate([before, _at(last, kept)[None]])

@@ -1,0 +1,14 @@
+"""Depth as time: the residual stream of a transformer as a dynamical system."""
+
+from semres_jax._lazy import submodules
+from semres_jax.dynamics.controls import rotated as rotated, shuffled as shuffled, untrained as untrained
+from semres_jax.dynamics.jacobians import Jacobian as Jacobian, jacobians as jacobians
+from semres_jax.dynamics.matrices import (
+    Spectra as Spectra,
+    normal_part as normal_part,
+    scrambled as scrambled,
+    spectra as spectra,
+)
+from semres_jax.dynamics.states import boundaries as boundaries, run_from as run_from
+
+__getattr__, __dir__ = submodules(__name__)
