@@ -9,6 +9,16 @@ from semres_jax.dynamics.matrices import (
     scrambled as scrambled,
     spectra as spectra,
 )
+from semres_jax.dynamics.paths import Path as Path, path as path
 from semres_jax.dynamics.states import boundaries as boundaries, run_from as run_from
+from semres_jax.dynamics.trajectories import (
+    Continuity as Continuity,
+    Density as Density,
+    Motion as Motion,
+    continuity as continuity,
+    density as density,
+    motion as motion,
+    rotations as rotations,
+)
 
 __getattr__, __dir__ = submodules(__name__)

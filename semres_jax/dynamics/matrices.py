@@ -85,7 +85,7 @@ def normal_part(matrix: Any) -> np.ndarray:
         >>> dynamics.normal_part([[1.0, 5.0], [0.0, 2.0]]).tolist()
         [[1.0, 0.0], [0.0, 2.0]]
     """
-    t, q = scipy.linalg.schur(_square(matrix, 2), output="real")
+    t, q = _schur(_square(matrix, 2))
     return q @ _without_upper(t) @ q.T
 
 
@@ -111,12 +111,12 @@ def scrambled(matrix: Any, *, keep: str = "eigenvalues", key: Any = None) -> np.
     """
     table, rng = _square(matrix, 2), generator(key)
     if keep == "singular_values":
-        sigma = scipy.linalg.svdvals(table)
+        sigma = np.asarray(scipy.linalg.svdvals(table))
         left, right = (random_rotation(len(table), rng) for _ in range(2))
         return (left * sigma[None]) @ right.T
     if keep != "eigenvalues":
         raise ValueError(f"keep must be 'eigenvalues' or 'singular_values'; got {keep!r}")
-    t, q = scipy.linalg.schur(table, output="real")
+    t, q = _schur(table)
     above = _above(t)
     entries = t[above]
     t[above] = rng.permutation(entries) * rng.choice([-1.0, 1.0], entries.size)
@@ -138,14 +138,14 @@ def random_rotation(size: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _of_matrix(matrix: np.ndarray) -> Spectra:
-    t = scipy.linalg.schur(matrix, output="real")[0]
+    t = _schur(matrix)[0]
     eigenvalues, mismatch = _eigenvalues(t)
-    sigma = scipy.linalg.svdvals(matrix)
+    sigma = np.asarray(scipy.linalg.svdvals(matrix))
     total, square = float((matrix**2).sum()), abs(eigenvalues) ** 2
     departure = float(np.sqrt((t[_above(t)] ** 2).sum() + (mismatch**2).sum()))
     half = (matrix + matrix.T) / 2
     share = sigma**2 / (sigma**2).sum()
-    seen = share[share > 0]
+    seen: np.ndarray = share[share > 0]
     last = len(matrix) - 1
     abscissa = scipy.linalg.eigh(half, eigvals_only=True, subset_by_index=(last, last))[0]
     rotation = (eigenvalues.imag**2).sum() / square.sum() if square.any() else np.nan
@@ -156,15 +156,21 @@ def _of_matrix(matrix: np.ndarray) -> Spectra:
     )))  # fmt: skip
 
 
+def _schur(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """T and Q of the real Schur form."""
+    made: Any = scipy.linalg.schur(matrix, output="real")
+    return np.asarray(made[0]), np.asarray(made[1])
+
+
 def _starts(t: np.ndarray) -> np.ndarray:
     """Rows at which a 2 x 2 block of a real Schur form begins."""
     return np.flatnonzero(np.diag(t, -1))
 
 
-def _eigenvalues(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _eigenvalues(t: np.ndarray) -> tuple[Any, np.ndarray]:
     """(D,) eigenvalues of a real Schur form, and b + c of each block."""
     at = _starts(t)
-    values = np.diag(t).astype(complex)
+    values = np.diag(t).astype(np.complex128)
     b, c = t[at, at + 1], t[at + 1, at]
     turn = 1j * np.sqrt(-b * c)
     values[at] += turn

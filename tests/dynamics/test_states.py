@@ -89,7 +89,7 @@ def test_updates_do_not_see_the_length_of_a_state(weights):
     """
     exact = llama.Weights(*(getattr(weights, name) for name in ("embedding", "layers", "norm", "head", "frequencies")),
                           weights.heads, weights.kv_heads, 0.0)  # fmt: skip
-    states = dynamics.boundaries(exact, TOKENS[:, -1:])
+    states = dynamics.boundaries(exact, TOKENS)
     for part, shift in (("attention", 0), ("mlp", 1)):
         for row in dynamics.jacobians(exact, TOKENS, part=part, context="alone"):
             x = states[2 * row.layer + shift]
