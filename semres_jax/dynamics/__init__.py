@@ -2,6 +2,14 @@
 
 from semres_jax._lazy import submodules
 from semres_jax.dynamics.controls import rotated as rotated, shuffled as shuffled, untrained as untrained
+from semres_jax.dynamics.interventions import (
+    Flow as Flow,
+    Kept as Kept,
+    Returned as Returned,
+    perturb as perturb,
+    plane_flow as plane_flow,
+    teleport as teleport,
+)
 from semres_jax.dynamics.jacobians import Jacobian as Jacobian, jacobians as jacobians
 from semres_jax.dynamics.matrices import (
     Spectra as Spectra,
@@ -9,7 +17,7 @@ from semres_jax.dynamics.matrices import (
     scrambled as scrambled,
     spectra as spectra,
 )
-from semres_jax.dynamics.paths import Path as Path, path as path
+from semres_jax.dynamics.mean_path import Path as Path, paths as paths
 from semres_jax.dynamics.states import boundaries as boundaries, run_from as run_from
 from semres_jax.dynamics.trajectories import (
     Continuity as Continuity,

@@ -28,7 +28,7 @@ class Path(NamedTuple):
     walk_sd: np.ndarray
 
 
-def path(states: Any, *, axes: int = 3, walks: int = 20, key: Any = None) -> Path:
+def paths(states: Any, *, axes: int = 3, walks: int = 20, key: Any = None) -> Path:
     """The mean path of texts on its principal axes, and those of random walks with as long steps.
 
     Args:
@@ -44,7 +44,7 @@ def path(states: Any, *, axes: int = 3, walks: int = 20, key: Any = None) -> Pat
         >>> import numpy as np
         >>> from semres_jax import dynamics
         >>> line = np.arange(6.0)[:, None, None] * np.ones((1, 3, 40))
-        >>> result = dynamics.path(line, axes=2)
+        >>> result = dynamics.paths(line, axes=2)
         >>> result.shares.round(6).tolist(), bool(result.walk[0] < 0.9)
         ([1.0, 0.0], True)
     """
