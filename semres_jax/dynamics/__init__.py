@@ -2,6 +2,7 @@
 
 from semres_jax._lazy import submodules
 from semres_jax.dynamics.controls import rotated as rotated, shuffled as shuffled, untrained as untrained
+from semres_jax.dynamics.information import Information as Information, mutual_information as mutual_information
 from semres_jax.dynamics.interventions import (
     Flow as Flow,
     Kept as Kept,
@@ -27,6 +28,12 @@ from semres_jax.dynamics.trajectories import (
     density as density,
     motion as motion,
     rotations as rotations,
+)
+from semres_jax.dynamics.units import (
+    Communities as Communities,
+    Coupling as Coupling,
+    communities as communities,
+    coupling as coupling,
 )
 
 __getattr__, __dir__ = submodules(__name__)
