@@ -1,5 +1,6 @@
 """What a trained network is compared with: the same architecture without training, or with its numbers shuffled."""
 
+import dataclasses
 from typing import Any
 
 import jax.numpy as jnp
@@ -74,11 +75,14 @@ def rotated(states: Any, *, key: Any = None) -> np.ndarray:
 
 
 def _replaced(weights: llama.Weights, of_matrix: Any, of_norm: Any) -> llama.Weights:
+    """With other matrices and norms, as far as there are any; which layers are local is neither."""
     layers = {
-        name: (of_norm if name.endswith("norm") else of_matrix)(leaf) for name, leaf in weights.layers._asdict().items()
+        name: (of_norm if name.endswith("norm") else of_matrix)(leaf)
+        for name, leaf in weights.layers._asdict().items()
+        if leaf is not None and name != "local"
     }
     head = None if weights.head is None else of_matrix(weights.head)
-    return llama.Weights(
-        of_matrix(weights.embedding), llama.Layers(**layers), of_norm(weights.norm), head, weights.frequencies,
-        weights.heads, weights.kv_heads, weights.epsilon,
+    return dataclasses.replace(
+        weights, embedding=of_matrix(weights.embedding), layers=weights.layers._replace(**layers),
+        norm=of_norm(weights.norm), head=head,
     )  # fmt: skip

@@ -49,7 +49,7 @@ def boundaries(weights: llama.Weights, tokens: Any, *, every_position: bool = Fa
     parts = []
     for first in range(0, len(table), step):
         rows = jnp.asarray(table[first : first + step])
-        parts.append(np.asarray(_through(weights, weights.embedding[rows], 0, every_position)))
+        parts.append(np.asarray(_through(weights, llama.embedded(weights, rows), 0, every_position)))
         _watching.report(min(first + step, len(table)), len(table))
     return np.concatenate(parts, axis=1)
 

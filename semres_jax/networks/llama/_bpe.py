@@ -1,6 +1,6 @@
-"""Tokenizers of GGUF files, made anew from the pieces and merges in them."""
+"""Tokenizers of GGUF files, made anew from the pieces in them, and their merges or scores."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,37 +13,58 @@ _LLAMA_3 = (
     r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 SPLITS = ("gpt-2", "smollm", "llama-bpe")
-# Kinds of pieces, `tokenizer.ggml.token_type`: those that are found in text before it is split.
-_CONTROL, _ADDED = 3, 4
+# Kinds of pieces, `tokenizer.ggml.token_type`: those that are merged, and two that are found in text before it is split.
+_NORMAL, _CONTROL, _ADDED = 1, 3, 4
+# What SentencePiece has for a space.
+_SPACE = "\N{LOWER ONE EIGHTH BLOCK}"
+_INSTEAD = "give the folder of the model instead, with its tokenizer.json"
 
 
 def of_gguf(file: str, fields: Mapping[str, Any]) -> Any:
-    """The `tokenizers.Tokenizer` of a file's metadata: byte-level BPE.
+    """The `tokenizers.Tokenizer` of a file's metadata: byte-level BPE, or that of SentencePiece.
 
     Raises:
         ValueError: no tokenizer there, one of another kind, text split in an unknown way.
     """
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
+    from tokenizers import AddedToken
 
-    kind, split = fields.get("tokenizer.ggml.model"), fields.get("tokenizer.ggml.pre", "gpt-2")
-    instead = "give the folder of the model instead, with its tokenizer.json"
-    if kind != "gpt2" or "tokenizer.ggml.tokens" not in fields or "tokenizer.ggml.merges" not in fields:
-        raise ValueError(
-            f"{file!r} has a tokenizer of kind {kind!r}, and only 'gpt2' (byte-level BPE) is read; {instead}"
-        )
-    if split not in SPLITS:
-        raise ValueError(f"{file!r} splits text as {split!r}, and only {', '.join(SPLITS)} are known; {instead}")
-    tokens, merges = fields["tokenizer.ggml.tokens"], fields["tokenizer.ggml.merges"]
-    for entry in (tokens, merges):
-        if not isinstance(entry, list) or not all(isinstance(text, str) for text in entry):
-            raise ValueError(f"{file!r} has a tokenizer without lists of tokens and merges")
-    merges = [tuple(merge.split(" ", 1)) for merge in merges]
-    ids = {token: i for i, token in enumerate(tokens)}
+    kind, tokens = fields.get("tokenizer.ggml.model"), fields.get("tokenizer.ggml.tokens")
+    if kind not in _KINDS or tokens is None:
+        known = "only 'gpt2' (byte-level BPE) and 'llama' (BPE of SentencePiece) are read"
+        raise ValueError(f"{file!r} has a tokenizer of kind {kind!r}, and {known}; {_INSTEAD}")
+    if not _are_texts(tokens):
+        raise ValueError(f"{file!r} has a tokenizer without a list of tokens")
+    types = fields.get("tokenizer.ggml.token_type", [_NORMAL] * len(tokens))
+    if np.size(types) != len(tokens):
+        raise ValueError(f"{file!r} has a tokenizer of {len(tokens)} tokens and {np.size(types)} types of tokens")
     try:
-        model = models.BPE(ids, merges, ignore_merges=split == "llama-bpe")
+        tokenizer = _KINDS[kind](file, fields, tokens, types)
+    except ValueError:
+        raise
     except Exception as problem:  # the package raises nothing narrower
         raise ValueError(f"{file!r} has a broken tokenizer: {str(problem).splitlines()[0]}") from problem
-    tokenizer = Tokenizer(model)
+    special, added = ([token for token, of in zip(tokens, types, strict=True) if of == at] for at in (_CONTROL, _ADDED))
+    tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in special])
+    tokenizer.add_tokens([AddedToken(token, normalized=False) for token in added])
+    return tokenizer
+
+
+def _are_texts(entry: Any) -> bool:
+    return isinstance(entry, list) and all(isinstance(text, str) for text in entry)
+
+
+def _byte_level(file: str, fields: Mapping[str, Any], tokens: list[str], types: Sequence[int]) -> Any:
+    """Merges are listed in the file; all bytes have pieces of their own."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+
+    split, merges = fields.get("tokenizer.ggml.pre", "gpt-2"), fields.get("tokenizer.ggml.merges")
+    if split not in SPLITS:
+        raise ValueError(f"{file!r} splits text as {split!r}, and only {', '.join(SPLITS)} are known; {_INSTEAD}")
+    if not isinstance(merges, list) or not _are_texts(merges):
+        raise ValueError(f"{file!r} has a tokenizer without a list of merges")
+    pairs = [tuple(merge.split(" ", 1)) for merge in merges]
+    ids = {token: i for i, token in enumerate(tokens)}
+    tokenizer = Tokenizer(models.BPE(ids, pairs, ignore_merges=split == "llama-bpe"))
     parts: list[Any] = []
     if split == "llama-bpe":
         parts = [pre_tokenizers.Split(Regex(_LLAMA_3), "isolated")]
@@ -52,18 +73,50 @@ def of_gguf(file: str, fields: Mapping[str, Any]) -> Any:
     level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=split != "llama-bpe")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*parts, level])
     tokenizer.decoder = decoders.ByteLevel()
-    types = fields.get("tokenizer.ggml.token_type", [1] * len(tokens))
-    if np.size(types) != len(tokens):
-        raise ValueError(f"{file!r} has a tokenizer of {len(tokens)} tokens and {np.size(types)} types of tokens")
-    special, added = ([token for token, of in zip(tokens, types, strict=True) if of == at] for at in (_CONTROL, _ADDED))
-    tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in special])
-    tokenizer.add_tokens([AddedToken(token, normalized=False) for token in added])
     return tokenizer
 
 
+def _sentencepiece(file: str, fields: Mapping[str, Any], tokens: list[str], types: Sequence[int]) -> Any:
+    """Of the pairs that make a piece together, that with the highest score merges first; what has no piece is bytes.
+
+    So merges are all ways to make one piece of two, by falling score.
+    """
+    from tokenizers import Tokenizer, decoders, models, normalizers
+
+    if fields.get("tokenizer.ggml.add_space_prefix", True):
+        raise ValueError(f"{file!r} begins texts with a space (add_space_prefix), which isn't known; {_INSTEAD}")
+    scores = np.asarray(fields.get("tokenizer.ggml.scores", ()))
+    if scores.shape != (len(tokens),) or scores.dtype.kind not in "iuf" or np.isnan(scores).any():
+        raise ValueError(f"{file!r} has a tokenizer of {len(tokens)} tokens without as many scores")
+    pieces = {token for token, of in zip(tokens, types, strict=True) if of == _NORMAL}
+    ranked = (tokens[i] for i in np.argsort(-scores, kind="stable") if tokens[i] in pieces)
+    pairs = [
+        (piece[:i], piece[i:])
+        for piece in ranked
+        for i in range(1, len(piece))
+        if piece[:i] in pieces and piece[i:] in pieces
+    ]
+    unknown = matrices.Entries(file, fields).tokens("tokenizer.ggml.unknown_token_id")
+    named = tokens[unknown[0]] if unknown and unknown[0] < len(tokens) else None
+    ids = {token: i for i, token in enumerate(tokens)}
+    tokenizer = Tokenizer(models.BPE(ids, pairs, unk_token=named, fuse_unk=True, byte_fallback=True))
+    tokenizer.normalizer = normalizers.Replace(" ", _SPACE)
+    tokenizer.decoder = decoders.Sequence([decoders.Replace(_SPACE, " "), decoders.ByteFallback(), decoders.Fuse()])
+    return tokenizer
+
+
+# By `tokenizer.ggml.model`.
+_KINDS: Mapping[Any, Callable[[str, Mapping[str, Any], list[str], Sequence[int]], Any]] = {
+    "gpt2": _byte_level,
+    "llama": _sentencepiece,
+}
+
+
 def starts(file: str, fields: Mapping[str, Any]) -> tuple[int, ...]:
-    """The token that a text begins with, if any: as llama.cpp has it, that of Llama 3 unless told otherwise."""
-    begins = fields.get("tokenizer.ggml.add_bos_token", fields.get("tokenizer.ggml.pre") == "llama-bpe")
+    """The token that a text begins with, if any: as llama.cpp has it, of Llama 3 and SentencePiece unless told otherwise.
+    """
+    usual = fields.get("tokenizer.ggml.model") == "llama" or fields.get("tokenizer.ggml.pre") == "llama-bpe"
+    begins = fields.get("tokenizer.ggml.add_bos_token", usual)
     return matrices.Entries(file, fields).tokens("tokenizer.ggml.bos_token_id")[:1] if begins else ()
 
 

@@ -1,8 +1,6 @@
 """Language models from folders as Hugging Face has them: config.json, *.safetensors, tokenizer.json."""
 
-import functools
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +8,8 @@ from typing import Any
 import numpy as np
 
 from semres_jax import _safetensors
-from semres_jax._checks import brief
 from semres_jax._files import refuse_pointer, shown, text_of
-from semres_jax.networks import llama
-from semres_jax.networks.llama import matrices
+from semres_jax.networks.llama import gemma, matrices, rope
 from semres_jax.networks.llama.language_model import LanguageModel, missing
 
 _KINDS = ("F64", "F32", "F16", "BF16")
@@ -24,19 +20,15 @@ def load(folder: Path) -> LanguageModel:
     file = str(folder)
     config = _json(folder, "config.json")
     kind = config.get("model_type")
-    if kind != "llama":
+    if kind not in matrices.FOLDER:
         raise ValueError(
-            f"{file!r} is of the architecture {kind!r}, and only 'llama' is evaluated here; "
-            "serve it (for example with vLLM) and give --endpoint URL"
+            f"{file!r} is of the architecture {kind!r}, and only {' and '.join(map(repr, matrices.FOLDER))} are "
+            "evaluated here; serve it (for example with vLLM) and give --endpoint URL"
         )
-    tokenizer = _tokenizer(folder)
-    if config.get("quantization_config"):
-        raise ValueError(f"{file!r} has quantised weights; give the plain ones, or a GGUF file")
-    for name in ("attention_bias", "mlp_bias"):
-        if config.get(name):
-            raise ValueError(f"{file!r} has {name}, which a plain Llama has not; it can't be evaluated")
-    if config.get("hidden_act", "silu") != "silu":
-        raise ValueError(f"{file!r} has hidden_act {config['hidden_act']!r}; only 'silu' is known")
+    tokenizer, layout, of_gemma = _tokenizer(folder), matrices.FOLDER[kind], kind != "llama"
+    if of_gemma:
+        config = gemma.DEFAULTS | {name: value for name, value in config.items() if value is not None}
+    _refuse(file, config, layout.title, of_gemma)
     entry = matrices.Entries(str(folder / "config.json"), config)
     width, heads = entry.whole("hidden_size"), entry.whole("num_attention_heads")
     shape = matrices.Shape(
@@ -46,20 +38,33 @@ def load(folder: Path) -> LanguageModel:
         entry.number("rms_norm_eps", 1e-6),
     )  # fmt: skip
     places = _places(folder)
-    available, head = {name for name in places if not name.endswith(".rotary_emb.inv_freq")}, matrices.FOLDER["head"]
+    available, head = {name for name in places if not name.endswith(".rotary_emb.inv_freq")}, layout.names["head"]
     if config.get("tie_word_embeddings"):
         available.discard(head)
     elif head not in available:
         raise ValueError(f"{file!r} has no {head!r}, and tie_word_embeddings is not set; is it truncated?")
-    frequencies = _frequencies(file, config, shape.head_size)
-    weights = matrices.assemble(
-        file, shape, matrices.FOLDER, available, lambda name: _read(places[name], name), frequencies, interleaved=False
-    )
+    if of_gemma:
+        use = gemma.of_config(file, config, shape)
+    else:
+        use = matrices.Use(rope.of_config(file, config, shape.head_size))
+    weights = matrices.assemble(file, shape, layout, available, lambda name: _read(places[name], name), use)
     stops = frozenset(entry.tokens("eos_token_id"))
     # What the tokenizer puts before a text; what it would put after one is no part of a prompt.
     with_specials, plain = (tokenizer.encode("a", add_special_tokens=x).ids for x in (True, False))
     begins = tuple(with_specials[: next((i for i, token in enumerate(with_specials) if token == plain[0]), 0)])
     return LanguageModel(folder.name, weights, tokenizer, shape.context, begins, stops)
+
+
+def _refuse(file: str, config: Mapping[str, Any], title: str, of_gemma: bool) -> None:
+    """Raise `ValueError` where a network has what isn't known here."""
+    if config.get("quantization_config"):
+        raise ValueError(f"{file!r} has quantised weights; give the plain ones, or a GGUF file")
+    for name in ("attention_bias", "mlp_bias"):
+        if config.get(name):
+            raise ValueError(f"{file!r} has {name}, which a plain {title} has not; it can't be evaluated")
+    name, known = ("hidden_activation", "gelu_pytorch_tanh") if of_gemma else ("hidden_act", "silu")
+    if config.get(name, known) != known:
+        raise ValueError(f"{file!r} has {name} {config[name]!r}; only {known!r} is known")
 
 
 def _json(folder: Path, name: str) -> dict[str, Any]:
@@ -120,28 +125,3 @@ def _places(folder: Path) -> dict[str, Any]:
 def _read(place: tuple[Any, Path], name: str) -> np.ndarray:
     file, path = place
     return _safetensors.array(file, name, path, _KINDS).astype(np.float32)
-
-
-def _frequencies(file: str, config: Mapping[str, Any], size: int) -> np.ndarray:
-    """Of rotary positions, stretched for longer contexts as the config says: not at all, "linear" or "llama3"."""
-    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
-    if not isinstance(rope, dict):
-        raise ValueError(f"{file!r} scales positions as {brief(rope)}; must be an object")
-    base = matrices.Entries(file, {"rope_theta": rope.get("rope_theta", config.get("rope_theta"))})
-    frequencies = functools.partial(llama.rope_frequencies, size, base.number("rope_theta", 10000.0))
-    kind = rope.get("rope_type", rope.get("type", "default"))
-    if kind not in ("default", "linear", "llama3"):
-        raise ValueError(f"{file!r} scales positions as {kind!r}; only 'default', 'linear' and 'llama3' are known")
-    if kind == "default":
-        return frequencies()
-    entry = matrices.Entries(file, rope)
-    factor = entry.number("factor")
-    if kind == "linear":
-        return frequencies(factor)
-    low, high = entry.number("low_freq_factor"), entry.number("high_freq_factor")
-    if not high > low:
-        raise ValueError(f"{file!r} has high_freq_factor {high:g} and low_freq_factor {low:g}; must be above it")
-    # How often a pair turns in the context that the model first had: often, it stays; seldom, it slows by factor.
-    turns = frequencies() / (2 * math.pi) * entry.number("original_max_position_embeddings")
-    smooth = np.clip((turns - low) / (high - low), 0.0, 1.0)
-    return frequencies(1.0 / ((1 - smooth) / factor + smooth))

@@ -1,4 +1,4 @@
-"""Language models from GGUF files of the architecture "llama"."""
+"""Language models from GGUF files of the architectures "llama" and "gemma3"."""
 
 import importlib
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import numpy as np
 
 from semres_jax._files import refuse_pointer, shown
 from semres_jax.networks import llama
-from semres_jax.networks.llama import _bpe, matrices
+from semres_jax.networks.llama import _bpe, gemma, matrices
 from semres_jax.networks.llama.language_model import LanguageModel, missing
 
 # By what frequencies are divided, where that is not one number; there is one for the whole file.
@@ -27,7 +27,8 @@ def load(path: Path) -> LanguageModel:
         except ImportError:
             raise missing(file, package) from None
     fields, tensors = _read(path)
-    shape = _shape(file, fields)
+    architecture = _architecture(file, fields)
+    shape = _shape(file, fields, architecture)
 
     def read(name: str) -> np.ndarray:
         from gguf.quants import dequantize
@@ -37,14 +38,15 @@ def load(path: Path) -> LanguageModel:
         return data.astype(np.float32) if data.dtype.kind == "f" else dequantize(data, tensors[name].tensor_type)
 
     entry = matrices.Entries(file, fields)
-    factors: Any = entry.number("llama.rope.scaling.factor", 1.0)
+    factors: Any = entry.number(f"{architecture}.rope.scaling.factor", 1.0)
     if _FACTORS in tensors:
         factors = read(_FACTORS)
-    base = entry.number("llama.rope.freq_base", 10000.0)
+    base = entry.number(f"{architecture}.rope.freq_base", 10000.0)
     frequencies = llama.rope_frequencies(shape.head_size, base, factors)
+    use = matrices.Use(frequencies) if architecture == "llama" else gemma.of_gguf(entry, shape, frequencies)
     available = set(tensors) - {_FACTORS}
     tokenizer = _bpe.of_gguf(file, fields)
-    weights = matrices.assemble(file, shape, matrices.GGUF, available, read, frequencies, interleaved=True)
+    weights = matrices.assemble(file, shape, matrices.GGUF[architecture], available, read, use)
     return LanguageModel(
         path.name, weights, tokenizer, shape.context, _bpe.starts(file, fields), _bpe.stops(file, fields)
     )
@@ -131,7 +133,8 @@ def _contents(field: Any) -> Any:
     return texts
 
 
-def _shape(file: str, fields: Mapping[str, Any]) -> matrices.Shape:
+def _architecture(file: str, fields: Mapping[str, Any]) -> str:
+    """One of `matrices.GGUF`."""
     parts, number = fields.get("split.count", 1), fields.get("split.no", 0)
     if isinstance(parts, int) and parts > 1:  # asked before the architecture, which the first part alone tells
         raise ValueError(
@@ -139,28 +142,32 @@ def _shape(file: str, fields: Mapping[str, Any]) -> matrices.Shape:
             "(split.count); merge them (llama-gguf-split --merge FIRST.gguf OUT.gguf), or serve it (llama-server -m "
             "FIRST.gguf) and give --endpoint URL"
         )
-    architecture = fields.get("general.architecture")
-    if architecture != "llama":
+    architecture: Any = fields.get("general.architecture")
+    if architecture not in matrices.GGUF:
         raise ValueError(
-            f"{file!r} is of the architecture {architecture!r}, and only 'llama' is evaluated here; "
-            "serve it (llama-server -m FILE) and give --endpoint URL"
+            f"{file!r} is of the architecture {architecture!r}, and only {' and '.join(map(repr, matrices.GGUF))} are "
+            "evaluated here; serve it (llama-server -m FILE) and give --endpoint URL"
         )
-    scaling = fields.get("llama.rope.scaling.type", "none")
-    if fields.get("llama.expert_count"):
+    return architecture
+
+
+def _shape(file: str, fields: Mapping[str, Any], architecture: str) -> matrices.Shape:
+    scaling = fields.get(f"{architecture}.rope.scaling.type", "none")
+    if fields.get(f"{architecture}.expert_count"):
         raise ValueError(f"{file!r} is a mixture of experts; serve it (llama-server -m FILE) and give --endpoint URL")
     if scaling not in ("none", "linear"):
         raise ValueError(f"{file!r} scales positions as {scaling!r}; only 'none' and 'linear' are known")
     entry = matrices.Entries(file, fields)
-    width, heads = entry.whole("llama.embedding_length"), entry.whole("llama.attention.head_count")
-    size = entry.whole("llama.attention.key_length", width // heads)
+    width, heads = entry.whole(f"{architecture}.embedding_length"), entry.whole(f"{architecture}.attention.head_count")
+    size = entry.whole(f"{architecture}.attention.key_length", width // heads)
     # 1e-5 and not the float32 nearest to it, as elsewhere: it is compiled into the program.
-    epsilon = float(str(np.float32(entry.number("llama.attention.layer_norm_rms_epsilon"))))
+    epsilon = float(str(np.float32(entry.number(f"{architecture}.attention.layer_norm_rms_epsilon"))))
     shape = matrices.Shape(
-        entry.whole("llama.vocab_size", np.size(fields.get("tokenizer.ggml.tokens", ()))), width,
-        entry.whole("llama.block_count"), heads, entry.whole("llama.attention.head_count_kv", heads), size,
-        entry.whole("llama.feed_forward_length"), entry.whole("llama.context_length"), epsilon,
+        entry.whole(f"{architecture}.vocab_size", np.size(fields.get("tokenizer.ggml.tokens", ()))), width,
+        entry.whole(f"{architecture}.block_count"), heads, entry.whole(f"{architecture}.attention.head_count_kv", heads), size,
+        entry.whole(f"{architecture}.feed_forward_length"), entry.whole(f"{architecture}.context_length"), epsilon,
     )  # fmt: skip
-    turned = entry.whole("llama.rope.dimension_count", size)
-    if turned != size or entry.whole("llama.attention.value_length", size) != size:
+    turned = entry.whole(f"{architecture}.rope.dimension_count", size)
+    if turned != size or entry.whole(f"{architecture}.attention.value_length", size) != size:
         raise ValueError(f"{file!r} turns {turned} of the {size} numbers of a head; only all of them is known")
     return shape

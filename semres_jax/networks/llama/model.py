@@ -1,4 +1,4 @@
-"""Transformers of the Llama architecture: their forward pass, as pure functions of a pytree of weights.
+"""Transformers of the architectures Llama and Gemma 3: their forward pass, as pure functions of a pytree of weights.
 
 A layer adds to its input x, of width D, attention and then a gated network (Touvron et al. 2023, arXiv:2302.13971):
 
@@ -9,6 +9,11 @@ with H query heads that share K <= H heads of keys and values (grouped queries),
 (x_i, x_{i + h/2}) of a head of size h turns by position · frequency_i. Logits are n''(x) times the head, which may be
 the embedding itself. Layers are stacked and scanned, so that one compilation serves any number of them; everything
 is float32, and matrix products are not rounded to fewer bits.
+
+Gemma 3 (Kamath et al. 2025, arXiv:2503.19786) is the same with more parts, each of which weights may have or not: what
+a half of a layer adds goes through an RMSNorm of its own, and so do the queries and keys of each head before they turn;
+some layers are local, with a window of positions and frequencies of their own; silu is gelu; embeddings are multiplied
+by √D and products of queries and keys by another number than 1/√h.
 
 Several continuations of one prompt are evaluated in one sequence: each is a branch, which sees the prompt and itself.
 """
@@ -27,10 +32,16 @@ from semres_jax._types import Array, ArrayLike
 
 # The branch of a prompt's tokens, which every other branch sees.
 PROMPT = 0
+# Of gated networks, by name.
+ACTIVATIONS = {"silu": jax.nn.silu, "gelu": functools.partial(jax.nn.gelu, approximate=True)}
 
 
 class Layers(NamedTuple):
-    """Weights of all L layers; matrices are (L, inputs, outputs)."""
+    """Weights of all L layers; matrices are (L, inputs, outputs).
+
+    The first nine are of every network. Norms of queries and keys are (L, h), those of what attention and the gated
+    network add (L, D); `local` is (L,), whether a layer attends as `Weights.local` says.
+    """
 
     attention_norm: Array
     query: Array
@@ -41,6 +52,23 @@ class Layers(NamedTuple):
     gate: Array
     up: Array
     down: Array
+    query_norm: Array | None = None
+    key_norm: Array | None = None
+    attention_post_norm: Array | None = None
+    mlp_post_norm: Array | None = None
+    local: Array | None = None
+
+
+class Local(NamedTuple):
+    """How local layers attend.
+
+    Attributes:
+        frequencies: (h / 2,), theirs.
+        window: (), so many positions up to its own a token sees.
+    """
+
+    frequencies: Array
+    window: Array
 
 
 @pytree
@@ -55,6 +83,10 @@ class Weights:
         frequencies: (h / 2,) radians per position of the pairs of a head; `rope_frequencies`.
         heads, kv_heads: of queries, and of keys and values, which `heads` is a multiple of.
         epsilon: of the RMSNorms.
+        local: how those of the layers attend that are local, or None.
+        activation: of the gated network, "silu" or "gelu" (its approximation by tanh).
+        embedding_scale: by which embeddings are multiplied, but not where logits are made with them.
+        attention_scale: by which products of queries and keys are multiplied; None: 1/√h.
 
     Example:
         >>> import jax
@@ -73,6 +105,10 @@ class Weights:
     heads: int = static()
     kv_heads: int = static()
     epsilon: float = static(default=1e-5)
+    local: Local | None = None
+    activation: str = static(default="silu")
+    embedding_scale: float = static(default=1.0)
+    attention_scale: float | None = static(default=None)
 
 
 class Batch(NamedTuple):
@@ -132,7 +168,10 @@ def random_weights(
     return Weights(embedding, stacked, last, None, frequencies, heads, kv_heads)
 
 
-def _norm(x: Array, weight: Array, epsilon: float) -> Array:
+def _norm(x: Array, weight: Array | None, epsilon: float) -> Array:
+    """RMSNorm; x itself where there is no such norm."""
+    if weight is None:
+        return x
     scale = lax.rsqrt(jnp.mean(x * x, axis=-1, keepdims=True) + epsilon)
     return x * scale * jnp.expand_dims(weight, range(x.ndim - 1))
 
@@ -153,35 +192,52 @@ def attention(weights: Weights, layer: Layers, x: Array, context: Array, angles:
         layer: weights of one layer.
         x: (B, Q, D) states that it is added to, those of the last Q positions.
         context: (B, T, D) states that are attended to, `x` among them.
-        angles: (B, T, h / 2) by which the heads of all positions turn.
-        seen: (B, Q, T) which of them a position attends to.
+        angles: (B, T, h / 2) by which the heads of all positions turn; of networks with local layers (B, T, h / 2, 2),
+            theirs last.
+        seen: (B, Q, T) which of them a position attends to; likewise (B, Q, T, 2).
     """
+    if layer.local is not None:
+        angles, seen = (jnp.where(layer.local, both[..., 1], both[..., 0]) for both in (angles, seen))
     size, count = 2 * weights.frequencies.shape[0], x.shape[1]
+    scale = size**-0.5 if weights.attention_scale is None else weights.attention_scale
     group = weights.heads // weights.kv_heads
     y = _norm(context, layer.attention_norm, weights.epsilon)
     last = y[:, y.shape[1] - count :]
     shape = (x.shape[0], count, weights.kv_heads, group, size)
-    query = _turned((last @ layer.query).reshape(shape), angles[:, angles.shape[1] - count :])
+    query = _norm((last @ layer.query).reshape(shape), layer.query_norm, weights.epsilon)
     key, value = ((y @ matrix).reshape(*y.shape[:2], weights.kv_heads, size) for matrix in (layer.key, layer.value))
-    strength = jnp.einsum("bqkgh,bskh->bkgqs", query, _turned(key, angles)) / size**0.5
+    key = _turned(_norm(key, layer.key_norm, weights.epsilon), angles)
+    strength = jnp.einsum("bqkgh,bskh->bkgqs", _turned(query, angles[:, angles.shape[1] - count :]), key) * scale
     shares = jax.nn.softmax(jnp.where(seen[:, None, None], strength, -jnp.inf), axis=-1)
     mixed = jnp.einsum("bkgqs,bskh->bqkgh", shares, value)
-    return mixed.reshape(x.shape[0], count, weights.heads * size) @ layer.output
+    update = mixed.reshape(x.shape[0], count, weights.heads * size) @ layer.output
+    return _norm(update, layer.attention_post_norm, weights.epsilon)
 
 
 def gated(weights: Weights, layer: Layers, x: Array) -> Array:
     """What the gated network of a layer adds to (B, T, D) states."""
     y = _norm(x, layer.mlp_norm, weights.epsilon)
-    return (jax.nn.silu(y @ layer.gate) * (y @ layer.up)) @ layer.down
+    update = (ACTIVATIONS[weights.activation](y @ layer.gate) * (y @ layer.up)) @ layer.down
+    return _norm(update, layer.mlp_post_norm, weights.epsilon)
 
 
 def attended(weights: Weights, batch: Batch) -> tuple[Array, Array]:
-    """(B, T, h / 2) angles of positions, and (B, T, T) which positions see which."""
+    """(B, T, h / 2) angles of positions, and (B, T, T) which positions see which; both as `attention` takes them."""
     places, branches = jnp.asarray(batch.places), jnp.asarray(batch.branches)
     index = jnp.arange(places.shape[1])
     shared = (branches == PROMPT)[:, None] | (branches[:, None] == branches[..., None])
     seen = shared & (index[None] <= index[:, None])[None]
-    return places[..., None] * jnp.expand_dims(weights.frequencies, (0, 1)), seen
+    angles = places[..., None] * jnp.expand_dims(weights.frequencies, (0, 1))
+    if weights.local is None:
+        return angles, seen
+    near = places[..., None] - places[:, None] < weights.local.window
+    turned = places[..., None] * jnp.expand_dims(weights.local.frequencies, (0, 1))
+    return jnp.stack([angles, turned], axis=-1), jnp.stack([seen, seen & near], axis=-1)
+
+
+def embedded(weights: Weights, tokens: ArrayLike) -> Array:
+    """(..., D) states before the first layer, of tokens of any shape."""
+    return weights.embedding[jnp.asarray(tokens)] * weights.embedding_scale
 
 
 def _run(weights: Weights, batch: Batch, kept: Array | None) -> tuple[Array, Array | None]:
@@ -192,7 +248,7 @@ def _run(weights: Weights, batch: Batch, kept: Array | None) -> tuple[Array, Arr
         middle = x + attention(weights, layer, x, x, angles, seen)
         return middle + gated(weights, layer, middle), None if kept is None else _at(x, kept)
 
-    last, before = lax.scan(step, weights.embedding[jnp.asarray(batch.tokens)], weights.layers)
+    last, before = lax.scan(step, embedded(weights, batch.tokens), weights.layers)
     if before is None or kept is None:
         return last, None
     return last, jnp.concatenate([before, _at(last, kept)[None]])
