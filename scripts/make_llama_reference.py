@@ -1,4 +1,4 @@
-"""Write `tests/networks/llama_reference.npz`: what transformers computes with random Llamas.
+"""Write `tests/networks/llama_reference.npz`: what transformers computes with random Llamas and Gemmas.
 
     python scripts/make_llama_reference.py [--out FILE]
 
@@ -24,11 +24,11 @@ from tests.networks import tiny_llamas  # noqa: E402 (found from here on)
 
 def reference(name: str) -> dict[str, np.ndarray]:
     import torch
-    from transformers import LlamaForCausalLM
+    from transformers import AutoModelForCausalLM
 
     with tempfile.TemporaryDirectory() as folder:
         tiny_llamas.write_folder(Path(folder), name)
-        net = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+        net = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
     with torch.no_grad():
         outputs = net(torch.from_numpy(tiny_llamas.TOKENS.astype(np.int64)), output_hidden_states=True)
     states = torch.stack(outputs.hidden_states)

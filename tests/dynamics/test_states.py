@@ -9,6 +9,7 @@ from semres_jax import dynamics
 from semres_jax.data import assets
 from semres_jax.networks import language, llama
 from semres_jax.networks.llama.model import attended, attention, gated
+from tests.networks import tiny_llamas
 
 TOKENS = np.random.default_rng(0).integers(0, 50, (2, 6))
 DEPTH, WIDTH = 3, 16
@@ -128,6 +129,42 @@ def test_controls(weights):
         before, after = (np.asarray(getattr(w.layers, name)) for w in (weights, mixed))
         assert not np.array_equal(before, after)
         assert np.array_equal(np.sort(before.reshape(DEPTH, -1)), np.sort(after.reshape(DEPTH, -1)))
+
+
+@pytest.fixture(scope="module")
+def gemma(tmp_path_factory):
+    """Of four layers, every other with a window of 8."""
+    pytest.importorskip("tokenizers", reason="tokenizers is not installed: scripts/setup llm")
+    return language.load(tiny_llamas.write_folder(tmp_path_factory.mktemp("gemma") / "tiny", "gemma_scaled")).weights
+
+
+def test_gemmas_have_the_same_boundaries_and_jacobians(gemma):
+    """With the norms after the halves of a layer, in a text that is longer than the window of the second and fourth."""
+    tokens, layer, step = tiny_llamas.TOKENS[:1, :12], 1, 1e-2
+    whole = dynamics.boundaries(gemma, tokens, every_position=True)
+    np.testing.assert_allclose(whole[::2], llama.hidden(gemma, tokens, np.arange(12)[None]), atol=CLOSE)
+    moved = np.repeat(whole[2 * layer], 2, axis=0)
+    direction = np.random.default_rng(3).normal(size=whole.shape[-1])
+    moved[:, -1] += step * np.array([[1], [-1]]) * direction
+    ends = dynamics.run_from(gemma, moved, 2 * layer)
+    halves, products = [], []
+    for part in ("layer", "attention", "mlp"):
+        (row,) = dynamics.jacobians(gemma, tokens, part=part, layers=[layer])
+        halves.append(row.matrices[0])
+    np.testing.assert_allclose(halves[2] @ halves[1], halves[0], atol=CLOSE)
+    for boundary, matrix in ((1, halves[1]), (2, halves[0])):
+        difference = (ends[boundary, 0] - ends[boundary, 1]) / (2 * step)
+        products.append(abs(matrix @ direction - difference).max() / abs(difference).max())
+    assert max(products) < 1e-3
+
+
+def test_controls_of_gemmas_keep_what_is_no_matrix(gemma):
+    for other in (dynamics.untrained(gemma, key=2), dynamics.shuffled(gemma, key=2)):
+        assert (other.embedding_scale, other.attention_scale) == (gemma.embedding_scale, gemma.attention_scale)
+        assert np.array_equal(other.layers.local, gemma.layers.local)
+        assert np.isfinite(dynamics.boundaries(other, tiny_llamas.TOKENS[:1, :12])).all()
+    assert (np.asarray(dynamics.untrained(gemma, key=2).layers.mlp_post_norm) == 1).all()
+    assert np.array_equal(dynamics.shuffled(gemma, key=2).layers.query_norm, gemma.layers.query_norm)
 
 
 def test_smollm2_has_the_numbers_that_were_measured():

@@ -14,6 +14,17 @@ for package in ("tokenizers", "gguf"):
     pytest.importorskip(package, reason=f"{package} is not installed: scripts/setup llm")
 
 
+# Pieces of texts by the scores of `tiny_llamas.GEMMA_MERGES`: what has none is bytes, what is listed is found first.
+GEMMA_TEXTS = {
+    "Anna is": ["A", "nna", "▁is"],
+    " Anna is Mark": ["▁Anna", "▁is", "▁Mark"],
+    "nnna": ["nn", "n", "a"],
+    "é ß": ["é", "▁", "<0xC3>", "<0x9F>"],
+    "a\n  is\n": ["a", "\n", "  ", "is", "\n"],
+    "<eos>Anna": ["<eos>", "A", "nna"],
+}
+
+
 def refusal(path: Path, error: type[Exception] = ValueError) -> str:
     with pytest.raises(error) as caught:
         language.load(path)
@@ -26,7 +37,7 @@ def refusal(path: Path, error: type[Exception] = ValueError) -> str:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"general.architecture": "qwen3"}, "architecture 'qwen3', and only 'llama' is evaluated here; serve it"),
+        ({"general.architecture": "qwen3"}, "architecture 'qwen3', and only 'llama' and 'gemma3' are evaluated"),
         ({"llama.expert_count": 8}, "is a mixture of experts; serve it"),
         ({"llama.rope.scaling.type": "yarn"}, "scales positions as 'yarn'; only 'none' and 'linear' are known"),
         ({"llama.block_count": None}, "does not say 'llama.block_count'"),
@@ -38,13 +49,32 @@ def refusal(path: Path, error: type[Exception] = ValueError) -> str:
             "has 'blk.0.ffn_gate.weight' of shape (64, 32) where (32, 32)",
         ),
         ({"llama.rope.dimension_count": 4}, "turns 4 of the 8 numbers of a head"),
-        ({"tokenizer.ggml.model": "llama"}, "a tokenizer of kind 'llama', and only 'gpt2' (byte-level BPE) is read"),
+        ({"tokenizer.ggml.model": "bert"}, "a tokenizer of kind 'bert', and only 'gpt2' (byte-level BPE) and 'llama'"),
         ({"tokenizer.ggml.pre": "chaos"}, "splits text as 'chaos', and only gpt-2, smollm, llama-bpe are known"),
         ({"tokenizer.ggml.merges": ["x yy"]}, "has a broken tokenizer"),
     ],
 )
 def test_gguf_files_of_other_networks(tmp_path, changed, words):
     assert words in refusal(tiny_llamas.write_gguf(tmp_path / "tiny.gguf", "tied", changed=changed))
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"gemma3.attention.sliding_window": None}, "does not say 'gemma3.attention.sliding_window'"),
+        ({"gemma3.attention.sliding_window": 0}, "says that gemma3.attention.sliding_window is 0; must be above 0"),
+        ({"gemma3.final_logit_softcapping": 30.0}, "has gemma3.final_logit_softcapping, which Gemma 3 has not"),
+        ({"gemma3.rope.scaling.type": "yarn"}, "scales positions as 'yarn'"),
+        ({"gemma3.block_count": 8}, "has no 'blk.7.attn_norm.weight', which a Gemma of 8 layers has"),
+        ({"gemma3.block_count": 6}, "has 'blk.6.attn_k.weight' (and 12 more), which a plain Gemma has not"),
+        ({"gemma3.attention.head_count_kv": 1}, "has 'blk.0.attn_k.weight' of shape (32, 32) where (16, 32)"),
+        ({"tokenizer.ggml.add_space_prefix": True}, "begins texts with a space (add_space_prefix)"),
+        ({"tokenizer.ggml.scores": [0.5, 1.5]}, f"of {len(tiny_llamas.GEMMA_PIECES)} tokens without as many scores"),
+        ({"tokenizer.ggml.tokens": [1, 2]}, "has a tokenizer without a list of tokens"),
+    ],
+)
+def test_gguf_files_of_other_gemmas(tmp_path, changed, words):
+    assert words in refusal(tiny_llamas.write_gguf(tmp_path / "tiny.gguf", "gemma", changed=changed))
 
 
 def test_gguf_files_cut_anywhere(tmp_path):
@@ -72,7 +102,7 @@ def test_nan_is_told(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"model_type": "gemma3"}, "architecture 'gemma3', and only 'llama' is evaluated here"),
+        ({"model_type": "gemma3"}, "architecture 'gemma3', and only 'llama' and 'gemma3_text' are"),
         ({"attention_bias": True}, "has attention_bias, which a plain Llama has not"),
         ({"hidden_act": "gelu"}, "has hidden_act 'gelu'; only 'silu' is known"),
         ({"rope_scaling": {"rope_type": "yarn"}}, "scales positions as 'yarn'"),
@@ -84,10 +114,56 @@ def test_nan_is_told(tmp_path):
     ],
 )
 def test_folders_of_other_networks(tmp_path, changed, words):
-    folder = tiny_llamas.write_folder(tmp_path / "tiny", "tied")
+    assert words in refusal(changed_folder(tmp_path, "tied", changed))
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"hidden_activation": "gelu"}, "has hidden_activation 'gelu'; only 'gelu_pytorch_tanh' is known"),
+        ({"final_logit_softcapping": 30.0}, "has final_logit_softcapping, which Gemma 3 has not"),
+        ({"use_bidirectional_attention": True}, "attends to what comes later (use_bidirectional_attention)"),
+        ({"layer_types": ["full_attention"]}, "has layer_types ['full_attention']; must be 7 of sliding_attention and"),
+        ({"layer_types": ["full_attention"] * 6 + ["chunked_attention"]}, "must be 7 of sliding_attention and"),
+        ({"sliding_window": -1}, "says that sliding_window is -1; must be above 0"),
+        ({"query_pre_attn_scalar": [1]}, "says that query_pre_attn_scalar is [1]; must be one number above 0"),
+        ({"rope_parameters": {"rope_type": "default"}}, "must be an object with sliding_attention and full_attention"),
+        ({"rope_scaling": {"rope_type": "dynamic"}}, "scales positions as 'dynamic'"),
+        ({"tie_word_embeddings": False}, "has no 'lm_head.weight', and tie_word_embeddings is not set"),
+        ({"num_hidden_layers": 6}, "has 'model.layers.6.input_layernorm.weight' (and 12 more), which a plain Gemma"),
+    ],
+)
+def test_folders_of_other_gemmas(tmp_path, changed, words):
+    assert words in refusal(changed_folder(tmp_path, "gemma", changed))
+
+
+def changed_folder(place: Path, name: str, changed: dict) -> Path:
+    folder = tiny_llamas.write_folder(place / "tiny", name)
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | changed))
-    assert words in refusal(folder)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["gguf", "folder"])
+def test_what_a_gemma_makes_of_text(tmp_path, kind):
+    """Pieces by SentencePiece's scores, or by the merges that transformers makes of them: the same."""
+    write = {"gguf": tiny_llamas.write_gguf, "folder": tiny_llamas.write_folder}[kind]
+    model = language.load(write(tmp_path / "gemma", "gemma"))
+    for text, expected in GEMMA_TEXTS.items():
+        tokens = model.tokens(text)
+        assert [model.tokenizer.id_to_token(token) for token in tokens] == ["<bos>", *expected], text
+        assert model.text(tokens) == text.replace("<eos>", "")
+    assert (model.start, model.stop, model.context) == ((2,), frozenset([1]), 256)
+
+
+def test_a_folder_of_a_gemma_need_not_say_what_is_usual(tmp_path):
+    """What transformers takes where a config.json is silent; the shapes of the arrays here want other heads."""
+    folder = changed_folder(tmp_path, "gemma", dict.fromkeys(("query_pre_attn_scalar", "sliding_window")))
+    weights = language.load(folder).weights
+    assert weights.local is not None
+    assert (float(weights.local.window), weights.attention_scale, weights.embedding_scale) == (4096, 1 / 16, 32**0.5)
+    assert weights.layers.local is not None
+    assert weights.layers.local.tolist() == [True] * 5 + [False, True]
 
 
 def test_broken_folders(tmp_path):

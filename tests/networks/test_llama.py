@@ -1,4 +1,4 @@
-"""The forward pass of Llamas: what transformers computes, and what follows from causality."""
+"""The forward pass of Llamas and Gemmas: what transformers computes, and what follows from causality."""
 
 import dataclasses
 from pathlib import Path
@@ -38,8 +38,12 @@ def tied(folder) -> llama.Weights:
     return written(folder, "tied", "folder").weights
 
 
-@pytest.mark.parametrize("kind", ["gguf", "folder"])
-@pytest.mark.parametrize("name", tiny_llamas.NETWORKS)
+@pytest.fixture(scope="module")
+def gemma(folder) -> llama.Weights:
+    return written(folder, "gemma", "folder").weights
+
+
+@pytest.mark.parametrize(("name", "kind"), tiny_llamas.FILES)
 def test_logits_and_states_are_those_of_transformers(folder, name, kind):
     weights = written(folder, name, kind).weights
     with np.load(REFERENCE) as reference:
@@ -63,6 +67,26 @@ def test_a_rope_in_the_layout_of_the_other_kind_of_file_would_be_told(folder, ti
     assert abs(off).max() > 0.1
 
 
+@pytest.mark.parametrize(
+    "part", ["window", "frequencies", "which", "query_norm", "attention_post_norm", "mlp_post_norm"]
+)
+def test_each_part_of_a_gemma_is_told(gemma, part):
+    """The test above can fail by each: local layers that see one position more or turn as the others, norms of 1."""
+    local, layers = gemma.local, gemma.layers
+    assert local is not None
+    if part == "window":
+        wrong = dataclasses.replace(gemma, local=local._replace(window=local.window + 1))
+    elif part == "frequencies":
+        wrong = dataclasses.replace(gemma, local=local._replace(frequencies=gemma.frequencies))
+    elif part == "which":
+        wrong = dataclasses.replace(gemma, layers=layers._replace(local=jnp.roll(layers.local, 1)))
+    else:
+        ones = jnp.ones_like(getattr(layers, part))
+        wrong = dataclasses.replace(gemma, layers=layers._replace(**{part: ones}))
+    off = np.asarray(llama.logits(wrong, TOKENS)) - np.asarray(llama.logits(gemma, TOKENS))
+    assert abs(off).max() > 0.1
+
+
 def test_what_comes_later_changes_nothing_before(tied):
     later = TOKENS.copy()
     later[:, 20:] = 0
@@ -71,17 +95,20 @@ def test_what_comes_later_changes_nothing_before(tied):
     assert not np.allclose(now[:, 20:], other[:, 20:])
 
 
-def test_branches_see_their_prompt_and_themselves_only(tied):
+@pytest.mark.parametrize("kind", ["tied", "gemma"])
+def test_branches_see_their_prompt_and_themselves_only(kind, request):
+    """And of both, local layers those in their window."""
+    weights = request.getfixturevalue(kind)
     prompt, branches = list(range(5, 15)), ([40, 41, 42], [50, 51, 52])
     tokens = [*prompt, *branches[0][:2], *branches[1][:2], 0, 0]
     places = [*range(10), 10, 11, 10, 11, 0, 0]
     owners = [0] * 10 + [1, 1, 2, 2, -1, -1]
     positions, sources, targets = [9, 10, 11, 12, 13], [0, 1, 2, 0, 3, 4], [*branches[0], *branches[1]]
     rows = [np.asarray(row)[None] for row in (tokens, places, owners, positions, sources, targets)]
-    ours = np.asarray(llama.log_probs(tied, llama.Batch(*rows[:3]), *rows[3:])).reshape(2, 3)
+    ours = np.asarray(llama.log_probs(weights, llama.Batch(*rows[:3]), *rows[3:])).reshape(2, 3)
     texts = np.zeros((2, 40), int)
     texts[:, :13] = [[*prompt, *branch] for branch in branches]
-    logits = np.asarray(llama.logits(tied, texts), np.float64)
+    logits = np.asarray(llama.logits(weights, texts), np.float64)
     for k, branch in enumerate(branches):
         expected = [logits[k, 9 + j, token] - np.log(np.exp(logits[k, 9 + j]).sum()) for j, token in enumerate(branch)]
         np.testing.assert_allclose(ours[k], expected, rtol=0, atol=AGREEMENT)

@@ -13,7 +13,7 @@ _LLAMA_3 = (
     r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 SPLITS = ("gpt-2", "smollm", "llama-bpe")
-# Kinds of pieces, `tokenizer.ggml.token_type`: those that are merged, and two that are found in text before it is split.
+# Kinds of pieces, `tokenizer.ggml.token_type`: what is merged, and two kinds that are found in text before it is split.
 _NORMAL, _CONTROL, _ADDED = 1, 3, 4
 # What SentencePiece has for a space.
 _SPACE = "\N{LOWER ONE EIGHTH BLOCK}"
@@ -113,8 +113,7 @@ _KINDS: Mapping[Any, Callable[[str, Mapping[str, Any], list[str], Sequence[int]]
 
 
 def starts(file: str, fields: Mapping[str, Any]) -> tuple[int, ...]:
-    """The token that a text begins with, if any: as llama.cpp has it, of Llama 3 and SentencePiece unless told otherwise.
-    """
+    """The token that a text begins with, if any: as llama.cpp has it, Llama 3 and SentencePiece have one unless told."""
     usual = fields.get("tokenizer.ggml.model") == "llama" or fields.get("tokenizer.ggml.pre") == "llama-bpe"
     begins = fields.get("tokenizer.ggml.add_bos_token", usual)
     return matrices.Entries(file, fields).tokens("tokenizer.ggml.bos_token_id")[:1] if begins else ()

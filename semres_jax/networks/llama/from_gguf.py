@@ -162,9 +162,10 @@ def _shape(file: str, fields: Mapping[str, Any], architecture: str) -> matrices.
     size = entry.whole(f"{architecture}.attention.key_length", width // heads)
     # 1e-5 and not the float32 nearest to it, as elsewhere: it is compiled into the program.
     epsilon = float(str(np.float32(entry.number(f"{architecture}.attention.layer_norm_rms_epsilon"))))
+    kv_heads = entry.whole(f"{architecture}.attention.head_count_kv", heads)
     shape = matrices.Shape(
         entry.whole(f"{architecture}.vocab_size", np.size(fields.get("tokenizer.ggml.tokens", ()))), width,
-        entry.whole(f"{architecture}.block_count"), heads, entry.whole(f"{architecture}.attention.head_count_kv", heads), size,
+        entry.whole(f"{architecture}.block_count"), heads, kv_heads, size,
         entry.whole(f"{architecture}.feed_forward_length"), entry.whole(f"{architecture}.context_length"), epsilon,
     )  # fmt: skip
     turned = entry.whole(f"{architecture}.rope.dimension_count", size)

@@ -40,7 +40,7 @@ def of_gguf(entry: matrices.Entries, shape: matrices.Shape, frequencies: np.ndar
     period = entry.whole("gemma3.attention.sliding_window_pattern", _PERIOD)
     turns = llama.rope_frequencies(shape.head_size, entry.number("gemma3.rope.freq_base_swa", _LOCAL_BASE))
     is_local = np.arange(1, shape.layers + 1) % period != 0
-    scalar = shape.width // shape.heads if shape.layers == _LAYERS_OF_27B else shape.head_size
+    scalar = float(shape.width // shape.heads if shape.layers == _LAYERS_OF_27B else shape.head_size)
     return _use(shape, frequencies, turns, entry.whole("gemma3.attention.sliding_window"), is_local, scalar)
 
 

@@ -170,7 +170,9 @@ def assemble(
     unknown = sorted(available - set(wanted))
     if unknown:
         more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
-        raise ValueError(f"{file!r} has {unknown[0]!r}{more}, which a plain {layout.title} has not; it can't be evaluated")
+        raise ValueError(
+            f"{file!r} has {unknown[0]!r}{more}, which a plain {layout.title} has not; it can't be evaluated"
+        )
 
     def get(name: str) -> np.ndarray:
         if name not in available:
@@ -219,4 +221,4 @@ def _sizes(shape: Shape, names: Mapping[str, str]) -> dict[str, tuple[int, ...]]
     sizes |= {"output": (shape.width, queries), "down": (shape.width, shape.hidden)}
     sizes |= dict.fromkeys(("attention_norm", "mlp_norm", "attention_post_norm", "mlp_post_norm"), (shape.width,))
     sizes |= dict.fromkeys(("query_norm", "key_norm"), (shape.head_size,))
-    return {part: size for part, size in sizes.items() if part in names}
+    return {part: sizes[part] for part in llama.Layers._fields if part in names}
