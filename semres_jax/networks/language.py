@@ -14,8 +14,8 @@ def load(path: str | Path) -> LanguageModel:
     Raises:
         FileNotFoundError: no such file or folder, or a folder without one of these files.
         ImportError: a package of the extra `llm` is missing.
-        ValueError: another architecture than Llama's; truncated or corrupt; weights that are missing, of another
-            shape, or not finite; a tokenizer or positions of a kind that is not known.
+        ValueError: another architecture than Llama's and Gemma 3's; truncated or corrupt; weights that are missing, of
+            another shape, or not finite; a tokenizer or positions of a kind that is not known.
 
     Example:
         >>> from semres_jax.networks import language

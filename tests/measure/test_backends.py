@@ -11,7 +11,7 @@ from semres_jax.data import assets
 from semres_jax.measure import backends
 from semres_jax.networks import language, llama
 from tests.measure import fake_servers, llama_server
-from tests.networks import tiny_llamas
+from tests.networks import test_language, tiny_llamas
 
 for package in ("tokenizers", "gguf", "httpx"):
     pytest.importorskip(package, reason=f"{package} is not installed: scripts/setup llm")
@@ -23,6 +23,8 @@ served = pytest.mark.skipif(
 AGREEMENT = 1e-4
 # Ours to transformers' in logits of SmolLM2, of size 30; 1e-4 was found.
 LOGITS = 1e-3
+# llama.cpp takes gelu from a table of half-precision numbers, right to 2^-11, in seven layers; scores are of size 10.
+TABULATED = 10 * 2.0**-11
 PROMPTS = ["Anna is the", "Mark and Anna", "In 1860 ", "A", "x Ann"]
 CONTINUATIONS = [
     [" Anna", " Mark", "m"],
@@ -182,6 +184,21 @@ def test_the_server_of_llama_cpp_gives_the_same(file, local, scores):
         url = endpoint.url
     with pytest.raises(ConnectionError, match=r"does not answer .*; is the server running\?"):
         backends.Endpoint(url)
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(
+    find_spec("xllamacpp") is None, reason="xllamacpp, which brings llama.cpp's server, is not installed"
+)
+def test_a_gemma_on_the_server_of_llama_cpp(tmp_path):
+    """Prompts are longer than the window of its local layers."""
+    file = tiny_llamas.write_gguf(tmp_path / "gemma.gguf", "gemma")
+    ours, texts = backends.Local(file), [*test_language.GEMMA_TEXTS, *STRINGS]
+    prompts = ["Anna is Mark is Anna is Mark Anna is the", "Mark\n  Anna"]
+    with llama_server.running(file) as url, backends.Endpoint(url) as endpoint:
+        assert [endpoint.tokens(text) for text in texts] == [ours.tokens(text) for text in texts]
+        for served, scores in zip(*(b.score(prompts, [[" Anna", " is"]] * 2) for b in (endpoint, ours)), strict=True):
+            np.testing.assert_allclose(served, scores, rtol=0, atol=TABULATED)
 
 
 def test_smollm2_is_what_transformers_computes(smollm2):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from semres_jax.networks import language
+from semres_jax.networks.llama import gemma, matrices
 from tests.networks import tiny_llamas
 
 for package in ("tokenizers", "gguf"):
@@ -50,6 +51,7 @@ def refusal(path: Path, error: type[Exception] = ValueError) -> str:
         ),
         ({"llama.rope.dimension_count": 4}, "turns 4 of the 8 numbers of a head"),
         ({"tokenizer.ggml.model": "bert"}, "a tokenizer of kind 'bert', and only 'gpt2' (byte-level BPE) and 'llama'"),
+        ({"tokenizer.ggml.model": ["gpt2"]}, "a tokenizer of kind ['gpt2'], and only"),
         ({"tokenizer.ggml.pre": "chaos"}, "splits text as 'chaos', and only gpt-2, smollm, llama-bpe are known"),
         ({"tokenizer.ggml.merges": ["x yy"]}, "has a broken tokenizer"),
     ],
@@ -103,6 +105,7 @@ def test_nan_is_told(tmp_path):
     ("changed", "words"),
     [
         ({"model_type": "gemma3"}, "architecture 'gemma3', and only 'llama' and 'gemma3_text' are"),
+        ({"model_type": ["llama"]}, "architecture ['llama'], and only"),
         ({"attention_bias": True}, "has attention_bias, which a plain Llama has not"),
         ({"hidden_act": "gelu"}, "has hidden_act 'gelu'; only 'silu' is known"),
         ({"rope_scaling": {"rope_type": "yarn"}}, "scales positions as 'yarn'"),
@@ -135,6 +138,17 @@ def test_folders_of_other_networks(tmp_path, changed, words):
 )
 def test_folders_of_other_gemmas(tmp_path, changed, words):
     assert words in refusal(changed_folder(tmp_path, "gemma", changed))
+
+
+def test_how_products_are_scaled_by_the_size_of_a_gemma():
+    """As llama.cpp has it for the shapes of Gemma 3's own models, 270M and 27B, and their config.json: 256 and 168."""
+    said = matrices.Entries("x.gguf", {"gemma3.attention.sliding_window": 512})
+    for width, layers, heads, size, scalar in ((640, 18, 4, 256, 256), (5376, 62, 32, 128, 168)):
+        shape = matrices.Shape(262144, width, layers, heads, 1, size, 2048, 32768, 1e-6)
+        use = gemma.of_gguf(said, shape, np.ones(size // 2, np.float32))
+        assert (use.attention_scale, use.embedding_scale) == (scalar**-0.5, width**0.5)
+        assert use.is_local is not None
+        assert np.flatnonzero(~use.is_local).tolist() == list(range(5, layers, 6))
 
 
 def changed_folder(place: Path, name: str, changed: dict) -> Path:

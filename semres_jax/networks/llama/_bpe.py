@@ -29,24 +29,29 @@ def of_gguf(file: str, fields: Mapping[str, Any]) -> Any:
     from tokenizers import AddedToken
 
     kind, tokens = fields.get("tokenizer.ggml.model"), fields.get("tokenizer.ggml.tokens")
-    if kind not in _KINDS or tokens is None:
+    if kind not in tuple(_KINDS) or tokens is None:
         known = "only 'gpt2' (byte-level BPE) and 'llama' (BPE of SentencePiece) are read"
         raise ValueError(f"{file!r} has a tokenizer of kind {kind!r}, and {known}; {_INSTEAD}")
     if not _are_texts(tokens):
         raise ValueError(f"{file!r} has a tokenizer without a list of tokens")
     types = fields.get("tokenizer.ggml.token_type", [_NORMAL] * len(tokens))
-    if np.size(types) != len(tokens):
+    if np.shape(types) != (len(tokens),):
         raise ValueError(f"{file!r} has a tokenizer of {len(tokens)} tokens and {np.size(types)} types of tokens")
-    try:
-        tokenizer = _KINDS[kind](file, fields, tokens, types)
-    except ValueError:
-        raise
-    except Exception as problem:  # the package raises nothing narrower
-        raise ValueError(f"{file!r} has a broken tokenizer: {str(problem).splitlines()[0]}") from problem
+    tokenizer = _KINDS[kind](file, fields, tokens, types)
     special, added = ([token for token, of in zip(tokens, types, strict=True) if of == at] for at in (_CONTROL, _ADDED))
     tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in special])
     tokenizer.add_tokens([AddedToken(token, normalized=False) for token in added])
     return tokenizer
+
+
+def _bpe(file: str, tokens: list[str], pairs: list[Any], **options: Any) -> Any:
+    """A tokenizer with pieces and the pairs that merge, the first first; nothing else."""
+    from tokenizers import Tokenizer, models
+
+    try:
+        return Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, pairs, **options))
+    except Exception as problem:  # the package raises nothing narrower
+        raise ValueError(f"{file!r} has a broken tokenizer: {str(problem).splitlines()[0]}") from problem
 
 
 def _are_texts(entry: Any) -> bool:
@@ -55,7 +60,7 @@ def _are_texts(entry: Any) -> bool:
 
 def _byte_level(file: str, fields: Mapping[str, Any], tokens: list[str], types: Sequence[int]) -> Any:
     """Merges are listed in the file; all bytes have pieces of their own."""
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+    from tokenizers import Regex, decoders, pre_tokenizers
 
     split, merges = fields.get("tokenizer.ggml.pre", "gpt-2"), fields.get("tokenizer.ggml.merges")
     if split not in SPLITS:
@@ -63,8 +68,7 @@ def _byte_level(file: str, fields: Mapping[str, Any], tokens: list[str], types: 
     if not isinstance(merges, list) or not _are_texts(merges):
         raise ValueError(f"{file!r} has a tokenizer without a list of merges")
     pairs = [tuple(merge.split(" ", 1)) for merge in merges]
-    ids = {token: i for i, token in enumerate(tokens)}
-    tokenizer = Tokenizer(models.BPE(ids, pairs, ignore_merges=split == "llama-bpe"))
+    tokenizer = _bpe(file, tokens, pairs, ignore_merges=split == "llama-bpe")
     parts: list[Any] = []
     if split == "llama-bpe":
         parts = [pre_tokenizers.Split(Regex(_LLAMA_3), "isolated")]
@@ -81,7 +85,7 @@ def _sentencepiece(file: str, fields: Mapping[str, Any], tokens: list[str], type
 
     So merges are all ways to make one piece of two, by falling score.
     """
-    from tokenizers import Tokenizer, decoders, models, normalizers
+    from tokenizers import decoders, normalizers
 
     if fields.get("tokenizer.ggml.add_space_prefix", True):
         raise ValueError(f"{file!r} begins texts with a space (add_space_prefix), which isn't known; {_INSTEAD}")
@@ -98,8 +102,7 @@ def _sentencepiece(file: str, fields: Mapping[str, Any], tokens: list[str], type
     ]
     unknown = matrices.Entries(file, fields).tokens("tokenizer.ggml.unknown_token_id")
     named = tokens[unknown[0]] if unknown and unknown[0] < len(tokens) else None
-    ids = {token: i for i, token in enumerate(tokens)}
-    tokenizer = Tokenizer(models.BPE(ids, pairs, unk_token=named, fuse_unk=True, byte_fallback=True))
+    tokenizer = _bpe(file, tokens, pairs, unk_token=named, fuse_unk=True, byte_fallback=True)
     tokenizer.normalizer = normalizers.Replace(" ", _SPACE)
     tokenizer.decoder = decoders.Sequence([decoders.Replace(_SPACE, " "), decoders.ByteFallback(), decoders.Fuse()])
     return tokenizer
@@ -113,7 +116,7 @@ _KINDS: Mapping[Any, Callable[[str, Mapping[str, Any], list[str], Sequence[int]]
 
 
 def starts(file: str, fields: Mapping[str, Any]) -> tuple[int, ...]:
-    """The token that a text begins with, if any: as llama.cpp has it, Llama 3 and SentencePiece have one unless told."""
+    """The token that a text begins with, if any: as llama.cpp has it, that of Llama 3 and SentencePiece unless told."""
     usual = fields.get("tokenizer.ggml.model") == "llama" or fields.get("tokenizer.ggml.pre") == "llama-bpe"
     begins = fields.get("tokenizer.ggml.add_bos_token", usual)
     return matrices.Entries(file, fields).tokens("tokenizer.ggml.bos_token_id")[:1] if begins else ()

@@ -20,7 +20,7 @@ def load(folder: Path) -> LanguageModel:
     file = str(folder)
     config = _json(folder, "config.json")
     kind = config.get("model_type")
-    if kind not in matrices.FOLDER:
+    if kind not in tuple(matrices.FOLDER):  # it may be a list
         raise ValueError(
             f"{file!r} is of the architecture {kind!r}, and only {' and '.join(map(repr, matrices.FOLDER))} are "
             "evaluated here; serve it (for example with vLLM) and give --endpoint URL"

@@ -143,7 +143,7 @@ def _architecture(file: str, fields: Mapping[str, Any]) -> str:
             "FIRST.gguf) and give --endpoint URL"
         )
     architecture: Any = fields.get("general.architecture")
-    if architecture not in matrices.GGUF:
+    if architecture not in tuple(matrices.GGUF):  # it may be a list
         raise ValueError(
             f"{file!r} is of the architecture {architecture!r}, and only {' and '.join(map(repr, matrices.GGUF))} are "
             "evaluated here; serve it (llama-server -m FILE) and give --endpoint URL"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from semres_jax._checks import brief
@@ -96,5 +97,5 @@ def _use(
     scalar: float,
 ) -> matrices.Use:  # fmt: skip
     """Embeddings are multiplied by √D in float32, as transformers and llama.cpp do where all is float32."""
-    local = llama.Local(of_local, np.int32(window))
+    local = llama.Local(jnp.asarray(of_local), jnp.asarray(window, jnp.int32))
     return matrices.Use(frequencies, local, is_local, "gelu", shape.width**0.5, scalar**-0.5)

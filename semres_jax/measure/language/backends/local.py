@@ -44,7 +44,7 @@ class _Group(NamedTuple):
 
 
 class Local(Backend):
-    """A Llama from a GGUF file or a Hugging Face folder, evaluated here in float32.
+    """A Llama or Gemma 3 from a GGUF file or a Hugging Face folder, evaluated here in float32.
 
     Args:
         path: of the file or folder; "smollm2" is the one that `scripts/fetch_assets` fetches.
