@@ -138,7 +138,8 @@ def test_models_of_absurd_entries(tmp_path: Path, entry: str, value: Any, messag
 @pytest.mark.parametrize(
     ("changed", "message"),
     [({"llama.block_count": 10**7}, "10000000 layers, but has 20 arrays"),
-     ({"tokenizer.ggml.token_type": [1]}, "271 tokens and 1 types"), ({"tokenizer.ggml.tokens": 5}, "a list of tokens")],
+     ({"tokenizer.ggml.token_type": [1]}, "271 tokens and 1 types"),
+     ({"tokenizer.ggml.tokens": 5}, "a list of tokens")],
 )  # fmt: skip
 def test_gguf_of_absurd_entries(tmp_path: Path, changed: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=rf"x\.gguf.*{message}"):

@@ -178,19 +178,7 @@ def assemble(
         if name not in available:
             has = f"which a {layout.title} of {shape.layers} layers has"
             raise ValueError(f"{file!r} has no {name!r}, {has}; is it truncated?")
-        try:
-            with np.errstate(all="ignore"):
-                value = np.asarray(read(name), np.float32)
-        except Exception as problem:  # what a broken file raises may be of any kind
-            said = str(problem).partition("\n")[0]
-            raise ValueError(f"{file!r} is truncated or corrupt at {name!r} ({said})") from problem
-        if value.shape != wanted[name]:
-            raise ValueError(f"{file!r} has {name!r} of shape {value.shape} where {wanted[name]} was expected")
-        with np.errstate(invalid="ignore"):  # of infinities, which are told below
-            total = value.sum(dtype=np.float64)
-        if not np.isfinite(total):
-            raise ValueError(f"{file!r} has NaN or infinity in {name!r}; must be finite")
-        return value
+        return _array(file, name, read, wanted[name])
 
     def stacked(part: str) -> Any:
         rows = []
@@ -222,3 +210,20 @@ def _sizes(shape: Shape, names: Mapping[str, str]) -> dict[str, tuple[int, ...]]
     sizes |= dict.fromkeys(("attention_norm", "mlp_norm", "attention_post_norm", "mlp_post_norm"), (shape.width,))
     sizes |= dict.fromkeys(("query_norm", "key_norm"), (shape.head_size,))
     return {part: sizes[part] for part in llama.Layers._fields if part in names}
+
+
+def _array(file: str, name: str, read: Callable[[str], np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """An array as float32, finite and of this shape, or `ValueError`."""
+    try:
+        with np.errstate(all="ignore"):
+            value = np.asarray(read(name), np.float32)
+    except Exception as problem:  # what a broken file raises may be of any kind
+        said = str(problem).partition("\n")[0]
+        raise ValueError(f"{file!r} is truncated or corrupt at {name!r} ({said})") from problem
+    if value.shape != shape:
+        raise ValueError(f"{file!r} has {name!r} of shape {value.shape} where {shape} was expected")
+    with np.errstate(invalid="ignore"):  # of infinities, which are told below
+        total = value.sum(dtype=np.float64)
+    if not np.isfinite(total):
+        raise ValueError(f"{file!r} has NaN or infinity in {name!r}; must be finite")
+    return value
