@@ -19,6 +19,7 @@ from semres_jax.dynamics.matrices import (
     spectra as spectra,
 )
 from semres_jax.dynamics.mean_path import Path as Path, paths as paths
+from semres_jax.dynamics.products import Product as Product, product as product
 from semres_jax.dynamics.states import boundaries as boundaries, run_from as run_from
 from semres_jax.dynamics.trajectories import (
     Continuity as Continuity,
