@@ -184,7 +184,9 @@ def plane_flow(
     points = np.stack(np.meshgrid(side, side), axis=-1)
     states = np.asarray(concrete(origin, "origin"), np.float64) + points.reshape(-1, 2) @ axes
     places = np.repeat(states[:, None], len(table), axis=1)
-    update = np.stack([moved[2] - moved[0] for _, moved in _continued(weights, whole, places, 2 * layer, 2 * layer + 2)])
+    update = np.stack(
+        [moved[2] - moved[0] for _, moved in _continued(weights, whole, places, 2 * layer, 2 * layer + 2)]
+    )
     inside = update @ axes.T
     outside = np.linalg.norm(update - inside @ axes, axis=-1).mean(1)
     return Flow(points, inside.mean(1).reshape(points.shape), outside.reshape(points.shape[:2]))
