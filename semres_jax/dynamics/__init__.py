@@ -6,8 +6,8 @@ from semres_jax.dynamics.bridge import (
     Bridge as Bridge,
     Gains as Gains,
     Relation as Relation,
-    resolution_by_depth as resolution_by_depth,
     gains as gains,
+    resolution_by_depth as resolution_by_depth,
     stimuli as stimuli,
 )
 from semres_jax.dynamics.controls import rotated as rotated, shuffled as shuffled, untrained as untrained
@@ -37,6 +37,7 @@ from semres_jax.dynamics.trajectories import (
     continuity as continuity,
     density as density,
     motion as motion,
+    rotation_nulls as rotation_nulls,
     rotations as rotations,
 )
 from semres_jax.dynamics.units import (

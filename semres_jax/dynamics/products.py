@@ -2,9 +2,9 @@
 
     C_k = J_k ... J_s,    rescaled to ‖C_k‖ = 1 after each layer, the logarithm of the length kept
 
-Layer 0, which sees embeddings, often decides alone: look at products from s = 1 too. Controls change each J before it is
-multiplied: its normal part (`normal_part`), its Schur form with the strict upper part scrambled, or its singular values
-between random bases (`scrambled`), where no layer knows the directions of another.
+Layer 0, which sees embeddings, often decides alone: look at products from s = 1 too. Controls change each J before it
+is multiplied: its normal part (`normal_part`), its Schur form with the strict upper part scrambled, or its singular
+values between random bases (`scrambled`), where no layer knows the directions of another.
 """
 
 from collections.abc import Iterable, Iterator
