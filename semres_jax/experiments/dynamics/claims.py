@@ -1,8 +1,8 @@
 """What two papers say of the residual stream, a row each: the number here, its control or null, and the verdict.
 
 The papers are "Transformer Dynamics" (arXiv 2502.12131) and "Dynamics of the Transformer Residual Stream" (arXiv
-2605.14258). A verdict is made of the numbers alone, by the rule that its row states; where a difference has a standard
-error, one of less than three of them is none.
+2605.14258). A verdict is made of the numbers alone, by the rule that its row states; a difference of less than three of
+its standard errors, over texts, is none.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from semres_jax._types import Quantity
+
 if TYPE_CHECKING:
     import xarray
 
 P1, P2 = "2502.12131", "2605.14258"
 _CERTAIN = 3.0
 HOLDS, FAILS, UNKNOWN = "holds", "doesn't hold", "not measured"
+Controls = dict[str, Quantity]
+_Verdict = Callable[[Quantity, Controls], str]
 
 
 class Claim(NamedTuple):
@@ -26,7 +30,7 @@ class Claim(NamedTuple):
         claim: in words.
         network: the model.
         what: the number in words.
-        number: NaN where it was not measured.
+        number: with its standard error over texts, where it has one; NaN where it was not measured.
         controls: numbers of controls and nulls by name.
         rule: when the claim holds.
         verdict: "holds", "doesn't hold", or how far, in words.
@@ -36,10 +40,16 @@ class Claim(NamedTuple):
     claim: str
     network: str
     what: str
-    number: float
-    controls: dict[str, float]
+    number: Quantity
+    controls: Controls
     rule: str
     verdict: str
+
+    def summary(self) -> dict[str, Any]:
+        """The row for JSON."""
+        numbers = {"number": self.number.value, "stderr": self.number.stderr}
+        controls = {name: {"number": x.value, "stderr": x.stderr} for name, x in self.controls.items()}
+        return self._asdict() | numbers | {"controls": controls}
 
 
 class _Numbers:
@@ -52,21 +62,28 @@ class _Numbers:
         self._controls = {name.removeprefix(prefix): name for name in self._names if name.startswith(prefix)}
 
     def __call__(self, variable: str, control: str = "", **at: Any) -> Any:
-        """A variable's numbers without the NaN that fill it up; all NaN where it isn't there."""
+        """Its numbers, the last dimension first and without what fills it up; [NaN] where it isn't there."""
         if variable not in self._table:
             return np.array([np.nan])
         row = self._names.index(self._controls[control] if control else self.name)
         values = self._table[variable].isel(network=row).sel(at).values
-        return values if values.ndim == 0 else np.moveaxis(values, -1, 0)[: self._length(values)]
-
-    @staticmethod
-    def _length(values: np.ndarray) -> int:
+        if values.ndim == 0 or values.dtype.kind == "O":
+            return values
         there = np.isfinite(values).reshape(-1, values.shape[-1]).any(0)
-        return int(np.flatnonzero(there)[-1]) + 1 if there.any() else 1
+        last = int(np.flatnonzero(there)[-1]) + 1 if there.any() else 1
+        return np.moveaxis(values, -1, 0)[:last]
 
-    def of_controls(self, number: Callable[[str], float]) -> dict[str, float]:
+    def at(self, variable: str, control: str = "", place: int | None = None) -> Quantity:
+        """One number with its standard error: at a place along depth, or the mean."""
+        values, errors = (np.atleast_1d(self(name, control)) for name in (variable, f"{variable}_stderr"))
+        if place is None:
+            return Quantity(float(values.mean()), float(np.nan_to_num(errors).mean()))
+        place = min(place, len(values) - 1)
+        return Quantity(float(values[place]), float(np.nan_to_num(errors[min(place, len(errors) - 1)])))
+
+    def each(self, number: Callable[[str], Quantity]) -> Controls:
         """A number of each control that is there."""
-        return {control: float(number(control)) for control in self._controls}
+        return {control: number(control) for control in self._controls}
 
 
 def claims(table: "xarray.Dataset") -> list[Claim]:
@@ -85,192 +102,209 @@ def claims(table: "xarray.Dataset") -> list[Claim]:
     """
     names = [str(name) for name in table.network.values]
     models = [name for name in names if not any(name.startswith(f"{other}, ") for other in names)]
-    rows = [row for model in models for part in (_of_states, _of_ways, _of_matrices, _of_units, _of_years)
-            for row in part(_Numbers(table, model))]  # fmt: skip
-    return rows
+    parts = (_of_states, _of_ways, _of_matrices, _of_products, _of_units, _of_years)
+    return [row for model in models for part in parts for row in part(_Numbers(table, model))]
 
 
 def _row(
-    of: _Numbers, paper: str, claim: str, what: str, number: Any, controls: dict[str, float], rule: str,
-    verdict: Callable[[float, dict[str, float]], str],
-) -> Claim:  # fmt: skip
-    value, known = float(number), {name: float(x) for name, x in controls.items() if np.isfinite(x)}
-    return Claim(
-        paper, claim, of.name, what, value, known, rule, verdict(value, known) if np.isfinite(value) else UNKNOWN
-    )
+    of: _Numbers, paper: str, claim: str, what: str, number: Quantity, controls: Controls, rule: str, verdict: _Verdict
+) -> Claim:
+    known = {name: x for name, x in controls.items() if np.isfinite(x.value)}
+    said = verdict(number, known) if np.isfinite(number.value) else UNKNOWN
+    return Claim(paper, claim, of.name, what, number, known, rule, said)
 
 
-def _above(error: float = 0.0) -> Callable[[float, dict[str, float]], str]:
-    """Whether a number is above all of its controls, and otherwise which are as large."""
+def _beyond(a: Quantity, b: Quantity) -> bool:
+    """Whether a is above b by more than chance."""
+    return float(a.value - b.value) > _CERTAIN * float(np.hypot(*np.nan_to_num([a.stderr, b.stderr])))
 
-    def verdict(number: float, controls: dict[str, float]) -> str:
-        as_large = [name for name, value in controls.items() if value >= number - _CERTAIN * error]
-        return HOLDS if not as_large else f"not beyond controls: {', '.join(as_large)}"
 
-    return verdict
+def _above(number: Quantity, controls: Controls) -> str:
+    """Whether a number is above all of its controls, and otherwise which it isn't above."""
+    others = [name for name, value in controls.items() if not _beyond(number, value)]
+    return HOLDS if not others else f"not beyond controls: {', '.join(others)}"
+
+
+def _above_bar(bar: float) -> _Verdict:
+    return lambda x, c: _above(x, c) if _beyond(x, Quantity(bar, 0.0)) else FAILS
+
+
+def _exact(value: Any) -> Quantity:
+    return Quantity(float(value), 0.0)
+
+
+def _less(a: Quantity, b: Quantity) -> Quantity:
+    return Quantity(a.value - b.value, float(np.hypot(a.stderr, b.stderr)))
+
+
+def _over(a: Quantity, b: Quantity) -> Quantity:
+    share = float(np.hypot(a.stderr / a.value, b.stderr / b.value))
+    return Quantity(a.value / b.value, abs(a.value / b.value) * share)
+
+
+def _mean(values: np.ndarray) -> Quantity:
+    """Of (texts,)."""
+    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
+    return Quantity(float(values.mean()), float(error))
 
 
 def _of_states(of: _Numbers) -> Iterator[Claim]:
-    error = float(np.nan_to_num(of("continuity_mean_stderr")))
-    controls = {"rotated basis": float(of("rotated_mean")), "null": float(of("continuity_null").mean())}
-    controls |= of.of_controls(lambda c: of("continuity_mean", c))
+    def continuous(r: Quantity, c: Controls) -> str:
+        if not _beyond(r, _exact(0.5)):
+            return FAILS
+        return HOLDS if _above(r, c) == HOLDS else f"yes, but {_above(r, c)}"
+
+    controls = {"rotated basis": of.at("rotated_mean"), "null": _exact(of("continuity_null").mean())}
     yield _row(
-        of, P1, "units are continuous along depth", "correlation with the next boundary, mean", of("continuity_mean"),
-        controls, "above 0.5 and above every control",
-        lambda r, c: f"{HOLDS[:-1]}s, but {_above(error)(r, c)}" if r > 0.5 and _above(error)(r, c) != HOLDS
-        else HOLDS if r > 0.5 else FAILS,
+        of, P1, "units are continuous along depth", "correlation with the next boundary, mean",
+        of.at("continuity_mean"), controls | of.each(lambda c: of.at("continuity_mean", c)),
+        "above 0.5 and above every control", continuous,
     )  # fmt: skip
+    for claim, name in (("states speed up", "layer_velocity"), ("states speed up, relative", "layer_relative")):
 
-    def speed(variable: str) -> Callable[[str], float]:
-        def ratio(control: str = "") -> float:
-            values = of(variable, control)
-            return values[-2] / values[1] if len(values) > 3 else np.nan
+        def ratio(control: str = "", name: str = name) -> Quantity:
+            last = len(np.atleast_1d(of(name, control))) - 2
+            return _over(of.at(name, control, last), of.at(name, control, 1)) if last > 1 else _exact(np.nan)
 
-        return ratio
-
-    for claim, name in (("states speed up", "layer_velocity"), ("states speed up, relative to them", "layer_relative")):
-        ratio = speed(name)
         yield _row(
-            of, P1, claim, "velocity of the last layer but one over the second's", ratio(""), of.of_controls(ratio),
-            "above 1 and above every control", lambda r, c: _above()(r, c) if r > 1 else FAILS,
+            of, P1, claim, "velocity of the last layer but one over the second's", ratio(), of.each(ratio),
+            "above 1 and above every control", _above_bar(1.0),
         )  # fmt: skip
     for claim, name, what in (
         ("states get denser (fixed threshold)", "large", "share of units above 1, last boundary less first"),
         ("states get denser (of no scale)", "participation", "participation ratio over D, last boundary less first"),
     ):
 
-        def change(control: str = "", name: str = name) -> float:
-            values = of(name, control)
-            return values[-1] - values[0]
+        def change(control: str = "", name: str = name) -> Quantity:
+            return _less(of.at(name, control, 10**9), of.at(name, control, 0))
 
-        yield _row(
-            of, P1, claim, what, change(), of.of_controls(change), "above 0 and above every control",
-            lambda d, c: _above()(d, c) if d > 0 else FAILS,
-        )  # fmt: skip
+        yield _row(of, P1, claim, what, change(), of.each(change), "above 0 and above every control", _above_bar(0.0))
 
 
 def _of_ways(of: _Numbers) -> Iterator[Claim]:
-    error = float(np.hypot(np.nan_to_num(of("rotations_stderr")), np.nan_to_num(of("rotations_walk_stderr"))))
+    def orbits(r: Quantity, c: Controls) -> str:
+        walk = c["random walk"]
+        more = _beyond(Quantity(abs(r.value), r.stderr), Quantity(abs(walk.value), walk.stderr))
+        return HOLDS if more else "no more turns than a random walk"
+
     nulls = {"random walk": "walk", "layers shuffled": "layers", "signs random": "signs"}
-    controls = {name: float(of(f"rotations_{null}")) for name, null in nulls.items()}
     yield _row(
-        of, P1, "units go round periodic orbits", "turns of a unit, mean", of("rotations"),
-        controls | of.of_controls(lambda c: of("rotations", c)), "more turns than a random walk makes",
-        lambda r, c: HOLDS if abs(r) > abs(c["random walk"]) + _CERTAIN * error else "no more turns than a random walk",
+        of, P1, "units go round periodic orbits", "turns of a unit, mean", of.at("rotations"),
+        {name: of.at(f"rotations_{null}") for name, null in nulls.items()} | of.each(lambda c: of.at("rotations", c)),
+        "more turns than a random walk makes", orbits,
     )  # fmt: skip
     yield _row(
-        of, P1, "the mean path is curved", "length over distance of its ends", of("mean_tortuosity"),
-        {"walk": float(of("mean_walk"))} | of.of_controls(lambda c: of("mean_tortuosity", c)),
-        "longer than a walk of its steps", lambda t, c: HOLDS if t > c["walk"] else "straighter than a walk",
+        of, P1, "the mean path is curved", "length over distance of its ends", of.at("mean_tortuosity"),
+        {"walk": of.at("mean_walk")} | of.each(lambda c: of.at("mean_tortuosity", c)),
+        "longer than a walk of its steps",
+        lambda t, c: HOLDS if _beyond(t, c["walk"]) else "no more curved than a walk",
     )  # fmt: skip
-    sd = float(of("path_walk_sd")[0])
+    walk = Quantity(float(of("path_walk")[0]), float(of("path_walk_sd")[0]))
     yield _row(
-        of, P1, "few axes hold the mean path", "share of the first axis", of("path_shares")[0],
-        {"random walk": float(of("path_walk")[0])} | of.of_controls(lambda c: of("path_shares", c)[0]),
-        "above random walks and every control", _above(sd),
+        of, P1, "few axes hold the mean path", "share of the first axis", of.at("path_shares", place=0),
+        {"random walk": walk} | of.each(lambda c: of.at("path_shares", c, 0)), "above random walks and every control",
+        _above,
     )  # fmt: skip
 
-    def after(control: str = "", variable: str = "return") -> float:
-        if "return" not in of._table:
-            return np.nan
-        start = 2 * int(np.nan_to_num(of("push_layer", control)[0]))
-        values = of(variable, control)
-        values = values[:, 0] if values.ndim == 2 else values
-        return values[min(start + 10, len(values) - 1)]
+    def after(control: str = "") -> Quantity:
+        values, errors = of("return", control), of("return_stderr", control)
+        if values.ndim < 2:
+            return _exact(np.nan)
+        place = min(2 * int(of("push_layer", control)[0]) + 10, len(values) - 1)
+        return Quantity(float(values[place, 0]), float(errors[place, 0]))
 
     yield _row(
-        of, P1, "states in lower layers return after a push", "distance 5 layers after a push, over the push's length",
-        after(), of.of_controls(after), "below 1/2; below 1: weakly",
-        lambda d, c: HOLDS if d < 0.5 else "weakly" if d < 1 else FAILS,
+        of, P1, "states in lower layers return after a push", "distance 5 layers after it, over the push's length",
+        after(), of.each(after), "below 1/2; below 1: weakly",
+        lambda d, c: HOLDS if _beyond(_exact(0.5), d) else "weakly" if _beyond(_exact(1.0), d) else FAILS,
     )  # fmt: skip
 
 
 def _of_matrices(of: _Numbers) -> Iterator[Claim]:
-    def late(name: str) -> Callable[[str], float]:
-        def mean(control: str = "") -> float:
-            values = of(name, control)
-            return float(values[-max(1, len(values) // 3) :].mean()) if len(values) else np.nan
+    def complex_share(control: str = "") -> Quantity:
+        values = of("j_complex", control)
+        return _mean(values.mean(0)) if values.ndim == 2 else _exact(np.nan)
 
-        return mean
-
-    share, width = of("j_complex"), len(of("eigenvalues")) if "eigenvalues" in of._table else np.nan
-    width = of._table.sizes.get("eigenvalue", np.nan) if np.isfinite(width) else np.nan
+    width = len(of("eigenvalues", part="real")) if "eigenvalues" in of._table else np.nan
     yield _row(
-        of, P2, "nearly all eigenvalues are complex", "share of J, mean over layers and texts", share.mean(),
-        {"random matrix": 1 - np.sqrt(2 / (np.pi * width))} | of.of_controls(lambda c: of("j_complex", c).mean()),
-        "above every control", _above(),
+        of, P2, "nearly all eigenvalues are complex", "share of J, mean over layers", complex_share(),
+        {"random matrix": _exact(1 - np.sqrt(2 / (np.pi * width)))} | of.each(complex_share), "above every control",
+        _above,
     )  # fmt: skip
     for letter in "ju":
 
-        def change(control: str = "", name: str = f"{letter}_symmetric") -> float:
+        def change(control: str = "", name: str = f"{letter}_symmetric") -> Quantity:
             values = of(name, control)
             third = max(1, len(values) // 3)
-            return float(values[-third:].mean() - values[:third].mean())
+            return _mean(values[-third:].mean(0) - values[:third].mean(0)) if values.ndim == 2 else _exact(np.nan)
 
         yield _row(
             of, P2, f"layers go from rotation to symmetric ({letter.upper()})",
-            "symmetric share, last third of the layers less first", change(), of.of_controls(change),
-            "above 0.02 and above every control", lambda d, c: _above()(d, c) if d > 0.02 else FAILS,
+            "symmetric share, last third of the layers less first", change(), of.each(change),
+            "above 0.02 and above every control", _above_bar(0.02),
         )  # fmt: skip
 
-    def end(kind: str, start: int) -> Callable[[str], float]:
-        def rank(control: str = "") -> float:
+
+def _of_products(of: _Numbers) -> Iterator[Claim]:
+    def end(kind: str, start: int) -> Callable[..., Quantity]:
+        def rank(control: str = "") -> Quantity:
             if "product_pr" not in of._table:
-                return np.nan
-            return float(np.mean(of("product_pr", control, kind=kind, start=start)[-1]))
+                return _exact(np.nan)
+            return _mean(of("product_pr", control, kind=kind, start=start)[-1])
 
         return rank
 
-    plain = end("as it is", 1)
+    def below(r: Quantity, c: Controls) -> str:
+        others = [name for name, x in c.items() if not _beyond(x, r)]
+        return HOLDS if not others else f"not below controls: {', '.join(others)}"
+
+    plain, first = end("as it is", 1), end("as it is", 0)
     yield _row(
         of, P2, "products have a learned low-rank bottleneck", "participation ratio at the end, from layer 1", plain(),
-        {"random bases": end("bases", 1)()} | of.of_controls(plain), "below every control",
-        lambda r, c: HOLDS if all(r < x for x in c.values()) else f"not below {', '.join(k for k, x in c.items() if x <= r)}",
+        {"random bases": end("bases", 1)()} | of.each(plain), "below every control", below,
     )  # fmt: skip
-    first = end("as it is", 0)
+
+    def partly(r: Quantity, c: Controls) -> str:
+        more = c["normal part"].value / r.value if "normal part" in c else np.nan
+        return UNKNOWN if np.isnan(more) else HOLDS if more > 10 else "partly" if more > 2 else FAILS
+
     yield _row(
-        of, P2, "the bottleneck comes of non-normality", "participation ratio at the end, from layer 0", first(),
-        {"normal part": end("normal", 0)(), "scrambled": end("scrambled", 0)()} | of.of_controls(first),
-        "the normal part has 4 times as many; twice: partly",
-        lambda r, c: UNKNOWN if "normal part" not in c else HOLDS if c["normal part"] > 4 * r
-        else "partly" if c["normal part"] > 2 * r else FAILS,
+        of, P2, "non-normality makes the bottleneck", "participation ratio at the end, from layer 0", first(),
+        {"normal part": end("normal", 0)(), "scrambled": end("scrambled", 0)()} | of.each(first),
+        "the normal part has 10 times as many directions; twice: partly", partly,
     )  # fmt: skip
 
 
 def _of_units(of: _Numbers) -> Iterator[Claim]:
+    spread = "with the unit's spread"
     yield _row(
         of, P2, "a unit's place between communities predicts its growth", "rank correlation with boundary edges",
-        of("graph_boundary_share").mean(), {"with the unit's spread": float(of("graph_spread").mean())}
-        | of.of_controls(lambda c: of("graph_boundary_share", c).mean()),
+        of.at("graph_boundary_share"),
+        {spread: of.at("graph_spread")} | of.each(lambda c: of.at("graph_boundary_share", c)),
         "beyond 0.3 and beyond the unit's spread alone",
-        lambda r, c: HOLDS if abs(r) > max(0.3, abs(c.get("with the unit's spread", 0.0))) else FAILS,
+        lambda r, c: HOLDS if abs(r.value) > max(0.3, abs(c[spread].value)) else FAILS,
     )  # fmt: skip
-    told = of("information").mean()
+    alone = "correlation alone"
     yield _row(
-        of, P1, "units tell of themselves at the next boundary", "mutual information, nats", told,
-        {"texts permuted": float(of("information_shuffled").mean()), "correlation alone":
-         float(of("information_gaussian").mean())} | of.of_controls(lambda c: of("information", c).mean()),
-        "above texts permuted and every untrained control",
-        lambda r, c: _above()(r, {k: x for k, x in c.items() if k != "correlation alone"}),
+        of, P1, "units tell of themselves at the next boundary", "mutual information, nats", of.at("information"),
+        {"texts permuted": of.at("information_shuffled"), alone: of.at("information_gaussian")}
+        | of.each(lambda c: of.at("information", c)), "above texts permuted and every untrained control",
+        lambda r, c: _above(r, {name: x for name, x in c.items() if name != alone}),
     )  # fmt: skip
 
 
 def _of_years(of: _Numbers) -> Iterator[Claim]:
-    if "relation_name" not in of._table:
-        return
-    names = [str(name) for name in of._table["relation_name"].isel(network=of._names.index(of.name)).values]
-    wanted = (
+    names = [str(name) for name in np.atleast_1d(of("relation_name"))]
+    shifts = "largest circular shift"
+    for claim, name in (
         ("p_I changes with the dimension of states", "p_i ~ dimension"),
         ("the Jacobian along years predicts how ε grows", "ln ε ~ gain along years / typical"),
         ("the Jacobian along years predicts how p_I falls", "p_i ~ gain along years / typical"),
-    )
-    for claim, name in wanted:
-        if name not in names:
-            continue
-        place = names.index(name)
-        rho, largest = (float(np.atleast_1d(of(f"relation_{field}"))[place]) for field in ("rho", "largest"))
-        yield _row(
-            of, "bridge", claim, "rank correlation over layers", rho, {"largest circular shift": largest},
-            "beyond every circular shift",
-            lambda r, c: HOLDS if abs(r) > c.get("largest circular shift", np.inf) else "not told from circular shifts",
-        )  # fmt: skip
+    ):
+        if name in names:
+            rho, largest = (_exact(of(f"relation_{field}")[names.index(name)]) for field in ("rho", "largest"))
+            yield _row(
+                of, "bridge", claim, "rank correlation over layers", rho, {shifts: largest},
+                "beyond every circular shift",
+                lambda r, c: HOLDS if abs(r.value) > c[shifts].value else "not told from circular shifts",
+            )  # fmt: skip

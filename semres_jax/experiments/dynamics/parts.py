@@ -1,6 +1,7 @@
 """The parts of a study of one network: each gives its numbers by the names of `variables`, and is kept when done."""
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from semres_jax import dynamics
 from semres_jax._random import generator
 from semres_jax._types import Quantity
 from semres_jax.dynamics import matrices, products
+from semres_jax.dynamics.trajectories import over_texts
 from semres_jax.experiments.dynamics.subjects import Subject, year_texts
 from semres_jax.networks import llama
 
@@ -37,13 +39,12 @@ def of_states(weights: llama.Weights, tokens: np.ndarray, key: Any) -> Numbers:
     made: Numbers = {"continuity_null": r.null, "constant": r.constant}
     _put(made, continuity=r.r, continuity_mean=r.mean, rotated=turned.r, rotated_mean=turned.mean)
     order = rng.permutation(states.shape[-1])
-    pairs = zip(states[:-1], states[1:], strict=True)
+    pairs = itertools.pairwise(states)
     made["permuted"] = np.array([dynamics.continuity(np.stack([a, b[:, order]])).r.value[0] for a, b in pairs])
-    _put(made, **{name: value for name, value in dynamics.motion(states)._asdict().items()})
+    _put(made, **dynamics.motion(states)._asdict())
     update = np.linalg.norm(states[2::2] - states[:-2:2], axis=-1)
-    made["layer_velocity"], made["layer_relative"] = (
-        x.mean(1) for x in (update, update / np.linalg.norm(states[:-2:2], axis=-1))
-    )
+    relative = update / np.linalg.norm(states[:-2:2], axis=-1)
+    _put(made, layer_velocity=over_texts(update), layer_relative=over_texts(relative))
     _put(made, **dynamics.density(states)._asdict())
     _put(made, rotations=dynamics.rotations(states))
     for name, null in dynamics.rotation_nulls(states, key=key).items():

@@ -88,8 +88,8 @@ def plan(subjects: Sequence[Subject], texts: Sequence[str], settings: Settings) 
         settings: of the study.
 
     Raises:
-        ValueError: texts too short or too few, a layer, part, context or control that there isn't, numbers out of range,
-            more memory than there is.
+        ValueError: texts too short or too few, a layer, part, context or control that there isn't, numbers out of
+            range, more memory than there is.
 
     Example:
         >>> from semres_jax import data

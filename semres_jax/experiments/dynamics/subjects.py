@@ -57,8 +57,8 @@ def open_subject(model: str | Path) -> Subject:
     """A model by name, or from a file.
 
     Args:
-        model: "smollm2" (fetched by `scripts/fetch_assets`), a GGUF file, a folder as Hugging Face has it, or "random": a
-            Llama of 4 layers and width 32 with random weights, seed 0, whose tokens are bytes of UTF-8.
+        model: "smollm2" (fetched by `scripts/fetch_assets`), a GGUF file, a folder as Hugging Face has it, or "random":
+            a Llama of 4 layers and width 32 with random weights, seed 0, whose tokens are bytes of UTF-8.
 
     Raises:
         FileNotFoundError, ImportError, ValueError: as `networks.language.load`; a server's address.
