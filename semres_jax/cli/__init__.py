@@ -28,6 +28,7 @@ from semres_jax.cli._common import COMMAND_LINE, UNTIL_THE_END, BadInput
 from semres_jax.cli._groups import flat, grouped
 from semres_jax.cli._surroundings import say
 from semres_jax.cli.bench import Bench
+from semres_jax.cli.dynamics import Dynamics
 from semres_jax.cli.explore import Explore
 from semres_jax.cli.laws import Laws
 from semres_jax.cli.measure import Measure
@@ -47,6 +48,7 @@ COMMANDS: dict[str, type] = {
     "toy": Toy,
     "resnet": Resnet,
     "measure": Measure,
+    "dynamics": Dynamics,
     "explore": Explore,
     "reproduce": Reproduce,
     "laws": Laws,

@@ -184,21 +184,24 @@ def plane_flow(
     points = np.stack(np.meshgrid(side, side), axis=-1)
     states = np.asarray(concrete(origin, "origin"), np.float64) + points.reshape(-1, 2) @ axes
     places = np.repeat(states[:, None], len(table), axis=1)
-    update = np.stack([moved[2] - moved[0] for _, moved in _continued(weights, whole, places, 2 * layer)])
+    update = np.stack(
+        [moved[2] - moved[0] for _, moved in _continued(weights, whole, places, 2 * layer, 2 * layer + 2)]
+    )
     inside = update @ axes.T
     outside = np.linalg.norm(update - inside @ axes, axis=-1).mean(1)
     return Flow(points, inside.mean(1).reshape(points.shape), outside.reshape(points.shape[:2]))
 
 
 def _continued(
-    weights: llama.Weights, states: np.ndarray, places: np.ndarray, boundary: int
+    weights: llama.Weights, states: np.ndarray, places: np.ndarray, boundary: int, until: int | None = None
 ) -> Iterator[tuple[int, np.ndarray]]:
     """(K, N, D) states from a boundary on, for every (N, D) that last states of (N, T, D) are put at."""
     for turn, place in enumerate(places):
         moved = states.copy()
         moved[:, -1] = place
         step = max(1, _POSITIONS // states.shape[1])
-        rows = [run_from(weights, moved[first : first + step], boundary) for first in range(0, len(moved), step)]
+        pieces = (moved[first : first + step] for first in range(0, len(moved), step))
+        rows = [run_from(weights, piece, boundary, until=until) for piece in pieces]
         _watching.report(turn + 1, len(places))
         yield turn, np.concatenate(rows, axis=1).astype(np.float64)
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from semres_jax import _watching
-from semres_jax._checks import require_count
+from semres_jax._checks import concrete, require_count
 from semres_jax._types import Array
 from semres_jax.dynamics.states import boundaries, checked, places, within
 from semres_jax.networks import llama
@@ -68,34 +68,88 @@ def jacobians(
         [(0, (1, 16, 16)), (1, (1, 16, 16)), (2, (1, 16, 16))]
     """
     depth = len(weights.layers.query)
+    _require_known(part, context)
+    chosen = range(depth) if layers is None else [within("layer", layer, depth - 1) for layer in layers]
+    require_count("chunk", chunk, 1)
+    states, columns = _seen(weights, tokens, context), np.eye(weights.embedding.shape[1], dtype=np.float32)
+    return _streamed(weights, states, part, chosen, min(chunk, len(columns)), columns)
+
+
+def pushed(
+    weights: llama.Weights,
+    tokens: Any,
+    layer: int,
+    directions: Any,
+    *,
+    part: str = "layer",
+    context: str = "full",
+) -> np.ndarray:
+    """Where a layer's Jacobians take directions, without the Jacobians.
+
+    Args:
+        weights: of a network with width D.
+        tokens: (B, T) texts of equal length.
+        layer: from 0.
+        directions: (K, D).
+        part, context: as for `jacobians`.
+
+    Returns:
+        (B, K, D) float32, J v.
+
+    Raises:
+        ValueError: as `jacobians`; directions of another shape.
+
+    Example:
+        >>> import jax
+        >>> import numpy as np
+        >>> from semres_jax import dynamics
+        >>> from semres_jax.networks import llama
+        >>> weights = llama.random_weights(jax.random.key(0), vocabulary=50, width=16, layers=3, heads=4, kv_heads=2)
+        >>> v = np.ones((1, 16))
+        >>> (row,) = dynamics.jacobians(weights, [[7, 8, 9]], layers=[1])
+        >>> bool(np.allclose(dynamics.pushed(weights, [[7, 8, 9]], 1, v)[:, 0], row.matrices @ v[0], atol=1e-5))
+        True
+    """
+    _require_known(part, context)
+    within("layer", layer, len(weights.layers.query) - 1)
+    columns = np.asarray(concrete(directions, "directions"), np.float32)
+    width = weights.embedding.shape[1]
+    if columns.ndim != 2 or columns.shape[1] != width:
+        raise ValueError(f"directions must have shape (directions, {width}); got shape {columns.shape}")
+    (made,) = _streamed(weights, _seen(weights, tokens, context), part, [layer], len(columns), columns)
+    return np.swapaxes(made.matrices, 1, 2)
+
+
+def _require_known(part: str, context: str) -> None:
     for name, value, known in (("part", part, PARTS), ("context", context, CONTEXTS)):
         if value not in known:
             raise ValueError(f"{name} must be {', '.join(known)}; got {value!r}")
-    chosen = range(depth) if layers is None else [within("layer", layer, depth - 1) for layer in layers]
-    require_count("chunk", chunk, 1)
-    table = checked(weights, tokens)
+
+
+def _seen(weights: llama.Weights, tokens: Any, context: str) -> np.ndarray:
+    """(2L + 1, B, T, D) states, of which the last position sees T."""
     whole = context == "full"
-    states = boundaries(weights, table, every_position=whole)
-    return _streamed(weights, states if whole else states[:, :, None], part, chosen, chunk)
+    states = boundaries(weights, checked(weights, tokens), every_position=whole)
+    return states if whole else states[:, :, None]
 
 
 def _streamed(
-    weights: llama.Weights, states: np.ndarray, part: str, layers: Sequence[int], chunk: int
+    weights: llama.Weights, states: np.ndarray, part: str, layers: Sequence[int], chunk: int, columns: np.ndarray
 ) -> Iterator[Jacobian]:
     count = states.shape[1]
     for place, layer in enumerate(layers):
         here = states[2 * layer + (part == "mlp")]
         matrices = []
         for text in range(count):
-            made = _matrix(weights, layer, jnp.asarray(here[text]), part, min(chunk, here.shape[-1]))
+            made = _matrix(weights, layer, jnp.asarray(here[text]), jnp.asarray(columns), part, chunk)
             matrices.append(np.asarray(made))
             _watching.report(place * count + text + 1, len(layers) * count)
         yield Jacobian(layer, np.stack(matrices))
 
 
 @functools.partial(jax.jit, static_argnames=("part", "chunk"))
-def _matrix(weights: llama.Weights, layer: Any, states: Array, part: str, chunk: int) -> Array:
-    """(D, D) from the (T, D) states before a layer, or before its gated network."""
+def _matrix(weights: llama.Weights, layer: Any, states: Array, columns: Array, part: str, chunk: int) -> Array:
+    """(D, K) of K directions, from the (T, D) states before a layer, or before its gated network."""
     weights_here = jax.tree.map(lambda leaf: leaf[layer], weights.layers)
     angles, seen = attended(weights, places(len(states), 1))
     earlier, last = states[:-1], states[-1]
@@ -108,4 +162,4 @@ def _matrix(weights: llama.Weights, layer: Any, states: Array, part: str, chunk:
 
     with jax.default_matmul_precision("highest"):
         _, push = jax.linearize(follow, last)
-        return jax.lax.map(push, jnp.eye(len(last), dtype=last.dtype), batch_size=chunk).T
+        return jax.lax.map(push, columns, batch_size=chunk).T

@@ -67,35 +67,60 @@ def spectra(matrices: Any) -> Spectra:
         (0.0873, 1.0)
     """
     table = _square(matrices)
-    rows = [_of_matrix(matrix) for matrix in table.reshape(-1, *table.shape[-2:])]
+    rows = [_of_matrix(matrix, _schur(matrix)[0]) for matrix in table.reshape(-1, *table.shape[-2:])]
     shape = table.shape[:-2]
     return Spectra(*(np.stack(column).reshape(shape + column[0].shape) for column in zip(*rows, strict=True)))
 
 
-def normal_part(matrix: Any) -> np.ndarray:
+def both(matrix: Any) -> tuple[Spectra, Spectra, tuple[np.ndarray, np.ndarray]]:
+    """The measures of J and of U = J - I, which have one Schur form but for its diagonal, and T and Q of J.
+
+    Args:
+        matrix: (D, D), J.
+
+    Raises:
+        ValueError: as `spectra`; J = I, where nothing moves.
+
+    Example:
+        >>> import numpy as np
+        >>> from semres_jax.dynamics import matrices
+        >>> given = np.random.default_rng(0).normal(size=(9, 9))
+        >>> _, update, _ = matrices.both(given)
+        >>> bool(np.isclose(update.henrici, matrices.spectra(given - np.eye(9)).henrici))
+        True
+    """
+    table = _square(matrix, 2)
+    update = _square(table - np.eye(len(table)), 2)
+    t, q = _schur(table)
+    return _of_matrix(table, t), _of_matrix(update, t - np.eye(len(t))), (t, q)
+
+
+def normal_part(matrix: Any, *, schur: Any = None) -> np.ndarray:
     """The normal matrix that has the same Schur vectors and eigenvalues: T without what stands above its blocks.
 
     A block becomes [[a, w], [-w, a]] with w = ±√(-b c), which turns and stretches alike in all directions.
 
     Args:
         matrix: (D, D).
+        schur: its real Schur form (T, Q), where it is there already.
 
     Example:
         >>> from semres_jax import dynamics
         >>> dynamics.normal_part([[1.0, 5.0], [0.0, 2.0]]).tolist()
         [[1.0, 0.0], [0.0, 2.0]]
     """
-    t, q = _schur(_square(matrix, 2))
+    t, q = _schur(_square(matrix, 2)) if schur is None else schur
     return q @ _without_upper(t) @ q.T
 
 
-def scrambled(matrix: Any, *, keep: str = "eigenvalues", key: Any = None) -> np.ndarray:
+def scrambled(matrix: Any, *, keep: str = "eigenvalues", schur: Any = None, key: Any = None) -> np.ndarray:
     """A matrix with as much of everything, at random places: a control for what the arrangement does.
 
     Args:
         matrix: (D, D).
         keep: "eigenvalues" permutes the entries of T above its blocks and gives them random signs: same eigenvalues,
             same departure. "singular_values" keeps these between two random bases.
+        schur: its real Schur form (T, Q), where it is there already.
         key: of what is random.
 
     Raises:
@@ -116,7 +141,7 @@ def scrambled(matrix: Any, *, keep: str = "eigenvalues", key: Any = None) -> np.
         return (left * sigma[None]) @ right.T
     if keep != "eigenvalues":
         raise ValueError(f"keep must be 'eigenvalues' or 'singular_values'; got {keep!r}")
-    t, q = _schur(table)
+    t, q = _schur(table) if schur is None else (schur[0].copy(), schur[1])
     above = _above(t)
     entries = t[above]
     t[above] = rng.permutation(entries) * rng.choice([-1.0, 1.0], entries.size)
@@ -137,22 +162,32 @@ def random_rotation(size: int, rng: np.random.Generator) -> np.ndarray:
     return q * np.sign(np.diag(r))[None]
 
 
-def _of_matrix(matrix: np.ndarray) -> Spectra:
-    t = _schur(matrix)[0]
+def ranks(sigma: np.ndarray) -> tuple[float, float]:
+    """Participation ratio and effective rank of singular values.
+
+    Example:
+        >>> import numpy as np
+        >>> from semres_jax.dynamics import matrices
+        >>> matrices.ranks(np.array([2.0, 2.0, 0.0]))
+        (2.0, 2.0)
+    """
+    share = sigma**2 / (sigma**2).sum()
+    seen: np.ndarray = share[share > 0]
+    return float(1 / (share**2).sum()), float(np.exp(-(seen * np.log(seen)).sum()))
+
+
+def _of_matrix(matrix: np.ndarray, t: np.ndarray) -> Spectra:
     eigenvalues, mismatch = _eigenvalues(t)
     sigma = np.asarray(scipy.linalg.svdvals(matrix))
     total, square = float((matrix**2).sum()), abs(eigenvalues) ** 2
     departure = float(np.sqrt((t[_above(t)] ** 2).sum() + (mismatch**2).sum()))
     half = (matrix + matrix.T) / 2
-    share = sigma**2 / (sigma**2).sum()
-    seen: np.ndarray = share[share > 0]
     last = len(matrix) - 1
     abscissa = scipy.linalg.eigh(half, eigvals_only=True, subset_by_index=(last, last))[0]
     rotation = (eigenvalues.imag**2).sum() / square.sum() if square.any() else np.nan
     return Spectra(*map(np.asarray, (
         np.sqrt(total), departure, departure / np.sqrt(total), (half**2).sum() / total, rotation,
-        (eigenvalues.imag != 0).mean(), abscissa, 1 / (share**2).sum(), np.exp(-(seen * np.log(seen)).sum()),
-        eigenvalues, sigma,
+        (eigenvalues.imag != 0).mean(), abscissa, *ranks(sigma), eigenvalues, sigma,
     )))  # fmt: skip
 
 

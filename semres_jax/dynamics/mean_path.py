@@ -20,12 +20,14 @@ class Path(NamedTuple):
         shares: (K,) of the variance over depth, the largest first.
         walk: (K,) the same of random walks with steps of the same lengths, mean over walks.
         walk_sd: (K,) their standard deviation over walks.
+        walk_points: (B, K) places of the first of these walks along its own axes.
     """
 
     points: np.ndarray
     shares: np.ndarray
     walk: np.ndarray
     walk_sd: np.ndarray
+    walk_points: np.ndarray
 
 
 def paths(states: Any, *, axes: int = 3, walks: int = 20, key: Any = None) -> Path:
@@ -55,8 +57,9 @@ def paths(states: Any, *, axes: int = 3, walks: int = 20, key: Any = None) -> Pa
     for _ in range(walks):
         steps = rng.standard_normal((len(lengths), x.shape[1]))
         steps *= (lengths / np.linalg.norm(steps, axis=1))[:, None]
-        drawn.append(_principal(np.concatenate([np.zeros((1, x.shape[1])), np.cumsum(steps, 0)]), axes)[1])
-    return Path(points, shares, np.mean(drawn, 0), np.std(drawn, 0, ddof=1))
+        drawn.append(_principal(np.concatenate([np.zeros((1, x.shape[1])), np.cumsum(steps, 0)]), axes))
+    of_walks = np.array([share for _, share in drawn])
+    return Path(points, shares, of_walks.mean(0), of_walks.std(0, ddof=1), drawn[0][0])
 
 
 def _principal(x: np.ndarray, axes: int) -> tuple[np.ndarray, np.ndarray]:

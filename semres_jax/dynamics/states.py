@@ -45,25 +45,26 @@ def boundaries(weights: llama.Weights, tokens: Any, *, every_position: bool = Fa
         (7, 2, 16)
     """
     table = checked(weights, tokens)
-    step = max(1, _TOKENS // table.shape[1])
+    step, depth = max(1, _TOKENS // table.shape[1]), 2 * len(weights.layers.query)
     parts = []
     for first in range(0, len(table), step):
         rows = jnp.asarray(table[first : first + step])
-        parts.append(np.asarray(_through(weights, llama.embedded(weights, rows), 0, every_position)))
+        parts.append(np.asarray(_through(weights, llama.embedded(weights, rows), 0, depth, every_position)))
         _watching.report(min(first + step, len(table)), len(table))
     return np.concatenate(parts, axis=1)
 
 
-def run_from(weights: llama.Weights, states: Any, boundary: int) -> np.ndarray:
+def run_from(weights: llama.Weights, states: Any, boundary: int, *, until: int | None = None) -> np.ndarray:
     """States at the last position of texts that go on from given states at a boundary.
 
     Args:
         weights: of a network with width D and L layers.
         states: (B, T, D) at that boundary, of all positions.
         boundary: from 0, where states are the tokens' embeddings, to 2L.
+        until: the last boundary that is wanted; None: 2L.
 
     Returns:
-        (2L + 1 - boundary, B, D): those given, and at every boundary after it.
+        (until + 1 - boundary, B, D): those given, and at every boundary after it.
 
     Raises:
         ValueError: states of another shape or not finite, a boundary that there isn't.
@@ -85,7 +86,10 @@ def run_from(weights: llama.Weights, states: Any, boundary: int) -> np.ndarray:
         raise ValueError(f"states must have shape (texts, tokens, {width}); got shape {given.shape}")
     if not bool(jnp.isfinite(given).all()):
         raise ValueError("states must be finite; got NaN or infinity")
-    return np.asarray(_through(weights, given, boundary, False))[boundary:]
+    last = depth if until is None else within("until", until, depth)
+    if last < boundary:
+        raise ValueError(f"until must be from the boundary, {boundary}, to {depth}; got {until}")
+    return np.asarray(_through(weights, given, boundary, last, False))[boundary : last + 1]
 
 
 def checked(weights: llama.Weights, tokens: Any) -> np.ndarray:
@@ -112,8 +116,8 @@ def places(count: int, texts: int) -> llama.Batch:
 
 
 @functools.partial(jax.jit, static_argnames="every_position")
-def _through(weights: llama.Weights, x: Array, first: Any, every_position: bool) -> Array:
-    """(2L + 1, B, D), or (2L + 1, B, T, D), from states (B, T, D) at a boundary; 0 before it."""
+def _through(weights: llama.Weights, x: Array, first: Any, until: Any, every_position: bool) -> Array:
+    """(2L + 1, B, D), or (2L + 1, B, T, D), from states (B, T, D) at a boundary to another one; 0 elsewhere."""
     depth = 2 * len(weights.layers.query)
     angles, seen = attended(weights, places(x.shape[1], x.shape[0]))
     shown = (lambda y: y) if every_position else (lambda y: y[:, -1])
@@ -131,5 +135,5 @@ def _through(weights: llama.Weights, x: Array, first: Any, every_position: bool)
 
     with jax.default_matmul_precision("highest"):
         empty = jnp.zeros((depth + 1, *shown(x).shape), x.dtype)
-        last, kept = lax.fori_loop(first, depth, step, (x, empty))
-    return kept.at[depth].set(shown(last))
+        last, kept = lax.fori_loop(first, until, step, (x, empty))
+    return kept.at[until].set(shown(last))

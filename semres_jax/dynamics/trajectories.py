@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from semres_jax._checks import concrete
+from semres_jax._random import generator
 from semres_jax._types import Quantity
 
 FEWEST = 3
@@ -199,6 +200,35 @@ def rotations(states: Any) -> Quantity:
     step = np.diff(angle, axis=0)
     turns = ((step + np.pi) % (2 * np.pi) - np.pi).sum(0) / (2 * np.pi)
     return over_texts(turns.mean(-1))
+
+
+def rotation_nulls(states: Any, *, key: Any = None) -> dict[str, Quantity]:
+    """What `rotations` gives of states whose way along depth is made random.
+
+    Args:
+        states: (B, N, D), at least 4 boundaries.
+        key: of what is random.
+
+    Returns:
+        "layers": boundaries in a random order; "increments": updates in a random order, one for all; "signs": each
+        update of a unit with a random sign; "walk": a random walk of normal steps of one size.
+
+    Example:
+        >>> import numpy as np
+        >>> from semres_jax import dynamics
+        >>> nulls = dynamics.rotation_nulls(np.random.default_rng(0).normal(size=(61, 50, 20)))
+        >>> round(float(nulls["walk"].value), 1)
+        -10.4
+    """
+    x, rng = checked(states, boundaries=4), generator(key)
+    start, update = x[:1], np.diff(x, axis=0)
+    signs = rng.choice([-1.0, 1.0], update.shape)
+    walked = {
+        "increments": update[rng.permutation(len(update))], "signs": update * signs,
+        "walk": rng.standard_normal(update.shape),
+    }  # fmt: skip
+    made = {name: np.concatenate([start, start + np.cumsum(steps, axis=0)]) for name, steps in walked.items()}
+    return {name: rotations(way) for name, way in ({"layers": x[rng.permutation(len(x))]} | made).items()}
 
 
 def over_texts(values: np.ndarray) -> Quantity:

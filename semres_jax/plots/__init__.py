@@ -8,6 +8,20 @@ if TYPE_CHECKING:
     from semres_jax.plots._style import (
         save as save,
     )
+    from semres_jax.plots.dynamics import (
+        dynamics_bridge as dynamics_bridge,
+        dynamics_continuity as dynamics_continuity,
+        dynamics_density as dynamics_density,
+        dynamics_eigenvalues as dynamics_eigenvalues,
+        dynamics_flow as dynamics_flow,
+        dynamics_motion as dynamics_motion,
+        dynamics_path as dynamics_path,
+        dynamics_products as dynamics_products,
+        dynamics_returns as dynamics_returns,
+        dynamics_rotations as dynamics_rotations,
+        dynamics_shares as dynamics_shares,
+        save_dynamics as save_dynamics,
+    )
     from semres_jax.plots.images import (
         resnet_alpha as resnet_alpha,
         resnet_distances as resnet_distances,
@@ -76,6 +90,20 @@ if TYPE_CHECKING:
 # What each module draws: a study is imported, with all that it needs, when its pictures are asked for.
 _MEMBERS = {
     "_style": ("save",),
+    "dynamics": (
+        "dynamics_bridge",
+        "dynamics_continuity",
+        "dynamics_density",
+        "dynamics_eigenvalues",
+        "dynamics_flow",
+        "dynamics_motion",
+        "dynamics_path",
+        "dynamics_products",
+        "dynamics_returns",
+        "dynamics_rotations",
+        "dynamics_shares",
+        "save_dynamics",
+    ),
     "images": (
         "resnet_alpha",
         "resnet_distances",
