@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 PACKAGES = (
     "spaces", "similarity", "choice", "laws", "montecarlo", "frontier", "measure", "networks", "training",
-    "experiments", "data", "storage", "plots", "explore", "execution",
+    "dynamics", "experiments", "data", "storage", "plots", "explore", "execution",
 )  # fmt: skip
 # Equations of a law that are shown, and characters of one.
 MOST_EQUATIONS, LONGEST = 6, 220

@@ -76,8 +76,9 @@ def changed(matrix: np.ndarray, control: str | None, *, schur: Any = None, key: 
         ValueError: no control of that name; a matrix that is 0 or not finite.
 
     Example:
+        >>> import numpy as np
         >>> from semres_jax.dynamics import products
-        >>> products.changed([[1.0, 5.0], [0.0, 2.0]], "normal").tolist()
+        >>> products.changed(np.array([[1.0, 5.0], [0.0, 2.0]]), "normal").tolist()
         [[1.0, 0.0], [0.0, 2.0]]
     """
     if control == "normal":

@@ -170,10 +170,10 @@ def year_texts(subject: Subject, count: int, *, key: Any = None) -> tuple[np.nda
         key: of the years.
     """
     from semres_jax.measure.language import wording, year_task
-    from semres_jax.measure.language.asking import _EACH, _NAMES
+    from semres_jax.measure.language.asking import MOST_NAMES, REPEATS
 
-    years, each = year_task.spread_years(count, key=key), _EACH["layers"]
-    names = wording.matched(lambda text: list(subject.tokens_of(text)), each, " ", most=_NAMES)
+    years, each = year_task.spread_years(count, key=key), REPEATS["layers"]
+    names = wording.matched(lambda text: list(subject.tokens_of(text)), each, " ", most=MOST_NAMES)
     chosen = [names[k * len(names) // each] for k in range(each)]
     texts = [
         [list(subject.tokens_of(wording.FACT.format(name=name, year=year)[:-1])) for name in chosen]

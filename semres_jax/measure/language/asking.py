@@ -21,9 +21,9 @@ COUNTS, HALVES = (2, 4, 8, 16, 32), (2, 5, 20, 50, 100, 200)
 # Of ten parts of the budget.
 _PARTS = {"pairs": 4, "items": 2, "identify": 2, "layers": 2}
 # Prompts of one trial: both orders of both assignments of names; both orders; sentences of a year.
-_EACH = {"pairs": 4, "items": 2, "identify": 2, "layers": 4}
+REPEATS = {"pairs": 4, "items": 2, "identify": 2, "layers": 4}
 # Names that are used, if no more are needed: `measure.choices` takes 64 at most.
-_NAMES = 48
+MOST_NAMES = 48
 # Prompts whose numbers of tokens, divided by this, are alike are asked together.
 _STEP = 16
 _MAX_TOKENS = 16
@@ -81,7 +81,7 @@ def design(
         raise ValueError(f"{backend.name!r} tells no states of its layers; leave out the task layers")
     parts, sizes, total = sum(_PARTS[task] for task in tasks), {}, {}
     for task in tasks:
-        share = _EACH[task] * {"pairs": len(halves), "layers": 1}.get(
+        share = REPEATS[task] * {"pairs": len(halves), "layers": 1}.get(
             task, len(counts)
         )  # prompts of a trial of each cell
         sizes[task] = prompts * _PARTS[task] // parts // share
@@ -93,7 +93,7 @@ def design(
     wanted = max(2, *(max(counts) if task in ("items", "identify") else 2 for task in tasks))
     lead = wording.TEMPLATES[template].lead
     if names is None or len(names) < wanted:
-        names = wording.matched(backend.tokens, wanted, lead, most=max(_NAMES, wanted))
+        names = wording.matched(backend.tokens, wanted, lead, most=max(MOST_NAMES, wanted))
     names = tuple(names)
     trials, years = {}, None
     for task, size in sizes.items():
@@ -241,7 +241,7 @@ def _cells(task: str, texts: Sequence[str], backend: "Backend", batch: int) -> l
 def _states(backend: "Backend", plan: Design, batch: int, saved: Saved, tell: Callable[[int], None]) -> np.ndarray:
     """(layers, years, D): the state of the year's last token, mean over a sentence each of four names."""
     assert plan.years is not None
-    count, years, parts = _EACH["layers"], plan.years.tolist(), []
+    count, years, parts = REPEATS["layers"], plan.years.tolist(), []
     names = [plan.names[(k * len(plan.names)) // count] for k in range(count)]
     size = max(1, batch // count)
     for k in range(0, len(years), size):
