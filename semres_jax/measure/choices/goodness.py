@@ -170,6 +170,16 @@ def ratio_test(small: ChoiceFit, large: ChoiceFit) -> RatioTest:
     return RatioTest(statistic, freedom, float(special.chdtrc(freedom, statistic)))
 
 
+def refitted_likelihoods(fit: ChoiceFit, tables: np.ndarray) -> np.ndarray:
+    """(D,) log likelihoods of (D, T, n) choices of the design of a fit, the same model fitted to each.
+
+    Args:
+        fit: of `fit_choices`, which the climbs start from.
+        tables: such as those of `simulated_choices`.
+    """
+    return np.asarray(_refitted(fit.setup, tables, fit.theta).value)
+
+
 def choice_profile(fit: ChoiceFit, epsilon: ArrayLike) -> np.ndarray:
     """Profile of ε: 2 (ln L - ln L at each ε, all else fitted again), 0 at the estimate.
 
