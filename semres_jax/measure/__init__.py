@@ -33,6 +33,7 @@ from semres_jax.measure.people.confusions import (
     SimilarityChoice as SimilarityChoice,
     similarity_choice as similarity_choice,
 )
+from semres_jax.measure.people.subjects import noise_ceiling as noise_ceiling
 from semres_jax.measure.resolution import (
     FITTED as FITTED,
     Fit as Fit,

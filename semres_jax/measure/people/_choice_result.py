@@ -58,7 +58,7 @@ class SimilarityChoice:
         p_value, x2_p_value: P(χ² is as large): too rough where many counts are below 5.
         bootstrap_p: share of tables simulated from the model, and fitted again, whose G² is as large; NaN if none.
         slope: largest slope of the log likelihood that is left, in counts.
-        notes: what to know about these numbers, a line each.
+        cautions: what to be careful with, a line each.
         by_distance: the model with similarities as a function of given distances; None where none were given.
     """
 

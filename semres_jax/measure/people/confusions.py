@@ -51,7 +51,7 @@ def similarity_choice(
 
     Intervals are quantiles of replicates whose rows are drawn from the shares of their counts; standard errors are
     those of first order. In scripts/study_people_coverage.py nominal 90 % intervals of biases of 16 stimuli held the
-    truth in {COVERAGE} of 200 tables.
+    truth in 87 to 90 % (of 100 and 400 answers to each), of similarities in 86 to 89 %, of ε in 87 to 92 %.
 
     Zeros: a pair that was never confused has a similarity of 0 and no part in the test. Where some stimuli are confused
     with others one way only, there is no finite maximum: probabilities are those of its limit, biases have no end, and
@@ -65,8 +65,8 @@ def similarity_choice(
         distances: between the stimuli: an (N, N) table, by its names where both have them, or what `spaces.get` takes.
         family, delta, exponent: of the fit by distance, as in `fit_choices`.
         level: of intervals, above 0 and below 1.
-        bootstrap: replicates for intervals and for p-values; 0: neither. None are drawn where the sum of a row is not a
-            whole number.
+        bootstrap: replicates for intervals and for p-values; 0: neither. None are drawn where counts are not whole
+            numbers.
         key: of these; None: `jax.random.key(0)`.
 
     Returns:
@@ -88,7 +88,7 @@ def similarity_choice(
     if not 0 < level < 1:
         raise ValueError(f"level must be above 0 and below 1; got {level!r}")
     bootstrap = require_count("bootstrap", bootstrap, 0)
-    whole = bool((table.sum(1) == table.sum(1).round()).all())
+    whole = bool((table == table.round()).all())
     count = bootstrap if whole else 0
     fit = quasi_symmetry.fitted(table[None])
     bias, similarity = (part[0] for part in quasi_symmetry.parts(fit, table[None]))
@@ -113,7 +113,7 @@ def similarity_choice(
     return SimilarityChoice(
         known, table, numbers[0], numbers[1], expected, level, float(log_likelihood[0]),
         len(table) - groups + confused, g2, x2, freedom, _chi2_p(freedom, g2), _chi2_p(freedom, x2),
-        _simulated_p(table, expected, g2, count, key), float(fit.slope[0]),
+        _simulated_p(table, fit.expected[0], g2, count, key), float(fit.slope[0]),
         tuple(_cautions(table, fit, known, groups, bootstrap > 0 and not whole)), by_distance,
     )  # fmt: skip
 
@@ -163,7 +163,7 @@ def _drawn(totals: np.ndarray, shares: np.ndarray, count: int, key: Any, use: in
     rng, step = generator(key, use), max(1, _NUMBERS // shares.size)
     for first in range(0, count, step):
         size = (min(step, count - first), len(shares))
-        yield rng.multinomial(totals.round().astype(int), shares, size).astype(np.float64)
+        yield rng.multinomial(totals.astype(int), shares, size).astype(np.float64)
 
 
 def _ends(table: np.ndarray, count: int, level: float, key: Any) -> list[np.ndarray]:
@@ -181,14 +181,23 @@ def _ends(table: np.ndarray, count: int, level: float, key: Any) -> list[np.ndar
 
 
 def _simulated_p(table: np.ndarray, expected: np.ndarray, g2: float, count: int, key: Any) -> float:
-    """Share of tables from the model, fitted again, whose G² is as large."""
+    """Share of tables with the same symmetric sums that the model makes, and is fitted to again, whose G² is as large.
+
+    Given these sums only the N - 1 differences of λ are unknown: the test holds its level where pairs are confused once
+    or twice, and where never. Tables drawn with the rows' sums instead have never what was never seen, and reject too
+    often (24 % instead of 5 % of 16 stimuli with 100 answers each).
+    """
     if not count:
         return math.nan
-    shares = expected / expected.sum(1, keepdims=True)
-    larger = sum(
-        int((_g2(tables, quasi_symmetry.fitted(tables).expected) >= g2 - 1e-9).sum())
-        for tables in _drawn(table.sum(1), shares, count, key, 2)
-    )
+    above = np.triu_indices(len(table), 1)
+    sums, share = (table + table.T)[above].astype(int), expected[above]
+    share = np.divide(share, share + expected.T[above], out=np.full_like(share, 0.5), where=sums > 0)
+    rng, step, larger = generator(key, 2), max(1, _NUMBERS // table.size), 0
+    for first in range(0, count, step):
+        drawn = rng.binomial(sums, share, (min(step, count - first), len(sums)))
+        tables = np.zeros((len(drawn), *table.shape)) + np.diag(np.diagonal(table))
+        tables[:, *above], tables[:, above[1], above[0]] = drawn, sums - drawn
+        larger += int((_g2(tables, quasi_symmetry.fitted(tables).expected) >= g2 - 1e-9).sum())
     return (1 + larger) / (1 + count)
 
 
@@ -208,7 +217,7 @@ def _cautions(
         listed = ", ".join(names[k] for k in far[:8]) + (", ..." if len(far) > 8 else "")
         yield f"confused one way only, so that its bias has no end: {listed}"
     if fractions:
-        yield "sums of rows are not whole numbers: nothing was simulated, standard errors are those of first order"
+        yield "counts are not whole numbers: nothing was simulated; standard errors are those of first order"
 
 
 def _distances(distances: Any, names: tuple[str, ...], counts: Any) -> np.ndarray:
