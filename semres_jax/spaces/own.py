@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from semres_jax._checks import brief, concrete, require, require_count
+from semres_jax._checks import brief, require, require_count
 from semres_jax._types import Array, ArrayLike, Point
 from semres_jax.spaces.base import MetricSpace, coordinates, space, spread, static
 

@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from semres_jax._showing import html_table
+from semres_jax._showing import frame, html_table
 from semres_jax._types import Quantity
 from semres_jax.measure.choices.fits import ChoiceFit
 from semres_jax.measure.choices.goodness import RatioTest
 from semres_jax.storage.attributes import DISTANCE, NATS, labelled
 
 if TYPE_CHECKING:
-    import pandas
     import xarray
 
 HEADS = ("stimulus", "shown", "right", "answered", "bias", "confused most with", "similarity")
@@ -111,22 +110,17 @@ class SimilarityChoice:
 
     def notes(self) -> list[str]:
         """Lines that belong under the table: the fit, its test, and what to be careful with."""
-        simulated = "" if np.isnan(self.bootstrap_p) else f", simulated p = {self.bootstrap_p:.2g}"
-        lines = [
-            f"similarity-choice model: G2 = {self.g2:.4g}, X2 = {self.x2:.4g}, {self.freedom} degrees of freedom, "
-            f"p = {self.p_value:.2g} and {self.x2_p_value:.2g}{simulated}"
-        ]
+        own = f"similarity-choice model: G2 = {self.g2:.4g}, X2 = {self.x2:.4g}, {self.freedom} degrees of freedom, "
+        own += f"p = {self.p_value:.2g} and {self.x2_p_value:.2g}{_simulated(self.bootstrap_p)}"
+        lines = [own]
         if self.by_distance is not None:
             fit, test, p, biases, unbiased = self.by_distance
-            numbers = ", ".join(f"{name} = {number:.4g}" for name, number in fit.quantities().items()
-                                if not name.startswith("label "))  # fmt: skip
-            simulated = "" if np.isnan(p) else f", simulated p = {p:.2g}"
-            lines += [
-                f"similarity by distance, biases beside it: {fit.family}, {numbers}; without biases "
-                f"epsilon = {unbiased.epsilon.value:.4g} (biases: p = {biases.p_value:.2g})",
-                f"free similarities against those by distance: chi2 = {test.statistic:.4g} of {test.freedom} "
-                f"degrees of freedom, p = {test.p_value:.2g}{simulated}",
-            ]
+            fitted = {name: number for name, number in fit.quantities().items() if not name.startswith("label ")}
+            numbers = ", ".join(f"{name} = {number:.4g}" for name, number in fitted.items())
+            by = f"similarity by distance, biases beside it: {fit.family}, {numbers}; without biases "
+            lines.append(by + f"epsilon = {unbiased.epsilon.value:.4g} (biases: p = {biases.p_value:.2g})")
+            ratio = f"free similarities against those by distance: chi2 = {test.statistic:.4g} of {test.freedom} "
+            lines.append(ratio + f"degrees of freedom, p = {test.p_value:.2g}{_simulated(p)}")
         return lines + [f"caution: {line}" for line in self.cautions]
 
     def summary(self) -> dict[str, Any]:
@@ -153,13 +147,14 @@ class SimilarityChoice:
             "unbiased_epsilon": unbiased.epsilon.value, "unbiased_delta": unbiased.delta.value,
         }  # fmt: skip
 
-    def to_dataframe(self) -> "pandas.DataFrame":
+    def to_dataframe(self) -> Any:
         """A row for each stimulus: how often it was shown, identified and answered, its bias with its uncertainty."""
-        import pandas
-
-        content = {"shown": self.counts.sum(1), "right": np.diagonal(self.counts), "answered": self.counts.sum(0)}
-        content |= {"bias" + end: part for part, end in zip(self.bias, _PARTS, strict=True)}
-        return pandas.DataFrame(content, index=pandas.Index(self.names, name="stimulus"))
+        content: dict[str, Any] = {
+            "shown": self.counts.sum(1),
+            "right": np.diagonal(self.counts),
+            "answered": self.counts.sum(0),
+        }
+        return frame(content | {"bias": self.bias}, "stimulus", list(self.names))
 
     def dataset(self) -> "xarray.Dataset":
         """Everything as a labelled dataset of dimensions stimulus and response; tests of fit are attributes."""
@@ -184,6 +179,10 @@ class SimilarityChoice:
         coords = {"stimulus": ("stimulus", list(self.names), {"long_name": "stimulus"}),
                   "response": ("response", list(self.names), {"long_name": "response"})}  # fmt: skip
         return labelled(xarray.Dataset(variables, coords, attributes))
+
+
+def _simulated(p: float) -> str:
+    return "" if np.isnan(p) else f", simulated p = {p:.2g}"
 
 
 def _of_distances(fit: ChoiceFit, names: tuple[str, ...]) -> dict[str, Any]:

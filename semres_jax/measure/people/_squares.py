@@ -9,7 +9,7 @@ from semres_jax._names import axis_labels, different, labels_list, places, text_
 
 
 def square(table: Any, names: Any = None, what: str = "counts") -> tuple[np.ndarray, tuple[str, ...]]:
-    """(N, N) float64 and N names: those given, those of a labelled table (columns put in the order of rows), or numbers.
+    """(N, N) float64 and N names: those given, those of a labelled table (columns follow its rows), or numbers.
 
     Args:
         table: whatever is array-like, a pandas.DataFrame and an xarray.DataArray too.

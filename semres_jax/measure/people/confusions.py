@@ -167,7 +167,7 @@ def _drawn(totals: np.ndarray, shares: np.ndarray, count: int, key: Any, use: in
 
 
 def _ends(table: np.ndarray, count: int, level: float, key: Any) -> list[np.ndarray]:
-    """Ends of intervals of biases (2, N) and similarities (2, N, N), quantiles of replicates; NaN where there are none."""
+    """Ends of intervals of biases (2, N) and similarities (2, N, N), quantiles of replicates; NaN of none."""
     totals = table.sum(1)
     if not count:
         return [np.full((2, *table.shape[:k]), np.nan) for k in (1, 2)]
