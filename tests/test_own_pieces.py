@@ -10,6 +10,7 @@ import xarray
 
 import semres_jax as sr
 from semres_jax import frontier, laws, measure, similarity, spaces
+from semres_jax.storage.fingerprints import fingerprint
 
 EXACT = 1e-10
 SIGMAS = 5
@@ -134,6 +135,13 @@ def test_a_space_of_a_sampler_and_a_distance():
         assert abs(getattr(one, p) - getattr(two, p)) < SIGMAS * error
     with pytest.raises(ValueError, match=r"no exact engine .* square .*estimate"):
         sr.accuracy(by_keys, sr.Constant(0.5))
+
+
+def test_kept_runs_know_a_space_again():
+    """Functions that are written anew, as in another process, are the same; others aren't."""
+    one, two = ring(), ring()
+    far = spaces.from_functions(lambda u: u[..., 0], lambda x, y: around(x, y) / 2, **RING)
+    assert fingerprint(one) == fingerprint(two) != fingerprint(far)
 
 
 def test_a_ball_measure_makes_it_exact():

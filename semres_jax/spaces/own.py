@@ -1,5 +1,7 @@
 """Spaces out of plain functions: a sampler and a distance."""
 
+import dataclasses
+import hashlib
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
@@ -34,6 +36,8 @@ class Own(MetricSpace):
     balls: Any = static(default=None)
     ball_kinks: Any = static(default=())
     width: Any = math.inf
+    # What the functions say, so that runs that are kept know them again.
+    code: str = static(default="")
     name: ClassVar[str] = "own"
 
     @property
@@ -156,16 +160,29 @@ def from_functions(
     known = tuple(float(x) for x in np.ravel(np.asarray(ball_kinks, np.float64)))
     width = math.inf if diameter is None else float(diameter)
     axes = _axes(sample, numbers)
-    made = Own(sample, distance, numbers, str(name), axes, True, ball_measure, known, width)
+    code = _code((sample, distance, ball_measure))
+    made = Own(sample, distance, numbers, str(name), axes, True, ball_measure, known, width, code)
     points = made.point(_uniforms(_TRIED, made.uniforms))
     if not all(np.isfinite(np.asarray(leaf)).all() for leaf in jax.tree.leaves(points)):
         raise ValueError("sample must give finite points; got NaN or infinity among them")
     if not _broadcasts(distance, points, axes):
-        made = Own(sample, distance, numbers, str(name), axes, False, ball_measure, known, width)
+        made = dataclasses.replace(made, broadcasts=False)
     _require_distance(made, points)
     if ball_measure is not None:
         _require_balls(made)
     return made
+
+
+def _code(functions: Any) -> str:
+    """A short name of what functions do, the same in every process: not of what they take from around them."""
+
+    def parts(thing: Any) -> Any:
+        code = getattr(thing, "__code__", thing)
+        if not hasattr(code, "co_code"):
+            return type(thing).__name__ if callable(thing) else repr(thing)
+        return code.co_code.hex(), code.co_names, [parts(constant) for constant in code.co_consts]
+
+    return hashlib.sha256(repr([parts(f) for f in functions]).encode()).hexdigest()[:16]
 
 
 def _uniforms(count: int, numbers: int) -> np.ndarray:
