@@ -18,9 +18,9 @@ _NUMBERS = 2**22
 _FREEDOM = 4.0
 
 
-def interval(replicates: np.ndarray, value: np.ndarray) -> Quantity:
-    """(...) values with their 95 % intervals: quantiles (1 - LEVEL) / 2 and (1 + LEVEL) / 2 of (replicates, ...)."""
-    low, high = np.quantile(replicates, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+def interval(replicates: np.ndarray, value: np.ndarray, level: float = LEVEL) -> Quantity:
+    """(...) values with their intervals: quantiles (1 - level) / 2 and (1 + level) / 2 of (replicates, ...)."""
+    low, high = np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return Quantity(np.asarray(value), low=low, high=high)
 
 
@@ -74,15 +74,17 @@ def replicates(
 
 
 def over_exemplars(
-    values: np.ndarray, slopes: np.ndarray, labels: np.ndarray, *, count: int = 1000, key: Any = None
-) -> Quantity:
-    """Standard errors and 95 % intervals of one run over its exemplars; of p_S and p_I on the scale of log odds.
+    values: np.ndarray, slopes: np.ndarray, labels: np.ndarray,
+    *, count: int = 1000, key: Any = None, level: float = LEVEL,
+) -> Quantity:  # fmt: skip
+    """Standard errors and intervals of one run over its exemplars; of p_S and p_I on the scale of log odds.
 
     Args:
         values: (K, ...), p_S and p_I the first two of them.
         slopes: (K, N, ...) changes per weight of an exemplar, which sum to 0 within each class.
         labels, key: as in `replicates`.
         count: of replicates; 0: no intervals.
+        level: of the intervals.
 
     Returns:
         `Quantity` of (K, ...).
@@ -92,8 +94,8 @@ def over_exemplars(
         return Quantity(values, stderr, *np.full((2, *values.shape), np.nan))
     moved = replicates(values[:, None], slopes[:, None], labels, count=count, key=key)
     # Each class's mean takes one degree of freedom; the slopes already have the variance that this leaves.
-    moved = student(len(labels) - len(np.unique(labels))) * (moved - values)
-    estimates = interval(values + moved, values)._replace(stderr=stderr)
+    moved = student(len(labels) - len(np.unique(labels)), level) * (moved - values)
+    estimates = interval(values + moved, values, level)._replace(stderr=stderr)
     first = of_probability(Quantity(*(x[:2] for x in estimates)))
     estimates.low[:2], estimates.high[:2] = first.low, first.high
     return estimates
@@ -121,9 +123,10 @@ def variances(slopes: np.ndarray, pairs: np.ndarray | None) -> tuple[float, floa
 
 
 def over_stimuli(
-    values: np.ndarray, slopes: np.ndarray, pairs: Sequence[np.ndarray | None], *, count: int = 1000, key: Any = None
-) -> Quantity:
-    """Standard errors and 95 % intervals over stimuli of averages over sets of stimuli: p_S, p_I and what follows them.
+    values: np.ndarray, slopes: np.ndarray, pairs: Sequence[np.ndarray | None],
+    *, count: int = 1000, key: Any = None, level: float = LEVEL,
+) -> Quantity:  # fmt: skip
+    """Standard errors and intervals over stimuli of averages over sets of stimuli: p_S, p_I and what follows them.
 
     With w how often each of N stimuli is drawn in a replicate, it moves a value by
 
@@ -131,9 +134,9 @@ def over_stimuli(
 
     less its mean over replicates: slopes s, shrunk by c to the variance V_1 that single stimuli add, and what pairs t
     add, which is all there is where stimuli are alike, and skew there. The spread of slopes is itself estimated from N
-    stimuli: q is the 0.975 quantile of Student's t over that of the normal, with the degrees of freedom 2 / v, where v
-    is the squared relative error of V_1 by its own jackknife (between 4 and N - 1). Quantiles of the replicates are
-    the interval. The standard error is √(max(V_1, 0) + V_2).
+    stimuli: q is the quantile of Student's t (at 0.975, for a level of 0.95) over that of the normal, with the degrees
+    of freedom 2 / v, where v is the squared relative error of V_1 by its own jackknife (between 4 and N - 1). Quantiles
+    of the replicates are the interval. The standard error is √(max(V_1, 0) + V_2).
 
     How often nominal 95 % held the truth in scripts/study_embedding_coverage.py, 300 sets of 30 stimuli each: normal
     stimuli, similarities of width 0.2, 0.5, 1.5: p_S 97, 93, 94 %, p_I 97, 95, 94 %, fitted resolution 96, 96, 95 %; a
@@ -147,6 +150,7 @@ def over_stimuli(
         pairs: K tables (N, N), or None where pairs aren't known.
         count: of replicates; 0: no intervals.
         key: of the random numbers; None: `jax.random.key(0)`.
+        level: of the intervals.
 
     Returns:
         `Quantity` of (K,); all but the values NaN where slopes are.
@@ -168,7 +172,7 @@ def over_stimuli(
         stderr[k] = np.sqrt(first + second) if np.isfinite(slope).all() else np.nan
         whole = float((slope**2).sum())
         scaled[k] = slope * (np.sqrt(first / whole) if whole > 0 else 1.0)
-        scaled[k] *= _stretch(scaled[k], table)
+        scaled[k] *= _stretch(scaled[k], table, level)
     rng = generator(key)
     step = max(1, _NUMBERS // size)
     for start in range(0, count, step):
@@ -180,10 +184,10 @@ def over_stimuli(
                 moved[rows, k] += np.einsum("ri,ri->r", excess @ table, excess) / 2
     if not count:
         return Quantity(values, stderr, *np.full((2, len(values)), np.nan))
-    return interval(values + moved - moved.mean(0), values)._replace(stderr=stderr)
+    return interval(values + moved - moved.mean(0), values, level)._replace(stderr=stderr)
 
 
-def _stretch(slope: np.ndarray, pairs: np.ndarray | None) -> float:
+def _stretch(slope: np.ndarray, pairs: np.ndarray | None, level: float) -> float:
     """Student's quantile over the normal one, for as many degrees of freedom as the sum of squares of slopes has."""
     size, whole = len(slope), float((slope**2).sum())
     if not whole > 0:  # also where slopes aren't known
@@ -191,7 +195,7 @@ def _stretch(slope: np.ndarray, pairs: np.ndarray | None) -> float:
     # A weightier stimulus counts its own square more often, and moves the slopes of all that it makes pairs with.
     change = slope**2 - whole / size + (0.0 if pairs is None else 2 * (pairs @ slope))
     freedom = np.clip(2 * whole**2 / max(float((change**2).sum()), 1e-300), min(_FREEDOM, size - 1), size - 1)
-    return student(float(freedom))
+    return student(float(freedom), level)
 
 
 def of_probability(probability: Quantity) -> Quantity:
@@ -218,8 +222,8 @@ def of_probability(probability: Quantity) -> Quantity:
     return probability._replace(low=end(np.asarray(probability.low)), high=end(np.asarray(probability.high)))
 
 
-def student(freedom: float | int) -> float:
-    """How much wider Student's interval is than the normal one: its quantile over the normal quantile.
+def student(freedom: float | int, level: float = LEVEL) -> float:
+    """How much wider Student's interval of a level is than the normal one: its quantile over the normal quantile.
 
     Example:
         >>> from semres_jax.measure import intervals
@@ -228,4 +232,4 @@ def student(freedom: float | int) -> float:
     """
     from scipy.special import ndtri, stdtrit  # scipy comes with jax
 
-    return float(stdtrit(freedom, (1 + LEVEL) / 2) / ndtri((1 + LEVEL) / 2))
+    return float(stdtrit(freedom, (1 + level) / 2) / ndtri((1 + level) / 2))

@@ -93,6 +93,18 @@ def log_resolution(
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Slopes (N,) and pairs (N, N), as those of `stimulus_sums.Scored`, of ln ε as `measure.fit_profile` finds it.
 
+    Returns:
+        None where `of_fit` gives none.
+    """
+    moved = of_fit(distances, relative, family, epsilon, delta)
+    return None if moved is None else (moved[0][0], moved[1][0])
+
+
+def of_fit(
+    distances: np.ndarray, relative: np.ndarray, family: Family, epsilon: float, delta: float
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Slopes (2, N) and pairs (2, N, N) of ln ε and Δ as `measure.fit_profile` finds them; of ln ε alone at Δ = 0.
+
     The fit makes sums over pairs of ∇m (y - m) zero, with m = Δ + (1 - Δ) g0(d; ε) and y the similarity relative to the
     probe's own. To first order in the stimuli it moves by -A⁻¹ times the mean of ∇m (y - m), an average over pairs of
     stimuli, with A the slope of that mean in (ln ε, Δ): also where the family isn't the true one. A floor of 0 stays.
@@ -124,8 +136,10 @@ def log_resolution(
     steep = steep[:free, :free]
     if not (steep[0, 0] < 0 and abs(np.linalg.det(steep)) > 0):  # ε isn't told by the profile
         return None
-    moved = np.zeros((size, size))
-    moved[upper] = -np.linalg.inv(steep)[0] @ gradients(log, delta)[:free]
-    moved += moved.T
-    mean = moved.sum(1) / (size - 1)
-    return stimulus_sums.jackknife(mean, 0.0, 2), stimulus_sums.second_order(moved, mean, 0.0, 2)
+    moved = np.zeros((free, size, size))
+    moved[:, *upper] = -np.linalg.inv(steep) @ gradients(log, delta)[:free]
+    moved += moved.swapaxes(1, 2)
+    mean = moved.sum(2) / (size - 1)
+    slopes = [stimulus_sums.jackknife(row, 0.0, 2) for row in mean]
+    pairs = [stimulus_sums.second_order(table, row, 0.0, 2) for table, row in zip(moved, mean, strict=True)]
+    return np.stack(slopes), np.stack(pairs)

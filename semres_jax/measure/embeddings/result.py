@@ -9,6 +9,7 @@ import numpy as np
 from semres_jax._showing import html_table
 from semres_jax._types import Quantity
 from semres_jax.frontier.families import Front
+from semres_jax.measure.intervals import LEVEL
 from semres_jax.measure.resolution import Profile
 from semres_jax.storage.attributes import DISTANCE, labelled
 
@@ -21,13 +22,13 @@ _FEW_STIMULI, _FEW_EXEMPLARS = 12, 5
 HEADS = ("", "p_S", "p_I", "epsilon", "delta", "AIC - best", "distance of the model")
 _SETTINGS = ("design", "similarity", "floor", "n", "rows", "dimensions", "stimuli")
 # Of variables that are no probabilities, shares or ratios; the front of the optimal similarity is along weights.
-_UNITS = {
+UNITS = {
     "distance": DISTANCE, "fit_epsilon": DISTANCE, "resolution": DISTANCE, "front_epsilon": DISTANCE, "pairs": "pairs",
     "level_epsilon": "unit of the dissimilarity",
 }  # fmt: skip
 _PARTS = {
     "": "", "_stderr": "standard error of ",
-    "_low": "lower end of the 95 % interval of ", "_high": "upper end of the 95 % interval of ",
+    "_low": "lower end of the {:.0%} interval of ", "_high": "upper end of the {:.0%} interval of ",
 }  # fmt: skip
 
 
@@ -206,13 +207,13 @@ class Embedded:
             "sampled": "; ".join(self.sampled), "cautions": "; ".join(self.cautions),
             "best_family": self.best, "optimal_delta": self.delta,
         }  # fmt: skip
-        rows = [*_of_model(self), *_of_fits(self.fits.values()), *_of_fronts(list(self.fronts.values()))]
+        rows = [*_of_model(self), *of_fits(self.fits.values()), *of_fronts(list(self.fronts.values()))]
         share = "share of others that the threshold was to reach"
         coords: dict[str, Any] = {"share": ("share", self.levels.share, {"long_name": share})}
         coords["family"] = list(self.fits)
         if self.fronts:
             coords["front"] = ("front", list(self.fronts), {"long_name": "front of similarities"})
-        return labelled(xarray.Dataset(_variables(rows), coords, attributes), _UNITS)
+        return labelled(xarray.Dataset(as_variables(rows), coords, attributes), UNITS)
 
 
 def _of_model(model: Embedded) -> list[tuple[str, Any, Any, str]]:
@@ -236,9 +237,9 @@ def _of_model(model: Embedded) -> list[tuple[str, Any, Any, str]]:
     ]
 
 
-def _of_fits(fits: Collection[Fitted]) -> list[tuple[str, Any, Any, str]]:
+def of_fits(fits: Collection[Fitted]) -> list[tuple[str, Any, Any, str]]:
     columns = zip(*fits, strict=True)
-    epsilon, delta, aic, p_s, p_i, resolution = map(_stacked, columns)
+    epsilon, delta, aic, p_s, p_i, resolution = map(stacked, columns)
     variables = [
         ("fit_epsilon", epsilon.value, "fitted resolution, in the unit of the given distances"),
         ("fit_delta", delta.value, "fitted floor"),
@@ -252,7 +253,7 @@ def _of_fits(fits: Collection[Fitted]) -> list[tuple[str, Any, Any, str]]:
     return [(name, "family", values, text) for name, values, text in variables]
 
 
-def _of_fronts(fronts: Sequence[Placed]) -> list[tuple[str, Any, Any, str]]:
+def of_fronts(fronts: Sequence[Placed]) -> list[tuple[str, Any, Any, str]]:
     if not fronts:
         return []
     longest = max(len(placed.front.p_s) for placed in fronts)
@@ -260,7 +261,7 @@ def _of_fronts(fronts: Sequence[Placed]) -> list[tuple[str, Any, Any, str]]:
         np.stack([np.pad(np.asarray(row, float), (0, longest - len(row)), constant_values=np.nan) for row in column])
         for column in zip(*(placed.front for placed in fronts), strict=True)
     )
-    both, (distance, nearest_p_s, nearest_p_i) = ("front", "point"), map(_stacked, list(zip(*fronts, strict=True))[1:])
+    both, (distance, nearest_p_s, nearest_p_i) = ("front", "point"), map(stacked, list(zip(*fronts, strict=True))[1:])
     return [
         ("front_epsilon", both, epsilon, "resolution along the front; optimal: weight of p_S"),
         ("front_p_s", both, p_s, "generalization p_S of the front"),
@@ -271,15 +272,15 @@ def _of_fronts(fronts: Sequence[Placed]) -> list[tuple[str, Any, Any, str]]:
     ]
 
 
-def _stacked(values: Sequence[Any]) -> Any:
+def stacked(values: Sequence[Any]) -> Any:
     return Quantity(*map(np.array, zip(*values, strict=True))) if isinstance(values[0], Quantity) else values
 
 
-def _variables(rows: Iterable[tuple[str, Any, Any, str]]) -> dict[str, Any]:
+def as_variables(rows: Iterable[tuple[str, Any, Any, str]], level: float = LEVEL) -> dict[str, Any]:
     """Variables of a dataset from names, dimensions, values and descriptions; four of each `Quantity`."""
     variables: dict[str, Any] = {}
     for name, dims, value, text in rows:
         parts = value if isinstance(value, Quantity) else (value,)
         for part, (end, what) in zip(parts, _PARTS.items(), strict=False):
-            variables[name + end] = (dims, np.asarray(part), {"long_name": what + text})
+            variables[name + end] = (dims, np.asarray(part), {"long_name": what.format(level) + text})
     return variables

@@ -1,0 +1,168 @@
+"""The numbers that follow from a table of strengths on given stimuli, and their intervals, whatever these are over."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from semres_jax._random import generator
+from semres_jax._types import Quantity
+from semres_jax.frontier.families import Front, table as family_table
+from semres_jax.frontier.pareto import distance
+from semres_jax.laws import tables
+from semres_jax.measure import intervals
+from semres_jax.measure.embeddings import influence, stimulus_sums
+from semres_jax.measure.embeddings.result import Fitted, Placed
+from semres_jax.measure.people._judgements import Judgements
+from semres_jax.measure.resolution import Profile, fit_profile, profile
+from semres_jax.similarity import Family
+from semres_jax.spaces.finite import Finite
+
+# Replicates of tables that are worked on at once, in numbers.
+_NUMBERS = 2**22
+# Answers that a stimulus is taken to have got for itself in a replicate where it got none.
+_HALF = 0.5
+
+
+class Place(NamedTuple):
+    """What accuracies and fits are on: stimuli, families, fronts."""
+
+    space: Finite
+    ranks: tables.Ranking
+    families: Sequence[Family]
+    fronts: Mapping[str, Front]
+
+
+class Numbers(NamedTuple):
+    """K numbers of a table: p_S, p_I, distances from the fronts, then ln ε and then Δ of each family.
+
+    Attributes:
+        values: (K,).
+        slopes: (K, N) what each stimulus contributes; NaN where it isn't known.
+        pairs: K tables (N, N) of what pairs of stimuli add, or None.
+    """
+
+    values: np.ndarray
+    slopes: np.ndarray
+    pairs: list[np.ndarray | None]
+
+
+class Standing(NamedTuple):
+    """Where a table stands: accuracies of two items, fits, distances from fronts, with intervals."""
+
+    p_s: Quantity
+    p_i: Quantity
+    profile: Profile
+    fits: dict[str, Fitted]
+    fronts: dict[str, Placed]
+
+
+def standing(place: Place, given: Judgements, *, bootstrap: int, level: float, key: Any) -> Standing:
+    """Numbers of the whole table, with intervals over counts, over subjects and stimuli, or over stimuli."""
+    whole = numbers(place, given.strengths)
+    if not bootstrap:
+        ends = intervals.over_stimuli(*whole, count=0)
+    elif given.counts is not None and len(given.tables) == 1:
+        ends = _centred(whole.values, _over_counts(place, given.counts, bootstrap, key), level)
+    elif len(given.tables) > 1:
+        ends = _centred(whole.values, _over_subjects(place, given, whole, bootstrap, key), level)
+    else:
+        ends = intervals.over_stimuli(*whole, count=bootstrap, key=key, level=level)
+    p_s, p_i, *rest = (Quantity(*map(float, row)) for row in zip(*ends, strict=True))
+    gaps, rest = rest[: len(place.fronts)], rest[len(place.fronts) :]
+    logs, floors = rest[: len(place.families)], rest[len(place.families) :]
+    shape = profile(place.space, given.strengths)
+    fits = {family.label: _fitted(place, shape, family, log, _within(floor))
+            for family, log, floor in zip(place.families, logs, floors, strict=True)}  # fmt: skip
+    placed = {}
+    for (name, front), gap in zip(place.fronts.items(), gaps, strict=True):
+        near = distance(p_s.value, p_i.value, front)
+        placed[name] = Placed(front, gap, float(near.p_s), float(near.p_i))
+    return Standing(_within(p_s), _within(p_i), shape, fits, placed)
+
+
+def numbers(place: Place, strengths: np.ndarray) -> Numbers:
+    """The numbers of one table, with what stimuli contribute to them."""
+    space, size = place.space, len(strengths)
+    own = stimulus_sums.graded(space, place.ranks, strengths, 2)
+    values, slopes, pairs = [own.p_s, own.p_i], [own.slope_s, own.slope_i], [own.pairs_s, own.pairs_i]
+    for name, front in place.fronts.items():
+        # The front of all similarities is taken as it is, also that of these stimuli.
+        off = influence.off(None if name == "optimal" else space, name, front, own)
+        values, slopes, pairs = [*values, off.distance], [*slopes, off.slope], [*pairs, off.pairs]
+    relative, table = strengths / np.diagonal(strengths)[:, None], np.asarray(space.distances, np.float64)
+    shape, unknown = profile(space, strengths), (np.full(size, np.nan), None)
+    moved = []
+    for family in place.families:
+        best = fit_profile(shape, family)
+        epsilon, delta = float(best.epsilon.value), float(best.delta.value)
+        moves = influence.of_fit(table, relative, family, epsilon, delta) if epsilon > 0 else None
+        rows = [] if moves is None else list(zip(*moves, strict=True))
+        moved.append([(value, *row) for value, row in zip((_log(epsilon), delta), [*rows, unknown, unknown], strict=False)])
+    fitted = [entry for which in range(2) for entry in (family[which] for family in moved)]
+    columns = [[entry[part] for entry in fitted] for part in range(3)]
+    return Numbers(np.array([*values, *columns[0]], float), np.stack([*slopes, *columns[1]]), [*pairs, *columns[2]])
+
+
+def _log(epsilon: Any) -> Any:
+    """ln ε; a resolution of 0 is kept finite."""
+    return np.log(np.maximum(epsilon, 1e-300))
+
+
+def _values(place: Place, strengths: np.ndarray) -> np.ndarray:
+    """(B, K) the numbers of (B, N, N) tables."""
+    pairs = np.array([tables.of_ranking(place.space, place.ranks, table, 2) for table in strengths])
+    p_s, p_i = np.clip(pairs, 0.0, 1.0).T
+    gaps = [distance(p_s, p_i, front).distance for front in place.fronts.values()]
+    shape = profile(place.space, strengths)
+    fits = [fit_profile(shape, family) for family in place.families]
+    rows = [p_s, p_i, *gaps, *(_log(fit.epsilon.value) for fit in fits), *(fit.delta.value for fit in fits)]
+    return np.stack(rows, axis=1)
+
+
+def _over_counts(place: Place, counts: np.ndarray, count: int, key: Any) -> np.ndarray:
+    """(count, K) the numbers of tables whose rows are drawn again, as many answers from the shares of each."""
+    rng, size = generator(key), len(counts)
+    totals = counts.sum(1)
+    step, rows = max(1, _NUMBERS // size**2), []
+    for first in range(0, count, step):
+        drawn = np.stack([rng.multinomial(int(total), row / total, min(step, count - first))
+                          for row, total in zip(counts, totals, strict=True)], axis=1).astype(np.float64)  # fmt: skip
+        own = np.einsum("bnn->bn", drawn)
+        drawn[:, np.arange(size), np.arange(size)] = np.maximum(own, _HALF)
+        rows.append(_values(place, drawn))
+    return np.concatenate(rows)
+
+
+def _over_subjects(place: Place, given: Judgements, whole: Numbers, count: int, key: Any) -> np.ndarray:
+    """(count, K) the numbers with other subjects and other stimuli: of the jackknife's pseudo-values of subjects."""
+    from semres_jax.measure.people import subjects
+
+    people = len(given.tables)
+    total = given.tables.sum(0)
+    without = [numbers(place, (total - own) / (people - 1)) for own in given.tables]
+    values = np.stack([people * whole.values - (people - 1) * part.values for part in without])
+    slopes = np.stack([people * whole.slopes - (people - 1) * part.slopes for part in without])
+    return subjects.replicates(values, slopes.swapaxes(1, 2), count=count, key=key)
+
+
+def _centred(values: np.ndarray, replicates: np.ndarray, level: float) -> Quantity:
+    """Intervals of replicates around the values themselves, not around what replicates are on average."""
+    spread = replicates.std(0, ddof=1)
+    return intervals.interval(values + replicates - replicates.mean(0), values, level)._replace(stderr=spread)
+
+
+def _within(share: Quantity) -> Quantity:
+    """A probability, or a floor, whose interval stays within 0 and 1."""
+    return share._replace(low=float(np.clip(share.low, 0.0, 1.0)), high=float(np.clip(share.high, 0.0, 1.0)))
+
+
+def _fitted(place: Place, shape: Profile, family: Family, log: Quantity, floor: Quantity) -> Fitted:
+    """A family's fit, with intervals of ε, which is fitted in logarithms, and of Δ."""
+    best = fit_profile(shape, family)
+    epsilon, delta = (Quantity(float(number.value), float(number.stderr)) for number in (best.epsilon, best.delta))
+    table = family_table(family, np.asarray(place.space.distances, np.float64), epsilon.value, delta.value)
+    p_s, p_i = tables.of_ranking(place.space, place.ranks, table, 2)
+    ends = (float(np.exp(end)) for end in (log.low, log.high))
+    resolution = Quantity(epsilon.value, epsilon.value * log.stderr, *ends)
+    return Fitted(epsilon, floor, float(best.aic), p_s, p_i, resolution)
