@@ -37,6 +37,12 @@ if TYPE_CHECKING:
         llm_pairs as llm_pairs,
         save_measure_llm as save_measure_llm,
     )
+    from semres_jax.plots.measure_similarities import (
+        save_similarities as save_similarities,
+        similarities_items as similarities_items,
+        similarities_plane as similarities_plane,
+        similarities_profile as similarities_profile,
+    )
     from semres_jax.plots.optimal import (
         optimal_fronts as optimal_fronts,
         optimal_similarities as optimal_similarities,
@@ -95,6 +101,12 @@ _MEMBERS = {
     ),
     "measure_embeddings": ("embeddings_levels", "embeddings_plane", "embeddings_profile", "save_embeddings"),
     "measure_llm": ("llm_items", "llm_layers", "llm_pairs", "save_measure_llm"),
+    "measure_similarities": (
+        "save_similarities",
+        "similarities_items",
+        "similarities_plane",
+        "similarities_profile",
+    ),
     "optimal": ("optimal_fronts", "optimal_similarities", "save_optimal"),
     "paper": ("paper_2", "paper_3", "paper_5c", "paper_14", "save_paper"),
     "sweep": ("best_ball_measure", "families", "fronts", "items", "optimum", "save_sweep"),

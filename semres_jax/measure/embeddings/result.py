@@ -28,7 +28,7 @@ UNITS = {
 }  # fmt: skip
 _PARTS = {
     "": "", "_stderr": "standard error of ",
-    "_low": "lower end of the {:.0%} interval of ", "_high": "upper end of the {:.0%} interval of ",
+    "_low": "lower end of the {:g} % interval of ", "_high": "upper end of the {:g} % interval of ",
 }  # fmt: skip
 
 
@@ -282,5 +282,5 @@ def as_variables(rows: Iterable[tuple[str, Any, Any, str]], level: float = LEVEL
     for name, dims, value, text in rows:
         parts = value if isinstance(value, Quantity) else (value,)
         for part, (end, what) in zip(parts, _PARTS.items(), strict=False):
-            variables[name + end] = (dims, np.asarray(part), {"long_name": what.format(level) + text})
+            variables[name + end] = (dims, np.asarray(part), {"long_name": what.format(100 * level) + text})
     return variables

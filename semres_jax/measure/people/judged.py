@@ -159,7 +159,7 @@ class Judged:
     def notes(self) -> list[str]:
         """Lines that belong under the table: what was measured, over what intervals are, what to be careful with."""
         who = f" of {self.subjects} subjects" if self.subjects > 1 else ""
-        over = f"; {self.level:.0%} intervals over {self.over}" if self.over else ""
+        over = f"; {100 * self.level:g} % intervals over {self.over}" if self.over else ""
         where = "given distances" if self.geometry == "given" else (
             f"distances recovered by non-metric scaling in {_dimensions(self)} dimensions, stress {self.stress:.3f}"
         )  # fmt: skip
