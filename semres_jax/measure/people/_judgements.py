@@ -18,9 +18,9 @@ class Judgements:
 
     Attributes:
         kind: one of `KINDS`.
-        strengths: (N, N), at least 0, positive on the diagonal; row p is of probe p.
+        strengths: (N, N), at least 0, positive on the diagonal; row p is of probe p. Of counts these themselves.
         tables: (S, N, N) the strengths of each subject; of one table S is 1.
-        counts: (N, N) how often each answer was given to each stimulus; None where they aren't counts.
+        counted: whether strengths are how often each answer was given to each stimulus.
         names: of the stimuli; () where they have none.
         remarks: what was made of the table, in words.
     """
@@ -28,7 +28,7 @@ class Judgements:
     kind: str
     strengths: np.ndarray
     tables: np.ndarray
-    counts: np.ndarray | None
+    counted: bool
     names: tuple[str, ...]
     remarks: tuple[str, ...]
 
@@ -36,15 +36,21 @@ class Judgements:
     def asymmetry(self) -> float:
         """Share of the variance of entries off the diagonal that tells (p, x) from (x, p)."""
         other = ~np.eye(len(self.strengths), dtype=bool)
-        whole = float(self.strengths[other].var())
-        return float(((self.strengths - self.strengths.T)[other] ** 2).mean() / 4 / whole) if whole > 0 else 0.0
+        table = self.strengths / self.strengths.sum(1, keepdims=True) if self.counted else self.strengths
+        whole = float(table[other].var())
+        return float(((table - table.T)[other] ** 2).mean() / 4 / whole) if whole > 0 else 0.0
+
+    @property
+    def answer(self) -> float:
+        """What one answer counts for in the strengths; 0 where they aren't counts."""
+        return float(self.counted)
 
     @property
     def over(self) -> str:
         """What intervals are over."""
         if len(self.tables) > 1:
             return "subjects and stimuli"
-        return "stimuli" if self.counts is None else "answers"
+        return "answers" if self.counted else "stimuli"
 
     def ceiling(self) -> tuple[float, float] | None:
         """How well the best model could agree with single subjects, from below and above; None of one table."""
@@ -57,11 +63,8 @@ class Judgements:
     def part(self, rows: np.ndarray) -> "Judgements":
         """The same of some stimuli, in another order."""
         names = tuple(self.names[row] for row in rows) if self.names else ()
-        pick = np.ix_(rows, rows)
-        counts = None if self.counts is None else self.counts[pick]
-        return dataclasses.replace(
-            self, strengths=self.strengths[pick], tables=self.tables[:, rows[:, None], rows], counts=counts, names=names
-        )
+        tables = self.tables[:, rows[:, None], rows]
+        return dataclasses.replace(self, strengths=self.strengths[np.ix_(rows, rows)], tables=tables, names=names)
 
 
 def judgements(table: Any, kind: str, strength: str, diagonal: float | None, names: Any) -> Judgements:
@@ -85,20 +88,18 @@ def judgements(table: Any, kind: str, strength: str, diagonal: float | None, nam
     say = names or tuple(map(str, range(tables.shape[-1])))
     tables, remarks = _with_diagonal(tables, kind, diagonal)
     _require_entries(tables, say)
-    counts = None
+    counted = False
     if kind == "dissimilarity":
         tables, words = _similar(tables, strength)
         remarks.append(words)
     elif kind == "confusion":
-        pooled = tables.sum(0)
-        shown = pooled.sum(1)
+        shown = tables.sum((0, 2))
         if not (shown > 0).all():
             raise ValueError(f"stimulus {say[int(np.argmin(shown))]!r} was never shown: its row is all 0; leave it out")
-        if (tables == np.round(tables)).all() and (shown > 1).all():
-            counts = pooled
-            remarks.append(f"{int(shown.sum())} answers counted, {int(shown.min())} and more to a stimulus")
-            tables = tables / np.maximum(tables.sum(2, keepdims=True), 1.0)
-    strengths = tables.mean(0) if counts is None else counts / counts.sum(1, keepdims=True)
+        counted = bool((tables == np.round(tables)).all() and (shown > 1).all())
+        if counted:
+            remarks.append(f"{int(shown.sum())} answers counted, {int(shown.min())} or more to each stimulus")
+    strengths = tables.sum(0) if counted else tables.mean(0)
     own = np.diagonal(strengths)
     if not (own > 0).all():
         raise ValueError(
@@ -107,7 +108,7 @@ def judgements(table: Any, kind: str, strength: str, diagonal: float | None, nam
         )
     if not (strengths != strengths[0, 0]).any():
         raise ValueError("all entries are the same: nothing tells stimuli apart")
-    return Judgements(kind, strengths, tables, counts, names, tuple(remarks))
+    return Judgements(kind, strengths, tables, counted, names, tuple(remarks))
 
 
 def _square(table: Any, kind: str, names: Any) -> tuple[np.ndarray, tuple[str, ...]]:

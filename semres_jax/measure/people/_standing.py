@@ -20,8 +20,6 @@ from semres_jax.spaces.finite import Finite
 
 # Replicates of tables that are worked on at once, in numbers.
 _NUMBERS = 2**22
-# Answers that a stimulus is taken to have got for itself in a replicate where it got none.
-_HALF = 0.5
 
 
 class Place(NamedTuple):
@@ -59,11 +57,11 @@ class Standing(NamedTuple):
 
 def standing(place: Place, given: Judgements, *, bootstrap: int, level: float, key: Any) -> Standing:
     """Numbers of the whole table, with intervals over counts, over subjects and stimuli, or over stimuli."""
-    whole = numbers(place, given.strengths)
+    whole = numbers(place, given.strengths, given.answer)
     if not bootstrap:
         ends = intervals.over_stimuli(*whole, count=0)
-    elif given.counts is not None and len(given.tables) == 1:
-        ends = _centred(whole.values, _over_counts(place, given.counts, bootstrap, key), level)
+    elif given.counted and len(given.tables) == 1:
+        ends = _centred(whole.values, _over_counts(place, given.strengths, bootstrap, key), level)
     elif len(given.tables) > 1:
         ends = _centred(whole.values, _over_subjects(place, given, whole, bootstrap, key), level)
     else:
@@ -71,7 +69,7 @@ def standing(place: Place, given: Judgements, *, bootstrap: int, level: float, k
     p_s, p_i, *rest = (Quantity(*map(float, row)) for row in zip(*ends, strict=True))
     gaps, rest = rest[: len(place.fronts)], rest[len(place.fronts) :]
     logs, floors = rest[: len(place.families)], rest[len(place.families) :]
-    shape = profile(place.space, given.strengths)
+    shape = _profile(place.space, given.strengths, given.answer)
     fits = {family.label: _fitted(place, shape, family, log, _within(floor))
             for family, log, floor in zip(place.families, logs, floors, strict=True)}  # fmt: skip
     placed = {}
@@ -81,8 +79,22 @@ def standing(place: Place, given: Judgements, *, bootstrap: int, level: float, k
     return Standing(_within(p_s), _within(p_i), shape, fits, placed)
 
 
-def numbers(place: Place, strengths: np.ndarray) -> Numbers:
-    """The numbers of one table, with what stimuli contribute to them."""
+def _profile(space: Finite, strengths: np.ndarray, answer: float) -> Profile:
+    """The profile of (..., N, N) tables; of counts nearly without bias, as E n_px / (n_pp + 1) is P_px / P_pp.
+
+    Of M answers to a stimulus it is that times 1 - (1 - P_pp)^M; n_px / n_pp would be more by a share of 1/n_pp.
+    """
+    return profile(space, strengths + answer * np.eye(strengths.shape[-1]))
+
+
+def numbers(place: Place, strengths: np.ndarray, answer: float = 0.0) -> Numbers:
+    """The numbers of one table, with what stimuli contribute to them.
+
+    Args:
+        place: what they are on.
+        strengths: (N, N).
+        answer: what one answer counts for, of counts.
+    """
     space, size = place.space, len(strengths)
     own = stimulus_sums.graded(space, place.ranks, strengths, 2)
     values, slopes, pairs = [own.p_s, own.p_i], [own.slope_s, own.slope_i], [own.pairs_s, own.pairs_i]
@@ -90,8 +102,8 @@ def numbers(place: Place, strengths: np.ndarray) -> Numbers:
         # The front of all similarities is taken as it is, also that of these stimuli.
         off = influence.off(None if name == "optimal" else space, name, front, own)
         values, slopes, pairs = [*values, off.distance], [*slopes, off.slope], [*pairs, off.pairs]
-    relative, table = strengths / np.diagonal(strengths)[:, None], np.asarray(space.distances, np.float64)
-    shape, unknown = profile(space, strengths), (np.full(size, np.nan), None)
+    relative, table = strengths / (np.diagonal(strengths)[:, None] + answer), np.asarray(space.distances, np.float64)
+    shape, unknown = _profile(space, strengths, answer), (np.full(size, np.nan), None)
     moved = []
     for family in place.families:
         best = fit_profile(shape, family)
@@ -109,12 +121,12 @@ def _log(epsilon: Any) -> Any:
     return np.log(np.maximum(epsilon, 1e-300))
 
 
-def _values(place: Place, strengths: np.ndarray) -> np.ndarray:
-    """(B, K) the numbers of (B, N, N) tables."""
-    pairs = np.array([tables.of_ranking(place.space, place.ranks, table, 2) for table in strengths])
+def _values(place: Place, counts: np.ndarray) -> np.ndarray:
+    """(B, K) the numbers of (B, N, N) tables of counts."""
+    pairs = np.array([tables.of_ranking(place.space, place.ranks, table, 2) for table in counts])
     p_s, p_i = np.clip(pairs, 0.0, 1.0).T
     gaps = [distance(p_s, p_i, front).distance for front in place.fronts.values()]
-    shape = profile(place.space, strengths)
+    shape = _profile(place.space, counts, 1.0)
     fits = [fit_profile(shape, family) for family in place.families]
     rows = [p_s, p_i, *gaps, *(_log(fit.epsilon.value) for fit in fits), *(fit.delta.value for fit in fits)]
     return np.stack(rows, axis=1)
@@ -122,14 +134,11 @@ def _values(place: Place, strengths: np.ndarray) -> np.ndarray:
 
 def _over_counts(place: Place, counts: np.ndarray, count: int, key: Any) -> np.ndarray:
     """(count, K) the numbers of tables whose rows are drawn again, as many answers from the shares of each."""
-    rng, size = generator(key), len(counts)
-    totals = counts.sum(1)
-    step, rows = max(1, _NUMBERS // size**2), []
+    rng, totals, rows = generator(key), counts.sum(1), []
+    step = max(1, _NUMBERS // counts.size)
     for first in range(0, count, step):
         drawn = np.stack([rng.multinomial(int(total), row / total, min(step, count - first))
                           for row, total in zip(counts, totals, strict=True)], axis=1).astype(np.float64)  # fmt: skip
-        own = np.einsum("bnn->bn", drawn)
-        drawn[:, np.arange(size), np.arange(size)] = np.maximum(own, _HALF)
         rows.append(_values(place, drawn))
     return np.concatenate(rows)
 
@@ -139,8 +148,8 @@ def _over_subjects(place: Place, given: Judgements, whole: Numbers, count: int, 
     from semres_jax.measure.people import subjects
 
     people = len(given.tables)
-    total = given.tables.sum(0)
-    without = [numbers(place, (total - own) / (people - 1)) for own in given.tables]
+    total, of = given.tables.sum(0), 1.0 if given.counted else people - 1.0
+    without = [numbers(place, (total - own) / of, given.answer) for own in given.tables]
     values = np.stack([people * whole.values - (people - 1) * part.values for part in without])
     slopes = np.stack([people * whole.slopes - (people - 1) * part.slopes for part in without])
     return subjects.replicates(values, slopes.swapaxes(1, 2), count=count, key=key)

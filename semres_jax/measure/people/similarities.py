@@ -216,7 +216,7 @@ def _judged(
     # Of many, where intervals are known for two alone.
     known = [Quantity(values, *(np.append(end, np.full(len(items) - 1, np.nan)) for end in first[1:]))
              for values, first in ((p_s, stands.p_s), (p_i, stands.p_i))]  # fmt: skip
-    by_probe = identification(own[:, None], np.array(items)).mean(0)
+    by_probe = identification(np.minimum(own, 1.0)[:, None], np.array(items)).mean(0)
     over = "" if not request.bootstrap else given.over
     return Judged(
         kind=given.kind, stimuli=len(own), subjects=len(given.tables), names=given.names,
