@@ -12,10 +12,85 @@ from collections.abc import Callable
 import numpy as np
 
 from semres_jax import measure, similarity
+from semres_jax.measure.people import subjects
 
 LEVEL = 0.9
+# Of each confusion design: stimuli, answers a row, resolution, floor.
+CONFUSIONS = ((16, 100, 0.2, 0.05), (16, 400, 0.2, 0.05), (16, 100, 0.1, 0.02))
+# Subjects, stimuli, and the spread of subjects, of stimuli, and of both together.
+GROUPS = (
+    (5, 20, 1, 1, 1),
+    (10, 30, 1, 1, 1),
+    (20, 30, 1, 1, 3),
+    (10, 30, 0, 1, 1),
+    (10, 30, 1, 0, 1),
+    (10, 30, 0, 0, 1),
+)
+
+# Of judged tables: resolutions and floor.
 FLOOR = 0.05
 EPSILON = {"exponential": 0.3, "gaussian": 0.3, "linear": 0.8}
+
+
+def confusions(sets: int, first: int) -> None:
+    """Points in the unit square, biases of spread 0.4 in log odds; exponential similarity."""
+    print("| stimuli | answers a row | ε | Δ | number | held the truth | p < 0.05 by χ² | simulated p < 0.05 |")
+    print("|---|---|---|---|---|---|---|---|")
+    for size, answers, epsilon, delta in CONFUSIONS:
+        inside: dict[str, list[float]] = {name: [] for name in ("bias", "similarity", "epsilon", "delta", "log bias")}
+        p_values = []
+        for k in range(first, first + sets):
+            table, distances, bias = confusion_table(size, answers, epsilon, delta, np.random.default_rng(k))
+            fit = measure.similarity_choice(table, distances=distances, level=LEVEL, key=k)
+            similarity = delta + (1 - delta) * np.exp(-distances / epsilon)
+            above = np.triu_indices(size, 1)
+            numbers = {"epsilon": (fit.by_distance.fit.epsilon, epsilon), "delta": (fit.by_distance.fit.delta, delta)}
+            log_bias = np.log(bias) - np.log(bias).mean()
+            for name, (number, truth) in numbers.items():
+                inside[name].append(number.low <= truth <= number.high)
+            inside["bias"].append(((fit.bias.low <= bias) & (bias <= fit.bias.high)).mean())
+            held = (fit.similarity.low <= similarity) & (similarity <= fit.similarity.high)
+            inside["similarity"].append(held[above].mean())
+            ends = fit.by_distance.fit.label_bias
+            inside["log bias"].append(np.mean([ends[name].low <= truth <= ends[name].high
+                                               for name, truth in zip(fit.names, log_bias, strict=True)]))  # fmt: skip
+            p_values.append((fit.p_value, fit.bootstrap_p, fit.by_distance.against_free.p_value,
+                             fit.by_distance.against_free_p))  # fmt: skip
+        rejected = (np.array(p_values) < 0.05).mean(0)
+        for name, held in inside.items():
+            tests = rejected[:2] if name in ("bias", "similarity") else rejected[2:]
+            print(f"| {size} | {answers} | {epsilon:g} | {delta:g} | {name} | {np.mean(held):.3f} | {tests[0]:.3f} | "
+                  f"{tests[1]:.3f} |", flush=True)  # fmt: skip
+
+
+def confusion_table(
+    size: int, answers: int, epsilon: float, delta: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Counts of a similarity-choice model of points in the unit square, their distances, the biases."""
+    points = rng.random((size, 2))
+    distances = np.sqrt(((points[:, None] - points[None]) ** 2).sum(-1))
+    bias = np.exp(rng.normal(0, 0.4, size))
+    bias /= bias.sum()
+    strength = bias * (delta + (1 - delta) * np.exp(-distances / epsilon))
+    shares = strength / strength.sum(1, keepdims=True)
+    return np.array([rng.multinomial(answers, row) for row in shares], float), distances, bias
+
+
+def groups(sets: int, first: int) -> None:
+    """Means over subjects and stimuli of a crossed design, whose slopes are exact."""
+    print("| subjects | stimuli | spread of subjects | of stimuli | of both | held 0 |")
+    print("|---|---|---|---|---|---|")
+    for people, stimuli, *spreads in GROUPS:
+        held = 0
+        for k in range(first, first + sets):
+            rng = np.random.default_rng(k)
+            parts = rng.normal(size=(people, 1)), rng.normal(size=(1, stimuli)), rng.normal(size=(people, stimuli))
+            table = sum(spread * part for spread, part in zip(spreads, parts, strict=True))
+            values = table.mean(1)
+            slopes = (table - values[:, None]) / stimuli
+            low, high = np.quantile(subjects.replicates(values, slopes, count=1000, key=k), [0.05, 0.95])
+            held += low <= 0 <= high
+        print("|", people, "|", stimuli, "|", " | ".join(map(str, spreads)), "|", f"{held / sets:.3f} |", flush=True)
 
 
 def plane(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -54,7 +129,7 @@ def confused(family: str, size: int = 16, answers: int = 200, floor: float = FLO
     return draw, floor
 
 
-def subjects(family: str, size: int = 24, people: int = 10, precision: float = 5.0, spread: float = 0.2):
+def differing(family: str, size: int = 24, people: int = 10, precision: float = 5.0, spread: float = 0.2):
     """Subjects whose resolutions differ, ln ε normal, each with noise of its own; stimuli drawn anew."""
 
     def draw(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, dict]:
@@ -76,7 +151,7 @@ DESIGNS: dict[str, tuple[str, tuple[Callable, float]]] = {
     "counts, gaussian": ("gaussian", confused("gaussian")),
     "counts, linear": ("linear", confused("linear")),
     "few counts, exponential": ("exponential", confused("exponential", answers=60)),
-    "subjects, exponential": ("exponential", subjects("exponential")),
+    "subjects, exponential": ("exponential", differing("exponential")),
 }
 
 
@@ -102,7 +177,11 @@ def similarities(sets: int, first: int) -> None:
                   f"{seconds:.2f} |", flush=True)  # fmt: skip
 
 
-STUDIES = {"similarities": similarities}
+STUDIES = {
+    "confusions": confusions,
+    "groups": groups,
+    "similarities": similarities,
+}
 
 if __name__ == "__main__":
     words = argparse.ArgumentParser()

@@ -49,7 +49,9 @@ class MeasureSimilarities:
     """The name of the array, in a .npz file of several."""
     strength: Literal["linear", "exponential"] = "linear"
     """A dissimilarity d makes a strength 1 - d / largest, or exp(-d / mean)."""
-    diagonal: Annotated[float | None, tyro.conf.arg(help_behavior_hint="(default: as in FILE; dissimilarity: 0)")] = None
+    diagonal: Annotated[float | None, tyro.conf.arg(help_behavior_hint="(default: as in FILE; dissimilarity: 0)")] = (
+        None
+    )
     """The entry of a stimulus with itself, where FILE has none (empty, or NaN)."""
     n: Annotated[Counts, tyro.conf.arg(help_behavior_hint="(default: 2,3,4,8,16, as far as there are stimuli)")] = None
     """The numbers of items."""

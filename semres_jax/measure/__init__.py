@@ -28,8 +28,14 @@ from semres_jax.measure.embeddings.position import embeddings as embeddings, fro
 from semres_jax.measure.embeddings.result import Embedded as Embedded
 from semres_jax.measure.embeddings.stimulus_sums import Scored as Scored
 from semres_jax.measure.language import Language as Language, years as years
+from semres_jax.measure.people.confusions import (
+    ByDistance as ByDistance,
+    SimilarityChoice as SimilarityChoice,
+    similarity_choice as similarity_choice,
+)
 from semres_jax.measure.people.judged import Judged as Judged
 from semres_jax.measure.people.similarities import similarities as similarities
+from semres_jax.measure.people.subjects import noise_ceiling as noise_ceiling
 from semres_jax.measure.resolution import (
     FITTED as FITTED,
     Fit as Fit,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from semres_jax._showing import html_table
+from semres_jax._showing import frame, html_table
 from semres_jax._types import Quantity
 from semres_jax.frontier.families import Front
 from semres_jax.measure.intervals import LEVEL
@@ -198,6 +198,25 @@ class Embedded:
             "p_i": self.p_i._asdict(), "mean_b": self.mean_b, "var_b": self.var_b, "tie_rate": self.tie_rate,
             "best_family": self.best, "families": families, "fronts": fronts, "optimal_delta": self.delta,
         }  # fmt: skip
+
+    def to_dataframe(self) -> Any:
+        """A pandas.DataFrame: rows for the model, for what each family predicts, for each front's nearest point.
+
+        Columns are those of `table`, numbers with their errors and intervals in columns of their own; NaN where a row
+        has none.
+        """
+        of = ["model", *["fit"] * len(self.fits), *["front"] * len(self.fronts)]
+        none, fits, fronts = Quantity(np.nan), list(self.fits.values()), list(self.fronts.values())
+        few = [none] * len(fronts)
+        columns: dict[str, Any] = {"of": of, "name": ["", *self.fits, *self.fronts]}
+        for name in ("p_s", "p_i"):
+            numbers = [getattr(self, name), *(Quantity(getattr(some, name)) for some in (*fits, *fronts))]
+            columns[name] = _stacked(numbers)
+        columns["epsilon"] = _stacked([none, *(fit.resolution for fit in fits), *few])
+        columns["delta"] = _stacked([none, *(fit.delta for fit in fits), *few])
+        columns["aic"] = [np.nan, *(fit.aic for fit in fits), *[np.nan] * len(fronts)]
+        columns["distance"] = _stacked([none, *[none] * len(fits), *(front.distance for front in fronts)])
+        return frame(columns)
 
     def dataset(self) -> "xarray.Dataset":
         """Everything as a labelled dataset: dimensions share, level (of given distance), family, front, point."""

@@ -133,7 +133,9 @@ def _square(table: Any, kind: str, names: Any) -> tuple[np.ndarray, tuple[str, .
         along = different(text_of_labels(labels_list(rows, "names")), "names of rows")
         odd = sorted(set(along) ^ set(across))
         if odd:
-            raise ValueError(f"rows and columns of the table must have the same names; {odd[0]!r} is in one of them only")
+            raise ValueError(
+                f"rows and columns of the table must have the same names; {odd[0]!r} is in one of them only"
+            )
         array = array[..., np.argsort(places(along, list(across)))]
     stacked = array.astype(np.float64)
     return stacked.reshape(-1, *stacked.shape[-2:]), own

@@ -110,7 +110,9 @@ def numbers(place: Place, strengths: np.ndarray, answer: float = 0.0) -> Numbers
         epsilon, delta = float(best.epsilon.value), float(best.delta.value)
         moves = influence.of_fit(table, relative, family, epsilon, delta) if epsilon > 0 else None
         rows = [] if moves is None else list(zip(*moves, strict=True))
-        moved.append([(value, *row) for value, row in zip((_log(epsilon), delta), [*rows, unknown, unknown], strict=False)])
+        moved.append(
+            [(value, *row) for value, row in zip((_log(epsilon), delta), [*rows, unknown, unknown], strict=False)]
+        )
     fitted = [entry for which in range(2) for entry in (family[which] for family in moved)]
     columns = [[entry[part] for entry in fitted] for part in range(3)]
     return Numbers(np.array([*values, *columns[0]], float), np.stack([*slopes, *columns[1]]), [*pairs, *columns[2]])

@@ -241,7 +241,12 @@ def _of_people(judged: Judged) -> list[tuple[str, Any, Any, str]]:
         ("p_s", "n", items.p_s, "generalization p_S of people's own similarity"),
         ("p_i", "n", items.p_i, "identification p_I of people's own similarity"),
         ("law_p_i", "n", items.law, "identification p_I by the law of one number"),
-        ("law_p_i_by_probe", "n", items.law_by_probe, "identification p_I by the law at every probe's own ball measure"),
+        (
+            "law_p_i_by_probe",
+            "n",
+            items.law_by_probe,
+            "identification p_I by the law at every probe's own ball measure",
+        ),
         ("best_p_s", "n", items.fit_p_s, "generalization p_S of the best fit"),
         ("best_p_i", "n", items.fit_p_i, "identification p_I of the best fit"),
         ("mean_b", (), judged.ball, "mean ball measure that probes act as if they had"),
