@@ -211,11 +211,11 @@ class Embedded:
         columns: dict[str, Any] = {"of": of, "name": ["", *self.fits, *self.fronts]}
         for name in ("p_s", "p_i"):
             numbers = [getattr(self, name), *(Quantity(getattr(some, name)) for some in (*fits, *fronts))]
-            columns[name] = _stacked(numbers)
-        columns["epsilon"] = _stacked([none, *(fit.resolution for fit in fits), *few])
-        columns["delta"] = _stacked([none, *(fit.delta for fit in fits), *few])
+            columns[name] = stacked(numbers)
+        columns["epsilon"] = stacked([none, *(fit.resolution for fit in fits), *few])
+        columns["delta"] = stacked([none, *(fit.delta for fit in fits), *few])
         columns["aic"] = [np.nan, *(fit.aic for fit in fits), *[np.nan] * len(fronts)]
-        columns["distance"] = _stacked([none, *[none] * len(fits), *(front.distance for front in fronts)])
+        columns["distance"] = stacked([none, *[none] * len(fits), *(front.distance for front in fronts)])
         return frame(columns)
 
     def dataset(self) -> "xarray.Dataset":
