@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from semres_jax import similarity
-from semres_jax.frontier.pareto import pareto
 from semres_jax.plots import _style as style
+from semres_jax.plots._fronts import front
 from semres_jax.plots._style import COLOURS, GENERALIZATION, GREY, PALE, RIGHT
 
 if TYPE_CHECKING:
@@ -32,13 +32,8 @@ def embeddings_plane(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes"
     entries: list[tuple[Any, str]] = []
     for name in data.front.values if "front" in data.coords else ():
         row = data.sel(front=name)
-        p_s, p_i = row.front_p_s.values, row.front_p_i.values
-        shown = np.flatnonzero(pareto(p_s, p_i))
-        shown = shown[np.argsort(p_i[shown], kind="stable")]
-        colour, _, dash = looks[str(name)]
-        (line,) = ax.plot(p_i[shown], p_s[shown], color=colour, lw=1.4, ls=dash, zorder=1)
-        floor = f", floor {float(data.attrs['optimal_delta']):.1e}" if name == "optimal" else ""
-        entries.append((line, f"{name} front{floor}"))
+        curve, floor = (row.front_p_s.values, row.front_p_i.values), float(data.attrs["optimal_delta"])
+        entries.append(front(ax, str(name), *curve, looks[str(name)], floor))
     (line,) = ax.plot(data.level_p_i, data.level_p_s, color=GREY, lw=0.8, marker=".", ms=3, zorder=2)
     entries.append((line, "thresholds of its dissimilarity"))
     for family in data.family.values:
