@@ -18,8 +18,8 @@ from semres_jax.measure.choices.table import (
     choices_table as choices_table,
     summarize_choices as summarize_choices,
 )
-from semres_jax.measure.comparison import compare as compare
 from semres_jax.measure.compared import Comparison as Comparison, Differences as Differences
+from semres_jax.measure.comparison import compare as compare
 from semres_jax.measure.embeddings.exemplars import (
     Levels as Levels,
     at_equal_shares as at_equal_shares,

@@ -137,7 +137,8 @@ class Comparison:
         labels = self.sample.labels
         count = len(self.sample.names)
         what = f"{count} stimuli" if labels is None else f"{count} exemplars of {len(np.unique(labels))} classes"
-        corrected = f"; corrected over {len(self.pairs)} pairs (Holm)" if self.correction == "holm" else ""
+        count, holm = len(self.pairs), self.correction == "holm"
+        corrected = f"; corrected over {count} pairs of models (Holm)" if holm and count > 1 else ""
         lines = [f"the same {what} for all; n = {self.n}; two-sided p-values{corrected}"]
         if self.family is None:
             why = "no family has them for all" if labels is None else "what exemplars contribute to them isn't known"

@@ -1,5 +1,6 @@
 """Pictures of a comparison: all models, and people, on the plane of both accuracies; their differences."""
 
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 
 # Around what is drawn, as a share of it, and at least, in probability.
 _ROOM, _LEAST = 0.08, 0.02
+# Places along a line, and around a mark of so many points, that labels keep off.
+_FINE, _MARK, _AROUND = 200, 4.0, np.linspace(0, 2 * np.pi, 8, endpoint=False)
 # Pairs whose differences are drawn; of more those that differ most.
 _PAIRS = 24
+_ALONG = np.linspace(0, 1, 8).tolist()
 # Names longer than that are cut in labels of axes.
 _LONGEST = 34
 # Below that a corrected p-value is shown by a full mark.
@@ -52,8 +56,8 @@ def plane(
     numbered from 0. The axes end around what is drawn and the nearest points of the fronts.
 
     Args:
-        members: `measure.Comparison.dataset()`; or by name whatever has p_s and p_i as `Quantity`, as `measure.Embedded`
-            and `measure.Member` do.
+        members: `measure.Comparison.dataset()`; or by name whatever has p_s and p_i as `Quantity`, as
+            `measure.Embedded` and `measure.Member` do.
         fronts: by name what has p_s and p_i along one axis; None: those of the dataset.
         ax: where to draw.
         paths: names of members in order, by the name of what they are the layers of; None: those of the dataset.
@@ -62,8 +66,9 @@ def plane(
         ValueError: nothing to draw, a path that names no member.
 
     Example:
+        >>> from types import SimpleNamespace
         >>> from semres_jax import Quantity, measure, plots, spaces
-        >>> people = measure.Member("people", Quantity(0.7, 0.02), Quantity(0.8, 0.02), None, kind="people")
+        >>> people = SimpleNamespace(p_s=Quantity(0.7, 0.02), p_i=Quantity(0.8, 0.02), kind="people")
         >>> ax = plots.plane({"people": people}, measure.fronts(spaces.grid(spaces.get("circle"), 12)))
         >>> [text.get_text() for text in ax.get_legend().get_texts()]
         ['people', 'constant front', 'linear front']
@@ -71,28 +76,21 @@ def plane(
     points, curves, layers, floor = _parts(members, fronts, paths)
     ax, entries = style.axes(ax, (7.4, 4.8)), []
     inside = {name for steps in layers.values() for name in steps}
-    looks = [*layers, *(name for name in points if name not in inside)]
-    anchors, texts = [], []
-    for place, name in enumerate(looks):
-        colour, mark, _ = style.look(place)
+    anchors, texts, lines = [], [], []
+    for place, name in enumerate([*layers, *(name for name in points if name not in inside)]):
         drawn = [points[step] for step in layers.get(name, [name])]
-        at = np.array([[float(point.p_i.value), float(point.p_s.value)] for point in drawn])
-        errors = [np.transpose([_reach(getattr(point, axis)) for point in drawn]) for axis in ("p_i", "p_s")]
-        filled = {"mfc": colour} if drawn[0].kind == "people" else {}
-        style.marks(ax, *at.T, colour, mark, *errors, clip_on=True, **filled)
-        entries.append((style.sample(ls="-" if name in layers else "none", marker=mark, color=colour, **filled), name))
-        if name in layers:
-            _arrows(ax, at, colour)
-            entries[-1] = (entries[-1][0], f"{name} (0 to {len(drawn) - 1}, in order)")
-        anchors += at.tolist()
-        texts += [str(k) for k in range(len(drawn))] if name in layers else [name]
-    dashes = style.family_looks(curves)
-    entries += [front(ax, name, *curve, dashes[name], floor) for name, curve in curves.items()]
+        at, entry = _drawn(ax, drawn, style.look(place), joined=name in layers)
+        entries.append((entry, f"{name} (0 to {len(at) - 1}, in order)" if name in layers else name))
+        anchors, lines = anchors + at.tolist(), [*lines, _fine(*at.T)]
+        texts += [str(k) for k in range(len(at))] if name in layers else [name]
+    for name, (_, mark, dash) in style.family_looks(curves).items():  # colours are the models'
+        entries.append(front(ax, name, *curves[name], (GREY, mark, dash), floor))
     _limits(ax, list(points.values()), curves)
     known = any(np.isfinite(float(point.p_s.low)) for point in points.values())
     style.legend(ax, entries, title="bars: 95 %" if known else None)
     ax.set(**style.PLANE)
-    _label(ax, anchors, texts, [_ends(point) for point in points.values()], list(curves.values()))
+    lines += [_fine(*along(*curve)) for curve in curves.values()] + [_ends(point) for point in points.values()]
+    _label(ax, anchors, texts, [place for line in lines for place in line])
     return ax
 
 
@@ -172,9 +170,21 @@ def _parts(members: Any, fronts: Any, paths: Any) -> tuple[dict[str, _Point], di
     return points, own, layers, floor
 
 
+def _drawn(ax: "Axes", drawn: Sequence[_Point], look: Any, *, joined: bool) -> tuple[np.ndarray, Any]:
+    """Points of one look with their bars, joined by arrows where they are a path; their places, what a legend shows."""
+    colour, mark, _ = look
+    at = np.array([[float(point.p_i.value), float(point.p_s.value)] for point in drawn])
+    errors = [np.transpose([_reach(getattr(point, axis)) for point in drawn]) for axis in ("p_i", "p_s")]
+    filled = {"mfc": colour} if drawn[0].kind == "people" else {}
+    style.marks(ax, *at.T, colour, mark, *errors, clip_on=True, **filled)
+    if joined:
+        _arrows(ax, at, colour)
+    return at, style.sample(ls="-" if joined else "none", marker=mark, color=colour, **filled)
+
+
 def _reach(number: Quantity) -> list[float]:
     """How far an interval goes below and above a value; one standard error each where there is none, else nothing."""
-    value, stderr, low, high = (float(np.nan_to_num(x, nan=np.nan)) for x in number)
+    value, stderr, low, high = map(float, number)
     if np.isfinite(low) and np.isfinite(high):
         return [max(value - low, 0.0), max(high - value, 0.0)]
     return [stderr, stderr] if np.isfinite(stderr) else [0.0, 0.0]
@@ -184,15 +194,15 @@ def _ends(point: _Point) -> list[list[float]]:
     """Both ends of the bars of a point, and places along them."""
     x, y = float(point.p_i.value), float(point.p_s.value)
     (left, right), (down, up) = _reach(point.p_i), _reach(point.p_s)
-    return [[x + k * step, y] for k in (0.0, 0.35, 0.7, 1.0) for step in (-left, right)] + [
-        [x, y + k * step] for k in (0.35, 0.7, 1.0) for step in (-down, up)
+    return [[x + k * step, y] for k in _ALONG for step in (-left, right)] + [
+        [x, y + k * step] for k in _ALONG for step in (-down, up)
     ]
 
 
 def _arrows(ax: "Axes", at: np.ndarray, colour: str) -> None:
     """A line through points, with a head in the middle of each step."""
     ax.plot(*at.T, color=colour, lw=1.0, zorder=2.5)
-    for start, end in zip(at[:-1], at[1:], strict=True):
+    for start, end in itertools.pairwise(at):
         if (start != end).any():
             head = start + 0.58 * (end - start)
             ax.annotate("", head, start, arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 0.0}, zorder=2.6)
@@ -211,16 +221,20 @@ def _limits(ax: "Axes", points: Sequence[_Point], curves: Mapping[str, Any]) -> 
     ax.set(xlim=(low[0] - room[0], high[0] + room[0]), ylim=(low[1] - room[1], high[1] + room[1]))
 
 
-def _label(ax: "Axes", anchors: Sequence[Any], texts: Sequence[str], bars: Sequence[Any], curves: Sequence[Any]) -> None:
-    """Texts beside points, off all bars, marks and fronts."""
+def _label(ax: "Axes", anchors: Sequence[Any], texts: Sequence[str], taken: Any) -> None:
+    """Texts beside points, off these places and off the marks."""
     figure: Any = ax.figure
     figure.get_figure(root=True).draw_without_rendering()
-    taken = [place for bar in bars for place in bar]
-    for curve in curves:
-        x, y = along(*curve)
-        fine = np.linspace(0, len(x) - 1, 200)
-        taken += np.stack([np.interp(fine, np.arange(len(x)), values) for values in (x, y)], 1).tolist()
+    around = np.stack([np.cos(_AROUND), np.sin(_AROUND)], 1) * figure.dpi / 72 * _MARK
+    marks = np.asarray(ax.transData.transform(anchors))[:, None] + around
+    taken = [*taken, *ax.transData.inverted().transform(marks.reshape(-1, 2))]
     label(ax, [tuple(place) for place in anchors], [_short(text) for text in texts], taken)
+
+
+def _fine(x: Any, y: Any) -> list[list[float]]:
+    """Many places along a line."""
+    steps = np.linspace(0, len(x) - 1, _FINE)
+    return np.stack([np.interp(steps, np.arange(len(x)), values) for values in (x, y)], 1).tolist()
 
 
 def _quantity(name: str) -> str:
