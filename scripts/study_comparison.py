@@ -1,6 +1,6 @@
 """How uniform p-values of `measure.compare` are for two models that are alike, and how often it tells two that aren't.
 
-    python scripts/study_comparison.py [--sets 1000] [--stimuli 24 40] [--power] [DESIGN ...]
+    python scripts/study_comparison.py [DESIGN ...] [--sets 1000] [--stimuli 24 40] [--power]
 
 Stimuli are drawn anew for each set, and two copies of their embedding with independent noise. Copies with noise of the
 same size are alike: p-values should be uniform. Prints a line for each design, number of stimuli and quantity: the
