@@ -27,9 +27,8 @@ _TABLES = 8
 _FEWEST = 2
 
 
-@on_host("measure.compare")
 def compare(
-    models: Mapping[str, Any],
+    models: Any,
     distances: Any,
     *,
     labels: Any = None,
@@ -55,9 +54,9 @@ def compare(
     those of `measure.intervals.paired`; resolutions are compared as ln ε, of one family for all. Of classes, exemplars
     are drawn again and classes stay. p-values of one quantity are corrected over all pairs of models (Holm 1979).
 
-    Of two models that are alike, p-values are uniform for 24 stimuli and more, where ε is well determined by the
-    profile (a standard error of ln ε below 0.1); above that those of ε are too large, of 12 stimuli all of them are
-    (scripts/study_comparison.py). Source: new, of this project.
+    Of two models that are alike, p-values are uniform for 24 stimuli and more (scripts/study_comparison.py). They are
+    too large where the profile hardly tells ε (of ln ε, where its standard error is above 0.1), and where what single
+    stimuli contribute cancels and few directions of pairs are left. Source: new, of this project.
 
     Args:
         models: by name, at least two: (N, D) embeddings, `Embedded` (of at most 256 stimuli), a `Member`; or
@@ -90,13 +89,24 @@ def compare(
     """
     if correction not in CORRECTIONS:
         raise ValueError(f"correction must be {' or '.join(CORRECTIONS)}; got {correction!r}")
-    bootstrap, key, how = require_count("bootstrap", bootstrap, 0), key_or_default(key), execution or Execution()
     given, paths = _listed(models, paths or {})
-    size = min(max((len(x) for x in given.values() if not isinstance(x, (Embedded, Member))), default=0), limit)
+    return _compared(
+        given, distances, labels, similarity, family, optimal, delta, correction, paths, execution or Execution(),
+        floor=floor, n=n, bootstrap=require_count("bootstrap", bootstrap, 0), key=key_or_default(key), limit=limit,
+        families=families, shares=[0.5],
+    )  # fmt: skip
+
+
+@on_host("measure.compare")
+def _compared(
+    given: dict[str, Any], distances: Any, labels: Any, similarity: str | Mapping[str, str], family: str | None,
+    optimal: str, delta: float | None, correction: str, paths: dict[str, tuple[str, ...]], how: Execution,
+    **settings: Any,
+) -> Comparison:  # fmt: skip
     if labels is None:
+        size = max((len(x) for x in given.values() if not isinstance(x, (Embedded, Member))), default=0)
+        size = min(size, settings["limit"])
         _memory.require(8 * _TABLES * len(given) * size**2, f"contributions of {size} stimuli to {len(given)} models")
-    settings: dict[str, Any] = {"floor": floor, "n": n, "bootstrap": bootstrap, "key": key, "limit": limit,
-                                "families": families, "shares": [0.5], "optimal": "none", "delta": None}  # fmt: skip
     members = []
     for done, (name, model) in enumerate(given.items()):
         how.tell("models", done, len(given))
@@ -104,12 +114,12 @@ def compare(
         members.append(_member(name, model, distances, labels, {"similarity": kind, **settings}))
         _require_same(members[0], members[-1])
     how.tell("models", len(given), len(given))
-    sample = members[0].influence.sample
+    sample, n = members[0].influence.sample, settings["n"]
     lowest = min((member.lowest for member in members if np.isfinite(member.lowest)), default=0.0)
     floored = lowest if delta is None else delta
     known = position.fronts(sample.space, n=n)
     known |= position.optimal_fronts(sample.space, floored, optimal, n=n)
-    placed = {member.name: _on_fronts(member, known, bootstrap, key) for member in members}
+    placed = {member.name: _on_fronts(member, known, settings["bootstrap"], settings["key"]) for member in members}
     chosen = _family(members, family)
     numbers = {member.name: _numbers(member, placed[member.name], chosen) for member in members}
     return Comparison(
@@ -119,9 +129,7 @@ def compare(
     )  # fmt: skip
 
 
-def _listed(
-    models: Mapping[str, Any], paths: Mapping[str, Sequence[str]]
-) -> tuple[dict[str, Any], dict[str, tuple[str, ...]]]:
+def _listed(models: Any, paths: Mapping[str, Sequence[str]]) -> tuple[dict[str, Any], dict[str, tuple[str, ...]]]:
     """Models by name, with those of many layers taken apart, and all paths."""
     if not isinstance(models, Mapping):
         raise ValueError(f"models must be a mapping from names to embeddings; got {type(models).__name__}")
@@ -130,7 +138,7 @@ def _listed(
     for name, model in models.items():
         layers = {str(name): model}
         if not isinstance(model, (Embedded, Member)) and np.ndim(model) == 3:
-            layers = {f"{name} {k}": layer for k, layer in enumerate(np.asarray(model))}
+            layers = {f"{name} {k}": layer for k, layer in enumerate(model)}
             known[str(name)] = tuple(layers)
         twice = next((layer for layer in layers if layer in given), None)
         if twice is not None:
@@ -155,7 +163,7 @@ def _member(name: str, model: Any, distances: Any, labels: Any, settings: dict[s
         return model
     if not isinstance(model, Embedded):
         try:
-            model = position.placed(model, distances, labels, {}, **settings)
+            model = position.placed(model, distances, labels, {}, optimal="none", delta=None, **settings)
         except ValueError as error:
             raise ValueError(f"model {name!r}: {error}") from error
     elif model.n != settings["n"]:
