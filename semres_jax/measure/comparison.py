@@ -54,9 +54,9 @@ def compare(
     those of `measure.intervals.paired`; resolutions are compared as ln ε, of one family for all. Of classes, exemplars
     are drawn again and classes stay. p-values of one quantity are corrected over all pairs of models (Holm 1979).
 
-    Of two models that are alike, p-values are uniform for 24 stimuli and more (scripts/study_comparison.py). They are
-    too large where the profile hardly tells ε (of ln ε, where its standard error is above 0.1), and where what single
-    stimuli contribute cancels and few directions of pairs are left. Source: new, of this project.
+    Of two models that are alike, p-values are uniform for 24 stimuli and more (scripts/study_comparison.py). Those of ε
+    are too large where fitted floors are at 0, or near it, for some of the models: a fit whose floor may not fall
+    further varies less than what stimuli contribute says. Source: new, of this project.
 
     Args:
         models: by name, at least two: (N, D) embeddings, `Embedded` (of at most 256 stimuli), a `Member`; or
@@ -177,7 +177,10 @@ def _member(name: str, model: Any, distances: Any, labels: Any, settings: dict[s
         )
     resolution = {family: fit.resolution for family, fit in model.fits.items()}
     aic = {family: fit.aic for family, fit in model.fits.items()}
-    return Member(name, model.p_s, model.p_i, model.influence, resolution, aic, model.delta, "model", model.cautions)
+    return Member(
+        name, model.p_s, model.p_i, model.influence, resolution=resolution, aic=aic, lowest=model.delta,
+        floors={family: float(fit.delta.value) for family, fit in model.fits.items()}, cautions=model.cautions,
+    )  # fmt: skip
 
 
 def _require_same(first: Member, other: Member) -> None:

@@ -82,6 +82,7 @@ class Member:
         influence: what stimuli contribute, over the same sample as all other members.
         resolution: ε by family, with intervals, in the unit of the distances.
         aic: of the families; that with the smallest sum over all members is compared.
+        floors: of the fits, by family; a fit with a floor of 0 varies less than one with a floor above it.
         lowest: the smallest similarity of two stimuli relative to the probe's own, which the optimal front goes down
             to; NaN: not known.
         kind: "model" or "people", for pictures.
@@ -94,6 +95,7 @@ class Member:
     influence: Contributions
     resolution: Mapping[str, Quantity] = dataclasses.field(default_factory=dict)
     aic: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    floors: Mapping[str, float] = dataclasses.field(default_factory=dict)
     lowest: float = float("nan")
     kind: str = "model"
     cautions: tuple[str, ...] = ()
