@@ -1,4 +1,4 @@
-"""`semres measure embeddings | similarities | choices | llm`: where a given model stands, and what its resolution is."""
+"""`semres measure embeddings | similarities | choices | llm`: where models and people stand, and their resolution."""
 
 import dataclasses
 from typing import Annotated, Union

@@ -1,19 +1,23 @@
 """Intervals over runs and exemplars, drawn again by their first-order influence, and over stimuli, to second order."""
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from semres_jax._checks import require_count
 from semres_jax._random import generator
 from semres_jax._types import Quantity
+from semres_jax.measure.members import Influence
 
 LEVEL = 0.95
 # Replicates whose weights of exemplars are made at once.
 _BLOCK = 250
 # Replicates of stimuli whose weights are made at once: numbers of these.
 _NUMBERS = 2**22
+# Differences, and their standard errors, that are rounding.
+_ROUNDING = 1e-12
 # Fewest degrees of freedom that a spread over stimuli is taken to have.
 _FREEDOM = 4.0
 
@@ -185,6 +189,103 @@ def over_stimuli(
     if not count:
         return Quantity(values, stderr, *np.full((2, len(values)), np.nan))
     return interval(values + moved - moved.mean(0), values, level)._replace(stderr=stderr)
+
+
+class Paired(NamedTuple):
+    """The difference of two numbers of one sample.
+
+    Attributes:
+        difference: the first less the second, with standard error and 95 % interval.
+        p: two-sided, of no difference between what both are of all samples on average.
+        freedom: degrees of freedom of Student's t.
+    """
+
+    difference: Quantity
+    p: float
+    freedom: float
+
+
+def paired(first: Influence, second: Influence, labels: np.ndarray | None = None) -> Paired:
+    """How far two numbers of the same stimuli (or exemplars) differ: Student's t over what these contribute to both.
+
+    With the same weights of stimuli for both numbers, the difference D has the slopes s = s1 - s2 and the pairs
+    t = t1 - t2, so that whatever both share cancels. Its variance is that of infinitely many replicates,
+
+        V = max(Σ s² - V_2, V_2 / 2),   V_2 = Σ t² / 2,
+
+    as the jackknife's Σ s² counts V_2 twice (`variances`; here what single stimuli add is not cut off at 0, which would
+    make p-values of models that differ in pairs only too large). D / √V has Student's t distribution with f degrees of
+    freedom: 1/f = 1/(N - 1) + Σ (2 (t s)_i)² / (2 V²), the second term for what stimuli move the slopes of others by
+    (f is at least 4). Of exemplars V = Σ s² and f = N - C, for C classes. Two numbers that are equal, and move equally,
+    up to rounding have p = 1.
+
+    How uniform p-values are for two models that are alike: scripts/study_comparison.py.
+
+    Args:
+        first, second: numbers of the same sample.
+        labels: (N,) class of each exemplar; None: the sample is of stimuli.
+
+    Example:
+        >>> import numpy as np
+        >>> from semres_jax.measure import intervals
+        >>> from semres_jax.measure.members import Influence
+        >>> x = np.random.default_rng(0).normal(size=(2, 30)) + [[0.8], [0.0]]
+        >>> first, second = (Influence(row.mean(), (row - row.mean()) / np.sqrt(30 * 29)) for row in x)
+        >>> found = intervals.paired(first, second)
+        >>> f"{found.difference:.2f}", round(found.p, 4), found.freedom  # as scipy.stats.ttest_rel
+        ('0.40 [-0.14, 0.94]', 0.1396, 29.0)
+    """
+    from scipy.special import stdtr, stdtrit  # scipy comes with jax
+
+    slope = first.slope - second.slope
+    both = first.pairs is not None and second.pairs is not None
+    pairs = first.pairs - second.pairs if both else None  # pyright: ignore[reportOptionalOperand]
+    value = first.value - second.value
+    if not np.isfinite(slope).all():
+        return Paired(Quantity(value), math.nan, math.nan)
+    stderr, freedom = error(slope, pairs, None if labels is None else len(slope) - len(np.unique(labels)))
+    if max(abs(value), stderr) <= _ROUNDING:
+        return Paired(Quantity(value, stderr, value, value), 1.0, freedom)
+    reach = float(stdtrit(freedom, (1 + LEVEL) / 2)) * stderr
+    p = float(2 * stdtr(freedom, -abs(value) / stderr)) if stderr > 0 else 0.0
+    return Paired(Quantity(value, stderr, value - reach, value + reach), p, freedom)
+
+
+def error(slope: np.ndarray, pairs: np.ndarray | None, freedom: float | None = None) -> tuple[float, float]:
+    """Standard error and degrees of freedom of an average over sets of stimuli, as `paired` has them.
+
+    Args:
+        slope: (N,) change per weight of a stimulus (or exemplar), the jackknife's.
+        pairs: (N, N) what each pair adds beyond both; None: not known, and counted as 0.
+        freedom: at most; None: N - 1.
+    """
+    whole, freedom = float((slope**2).sum()), float(len(slope) - 1 if freedom is None else freedom)
+    second_order = 0.0 if pairs is None else float((pairs**2).sum()) / 2
+    variance = max(whole - second_order, second_order / 2)
+    if pairs is not None and variance > 0:
+        shrunk = slope * math.sqrt(max(whole - 2 * second_order, 0.0) / max(whole, 1e-300))
+        moved = float(((2 * (pairs @ shrunk)) ** 2).sum()) / (2 * variance**2)
+        freedom = max(1 / (1 / freedom + moved), min(_FREEDOM, freedom))
+    return math.sqrt(variance), freedom
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """P-values of M tests so corrected that any is below α by chance in a share α of studies at most.
+
+    The k-th smallest, from 0, is multiplied by M - k; none is below a smaller one's, or above 1 (Holm 1979). NaN stay,
+    and are no tests.
+
+    Example:
+        >>> import numpy as np
+        >>> from semres_jax.measure import intervals
+        >>> intervals.holm(np.array([0.01, 0.04, 0.03, 0.005])).tolist()
+        [0.03, 0.06, 0.06, 0.02]
+    """
+    corrected = np.full(np.shape(p), np.nan)
+    known = np.flatnonzero(np.isfinite(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * (len(order) - np.arange(len(order)))), 1.0)
+    return corrected
 
 
 def _stretch(slope: np.ndarray, pairs: np.ndarray | None, level: float) -> float:

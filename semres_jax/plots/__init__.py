@@ -8,6 +8,11 @@ if TYPE_CHECKING:
     from semres_jax.plots._style import (
         save as save,
     )
+    from semres_jax.plots.compare import (
+        compare_differences as compare_differences,
+        plane as plane,
+        save_comparison as save_comparison,
+    )
     from semres_jax.plots.images import (
         resnet_alpha as resnet_alpha,
         resnet_distances as resnet_distances,
@@ -82,6 +87,7 @@ if TYPE_CHECKING:
 # What each module draws: a study is imported, with all that it needs, when its pictures are asked for.
 _MEMBERS = {
     "_style": ("save",),
+    "compare": ("compare_differences", "plane", "save_comparison"),
     "images": (
         "resnet_alpha",
         "resnet_distances",

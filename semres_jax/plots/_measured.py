@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from semres_jax import similarity
-from semres_jax.frontier.pareto import pareto
 from semres_jax.plots import _style as style
+from semres_jax.plots._fronts import front
 from semres_jax.plots._style import RIGHT
 
 if TYPE_CHECKING:
@@ -28,13 +28,8 @@ def fronts(ax: "Axes", data: "xarray.Dataset") -> list[tuple[Any, str]]:
     known, entries = looks(data), []
     for name in data.front.values if "front" in data.coords else ():
         row = data.sel(front=name)
-        p_s, p_i = row.front_p_s.values, row.front_p_i.values
-        shown = np.flatnonzero(pareto(p_s, p_i))
-        shown = shown[np.argsort(p_i[shown], kind="stable")]
-        colour, _, dash = known[str(name)]
-        (line,) = ax.plot(p_i[shown], p_s[shown], color=colour, lw=1.4, ls=dash, zorder=1)
-        floor = f", floor {float(data.attrs['optimal_delta']):.1e}" if name == "optimal" else ""
-        entries.append((line, f"{name} front{floor}"))
+        curve, floor = (row.front_p_s.values, row.front_p_i.values), float(data.attrs["optimal_delta"])
+        entries.append(front(ax, str(name), *curve, known[str(name)], floor))
     return entries
 
 

@@ -101,7 +101,7 @@ def log_resolution(
 
 
 def of_fit(
-    distances: np.ndarray, relative: np.ndarray, family: Family, epsilon: float, delta: float
+    distances: np.ndarray, relative: np.ndarray, family: Family, epsilon: float, delta: float, step: float = _EPSILON
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Slopes (2, N) and pairs (2, N, N) of ln ε and Δ as `measure.fit_profile` finds them; of ln ε alone at Δ = 0.
 
@@ -112,6 +112,8 @@ def of_fit(
     Args:
         distances: (N, N), symmetric.
         relative: (N, N) similarity over the probe's own; row p is of probe p.
+        family, epsilon, delta: the fit.
+        step: in ln ε, over which the slopes of the sums are taken.
 
     Returns:
         None where there are none: a family of steps, whose fit jumps from distance to distance.
@@ -129,9 +131,9 @@ def of_fit(
         return np.stack([(1 - floor) * slope * resolution, 1 - g]) * (y - floor - (1 - floor) * g)
 
     log = float(np.log(epsilon))
-    ends = [gradients(log + step, delta).mean(1) for step in (_EPSILON, -_EPSILON)]
-    floors = [gradients(log, delta + step).mean(1) for step in (_DELTA, -_DELTA)]
-    steep = np.stack([(ends[0] - ends[1]) / (2 * _EPSILON), (floors[0] - floors[1]) / (2 * _DELTA)], axis=1)
+    ends = [gradients(log + sign * step, delta).mean(1) for sign in (1, -1)]
+    floors = [gradients(log, delta + sign * _DELTA).mean(1) for sign in (1, -1)]
+    steep = np.stack([(ends[0] - ends[1]) / (2 * step), (floors[0] - floors[1]) / (2 * _DELTA)], axis=1)
     free = 2 if delta > 0 else 1
     steep = steep[:free, :free]
     if not (steep[0, 0] < 0 and abs(np.linalg.det(steep)) > 0):  # ε isn't told by the profile

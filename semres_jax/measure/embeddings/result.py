@@ -10,6 +10,7 @@ from semres_jax._showing import frame, html_table
 from semres_jax._types import Quantity
 from semres_jax.frontier.families import Front
 from semres_jax.measure.intervals import LEVEL
+from semres_jax.measure.members import Contributions, Influence
 from semres_jax.measure.resolution import Profile
 from semres_jax.storage.attributes import DISTANCE, labelled
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 # Fewer than these, and intervals hold the truth less often than they say (scripts/study_embedding_coverage.py).
 _FEW_STIMULI, _FEW_EXEMPLARS = 12, 5
+# Contributions of more stimuli are not kept.
+_KEPT = 256
 HEADS = ("", "p_S", "p_I", "epsilon", "delta", "AIC - best", "distance of the model")
 _SETTINGS = ("design", "similarity", "floor", "n", "rows", "dimensions", "stimuli")
 # Of variables that are no probabilities, shares or ratios; the front of the optimal similarity is along weights.
@@ -80,12 +83,14 @@ class Placed(NamedTuple):
         front: of p_s, p_i, and what they were found at (resolutions, or weights of p_S for the optimal one).
         distance: signed, in units of probability; positive beyond the front.
         p_s, p_i: the front's nearest point.
+        influence: what stimuli, or exemplars, contribute to the distance; for what compares; else None.
     """
 
     front: Front
     distance: Quantity
     p_s: float
     p_i: float
+    influence: Influence | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -106,6 +111,7 @@ class Embedded:
         fits: by family; `best` names the one with the smallest AIC.
         delta: floor that the optimal front is of: the smallest similarity there is, relative to the probe's own.
         fronts: by name, "constant", "linear" and, where wanted, "optimal".
+        influence: what stimuli, or exemplars, contribute, for `measure.compare`; None of more than 256 of them.
     """
 
     design: str
@@ -126,6 +132,13 @@ class Embedded:
     fits: Mapping[str, Fitted]
     delta: float
     fronts: Mapping[str, Placed]
+    influence: Contributions | None = None
+
+    def without_large(self) -> "Embedded":
+        """The same without contributions where their tables, of all pairs of stimuli, are large."""
+        if self.influence is None or len(self.influence.sample.names) <= _KEPT:
+            return self
+        return dataclasses.replace(self, influence=None)
 
     @property
     def best(self) -> str:
@@ -232,7 +245,7 @@ class Embedded:
         coords["family"] = list(self.fits)
         if self.fronts:
             coords["front"] = ("front", list(self.fronts), {"long_name": "front of similarities"})
-        return labelled(xarray.Dataset(as_variables(rows), coords, attributes), UNITS)
+        return labelled(xarray.Dataset(variables(rows), coords, attributes), UNITS)
 
 
 def _of_model(model: Embedded) -> list[tuple[str, Any, Any, str]]:
@@ -272,19 +285,29 @@ def of_fits(fits: Collection[Fitted]) -> list[tuple[str, Any, Any, str]]:
     return [(name, "family", values, text) for name, values, text in variables]
 
 
-def of_fronts(fronts: Sequence[Placed]) -> list[tuple[str, Any, Any, str]]:
+def curves(fronts: Sequence[Front]) -> list[tuple[str, Any, Any, str]]:
+    """Variables of fronts along their points."""
     if not fronts:
         return []
-    longest = max(len(placed.front.p_s) for placed in fronts)
+    longest, both = max(len(front.p_s) for front in fronts), ("front", "point")
     epsilon, p_s, p_i = (
         np.stack([np.pad(np.asarray(row, float), (0, longest - len(row)), constant_values=np.nan) for row in column])
-        for column in zip(*(placed.front for placed in fronts), strict=True)
+        for column in zip(*fronts, strict=True)
     )
-    both, (distance, nearest_p_s, nearest_p_i) = ("front", "point"), map(stacked, list(zip(*fronts, strict=True))[1:])
     return [
         ("front_epsilon", both, epsilon, "resolution along the front; optimal: weight of p_S"),
         ("front_p_s", both, p_s, "generalization p_S of the front"),
         ("front_p_i", both, p_i, "identification p_I of the front"),
+    ]
+
+
+def of_fronts(fronts: Sequence[Placed]) -> list[tuple[str, Any, Any, str]]:
+    if not fronts:
+        return []
+    columns = zip(*(placed[1:4] for placed in fronts), strict=True)
+    distance, nearest_p_s, nearest_p_i = map(stacked, columns)
+    return [
+        *curves([placed.front for placed in fronts]),
         ("front_distance", "front", distance, "signed distance from the front"),
         ("nearest_p_s", "front", nearest_p_s, "p_S of the front's nearest point"),
         ("nearest_p_i", "front", nearest_p_i, "p_I of the front's nearest point"),
@@ -292,10 +315,11 @@ def of_fronts(fronts: Sequence[Placed]) -> list[tuple[str, Any, Any, str]]:
 
 
 def stacked(values: Sequence[Any]) -> Any:
+    """Quantities as one of arrays; other values as they are."""
     return Quantity(*map(np.array, zip(*values, strict=True))) if isinstance(values[0], Quantity) else values
 
 
-def as_variables(rows: Iterable[tuple[str, Any, Any, str]], level: float = LEVEL) -> dict[str, Any]:
+def variables(rows: Iterable[tuple[str, Any, Any, str]], level: float = LEVEL) -> dict[str, Any]:
     """Variables of a dataset from names, dimensions, values and descriptions; four of each `Quantity`."""
     variables: dict[str, Any] = {}
     for name, dims, value, text in rows:

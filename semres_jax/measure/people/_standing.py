@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import stdtrit  # scipy comes with jax
 
 from semres_jax._random import generator
 from semres_jax._types import Quantity
@@ -12,12 +13,17 @@ from semres_jax.frontier.pareto import distance
 from semres_jax.laws import tables
 from semres_jax.measure import intervals
 from semres_jax.measure.embeddings import influence, stimulus_sums
+from semres_jax.measure.embeddings.position import on_fronts
 from semres_jax.measure.embeddings.result import Fitted, Placed
+from semres_jax.measure.members import Sample
 from semres_jax.measure.people._judgements import Judgements
 from semres_jax.measure.resolution import Profile, fit_profile, profile
 from semres_jax.similarity import Family
 from semres_jax.spaces.finite import Finite
 
+# Step in ln ε of `influence.of_fit`: noise of judgements blurs a kink. With that for embeddings, 0.2, standard errors of
+# a linear similarity's resolution were up to three quarters too large (scripts/study_people_coverage.py).
+_STEP = 0.05
 # Replicates of tables that are worked on at once, in numbers.
 _NUMBERS = 2**22
 
@@ -65,7 +71,7 @@ def standing(place: Place, given: Judgements, *, bootstrap: int, level: float, k
     elif len(given.tables) > 1:
         ends = _centred(whole.values, _over_subjects(place, given, whole, bootstrap, key), level)
     else:
-        ends = intervals.over_stimuli(*whole, count=bootstrap, key=key, level=level)
+        ends = _over_stimuli(whole, 2 + len(place.fronts), bootstrap, key, level)
     p_s, p_i, *rest = (Quantity(*map(float, row)) for row in zip(*ends, strict=True))
     gaps, rest = rest[: len(place.fronts)], rest[len(place.fronts) :]
     logs, floors = rest[: len(place.families)], rest[len(place.families) :]
@@ -98,17 +104,19 @@ def numbers(place: Place, strengths: np.ndarray, answer: float = 0.0) -> Numbers
     space, size = place.space, len(strengths)
     own = stimulus_sums.graded(space, place.ranks, strengths, 2)
     values, slopes, pairs = [own.p_s, own.p_i], [own.slope_s, own.slope_i], [own.pairs_s, own.pairs_i]
-    for name, front in place.fronts.items():
-        # The front of all similarities is taken as it is, also that of these stimuli.
-        off = influence.off(None if name == "optimal" else space, name, front, own)
-        values, slopes, pairs = [*values, off.distance], [*slopes, off.slope], [*pairs, off.pairs]
+    _, _, there = on_fronts(Sample(tuple(range(size)), space), own, place.fronts, count=0, key=None)
+    for placed in there.values():
+        assert placed.influence is not None
+        values, slopes, pairs = (
+            [*known, part] for known, part in zip((values, slopes, pairs), placed.influence, strict=True)
+        )
     relative, table = strengths / (np.diagonal(strengths)[:, None] + answer), np.asarray(space.distances, np.float64)
     shape, unknown = _profile(space, strengths, answer), (np.full(size, np.nan), None)
     moved = []
     for family in place.families:
         best = fit_profile(shape, family)
         epsilon, delta = float(best.epsilon.value), float(best.delta.value)
-        moves = influence.of_fit(table, relative, family, epsilon, delta) if epsilon > 0 else None
+        moves = influence.of_fit(table, relative, family, epsilon, delta, _STEP) if epsilon > 0 else None
         rows = [] if moves is None else list(zip(*moves, strict=True))
         moved.append(
             [(value, *row) for value, row in zip((_log(epsilon), delta), [*rows, unknown, unknown], strict=False)]
@@ -132,6 +140,20 @@ def _values(place: Place, counts: np.ndarray) -> np.ndarray:
     fits = [fit_profile(shape, family) for family in place.families]
     rows = [p_s, p_i, *gaps, *(_log(fit.epsilon.value) for fit in fits), *(fit.delta.value for fit in fits)]
     return np.stack(rows, axis=1)
+
+
+def _over_stimuli(whole: Numbers, first: int, count: int, key: Any, level: float) -> Quantity:
+    """Intervals over stimuli: of the first numbers by replicates, of fits by Student's t.
+
+    Noise of judgements is in pairs of stimuli alone; what single stimuli add to the variance, cut off at 0, as for
+    replicates it must be, makes too much of it: nominal 90 % held 94 to 98 % (scripts/study_people_coverage.py).
+    """
+    made = intervals.over_stimuli(*(part[:first] for part in whole), count=count, key=key, level=level)
+    errors = [intervals.error(*row) for row in zip(whole.slopes[first:], whole.pairs[first:], strict=True)]
+    stderr, freedom = np.array(errors).T
+    values, reach = whole.values[first:], stdtrit(freedom, (1 + level) / 2) * stderr
+    rows = zip(made, (values, stderr, values - reach, values + reach), strict=True)
+    return Quantity(*(np.concatenate(parts) for parts in rows))
 
 
 def _over_counts(place: Place, counts: np.ndarray, count: int, key: Any) -> np.ndarray:

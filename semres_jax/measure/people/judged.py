@@ -8,7 +8,7 @@ import numpy as np
 
 from semres_jax._showing import html_table
 from semres_jax._types import Quantity
-from semres_jax.measure.embeddings.result import UNITS, Fitted, Placed, as_variables, of_fits, of_fronts, stacked
+from semres_jax.measure.embeddings.result import UNITS, Fitted, Placed, of_fits, of_fronts, stacked, variables
 from semres_jax.measure.resolution import Profile
 from semres_jax.storage.attributes import labelled
 
@@ -212,7 +212,7 @@ class Judged:
             coords["front"] = ("front", list(self.fronts), {"long_name": "front of similarities"})
         if self.names:
             coords["stimulus"] = ("stimulus", list(self.names), {"long_name": "stimulus"})
-        return labelled(xarray.Dataset(as_variables(rows, self.level), coords, attributes), UNITS)
+        return labelled(xarray.Dataset(variables(rows, self.level), coords, attributes), UNITS)
 
 
 def _number(number: Quantity, spec: str) -> str:

@@ -14,7 +14,7 @@ from semres_jax._surroundings import on_host
 from semres_jax._types import Quantity
 from semres_jax.frontier.families import Front, table as family_table
 from semres_jax.laws import enumeration, identification, tables
-from semres_jax.measure.embeddings import position, stimulus_sums
+from semres_jax.measure.embeddings import position
 from semres_jax.measure.embeddings.request import Request, matched, table_of
 from semres_jax.measure.people._judgements import Judgements, judgements
 from semres_jax.measure.people._recovered import Recovered, recovered
@@ -55,11 +55,11 @@ def similarities(
     for n = 2, exactly, by sums over all triples and pairs of different stimuli; for more items as in
     `laws.tables.accuracy`. The scale of a row doesn't matter: confusions, of which the similarity-choice model says
     that a row is proportional to similarity times the bias of the answer, are taken as they are, biases included.
-    Dissimilarities become strengths by 1 - d / largest, as ratings on a scale are turned round, or by exp(-d / mean), as
-    Shepard's law of generalization has it (Science 237, 1317, 1987).
+    Dissimilarities become strengths by 1 - d / largest, as ratings on a scale are turned round, or by exp(-d / mean),
+    as Shepard's law of generalization has it (Science 237, 1317, 1987).
 
-    The ball measure that a probe acts as if it had is b_p = 2 (1 - p_I of the probe), n = 2: of a constant similarity it
-    is the share of stimuli within ε. The law of one number (theorem 3 of Nurisso et al., arXiv 2506.14797),
+    The ball measure that a probe acts as if it had is b_p = 2 (1 - p_I of the probe), n = 2: of a constant similarity
+    it is the share of stimuli within ε. The law of one number (theorem 3 of Nurisso et al., arXiv 2506.14797),
 
         p_I(n) = (1 - (1 - b)^n) / (b n),
 
@@ -121,7 +121,7 @@ def similarities(
     known = position.fronts(space) if fronts is None else dict(fronts)
     lowest = _lowest(given.strengths)
     floor = lowest if delta is None else float(delta)
-    known = {**known, **position.optimal_fronts(space, floor, request)}
+    known = {**known, **position.optimal_fronts(space, floor, request.optimal)}
     place = Place(space, tables.ranking(space), request.families, known)
     stands = standing(place, given, bootstrap=request.bootstrap, level=level, key=request.key)
     return _judged(given, place, stands, items, geometry, floor, request, level)
@@ -145,8 +145,8 @@ def _laid(given: Judgements, distances: Any) -> tuple[Finite, Judgements]:
     labels = list(given.names) if given.names and known else None
     if labels is None and len(between) != len(given.strengths):
         raise ValueError(
-            f"distances are between {len(between)} stimuli, but the table has {len(given.strengths)}; give one for each, "
-            "in the same order, or names in both"
+            f"distances are between {len(between)} stimuli, but the table has {len(given.strengths)}; give one for each,"
+            " in the same order, or names in both"
         )
     space, order = matched(between, known, labels, len(given.strengths))
     return space, given.part(order)
