@@ -218,18 +218,7 @@ class Embedded:
         Columns are those of `table`, numbers with their errors and intervals in columns of their own; NaN where a row
         has none.
         """
-        of = ["model", *["fit"] * len(self.fits), *["front"] * len(self.fronts)]
-        none, fits, fronts = Quantity(np.nan), list(self.fits.values()), list(self.fronts.values())
-        few = [none] * len(fronts)
-        columns: dict[str, Any] = {"of": of, "name": ["", *self.fits, *self.fronts]}
-        for name in ("p_s", "p_i"):
-            numbers = [getattr(self, name), *(Quantity(getattr(some, name)) for some in (*fits, *fronts))]
-            columns[name] = stacked(numbers)
-        columns["epsilon"] = stacked([none, *(fit.resolution for fit in fits), *few])
-        columns["delta"] = stacked([none, *(fit.delta for fit in fits), *few])
-        columns["aic"] = [np.nan, *(fit.aic for fit in fits), *[np.nan] * len(fronts)]
-        columns["distance"] = stacked([none, *[none] * len(fits), *(front.distance for front in fronts)])
-        return frame(columns)
+        return data_frame("model", self.p_s, self.p_i, self.fits, self.fronts)
 
     def dataset(self) -> "xarray.Dataset":
         """Everything as a labelled dataset: dimensions share, level (of given distance), family, front, point."""
@@ -283,6 +272,23 @@ def of_fits(fits: Collection[Fitted]) -> list[tuple[str, Any, Any, str]]:
         ("resolution", resolution, "fitted resolution over stimuli"),
     ]
     return [(name, "family", values, text) for name, values, text in variables]
+
+
+def data_frame(
+    who: str, p_s: Quantity, p_i: Quantity, fits: Mapping[str, Fitted], fronts: Mapping[str, Placed]
+) -> Any:
+    """What was measured of a model, or of people, what each family predicts, each front's nearest point, in rows."""
+    placed, fitted, none = list(fronts.values()), list(fits.values()), Quantity(np.nan)
+    of = [who, *["fit"] * len(fits), *["front"] * len(fronts)]
+    few = [none] * len(fronts)
+    columns: dict[str, Any] = {"of": of, "name": ["", *fits, *fronts]}
+    for name, own in (("p_s", p_s), ("p_i", p_i)):
+        columns[name] = stacked([own, *(Quantity(getattr(some, name)) for some in (*fitted, *placed))])
+    columns["epsilon"] = stacked([none, *(fit.resolution for fit in fitted), *few])
+    columns["delta"] = stacked([none, *(fit.delta for fit in fitted), *few])
+    columns["aic"] = [np.nan, *(fit.aic for fit in fitted), *[np.nan] * len(fronts)]
+    columns["distance"] = stacked([none, *[none] * len(fits), *(front.distance for front in placed)])
+    return frame(columns)
 
 
 def curves(fronts: Sequence[Front]) -> list[tuple[str, Any, Any, str]]:

@@ -60,6 +60,9 @@ class Judgements:
 
         return noise_ceiling(self.tables, "corr")
 
+    def with_remark(self, line: str) -> "Judgements":
+        return dataclasses.replace(self, remarks=(*self.remarks, line))
+
     def part(self, rows: np.ndarray) -> "Judgements":
         """The same of some stimuli, in another order."""
         names = tuple(self.names[row] for row in rows) if self.names else ()

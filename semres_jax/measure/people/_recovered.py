@@ -9,7 +9,7 @@ from semres_jax._random import generator
 from semres_jax.measure.people._judgements import Judgements
 
 # Starts, beside that of classical scaling, of which the one with the least stress is kept; and steps of each.
-_STARTS, _STEPS = 8, 1000
+_STARTS, _STEPS = 4, 400
 
 
 class Recovered(NamedTuple):
@@ -58,7 +58,7 @@ def recovered(given: Judgements, dimensions: int, key: Any) -> Recovered:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that an explicit start is one start
             points, stress = smacof(
-                ranks, metric=False, n_components=dimensions, init=start, n_init=1, max_iter=_STEPS, eps=1e-9,
+                ranks, metric=False, n_components=dimensions, init=start, n_init=1, max_iter=_STEPS, eps=1e-7,
                 normalized_stress=True,
             )[:2]  # fmt: skip
         if best is None or stress < best[1]:

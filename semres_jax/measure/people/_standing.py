@@ -21,8 +21,8 @@ from semres_jax.measure.resolution import Profile, fit_profile, profile
 from semres_jax.similarity import Family
 from semres_jax.spaces.finite import Finite
 
-# Step in ln ε of `influence.of_fit`: noise of judgements blurs a kink. With that for embeddings, 0.2, standard errors of
-# a linear similarity's resolution were up to three quarters too large (scripts/study_people_coverage.py).
+# Step in ln ε of `influence.of_fit`: noise of judgements blurs a kink. With that for embeddings, 0.2, standard errors
+# of a linear similarity's resolution were up to three quarters too large (scripts/study_people_coverage.py).
 _STEP = 0.05
 # Replicates of tables that are worked on at once, in numbers.
 _NUMBERS = 2**22

@@ -8,7 +8,16 @@ import numpy as np
 
 from semres_jax._showing import html_table
 from semres_jax._types import Quantity
-from semres_jax.measure.embeddings.result import UNITS, Fitted, Placed, of_fits, of_fronts, stacked, variables
+from semres_jax.measure.embeddings.result import (
+    UNITS,
+    Fitted,
+    Placed,
+    data_frame,
+    of_fits,
+    of_fronts,
+    stacked,
+    variables,
+)
 from semres_jax.measure.resolution import Profile
 from semres_jax.storage.attributes import labelled
 
@@ -194,6 +203,14 @@ class Judged:
             "fronts": fronts, "optimal_delta": self.delta,
             "noise_ceiling": None if self.ceiling is None else list(self.ceiling),
         }  # fmt: skip
+
+    def to_dataframe(self) -> Any:
+        """A pandas.DataFrame: rows for people, for what each family predicts, for each front's nearest point.
+
+        Columns are those of `table`, numbers with their errors and intervals in columns of their own; NaN where a row
+        has none.
+        """
+        return data_frame("people", self.p_s, self.p_i, self.fits, self.fronts)
 
     def dataset(self) -> "xarray.Dataset":
         """Everything as a labelled dataset: dimensions n, level (of distance), family, front, point, stimulus."""

@@ -122,6 +122,8 @@ def similarities(
     lowest = _lowest(given.strengths)
     floor = lowest if delta is None else float(delta)
     known = {**known, **position.optimal_fronts(space, floor, request.optimal)}
+    if optimal != "none" and not floor > 0:
+        given = given.with_remark("no front of the best similarities, as the lowest one is 0 (give delta, its floor)")
     place = Place(space, tables.ranking(space), request.families, known)
     stands = standing(place, given, bootstrap=request.bootstrap, level=level, key=request.key)
     return _judged(given, place, stands, items, geometry, floor, request, level)
@@ -145,8 +147,8 @@ def _laid(given: Judgements, distances: Any) -> tuple[Finite, Judgements]:
     labels = list(given.names) if given.names and known else None
     if labels is None and len(between) != len(given.strengths):
         raise ValueError(
-            f"distances are between {len(between)} stimuli, but the table has {len(given.strengths)}; give one for each,"
-            " in the same order, or names in both"
+            f"distances are between {len(between)} stimuli, but the table has {len(given.strengths)}; give one for "
+            "each, in the same order, or names in both"
         )
     space, order = matched(between, known, labels, len(given.strengths))
     return space, given.part(order)
