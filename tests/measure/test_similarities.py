@@ -9,7 +9,7 @@ import pytest
 import xarray
 
 from semres_jax import Constant, Exponential, laws, measure, spaces
-from semres_jax.measure.people import similarities as people
+from semres_jax.measure.people import _recovered, similarities as people
 from tests.attributes import require_labels
 
 EXACT = 1e-12
@@ -107,8 +107,9 @@ def test_dissimilarities_are_turned_round():
     assert measure.similarities(empty, d, kind="dissimilarity", **PLAIN).p_s.value == linear.p_s.value
 
 
-def test_a_geometry_is_recovered_from_the_order_of_similarities():
+def test_a_geometry_is_recovered_from_the_order_of_similarities(monkeypatch):
     pytest.importorskip("sklearn")
+    monkeypatch.setattr(_recovered, "_STARTS", 1)
     d = in_the_plane(np.random.default_rng(1), 14)
     alike = np.exp(-d / 0.3)
     judged = measure.similarities(alike, families=["exponential"], **PLAIN)

@@ -274,9 +274,7 @@ def of_fits(fits: Collection[Fitted]) -> list[tuple[str, Any, Any, str]]:
     return [(name, "family", values, text) for name, values, text in variables]
 
 
-def data_frame(
-    who: str, p_s: Quantity, p_i: Quantity, fits: Mapping[str, Fitted], fronts: Mapping[str, Placed]
-) -> Any:
+def data_frame(who: str, p_s: Quantity, p_i: Quantity, fits: Mapping[str, Fitted], fronts: Mapping[str, Placed]) -> Any:
     """What was measured of a model, or of people, what each family predicts, each front's nearest point, in rows."""
     placed, fitted, none = list(fronts.values()), list(fits.values()), Quantity(np.nan)
     of = [who, *["fit"] * len(fits), *["front"] * len(fronts)]
