@@ -84,8 +84,8 @@ def _of_npz(path: Path, key: str | None) -> tuple[np.ndarray, tuple[str, ...]]:
     ):
         what = f"{len(stored)} arrays, {listed(list(map(shown, stored)))}" if stored else "no array of numbers"
         raise ValueError(
-            f"{shown(path)!r} holds {what}; give one of shape (N, N) or (subjects, N, N), a square one for each subject,"
-            " or say which (key)"
+            f"{shown(path)!r} holds {what}; give one of shape (N, N) or (subjects, N, N), a square one for each "
+            "subject, or say which (key)"
         )
     tables = [_arrays.read(entry, path) for entry in stored.values()]
     return (tables[0] if len(tables) == 1 else np.stack(tables)), texts

@@ -69,8 +69,8 @@ def similarities_items(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axe
     ax.plot(along, along * identification(b, along), color=COLOURS[0], lw=1.6, label=f"law, $b$ = {b:.3g} by $n$ = 2")
     low, high = float(data.mean_b_low), float(data.mean_b_high)
     if np.isfinite([low, high]).all():
-        ends = (along * identification(np.clip(end, 0, 1), along) for end in (low, high))
-        ax.fill_between(along, *ends, color=COLOURS[0], alpha=0.15, lw=0, zorder=0)
+        below, above = (along * identification(np.clip(end, 0, 1), along) for end in (high, low))
+        ax.fill_between(along, below, above, color=COLOURS[0], alpha=0.15, lw=0, zorder=0)
     for name, label, colour, dash in (
         ("law_p_i_by_probe", "law at every probe's own $b$", COLOURS[2], style.DASHES[3]),
         ("best_p_i", f"{data.attrs['best_family']} fit", COLOURS[1], style.DASHES[1]),

@@ -81,7 +81,7 @@ def test_a_key_that_names_nothing(tmp_path):
     np.save(tmp_path / "a.npy", TABLE)
     (tmp_path / "a.csv").write_text("1,2\n3,4\n")
     for name in ("a.npz", "a.npy", "a.csv"):
-        with pytest.raises(ValueError, match="no .*'layer'"):
+        with pytest.raises(ValueError, match=r"no .*'layer'"):
             read_similarities(tmp_path / name, "layer")
     with pytest.raises(FileNotFoundError):
         read_similarities(tmp_path / "none.npy")

@@ -259,6 +259,7 @@ def _of_model(model: Embedded) -> list[tuple[str, Any, Any, str]]:
 
 
 def of_fits(fits: Collection[Fitted]) -> list[tuple[str, Any, Any, str]]:
+    """Variables of fits along families."""
     columns = zip(*fits, strict=True)
     epsilon, delta, aic, p_s, p_i, resolution = map(stacked, columns)
     variables = [
@@ -306,6 +307,7 @@ def curves(fronts: Sequence[Front]) -> list[tuple[str, Any, Any, str]]:
 
 
 def of_fronts(fronts: Sequence[Placed]) -> list[tuple[str, Any, Any, str]]:
+    """Variables of fronts along their points, and of distances from them."""
     if not fronts:
         return []
     columns = zip(*(placed[1:4] for placed in fronts), strict=True)

@@ -53,17 +53,12 @@ def recovered(given: Judgements, dimensions: int, key: Any) -> Recovered:
     ranks += ranks.T
     rng = generator(key, 1)
     starts = [_classical(ranks, dimensions), *(rng.normal(size=(size, dimensions)) for _ in range(_STARTS))]
-    best: Any = None
-    for start in starts:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that an explicit start is one start
-            points, stress = smacof(
-                ranks, metric=False, n_components=dimensions, init=start, n_init=1, max_iter=_STEPS, eps=1e-7,
-                normalized_stress=True,
-            )[:2]  # fmt: skip
-        if best is None or stress < best[1]:
-            best = points, float(stress)
-    points, stress = best
+    settings: Any = {"metric": False, "n_components": dimensions, "n_init": 1, "normalized_stress": True}
+    settings |= {"max_iter": _STEPS, "eps": 1e-7}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that an explicit start is one start
+        made: list[Any] = [smacof(ranks, init=start, **settings) for start in starts]
+    points, stress = min(((points, float(stress)) for points, stress in made), key=lambda pair: pair[1])
     points = points - points.mean(0)
     points = points @ np.linalg.svd(points)[2].T  # along the axes of most variance
     apart = squareform(pdist(points))

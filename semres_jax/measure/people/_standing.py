@@ -148,7 +148,8 @@ def _over_stimuli(whole: Numbers, first: int, count: int, key: Any, level: float
     Noise of judgements is in pairs of stimuli alone; what single stimuli add to the variance, cut off at 0, as for
     replicates it must be, makes too much of it: nominal 90 % held 94 to 98 % (scripts/study_people_coverage.py).
     """
-    made = intervals.over_stimuli(*(part[:first] for part in whole), count=count, key=key, level=level)
+    some = whole.values[:first], whole.slopes[:first], whole.pairs[:first]
+    made = intervals.over_stimuli(*some, count=count, key=key, level=level)
     errors = [intervals.error(*row) for row in zip(whole.slopes[first:], whole.pairs[first:], strict=True)]
     stderr, freedom = np.array(errors).T
     values, reach = whole.values[first:], stdtrit(freedom, (1 + level) / 2) * stderr

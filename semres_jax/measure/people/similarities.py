@@ -158,7 +158,7 @@ def _items(n: Any, size: int) -> tuple[int, ...]:
     """Numbers of items, ascending, 2 among them."""
     if n is None:
         return tuple(items for items in ITEMS if items < size)
-    values = np.atleast_1d(concrete(n, "n")).ravel().tolist()
+    values: Any = np.atleast_1d(np.asarray(concrete(n, "n"))).ravel().tolist()
     items = sorted({2, *(require_count("n", value, 2, " (the probe needs items to choose from)") for value in values)})
     if items[-1] >= size:
         raise ValueError(f"n must be at most {size - 1}, as there are {size} stimuli and items differ; got {items[-1]}")
@@ -219,12 +219,14 @@ def _judged(
     known = [Quantity(values, *(np.append(end, np.full(len(items) - 1, np.nan)) for end in first[1:]))
              for values, first in ((p_s, stands.p_s), (p_i, stands.p_i))]  # fmt: skip
     by_probe = identification(np.minimum(own, 1.0)[:, None], np.array(items)).mean(0)
+    fit_p_s, fit_p_i = curve(place, fitted, items)
+    numbers = Items(np.array(items), known[0], known[1], law, by_probe, fit_p_s, fit_p_i)
     over = "" if not request.bootstrap else given.over
     return Judged(
         kind=given.kind, stimuli=len(own), subjects=len(given.tables), names=given.names,
         geometry="given" if geometry is None else "recovered", points=None if geometry is None else geometry.points,
         stress=np.nan if geometry is None else geometry.stress, asymmetry=given.asymmetry, remarks=given.remarks,
-        over=over, level=level, items=Items(np.array(items), *known, law, by_probe, *curve(place, fitted, items)),
+        over=over, level=level, items=numbers,
         ball=b, var_b=float(own.var()), tie_rate=enumeration.tie_rate(place.space, n=2), profile=stands.profile,
         fits=stands.fits, delta=floor, fronts=stands.fronts, ceiling=given.ceiling(),
     )  # fmt: skip
