@@ -11,7 +11,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from semres_jax import measure, similarity
+from semres_jax import measure, similarity, spaces
+from semres_jax.laws import tables
+from semres_jax.measure.embeddings import stimulus_sums
 from semres_jax.measure.people import subjects
 
 LEVEL = 0.9
@@ -177,10 +179,50 @@ def similarities(sets: int, first: int) -> None:
                   f"{seconds:.2f} |", flush=True)  # fmt: skip
 
 
+def accuracies(sets: int, first: int) -> None:
+    """p_S and p_I of similarity tables of several subjects: points of a normal plane, own resolution and noise.
+
+    The truth is the mean over all sets, and over nine times as many others: p_S and p_I are means over sets of stimuli,
+    whose expectation doesn't depend on how many there are.
+    """
+    print("| subjects | stimuli | spread of ln ε | noise | p_S held | p_I held | p_S | p_I |")
+    print("|---|---|---|---|---|---|---|---|")
+    for people, stimuli, spread, noise in ((6, 24, 0.3, 0.1), (12, 24, 0.0, 0.3), (4, 40, 0.5, 0.1)):
+        centres, held = [], []
+        for k in range(first, first + 10 * sets):
+            values, slopes, pairs = _subjects_accuracies(people, stimuli, spread, noise, np.random.default_rng(k))
+            centres.append(values.mean(0))
+            if k < first + sets:
+                held.append(
+                    np.quantile(subjects.replicates(values, slopes, pairs, count=1000, key=k), [0.05, 0.95], axis=0)
+                )
+        truth, ends = np.mean(centres, axis=0), np.array(held)
+        share = ((ends[:, 0] <= truth) & (truth <= ends[:, 1])).mean(0)
+        print("|", " | ".join(map(str, (people, stimuli, spread, noise))), "|", " | ".join(f"{x:.3f}" for x in share),
+              "|", " | ".join(f"{x:.4f}" for x in truth), "|", flush=True)  # fmt: skip
+
+
+def _subjects_accuracies(
+    people: int, stimuli: int, spread: float, noise: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(S, 2) values of p_S and p_I, (S, N, 2) slopes, (S, N, N, 2) what pairs add."""
+    points = rng.normal(size=(stimuli, 2))
+    space = spaces.Finite.from_points(points)
+    ranks, scored = tables.ranking(space), []
+    for _ in range(people):
+        similarity = np.exp(-np.asarray(space.distances) / (0.7 * np.exp(rng.normal(0, spread))))
+        strengths = similarity * np.exp(rng.normal(0, noise, similarity.shape)) + 0.02
+        scored.append(stimulus_sums.graded(space, ranks, strengths, 2))
+    slopes = np.array([np.stack([of.slope_s, of.slope_i], -1) for of in scored])
+    pairs = np.array([np.stack([of.pairs_s, of.pairs_i], -1) for of in scored])
+    return np.array([[of.p_s, of.p_i] for of in scored]), slopes, pairs
+
+
 STUDIES = {
     "confusions": confusions,
     "groups": groups,
     "similarities": similarities,
+    "accuracies": accuracies,
 }
 
 if __name__ == "__main__":

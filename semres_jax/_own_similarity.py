@@ -21,7 +21,7 @@ _ROUNDING = 1e-6
 _RESOLUTIONS = (0.1, 1.0, 10.0)
 
 
-def from_function(f: Callable[..., Any], *, name: str = "own", kinks: Sequence[float] = ()) -> type[Resolved]:
+def from_function(f: Any, *, name: str = "own", kinks: Sequence[float] = ()) -> type[Resolved]:
     """A family of similarities g = Δ + (1 - Δ) g0 out of a plain function g0, as "exponential" is one.
 
     What comes back is a class: `Own(0.2)` and `Own(0.2, delta=0.1)` are similarities, and the class itself goes
@@ -40,10 +40,10 @@ def from_function(f: Callable[..., Any], *, name: str = "own", kinks: Sequence[f
         ValueError: a function that is not 1 at 0, rises, leaves 0 to 1, is NaN, or changes the shape of its argument.
 
     Example:
-        >>> from semres_jax import accuracy, similarity
+        >>> from semres_jax import similarity
         >>> Lorentz = similarity.from_function(lambda x: 1 / (1 + x**2), name="lorentz")
-        >>> accuracy("circle", Lorentz(0.1, delta=0.05), n=3)
-        Accuracy(p_s=0.0, p_i=0.0)
+        >>> [round(float(g), 3) for g in Lorentz(0.1, delta=0.05)([0.0, 0.1, 0.3])]
+        [1.0, 0.525, 0.145]
     """
     if not callable(f) or isinstance(f, type):
         raise ValueError(f"f must be a function of the distance, such as lambda x: 1 / (1 + x**2); got {brief(f)}")
@@ -83,7 +83,7 @@ def _family(f: Callable[..., Any], called: str, places: tuple[float, ...]) -> ty
         _values(f, (_AT,), called)]  # fmt: skip
     for epsilon, g in zip(_RESOLUTIONS if two else (None,), values, strict=True):
         _require_similarity(g, called, "" if epsilon is None else f" at epsilon = {epsilon:g}")
-    over = not two and (values[0][_AT > 1.0] == 0).all() and (values[0][_AT < 1.0] > 0).all()
+    over = bool(not two and (values[0][_AT > 1.0] == 0).all() and (values[0][_AT < 1.0] > 0).all())
     at = tuple(sorted({*places, 1.0})) if over else places
 
     @pytree

@@ -36,7 +36,6 @@ def measured_ring():
     return ring(ball_measure=lambda r: jnp.clip(2 * r, 0, 1))
 
 
-@pytest.mark.parametrize("space", ["circle", "interval"])
 @pytest.mark.parametrize(
     ("own", "known"),
     [
@@ -45,20 +44,19 @@ def measured_ring():
         (lambda d, epsilon: jnp.exp(-d / epsilon), similarity.Exponential),
     ],
 )
-def test_a_known_similarity_as_a_function_is_the_same(space, own, known):
-    make = similarity.from_function(own)
-    numbers = np.array([0.1, 0.3]), np.array([0.0, 0.2])
-    mine, theirs = (np.array(sr.accuracy(space, kind(*numbers))) for kind in (make, known))
-    np.testing.assert_allclose(mine, theirs, atol=EXACT, rtol=0)
-    # Also on finite spaces, whose distances may be the resolution itself.
-    grid = spaces.grid(spaces.Interval(), 11)
-    mine, theirs = (np.array(laws.enumeration.accuracy(grid, kind(0.3, 0.1))) for kind in (make, known))
+def test_a_known_similarity_as_a_function_is_the_same(own, known):
+    """Where it ends, too: distances of grids are the resolution itself, up to rounding."""
+    make, grid = similarity.from_function(own), spaces.grid(spaces.Interval(), 11)
+    numbers = np.arange(1, 10) / 10, np.linspace(0, 0.8, 9)
+    mine, theirs = (np.array(laws.enumeration.accuracy(grid, kind(*numbers))) for kind in (make, known))
     np.testing.assert_allclose(mine, theirs, atol=1e-12, rtol=0)
+    assert make.ends == known.ends
+    assert len(make(0.2).kinks()) == len(known(0.2).kinks())
 
 
 def test_a_function_goes_wherever_a_family_does():
-    exact = sr.accuracy("circle", Lorentz(0.1, delta=0.05), n=3)
-    drawn = sr.estimate("circle", Lorentz(0.1, delta=0.05), key=0, trials=2**13, n=3)
+    exact = sr.accuracy("circle", Lorentz(0.1, delta=0.05))
+    drawn = sr.estimate("circle", Lorentz(0.1, delta=0.05), key=0, trials=2**13)
     assert abs(exact.p_s - drawn.p_s) < SIGMAS * drawn.p_s_stderr
     assert abs(exact.p_i - drawn.p_i) < SIGMAS * drawn.p_i_stderr
     table = sr.sweep(spaces.grid(spaces.Circle(), 24), [Lorentz, "linear"], 2, epsilon=[0.1, 0.2])
@@ -67,7 +65,7 @@ def test_a_function_goes_wherever_a_family_does():
     best = measure.fit_profile(measure.profile(grid, Lorentz(0.2, 0.1)(grid.distances)), Lorentz)
     assert best.epsilon.value == pytest.approx(0.2, rel=1e-5)
     assert best.delta.value == pytest.approx(0.1, abs=1e-5)
-    assert frontier.family_front(grid, Lorentz, points=5).p_s.shape == (5,)
+    assert np.isfinite(frontier.family_front(grid, Lorentz, points=8).p_s).all()
 
 
 def test_choices_take_a_function():
@@ -87,7 +85,6 @@ def test_gradients_are_those_of_the_formula():
     epsilon, delta, x = 0.2, 0.1, 1.5
     slopes = jax.grad(strength, (0, 1))(epsilon, delta)
     np.testing.assert_allclose(slopes, [(1 - delta) * lorentz(x) ** 2 * 2 * x**2 / epsilon, 1 - lorentz(x)], rtol=1e-5)
-    assert np.isfinite(jax.grad(lambda e: sr.accuracy("circle", Lorentz(e)).p_s)(0.1))
     # Where the function ends there is a slope on both sides.
     Ends = similarity.from_function(lambda x: jnp.maximum(0, 1 - x) ** 2)
     assert np.isfinite(jax.grad(lambda e: Ends(e).log(jnp.array([0.1, 0.2, 0.5])).at[2].set(0.0).sum())(0.2))
@@ -142,7 +139,7 @@ def test_a_space_of_a_sampler_and_a_distance():
 def test_a_ball_measure_makes_it_exact():
     own = measured_ring()
     for g in (sr.Constant(0.1, 0.2), Lorentz(0.1, 0.05)):
-        np.testing.assert_allclose(sr.accuracy(own, g, n=3), sr.accuracy("circle", g, n=3), atol=EXACT, rtol=0)
+        np.testing.assert_allclose(sr.accuracy(own, g), sr.accuracy("circle", g), atol=EXACT, rtol=0)
     swept = sr.sweep([own, "circle"], "constant", 2, epsilon=[0.1, 0.2])
     assert swept.space.values.tolist() == ["ring", "circle"]
     np.testing.assert_allclose(swept.p_s[0], swept.p_s[1], atol=EXACT)

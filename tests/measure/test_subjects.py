@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from semres_jax import measure
+from semres_jax.measure.embeddings import stimulus_sums
 from semres_jax.measure.people import subjects
 
 EXACT = 1e-10
@@ -92,6 +93,27 @@ def test_variance_is_that_of_new_subjects_and_stimuli(spreads):
     # Where stimuli add next to nothing their part can't be below 0, which adds a little.
     more = 0.1 * truth if not b else 0.0
     assert abs(squares.mean() - truth) < 5 * squares.std() / np.sqrt(2000) + more
+
+
+def test_pairs_count_once():
+    """Means of products of pairs of N(0.3, 1): the variance is 0.36 / N of single ones, 2 / (N (N - 1)) of pairs."""
+    rng, size, squares, added = np.random.default_rng(0), 20, {True: [], False: []}, []
+    for _ in range(1000):
+        x = 0.3 + rng.normal(size=size)
+        products = np.outer(x, x)
+        np.fill_diagonal(products, 0.0)
+        value, with_one = products.sum() / (size * (size - 1)), products.sum(1) / (size - 1)
+        slopes = stimulus_sums.jackknife(with_one, value, 2)
+        pairs = stimulus_sums.second_order(products, with_one, value, 2)
+        added.append((pairs**2).sum() / 2)
+        for known, kept in squares.items():
+            number = subjects.over_subjects([value], slopes[None], pairs[None] if known else None, count=0)
+            kept.append(number.stderr**2)
+    alone, both = np.array(squares[False]), np.array(squares[True])
+    # Their part twice, or once; single ones have no less than nothing.
+    np.testing.assert_allclose(both, np.maximum(alone - added, added), rtol=1e-10)
+    truth = 0.36 / size + 2 / (size * (size - 1))
+    assert abs(both.mean() - truth) < abs(alone.mean() - truth)
 
 
 def test_intervals_cover():

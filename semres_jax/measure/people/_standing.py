@@ -1,6 +1,6 @@
 """The numbers that follow from a table of strengths on given stimuli, and their intervals, whatever these are over."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -175,9 +175,18 @@ def _over_subjects(place: Place, given: Judgements, whole: Numbers, count: int, 
     people = len(given.tables)
     total, of = given.tables.sum(0), 1.0 if given.counted else people - 1.0
     without = [numbers(place, (total - own) / of, given.answer) for own in given.tables]
-    values = np.stack([people * whole.values - (people - 1) * part.values for part in without])
-    slopes = np.stack([people * whole.slopes - (people - 1) * part.slopes for part in without])
-    return subjects.replicates(values, slopes.swapaxes(1, 2), count=count, key=key)
+    made = np.full((count, len(whole.values)), np.nan)
+    # Where a fit jumps, or its floor is at its bound, what stimuli contribute isn't known.
+    known = [k for k in range(len(whole.values)) if all(part.pairs[k] is not None for part in (whole, *without))]
+
+    def pseudo(numbers_of: Callable[[Numbers], np.ndarray]) -> np.ndarray:
+        return np.stack([people * numbers_of(whole) - (people - 1) * numbers_of(part) for part in without])
+
+    made[:, known] = subjects.replicates(
+        pseudo(lambda part: part.values[known]), pseudo(lambda part: part.slopes[known].T),
+        pseudo(lambda part: np.stack([np.asarray(part.pairs[k]) for k in known], axis=-1)), count=count, key=key,
+    )  # fmt: skip
+    return made
 
 
 def _centred(values: np.ndarray, replicates: np.ndarray, level: float) -> Quantity:

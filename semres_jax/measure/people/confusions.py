@@ -80,9 +80,9 @@ def similarity_choice(
         >>> from semres_jax import measure
         >>> fit = measure.similarity_choice([[60, 20, 10], [30, 50, 20], [10, 10, 80]], names=["p", "t", "k"])
         >>> print(fit)
-        3 stimuli: biases 0.266 to 0.411 (p); G2 = 1.321 of 1 degrees of freedom, p = 0.28
+        3 stimuli: biases 0.245 to 0.417 (k); G2 = 0.1915 of 1 degrees of freedom, p = 0.7
         >>> fit.similarity.value.round(3).tolist()[0]
-        [1.0, 0.445, 0.143]
+        [1.0, 0.445, 0.144]
     """
     table, known = _counts(counts, names)
     if not 0 < level < 1:

@@ -205,28 +205,33 @@ def _judged(
     given: Judgements, place: Place, stands: Standing, items: tuple[int, ...], geometry: Recovered | None, floor: float,
     request: Request, level: float,
 ) -> Judged:  # fmt: skip
-    p_s, p_i = curve(place, given.strengths, items)
-    best = min(stands.fits.values(), key=lambda fit: fit.aic)
-    family = next(name for name, fit in stands.fits.items() if fit is best)
-    distances = np.asarray(place.space.distances, np.float64)
-    fitted = family_table(similarity.get(family), distances, best.epsilon.value, best.delta.value)
+    """All of it, with what is said of more items than two."""
     own = balls(given.strengths)
     # Where p_I is high the ball is small.
-    b = Quantity(float(own.mean()), 2 * stands.p_i.stderr, 2 * (1 - stands.p_i.high), 2 * (1 - stands.p_i.low))
-    law = Quantity(*(identification(np.clip(end, 0, 1), items) if np.isfinite(end) else np.full(len(items), np.nan)
-                     for end in (b.value, np.nan, b.high, b.low)))  # fmt: skip
-    # Of many, where intervals are known for two alone.
-    known = [Quantity(values, *(np.append(end, np.full(len(items) - 1, np.nan)) for end in first[1:]))
-             for values, first in ((p_s, stands.p_s), (p_i, stands.p_i))]  # fmt: skip
-    by_probe = identification(np.minimum(own, 1.0)[:, None], np.array(items)).mean(0)
-    fit_p_s, fit_p_i = curve(place, fitted, items)
-    numbers = Items(np.array(items), known[0], known[1], law, by_probe, fit_p_s, fit_p_i)
-    over = "" if not request.bootstrap else given.over
+    ball = Quantity(float(own.mean()), 2 * stands.p_i.stderr, 2 * (1 - stands.p_i.high), 2 * (1 - stands.p_i.low))
     return Judged(
         kind=given.kind, stimuli=len(own), subjects=len(given.tables), names=given.names,
         geometry="given" if geometry is None else "recovered", points=None if geometry is None else geometry.points,
         stress=np.nan if geometry is None else geometry.stress, asymmetry=given.asymmetry, remarks=given.remarks,
-        over=over, level=level, items=numbers,
-        ball=b, var_b=float(own.var()), tie_rate=enumeration.tie_rate(place.space, n=2), profile=stands.profile,
-        fits=stands.fits, delta=floor, fronts=stands.fronts, ceiling=given.ceiling(),
+        over=given.over if request.bootstrap else "", level=level,
+        items=_of_items(place, stands, given.strengths, items, own, ball), ball=ball, var_b=float(own.var()),
+        tie_rate=enumeration.tie_rate(place.space, n=2), profile=stands.profile, fits=stands.fits, delta=floor,
+        fronts=stands.fronts, ceiling=given.ceiling(),
     )  # fmt: skip
+
+
+def _of_items(
+    place: Place, stands: Standing, strengths: np.ndarray, items: tuple[int, ...], own: np.ndarray, ball: Quantity
+) -> Items:
+    """Accuracies of numbers of items, the law at the ball of all and at those of single probes, the best fit."""
+    n, unknown = np.array(items), np.full(len(items), np.nan)
+    p_s, p_i = curve(place, strengths, items)
+    measured = [Quantity(values, *(np.append(end, unknown[1:]) for end in of_two[1:]))
+                for values, of_two in ((p_s, stands.p_s), (p_i, stands.p_i))]  # fmt: skip
+    law = [identification(np.clip(b, 0.0, 1.0), n) if np.isfinite(b) else unknown for b in (ball.value, *ball[:1:-1])]
+    by_probe = identification(np.minimum(own, 1.0)[:, None], n).mean(0)
+    name, best = min(stands.fits.items(), key=lambda pair: pair[1].aic)
+    distances = np.asarray(place.space.distances, np.float64)
+    fitted = family_table(similarity.get(name), distances, best.epsilon.value, best.delta.value)
+    predicted = curve(place, fitted, items)
+    return Items(n, measured[0], measured[1], Quantity(law[0], unknown, law[1], law[2]), by_probe, *predicted)

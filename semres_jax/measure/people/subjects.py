@@ -40,7 +40,7 @@ def noise_ceiling(tables: Any, method: str = "cosine") -> tuple[float, float]:
         >>> tables = rng.random((10, 10)) + rng.normal(0, 0.2, (5, 10, 10))
         >>> lower, upper = measure.noise_ceiling(tables, "corr")
         >>> round(lower, 2), round(upper, 2)
-        (0.83, 0.89)
+        (0.8, 0.88)
     """
     if method == "kendall":
         method = "tau-b"
@@ -103,7 +103,7 @@ def _agreement(x: np.ndarray, y: np.ndarray, method: str) -> float:
     from scipy.stats import kendalltau, rankdata
 
     if method in ("tau-b", "tau-a"):
-        tau = float(kendalltau(x, y).statistic)
+        tau = float(kendalltau(x, y)[0])  # pyright: ignore[reportArgumentType]
         if method == "tau-b":
             return tau
         # Of pairs of entries, those that tie in x and in y, as shares: τ_a = τ_b √((1 - t_x) (1 - t_y)).
@@ -124,7 +124,7 @@ def _ties(row: np.ndarray) -> float:
     return float((counts * (counts - 1)).sum() / (row.size * (row.size - 1)))
 
 
-def replicates(values: Any, slopes: Any, *, count: int = 1000, key: Any = None) -> np.ndarray:
+def replicates(values: Any, slopes: Any, pairs: Any = None, *, count: int = 1000, key: Any = None) -> np.ndarray:
     """Means over subjects as they would be with other subjects and other stimuli: a hierarchical bootstrap.
 
     In each replicate S subjects are drawn from the S that there are, and N stimuli, the same ones for all subjects:
@@ -135,9 +135,16 @@ def replicates(values: Any, slopes: Any, *, count: int = 1000, key: Any = None) 
     stretched to the quantiles of Student's t with the degrees of freedom of V (Satterthwaite). One subject: stimuli
     only.
 
+    Slopes of averages over sets of stimuli, such as p_S, count what pairs of stimuli add twice (`intervals.variances`).
+    Where the pairs are given their part is taken out of that of single stimuli, and added once.
+
+    In scripts/study_people_coverage.py, 600 crossed designs each, nominal 90 % held 90 to 92 %; of p_S and p_I of
+    tables of 4 to 12 subjects (200 sets each) 86 to 92 % with pairs, and 86 to 97 % without.
+
     Args:
         values: (S, ...) of each subject, such as p_S of its table.
         slopes: (S, N, ...) how much they change per weight of a stimulus; they sum to 0 over stimuli.
+        pairs: (S, N, N, ...) what each pair of stimuli adds beyond both; None: not known.
         count: of replicates, at least 2.
         key: of the random numbers; None: `jax.random.key(0)`.
 
@@ -156,61 +163,83 @@ def replicates(values: Any, slopes: Any, *, count: int = 1000, key: Any = None) 
         >>> means.shape
         (1000,)
     """
-    values, slopes = _crossed(values, slopes)
+    values, slopes, pairs = _crossed(values, slopes, pairs)
     count = require_count("count", count, 2)
     people, stimuli = slopes.shape[:2]
     rng, mean = generator(key), values.mean(0)
-    _, of_stimuli, stretch = _variances(values, slopes)
-    shared = slopes.mean(0)
-    whole = (shared**2).sum(0)
-    shrunk = np.sqrt(np.divide(of_stimuli, whole, out=np.zeros_like(whole), where=whole > 0))
-    weights = rng.multinomial(stimuli, np.full(stimuli, 1 / stimuli), count) - 1.0
-    moved = np.tensordot(weights, shared * shrunk, axes=(1, 0))
+    _, single, both, stretch = _variances(values, slopes, pairs)
+    excess = rng.multinomial(stimuli, np.full(stimuli, 1 / stimuli), count) - 1.0
+    moved = np.tensordot(excess, _shrunk(slopes.mean(0), single, 1), axes=(1, 0))
+    if pairs is not None:
+        table = _shrunk(pairs.mean(0), 2 * both, 2)
+        second = np.einsum("ri,ij...,rj->r...", excess, table, excess, optimize=True) / 2
+        moved = moved + second - second.mean(0)
     if people > 1:
         drawn = rng.multinomial(people, np.full(people, 1 / people), count) / people
         moved = moved + np.tensordot(drawn, (values - mean) * np.sqrt(people / (people - 1)), axes=(1, 0))
     return mean + stretch * moved
 
 
-def over_subjects(values: Any, slopes: Any, *, count: int = 1000, key: Any = None) -> Quantity:
+def _shrunk(table: np.ndarray, variance: Any, axes: int) -> np.ndarray:
+    """A table scaled so that its squares sum to a variance, over its first axes."""
+    whole = (table**2).sum(tuple(range(axes)))
+    return table * np.sqrt(np.divide(variance, whole, out=np.zeros_like(whole), where=whole > 0))
+
+
+def over_subjects(values: Any, slopes: Any, pairs: Any = None, *, count: int = 1000, key: Any = None) -> Quantity:
     """The mean over subjects with its standard error and 95 % interval over subjects and stimuli, as in `replicates`.
 
     Args:
-        values, slopes, key: as in `replicates`.
+        values, slopes, pairs, key: as in `replicates`.
         count: of replicates; 0: no interval.
 
     Returns:
         `Quantity` of shape (...).
     """
-    values, slopes = _crossed(values, slopes)
-    of_people, of_stimuli, _ = _variances(values, slopes)
+    values, slopes, pairs = _crossed(values, slopes, pairs)
     mean = values.mean(0)
-    number = Quantity(mean, *np.full((2, *mean.shape), np.nan))
+    number = Quantity(mean, *np.full((3, *mean.shape), np.nan))
     if require_count("count", count, 0):
-        number = intervals.interval(replicates(values, slopes, count=count, key=key), mean)
-    return number._replace(stderr=np.sqrt(of_people + of_stimuli))
+        number = intervals.interval(replicates(values, slopes, pairs, count=count, key=key), np.asarray(mean))
+    return number._replace(stderr=np.sqrt(sum(_variances(values, slopes, pairs)[:3])))
 
 
-def _crossed(values: Any, slopes: Any) -> tuple[np.ndarray, np.ndarray]:
+def _crossed(values: Any, slopes: Any, pairs: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     values, slopes = (np.asarray(concrete(x, name), np.float64) for x, name in ((values, "values"), (slopes, "slopes")))
     if slopes.ndim != values.ndim + 1 or values.ndim < 1 or (slopes.shape[0], *slopes.shape[2:]) != values.shape:
         raise ValueError("values must be (subjects, ...) and slopes (subjects, stimuli, ...); got shapes "
                          f"{values.shape} and {slopes.shape}")  # fmt: skip
-    return values, slopes
+    if pairs is None:
+        return values, slopes, None
+    pairs, size = np.asarray(concrete(pairs, "pairs"), np.float64), slopes.shape[1]
+    if pairs.shape != (len(values), size, size, *values.shape[1:]):
+        raise ValueError(f"pairs must be (subjects, stimuli, stimuli, ...) as the slopes are; got shape {pairs.shape}")
+    return values, slopes, pairs
 
 
-def _variances(values: np.ndarray, slopes: np.ndarray) -> tuple[Any, Any, Any]:
-    """What subjects and, beyond them, stimuli add to the variance of the mean, and Student's stretch."""
+def _variances(values: np.ndarray, slopes: np.ndarray, pairs: np.ndarray | None) -> tuple[Any, Any, Any, Any]:
+    """What subjects, single stimuli beyond them, and pairs of stimuli add to the mean's variance; Student's stretch.
+
+    What a subject does with single stimuli and pairs of its own is in the spread of subjects, and is taken out of the
+    other two by how slopes and pairs differ between subjects.
+    """
     people, stimuli = slopes.shape[:2]
-    shared = slopes.mean(0)
     less = stimuli / (stimuli - 1)  # slopes are from the mean of stimuli, which takes a degree of freedom
-    of_stimuli = less * (shared**2).sum(0)
+    of_single = less * _shared(slopes, 1)
+    of_pairs = np.zeros_like(of_single) if pairs is None else np.maximum(_shared(pairs, 2) / 2, 0.0)
+    of_single = np.maximum(of_single - 2 * of_pairs, 0.0)
+    of_people = values.var(0, ddof=1) / people if people > 1 else np.zeros_like(of_single)
+    whole = of_people + of_single + of_pairs
+    spread = of_people**2 / max(people - 1, 1) + (of_single + of_pairs) ** 2 / (stimuli - 1)
+    freedom = np.divide(whole**2, spread, out=np.ones_like(spread), where=spread > 0)
+    return of_people, of_single, of_pairs, np.vectorize(intervals.student, otypes=[float])(freedom)
+
+
+def _shared(tables: np.ndarray, axes: int) -> Any:
+    """Sum of squares, over the axes behind the first, of what all subjects share: of the mean, less what each adds."""
+    people, over = len(tables), tuple(range(axes))
+    mean = tables.mean(0)
     if people == 1:
-        stretch = np.full(of_stimuli.shape, intervals.student(stimuli - 1))
-        return np.zeros_like(of_stimuli), of_stimuli, stretch
-    of_people = values.var(0, ddof=1) / people
-    both = less * ((slopes - shared) ** 2).sum((0, 1)) / (people * (people - 1))
-    of_stimuli = np.maximum(of_stimuli - both, 0.0)
-    spread = of_people**2 / (people - 1) + of_stimuli**2 / (stimuli - 1)
-    freedom = np.divide((of_people + of_stimuli) ** 2, spread, out=np.ones_like(spread), where=spread > 0)
-    return of_people, of_stimuli, np.vectorize(intervals.student, otypes=[float])(freedom)
+        return (mean**2).sum(over)
+    own = ((tables - mean) ** 2).sum((0, *(k + 1 for k in over))) / (people * (people - 1))
+    return (mean**2).sum(over) - own
