@@ -56,7 +56,7 @@ def compare(
 
     Of two models that are alike, p-values are uniform for 24 stimuli and more (scripts/study_comparison.py). Those of ε
     aren't, and intervals hold 80 % and more, where fitted floors are at 0, or near it, for some of the models: ε of a
-    fit whose floor may fall no further varies otherwise than what stimuli contribute says. Source: new, of this project.
+    fit whose floor may fall no further varies otherwise than their contributions say. Source: new, of this project.
 
     Args:
         models: by name, at least two: (N, D) embeddings, `Embedded` (of at most 256 stimuli), a `Member`; or

@@ -81,7 +81,7 @@ def plane(
         drawn = [points[step] for step in layers.get(name, [name])]
         at, entry = _drawn(ax, drawn, style.look(place), joined=name in layers)
         entries.append((entry, f"{name} (0 to {len(at) - 1}, in order)" if name in layers else name))
-        anchors, lines = anchors + at.tolist(), [*lines, _fine(*at.T)]
+        anchors, lines = anchors + at.tolist(), [*lines, _fine(at[:, 0], at[:, 1])]
         texts += [str(k) for k in range(len(at))] if name in layers else [name]
     for name, (_, mark, dash) in style.family_looks(curves).items():  # colours are the models'
         entries.append(front(ax, name, *curves[name], (GREY, mark, dash), floor))
@@ -176,7 +176,7 @@ def _drawn(ax: "Axes", drawn: Sequence[_Point], look: Any, *, joined: bool) -> t
     at = np.array([[float(point.p_i.value), float(point.p_s.value)] for point in drawn])
     errors = [np.transpose([_reach(getattr(point, axis)) for point in drawn]) for axis in ("p_i", "p_s")]
     filled = {"mfc": colour} if drawn[0].kind == "people" else {}
-    style.marks(ax, *at.T, colour, mark, *errors, clip_on=True, **filled)
+    style.marks(ax, at[:, 0], at[:, 1], colour, mark, *errors, clip_on=True, **filled)
     if joined:
         _arrows(ax, at, colour)
     return at, style.sample(ls="-" if joined else "none", marker=mark, color=colour, **filled)
