@@ -15,7 +15,6 @@ from semres_jax.measure.members import Member, Sample
 from semres_jax.storage.attributes import DISTANCE, labelled
 
 if TYPE_CHECKING:
-    import pandas
     import xarray
 
     from semres_jax.measure.embeddings.result import Placed
@@ -214,8 +213,8 @@ class Comparison:
         attributes = self._attributes() | {"cautions": "; ".join(self.cautions)}
         return labelled(xarray.Dataset(variables(rows), coords, attributes), _UNITS)
 
-    def to_dataframe(self) -> "pandas.DataFrame":
-        """A row for each quantity and pair: difference, standard error, interval, p-values."""
+    def to_dataframe(self) -> Any:
+        """A pandas.DataFrame with a row for each quantity and pair: difference, standard error, interval, p-values."""
         data = self.dataset()
         return data[[name for name, x in data.data_vars.items() if x.dims == ("quantity", "pair")]].to_dataframe()
 

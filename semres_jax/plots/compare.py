@@ -84,7 +84,8 @@ def plane(
         anchors, lines = anchors + at.tolist(), [*lines, _fine(at[:, 0], at[:, 1])]
         texts += [str(k) for k in range(len(at))] if name in layers else [name]
     for name, (_, mark, dash) in style.family_looks(curves).items():  # colours are the models'
-        entries.append(front(ax, name, *curves[name], (GREY, mark, dash), floor))
+        p_s, p_i = curves[name]
+        entries.append(front(ax, name, p_s, p_i, (GREY, mark, dash), floor))
     _limits(ax, list(points.values()), curves)
     known = any(np.isfinite(float(point.p_s.low)) for point in points.values())
     style.legend(ax, entries, title="bars: 95 %" if known else None)
