@@ -99,10 +99,11 @@ class MeasureEmbeddings:
             from semres_jax import Execution, measure, plots
 
             require_usable(self)
+            file: Path = next(iter(self.files))
             if self.layers:
-                raise ValueError(f"--layers needs the files of several layers; got {shown(str(self.files[0]))!r} alone")
-            points, labels, between = read(self, self.files[0])
-            about = {"title": "measured embeddings", "file": self.files[0].name}
+                raise ValueError(f"--layers needs the files of several layers; got {shown(str(file))!r} alone")
+            points, labels, between = read(self, file)
+            about = {"title": "measured embeddings", "file": file.name}
             report = Report("measure embeddings", self.out, "measure", seed=self.seed, force=self.force, **about)
             if self.resume:
                 say(f"a run of seconds keeps no state to resume in {report.folder}; starting anew")

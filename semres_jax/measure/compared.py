@@ -15,7 +15,6 @@ from semres_jax.measure.members import Member, Sample
 from semres_jax.storage.attributes import DISTANCE, labelled
 
 if TYPE_CHECKING:
-    import pandas
     import xarray
 
     from semres_jax.measure.embeddings.result import Placed
@@ -81,9 +80,7 @@ class Comparison:
         lines = dict.fromkeys(line for member in self.members.values() for line in member.cautions)
         floors = [member.floors.get(self.family or "", np.nan) for member in self.members.values()]
         if any(floor == 0 for floor in floors) and any(floor > 0 for floor in floors):
-            lines[f"floors of {self.family} fits are 0 for some models only: p-values of ln epsilon are too large"] = (
-                None
-            )
+            lines[f"floors of {self.family} fits are 0 for some models only: p-values of ln epsilon are rough"] = None
         if self.n > 2:
             lines["differences have no intervals and p-values for more than 2 items"] = None
         return tuple(lines)
@@ -216,8 +213,8 @@ class Comparison:
         attributes = self._attributes() | {"cautions": "; ".join(self.cautions)}
         return labelled(xarray.Dataset(variables(rows), coords, attributes), _UNITS)
 
-    def to_dataframe(self) -> "pandas.DataFrame":
-        """A row for each quantity and pair: difference, standard error, interval, p-values."""
+    def to_dataframe(self) -> Any:
+        """A pandas.DataFrame with a row for each quantity and pair: difference, standard error, interval, p-values."""
         data = self.dataset()
         return data[[name for name, x in data.data_vars.items() if x.dims == ("quantity", "pair")]].to_dataframe()
 

@@ -55,8 +55,8 @@ def compare(
     are drawn again and classes stay. p-values of one quantity are corrected over all pairs of models (Holm 1979).
 
     Of two models that are alike, p-values are uniform for 24 stimuli and more (scripts/study_comparison.py). Those of ε
-    are too large where fitted floors are at 0, or near it, for some of the models: a fit whose floor may not fall
-    further varies less than what stimuli contribute says. Source: new, of this project.
+    aren't, and intervals hold 80 % and more, where fitted floors are at 0, or near it, for some of the models: ε of a
+    fit whose floor may fall no further varies otherwise than their contributions say. Source: new, of this project.
 
     Args:
         models: by name, at least two: (N, D) embeddings, `Embedded` (of at most 256 stimuli), a `Member`; or

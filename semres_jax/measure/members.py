@@ -50,7 +50,7 @@ class Sample(NamedTuple):
         )
         if place is not None:
             return f"number {place} (from 0) of the {what} is {self.names[place]!r} and {other.names[place]!r}"
-        if self.labels is not None and not np.array_equal(self.labels, other.labels):
+        if self.labels is not None and other.labels is not None and (self.labels != other.labels).any():
             return f"exemplar {int(np.argmax(self.labels != other.labels))} (from 0) is of different classes"
         if not np.array_equal(np.asarray(self.space.distances), np.asarray(other.space.distances)):
             return "distances between the stimuli differ"

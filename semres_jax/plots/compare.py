@@ -25,8 +25,8 @@ _FINE, _MARK, _AROUND = 200, 4.0, np.linspace(0, 2 * np.pi, 8, endpoint=False)
 # Pairs whose differences are drawn; of more those that differ most.
 _PAIRS = 24
 _ALONG = np.linspace(0, 1, 8).tolist()
-# Names longer than that are cut in labels of axes.
-_LONGEST = 34
+# Names longer than that lose their middle; of pairs, shorter ones.
+_LONGEST, _LONGEST_OF_TWO = 30, 18
 # Below that a corrected p-value is shown by a full mark.
 _CLEAR = 0.05
 _ACCURACY = "(probability)"
@@ -81,10 +81,11 @@ def plane(
         drawn = [points[step] for step in layers.get(name, [name])]
         at, entry = _drawn(ax, drawn, style.look(place), joined=name in layers)
         entries.append((entry, f"{name} (0 to {len(at) - 1}, in order)" if name in layers else name))
-        anchors, lines = anchors + at.tolist(), [*lines, _fine(*at.T)]
+        anchors, lines = anchors + at.tolist(), [*lines, _fine(at[:, 0], at[:, 1])]
         texts += [str(k) for k in range(len(at))] if name in layers else [name]
     for name, (_, mark, dash) in style.family_looks(curves).items():  # colours are the models'
-        entries.append(front(ax, name, *curves[name], (GREY, mark, dash), floor))
+        p_s, p_i = curves[name]
+        entries.append(front(ax, name, p_s, p_i, (GREY, mark, dash), floor))
     _limits(ax, list(points.values()), curves)
     known = any(np.isfinite(float(point.p_s.low)) for point in points.values())
     style.legend(ax, entries, title="bars: 95 %" if known else None)
@@ -106,7 +107,9 @@ def compare_differences(data: "xarray.Dataset", figure: "Figure | SubFigure | No
     """
     p = data.p.fillna(1.0).min("quantity").values
     shown = np.sort(np.argsort(p, kind="stable")[:_PAIRS])
-    part, names = data.isel(pair=shown), [_short(str(data.pair.values[place])) for place in shown]
+    part = data.isel(pair=shown)
+    both = zip(part["first"].values, part["second"].values, strict=True)
+    names = [" - ".join(_short(str(name), _LONGEST_OF_TWO) for name in pair) for pair in both]
     count, height = part.sizes["quantity"], 0.55 + 0.2 * len(shown)
     made = style.panels(count, 3, (2.3, height), (0.5 + 0.065 * max(map(len, names)), 0.5), figure, sharey=True)
     rows = np.arange(len(shown))[::-1]
@@ -176,7 +179,7 @@ def _drawn(ax: "Axes", drawn: Sequence[_Point], look: Any, *, joined: bool) -> t
     at = np.array([[float(point.p_i.value), float(point.p_s.value)] for point in drawn])
     errors = [np.transpose([_reach(getattr(point, axis)) for point in drawn]) for axis in ("p_i", "p_s")]
     filled = {"mfc": colour} if drawn[0].kind == "people" else {}
-    style.marks(ax, *at.T, colour, mark, *errors, clip_on=True, **filled)
+    style.marks(ax, at[:, 0], at[:, 1], colour, mark, *errors, clip_on=True, **filled)
     if joined:
         _arrows(ax, at, colour)
     return at, style.sample(ls="-" if joined else "none", marker=mark, color=colour, **filled)
@@ -243,5 +246,6 @@ def _quantity(name: str) -> str:
     return f"distance from the\n{name.removesuffix('_front')} front {_ACCURACY}"
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+def _short(text: str, most: int = _LONGEST) -> str:
+    """A name without its middle where it is long: what tells models apart is often the end."""
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[most // 2 + 1 - most :]}"
