@@ -131,16 +131,14 @@ def confused(family: str, size: int = 16, answers: int = 200, floor: float = FLO
     return draw, floor
 
 
-def differing(family: str, size: int = 24, people: int = 10, precision: float = 5.0, spread: float = 0.2):
-    """Subjects whose resolutions differ, ln ε normal, each with noise of its own; stimuli drawn anew."""
+def differing(family: str, size: int = 24, people: int = 10, precision: float = 5.0, spread: float = 0.7):
+    """Subjects whose similarities differ, g + a g (1 - g) with a mean of 0, each with noise; stimuli drawn anew."""
 
     def draw(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, dict]:
         d = plane(rng, size)
-        tables = []
-        for log in spread * rng.normal(size=people):
-            g = np.asarray(similarity.get(family)(EPSILON[family] * np.exp(log), FLOOR)(d), float)
-            tables.append(rated(g, rng, precision))
-        return np.stack(tables), d, {}
+        g = np.asarray(similarity.get(family)(EPSILON[family], FLOOR)(d), float)
+        made = [rated(g + a * g * (1 - g), rng, precision) for a in rng.uniform(-spread, spread, people)]
+        return np.stack(made), d, {}
 
     return draw, FLOOR
 
@@ -154,6 +152,7 @@ DESIGNS: dict[str, tuple[str, tuple[Callable, float]]] = {
     "counts, linear": ("linear", confused("linear")),
     "few counts, exponential": ("exponential", confused("exponential", answers=60)),
     "subjects, exponential": ("exponential", differing("exponential")),
+    "few subjects, gaussian": ("gaussian", differing("gaussian", people=4)),
 }
 
 
