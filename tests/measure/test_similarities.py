@@ -226,6 +226,21 @@ def test_a_result_shows_itself_and_becomes_files(tmp_path):
     assert float(judged.dataset().p_s_low[0]) == judged.p_s.low
 
 
+def test_people_are_compared_with_models_of_the_same_stimuli():
+    rng = np.random.default_rng(8)
+    x = rng.random(14)
+    d = np.abs(x[:, None] - x[None])
+    points = np.exp(-(((x[:, None] - np.linspace(0, 1, 8)) / 0.2) ** 2))
+    settings = {"families": ["exponential"], "optimal": "none"}
+    alike = points @ points.T + 1e-10  # what the model itself compares by
+    people = measure.similarities(alike, d, n=[2], **settings)
+    found = measure.compare({"model": points, "people": people.member()}, d, **settings)
+    same = measure.compare({"judged": people.member("judged"), "people": people.member()}, d, **settings)
+    for comparison in (found, same):
+        numbers = comparison.dataset()
+        np.testing.assert_allclose(numbers.difference.sel(quantity=["p_s", "p_i"]), 0.0, rtol=0, atol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

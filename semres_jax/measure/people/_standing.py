@@ -15,7 +15,7 @@ from semres_jax.measure import intervals
 from semres_jax.measure.embeddings import influence, stimulus_sums
 from semres_jax.measure.embeddings.position import on_fronts
 from semres_jax.measure.embeddings.result import Fitted, Placed
-from semres_jax.measure.members import Sample
+from semres_jax.measure.members import Contributions, Influence, Sample
 from semres_jax.measure.people._judgements import Judgements
 from semres_jax.measure.resolution import Profile, fit_profile, profile
 from semres_jax.similarity import Family
@@ -24,6 +24,8 @@ from semres_jax.spaces.finite import Finite
 # Step in ln ε of `influence.of_fit`: noise of judgements blurs a kink. With that for embeddings, 0.2, standard errors
 # of a linear similarity's resolution were up to three quarters too large (scripts/study_people_coverage.py).
 _STEP = 0.05
+# Contributions of more stimuli are not kept.
+_KEPT = 256
 # Replicates of tables that are worked on at once, in numbers.
 _NUMBERS = 2**22
 
@@ -52,13 +54,14 @@ class Numbers(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """Where a table stands: accuracies of two items, fits, distances from fronts, with intervals."""
+    """Where a table stands: accuracies of two items, fits, distances from fronts, with intervals; contributions."""
 
     p_s: Quantity
     p_i: Quantity
     profile: Profile
     fits: dict[str, Fitted]
     fronts: dict[str, Placed]
+    influence: Contributions | None
 
 
 def standing(place: Place, given: Judgements, *, bootstrap: int, level: float, key: Any) -> Standing:
@@ -82,7 +85,19 @@ def standing(place: Place, given: Judgements, *, bootstrap: int, level: float, k
     for (name, front), gap in zip(place.fronts.items(), gaps, strict=True):
         near = distance(p_s.value, p_i.value, front)
         placed[name] = Placed(front, gap, float(near.p_s), float(near.p_i))
-    return Standing(_within(p_s), _within(p_i), shape, fits, placed)
+    return Standing(_within(p_s), _within(p_i), shape, fits, placed, _contributions(place, given, whole))
+
+
+def _contributions(place: Place, given: Judgements, whole: Numbers) -> Contributions | None:
+    """What stimuli contribute, for what compares; None of too many stimuli."""
+    size = len(given.strengths)
+    if size > _KEPT:
+        return None
+    rows = zip(whole.values, whole.slopes, whole.pairs, strict=True)
+    p_s, p_i, *rest = (Influence(float(value), slope, pairs) for value, slope, pairs in rows)
+    logs = rest[len(place.fronts) :][: len(place.families)]
+    moving = {family.label: log for family, log in zip(place.families, logs, strict=True) if log.pairs is not None}
+    return Contributions(Sample(given.names or tuple(range(size)), place.space), p_s, p_i, moving)
 
 
 def _profile(space: Finite, strengths: np.ndarray, answer: float) -> Profile:

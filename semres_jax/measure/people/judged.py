@@ -18,6 +18,7 @@ from semres_jax.measure.embeddings.result import (
     stacked,
     variables,
 )
+from semres_jax.measure.members import Contributions, Member
 from semres_jax.measure.resolution import Profile
 from semres_jax.storage.attributes import labelled
 
@@ -75,6 +76,7 @@ class Judged:
         fits: by family, with intervals of ε (`resolution`) and Δ; `best` names the one with the smallest AIC.
         delta: floor that the optimal front is of: the lowest strength relative to the probe's own.
         fronts: by name, n = 2.
+        influence: what stimuli contribute, for what compares; None of more than 256 stimuli.
         ceiling: noise ceiling of several subjects, from below and above (Pearson's r of tables); else None.
     """
 
@@ -98,6 +100,7 @@ class Judged:
     delta: float
     fronts: Mapping[str, Placed]
     ceiling: tuple[float, float] | None
+    influence: Contributions | None
 
     @property
     def p_s(self) -> Quantity:
@@ -203,6 +206,24 @@ class Judged:
             "fronts": fronts, "optimal_delta": self.delta,
             "noise_ceiling": None if self.ceiling is None else list(self.ceiling),
         }  # fmt: skip
+
+    def member(self, name: str = "people") -> Member:
+        """People as `measure.compare` takes them, beside models of the same stimuli.
+
+        Args:
+            name: of theirs in the comparison.
+
+        Raises:
+            ValueError: contributions of so many stimuli weren't kept.
+        """
+        if self.influence is None:
+            raise ValueError(f"contributions of {self.stimuli} stimuli were not kept; measure a part of them")
+        fits = self.fits.items()
+        return Member(
+            name, self.p_s, self.p_i, self.influence, {family: fit.resolution for family, fit in fits},
+            {family: fit.aic for family, fit in fits}, {family: float(fit.delta.value) for family, fit in fits},
+            lowest=self.delta, kind="people", cautions=self.cautions,
+        )  # fmt: skip
 
     def to_dataframe(self) -> Any:
         """A pandas.DataFrame: rows for people, for what each family predicts, for each front's nearest point.

@@ -66,13 +66,18 @@ def similarities(
     at b = <b_p> has nothing left to fit; at every probe's own b_p, averaged, it is what Var(b) changes. n p_I tends to
     1/b. Families are fitted to h_px / h_pp against distance (`measure.fit_profile`).
 
+    `Judged.member` is what `measure.compare` takes, so that people stand beside models of the same stimuli.
+
     Without distances the geometry is recovered from the order of the similarities themselves by non-metric
     multidimensional scaling (Kruskal 1964, by scikit-learn), and all that needs distances is on that: p_I is not
     touched, but p_S and the profile are better than they can be, as the geometry was fitted to the same table.
 
     Intervals: of counts over the answers, rows drawn again from their shares; of several subjects over subjects and
     stimuli, which are crossed (`measure.people.subjects`); of one table of others over stimuli
-    (`measure.intervals.over_stimuli`). They are for n = 2. A standard error of counts is the spread of replicates.
+    (`measure.intervals.over_stimuli`; of fits `measure.intervals.error`). They are for n = 2. Of counts the profile is
+    n_px / (n_pp + 1), which has nearly no bias. How often nominal 90 % held ε, 200 tables of each design of
+    scripts/study_people_coverage.py: ratings of 30 stimuli 91 % (exponential, gaussian, linear); counts of 16 stimuli,
+    200 answers to each, 92 to 94 %, 60 answers 90 %; 10 and 4 subjects, 24 stimuli, 92 and 89 %.
 
     Args:
         table: (N, N), or (S, N, N) of S subjects, whose mean (of counts the sum) is measured; a pandas.DataFrame or an
@@ -107,7 +112,7 @@ def similarities(
         >>> line = spaces.Finite.from_points(np.arange(8.0))
         >>> people = measure.similarities(Exponential(2.0)(line.distances), line, n=[2], optimal="none", bootstrap=0)
         >>> print(people)
-        similarity of 8 stimuli: p_S = 0.7140, p_I = 0.7613; exponential, epsilon = 2
+        similarity of 8 stimuli: p_S = 0.7163 ± 0.0339, p_I = 0.7858 ± 0.0232; exponential, epsilon = 2
     """
     request = _request(fronts, optimal, delta, bootstrap, level, key, families)
     given = judgements(table, kind, strength, diagonal, names)
@@ -216,7 +221,7 @@ def _judged(
         over=given.over if request.bootstrap else "", level=level,
         items=_of_items(place, stands, given.strengths, items, own, ball), ball=ball, var_b=float(own.var()),
         tie_rate=enumeration.tie_rate(place.space, n=2), profile=stands.profile, fits=stands.fits, delta=floor,
-        fronts=stands.fronts, ceiling=given.ceiling(),
+        fronts=stands.fronts, ceiling=given.ceiling(), influence=stands.influence,
     )  # fmt: skip
 
 
