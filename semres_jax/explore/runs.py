@@ -112,6 +112,8 @@ def _resnet(data: "xarray.Dataset") -> list[Layer]:
 def _measure(data: "xarray.Dataset") -> list[Layer]:
     if "level_p_s" in data:
         return [_embeddings(data)]
+    if "difference" in data:
+        return _comparison(data)
     if "expected" in data:
         return [_items_law(data)]
     if "bias" in data.coords:
@@ -135,6 +137,23 @@ def _embeddings(data: "xarray.Dataset") -> Layer:
     text = f"{data.attrs['rows']} embeddings, {data.attrs['similarity']}, most like the {data.attrs['best_family']} one"
     name = f"embeddings: {data.attrs.get('file', '')}"
     return {"name": name, "text": text, "axis": "similarity", "frames": [itself, level], "start": 0}
+
+
+def _comparison(data: "xarray.Dataset") -> list[Layer]:
+    """A layer for each model, and one for each path, whose frames are its steps."""
+    frames: dict[tuple[str, bool], list[dict[str, Any]]] = {}
+    for name in data.model.values[np.argsort(data.step.values, kind="stable")]:
+        own = data.sel(model=name)
+        ends = [[own[f"{p}_{end}"].values.reshape(1) for end in ("low", "high")] for p in ("p_i", "p_s")]
+        frame = {"name": str(name), "plane": _pairs([own.p_i.item()], [own.p_s.item()]), "bars": _bars(*ends)}
+        path = str(own.path.item())
+        frames.setdefault((path or str(name), bool(path)), []).append(frame)
+    text = f"one of {data.sizes['model']} models of the same {data.attrs['units']} stimuli or exemplars"
+    return [
+        {"name": f"compared: {name}", "text": text, "axis": "layer" if joined else "model", "frames": steps,
+         "path": [step["plane"][0] for step in steps] if joined else []}
+        for (name, joined), steps in frames.items()
+    ]  # fmt: skip
 
 
 def _items_law(data: "xarray.Dataset") -> Layer:

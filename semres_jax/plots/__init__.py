@@ -8,6 +8,11 @@ if TYPE_CHECKING:
     from semres_jax.plots._style import (
         save as save,
     )
+    from semres_jax.plots.compare import (
+        compare_differences as compare_differences,
+        plane as plane,
+        save_comparison as save_comparison,
+    )
     from semres_jax.plots.images import (
         resnet_alpha as resnet_alpha,
         resnet_distances as resnet_distances,
@@ -36,6 +41,12 @@ if TYPE_CHECKING:
         llm_layers as llm_layers,
         llm_pairs as llm_pairs,
         save_measure_llm as save_measure_llm,
+    )
+    from semres_jax.plots.measure_similarities import (
+        save_similarities as save_similarities,
+        similarities_items as similarities_items,
+        similarities_plane as similarities_plane,
+        similarities_profile as similarities_profile,
     )
     from semres_jax.plots.optimal import (
         optimal_fronts as optimal_fronts,
@@ -76,6 +87,7 @@ if TYPE_CHECKING:
 # What each module draws: a study is imported, with all that it needs, when its pictures are asked for.
 _MEMBERS = {
     "_style": ("save",),
+    "compare": ("compare_differences", "plane", "save_comparison"),
     "images": (
         "resnet_alpha",
         "resnet_distances",
@@ -95,6 +107,12 @@ _MEMBERS = {
     ),
     "measure_embeddings": ("embeddings_levels", "embeddings_plane", "embeddings_profile", "save_embeddings"),
     "measure_llm": ("llm_items", "llm_layers", "llm_pairs", "save_measure_llm"),
+    "measure_similarities": (
+        "save_similarities",
+        "similarities_items",
+        "similarities_plane",
+        "similarities_profile",
+    ),
     "optimal": ("optimal_fronts", "optimal_similarities", "save_optimal"),
     "paper": ("paper_2", "paper_3", "paper_5c", "paper_14", "save_paper"),
     "sweep": ("best_ball_measure", "families", "fronts", "items", "optimum", "save_sweep"),
