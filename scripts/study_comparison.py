@@ -1,12 +1,13 @@
 """How uniform p-values of `measure.compare` are for two models that are alike, and how often it tells two that aren't.
 
-    python scripts/study_comparison.py [DESIGN ...] [--sets 1000] [--stimuli 24 40] [--power]
+    python scripts/study_comparison.py [DESIGN ...] [--sets 1000] [--stimuli 24 40] [--power] [--exemplars]
 
 Stimuli are drawn anew for each set, and two copies of their embedding with independent noise. Copies with noise of the
 same size are alike: p-values should be uniform. Prints a line for each design, number of stimuli and quantity: the
 p-value of a Kolmogorov-Smirnov test, shares of p-values below 0.5, 0.1, 0.05 and 0.01, the root mean square standard
 error over the spread of the differences, and the median standard error. With --power the second copy has more noise:
-the share of p-values below 0.05, and how often 95 % intervals hold the mean difference of all sets.
+the share of p-values below 0.05, and how often 95 % intervals hold the mean difference of all sets. With --exemplars
+exemplars of six classes of a ring are drawn anew, three, five and ten of each, instead of stimuli.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import numpy as np
 from semres_jax import measure, spaces
 from semres_jax.measure import intervals
 
-QUANTITIES, FAMILY, MORE = ("p_s", "p_i", "ln epsilon"), "exponential", 0.35
+QUANTITIES, FAMILY, MORE, EXEMPLARS = ("p_s", "p_i", "ln epsilon"), "exponential", 0.35, "exemplars"
 
 
 def circle(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -59,12 +60,31 @@ def pair(name: str, seed: int, size: int, more: float = 0.0) -> list[intervals.P
     return [intervals.paired(a, b) for a, b in zip(*numbers, strict=True)]
 
 
+def pair_of_classes(seed: int, members: int) -> list[intervals.Paired]:
+    """Differences of p_S and p_I of two noisy copies of fresh exemplars, so many of each class."""
+    rng, own, turn = np.random.default_rng([seed, members]), np.repeat(np.arange(6), members), np.pi * np.arange(6) / 3
+    exemplars = np.stack([np.cos(turn), np.sin(turn), np.cos(2 * turn)], 1)[own]
+    exemplars += 0.4 * rng.normal(size=exemplars.shape)
+    numbers = []
+    for _ in range(2):
+        found = measure.embeddings(
+            exemplars + 0.4 * rng.normal(size=exemplars.shape), spaces.grid(spaces.get("circle"), 6), labels=own,
+            similarity="cosine", floor=0.01, fronts={}, optimal="none", shares=[0.3], bootstrap=0,
+        ).influence  # fmt: skip
+        assert found is not None
+        numbers.append([found.p_s, found.p_i])
+    return [intervals.paired(a, b, own) for a, b in zip(*numbers, strict=True)]
+
+
 def study(name: str, size: int, sets: int, more: float) -> None:
-    """One design with so many stimuli."""
+    """One design with so many stimuli, or exemplars of each class."""
     from scipy import stats
 
-    rows = [pair(name, seed, size, more) for seed in range(sets)]
-    for place, quantity in enumerate(QUANTITIES):
+    if name == EXEMPLARS:
+        rows = [pair_of_classes(seed, size) for seed in range(sets)]
+    else:
+        rows = [pair(name, seed, size, more) for seed in range(sets)]
+    for place, quantity in enumerate(QUANTITIES[: len(rows[0])]):
         column = [row[place] for row in rows if np.isfinite(row[place].p)]
         p, (value, stderr, low, high) = np.array([x.p for x in column]), np.transpose([x.difference for x in column])
         ratio = np.sqrt((stderr**2).mean()) / value.std()
@@ -86,7 +106,10 @@ if __name__ == "__main__":
     parser.add_argument("--sets", type=int, default=1000)
     parser.add_argument("--stimuli", type=int, nargs="+", default=[24, 40])
     parser.add_argument("--power", action="store_true", help=f"noise of the second model is larger by {MORE}")
+    parser.add_argument("--exemplars", action="store_true", help="of six classes, three, five and ten of each")
     given = parser.parse_args()
-    for chosen in given.designs or DESIGNS:
+    for count in (3, 5, 10) if given.exemplars else ():
+        study(EXEMPLARS, count, given.sets, 0.0)
+    for chosen in [] if given.exemplars else given.designs or DESIGNS:
         for count in given.stimuli:
             study(chosen, count, given.sets, MORE if given.power else 0.0)

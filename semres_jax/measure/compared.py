@@ -123,7 +123,8 @@ class Comparison:
                 value, _, low, high = (float(part[place]) for part in found.difference)
                 ends = f"[{low:+.4f}, {high:+.4f}]" if np.isfinite(low) else ""
                 p = [f"{x[place]:.2g}" if np.isfinite(x[place]) else "" for x in (found.p, found.corrected)]
-                rows.append((f"{first} - {second}", _called(quantity), f"{value:+.4f}", ends, *p))
+                text = f"{value:+.4f}" if np.isfinite(value) else ""
+                rows.append((f"{first} - {second}", _called(quantity), text, ends, *p))
         return rows
 
     def clearest(self, most: int | None = None) -> list[int]:
@@ -234,4 +235,6 @@ def _called(quantity: str) -> str:
 
 
 def _text(number: Quantity, spec: str) -> str:
+    if not np.isfinite(number.value):
+        return ""
     return f"{number:{spec}}" if np.isfinite(number.low) else f"{number.value:{spec}}"

@@ -198,23 +198,25 @@ def _on_fronts(member: Member, known: Mapping[str, Front], bootstrap: int, key: 
 
 
 def _family(members: Sequence[Member], family: str | None) -> str | None:
-    """The family whose resolution is compared: one that all have, with the smallest sum of AIC; None: there is none."""
-    common = [name for name in members[0].influence.log_epsilon
-              if all(name in member.influence.log_epsilon for member in members)]  # fmt: skip
+    """The family whose resolution is compared: of those that all have who have any, that of the smallest sum of AIC."""
+    resolved = [member for member in members if member.influence.log_epsilon]
+    common = [name for name in (resolved[0].influence.log_epsilon if resolved else ())
+              if all(name in member.influence.log_epsilon for member in resolved)]  # fmt: skip
     if family is not None and family not in common:
         there = ", ".join(common) or "none"
         raise ValueError(f"the resolution of {family!r} can't be compared; families that all models have: {there}")
     if family is not None or not common:
         return family
-    ranked = [name for name in common if all(name in member.aic for member in members)]
-    return min(ranked, key=lambda name: sum(member.aic[name] for member in members)) if ranked else common[0]
+    ranked = [name for name in common if all(name in member.aic for member in resolved)]
+    return min(ranked, key=lambda name: sum(member.aic[name] for member in resolved)) if ranked else common[0]
 
 
 def _numbers(member: Member, placed: Mapping[str, Placed], family: str | None) -> dict[str, Influence]:
     """What is compared, by quantity."""
     numbers = {"p_s": member.influence.p_s, "p_i": member.influence.p_i}
     if family is not None:
-        numbers["log_epsilon"] = member.influence.log_epsilon[family]
+        unknown = Influence(np.nan, np.full_like(member.influence.p_s.slope, np.nan))
+        numbers["log_epsilon"] = member.influence.log_epsilon.get(family, unknown)
     return numbers | {f"{name}_front": there.influence for name, there in placed.items() if there.influence is not None}
 
 

@@ -164,11 +164,18 @@ def test_layers_become_members_and_a_path():
 def test_models_measured_before_and_members_of_another_kind(three):
     measured = measure.embeddings(MODELS["b"], SPACE, bootstrap=20, optimal="none")
     own = three.members["c"]
-    people = dataclasses.replace(own, name="people", kind="people", resolution={}, aic={})
+    bare = own.influence._replace(log_epsilon={})
+    people = dataclasses.replace(own, name="people", kind="people", resolution={}, aic={}, influence=bare)
     found = measure.compare({"a": MODELS["a"], "b": measured, "people": people}, SPACE, delta=0.05, bootstrap=20)
     for quantity in ("p_s", "linear_front", "optimal_front"):
         np.testing.assert_allclose(found.differences[quantity].p, three.differences[quantity].p, rtol=1e-9)
     assert found.summary()["models"][2]["kind"] == "people"
+    # What has no resolution leaves that of the others as it is.
+    epsilon = found.differences["log_epsilon"]
+    assert epsilon.difference.value[0] == pytest.approx(three.differences["log_epsilon"].difference.value[0], abs=EXACT)
+    assert np.isnan(epsilon.p[1:]).all()
+    assert epsilon.corrected[0] == epsilon.p[0]
+    assert found.table()[2][3] == ""
 
 
 def test_rows_are_found_by_name():
