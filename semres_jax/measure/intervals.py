@@ -251,7 +251,7 @@ def paired(first: Influence, second: Influence, labels: np.ndarray | None = None
     return Paired(Quantity(value, stderr, value - reach, value + reach), p, freedom)
 
 
-def error(slope: np.ndarray, pairs: np.ndarray | None, freedom: float | None = None) -> tuple[float, float]:
+def error(slope: np.ndarray, pairs: np.ndarray | None, freedom: float | int | None = None) -> tuple[float, float]:
     """Standard error and degrees of freedom of an average over sets of stimuli, as `paired` has them.
 
     Args:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
 
+_KINDS = {"similarity": "similarities", "confusion": "confusions", "dissimilarity": "dissimilarities"}
 # Around what is drawn, as a share of it.
 _ROOM = 0.06
 
@@ -95,4 +96,4 @@ def save_similarities(data: "xarray.Dataset", folder: str | os.PathLike[str]) ->
 def _named(data: "xarray.Dataset") -> str:
     who = f" of {data.attrs['subjects']} subjects" if data.attrs["subjects"] > 1 else ""
     where = "" if data.attrs["geometry"] == "given" else f"; recovered geometry, stress {data.attrs['stress']:.3f}"
-    return f"{data.attrs['kind']} of {data.attrs['stimuli']} stimuli{who}{where}"
+    return f"{_KINDS[data.attrs['kind']]} of {data.attrs['stimuli']} stimuli{who}{where}"

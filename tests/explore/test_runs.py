@@ -73,6 +73,17 @@ def test_embeddings_are_a_point_and_thresholds(tmp_path):
     assert layer["name"] == "embeddings: ring.npy"
 
 
+def test_people_are_a_point_with_numbers_of_items(tmp_path):
+    d = np.abs(np.arange(7.0)[:, None] - np.arange(7))
+    judged = measure.similarities(np.exp(-d / 2), d, n=[2], bootstrap=20, optimal="none")
+    results.write(judged.dataset(), tmp_path / "measure.nc")
+    (layer,) = layers_of(tmp_path)
+    (frame,) = layer["frames"]
+    assert frame["plane"] == [pytest.approx([judged.p_i.value, judged.p_s.value], rel=1e-6)]
+    assert frame["items"] == [pytest.approx([2, judged.p_i.value], rel=1e-6)]
+    assert layer["text"].startswith("similarity of 7 stimuli, given distances")
+
+
 def test_compared_models_are_points_and_layers_a_path(tmp_path):
     rng, turn = np.random.default_rng(0), 2 * np.pi * np.arange(12) / 12
     apart = np.abs(np.arange(12)[:, None] - np.arange(12))

@@ -70,7 +70,7 @@ class Judgements:
         return dataclasses.replace(self, strengths=self.strengths[np.ix_(rows, rows)], tables=tables, names=names)
 
 
-def judgements(table: Any, kind: str, strength: str, diagonal: float | None, names: Any) -> Judgements:
+def judgements(table: Any, kind: str, strength: str, diagonal: float | int | None, names: Any) -> Judgements:
     """A table of people as it is measured.
 
     Args:
@@ -144,7 +144,7 @@ def _square(table: Any, kind: str, names: Any) -> tuple[np.ndarray, tuple[str, .
     return stacked.reshape(-1, *stacked.shape[-2:]), own
 
 
-def _with_diagonal(tables: np.ndarray, kind: str, diagonal: float | None) -> tuple[np.ndarray, list[str]]:
+def _with_diagonal(tables: np.ndarray, kind: str, diagonal: float | int | None) -> tuple[np.ndarray, list[str]]:
     """Tables with something on the diagonal, and what was put there in words."""
     size = tables.shape[-1]
     own = np.einsum("snn->sn", tables)

@@ -33,7 +33,7 @@ def similarities(
     *,
     kind: str = "similarity",
     strength: str = "linear",
-    diagonal: float | None = None,
+    diagonal: float | int | None = None,
     names: Any = None,
     n: Sequence[int] | None = None,
     fronts: Mapping[str, Front] | None = None,
