@@ -99,7 +99,7 @@ def test_alpha_weighs_the_losses_and_runs_repeat(tiny):
     parts = data.split(images)
     seen = []
     history = image_training.train(
-        images, parts, recipe(tiny), alphas=[0.0, 0.9], runs=2, watch=lambda e: {"n": np.array(len(e))},
+        images, parts, recipe(tiny), alphas=[0.0, 0.9], runs=2, watch=lambda e, w, b: {"n": np.array(len(e))},
         execution=Execution(progress=lambda what, done, planned: seen.append((done, planned))),
     )  # fmt: skip
     assert history.accuracy.shape == history.loss_id.shape == history.watched["n"].shape == (2, 2, EPOCHS)
@@ -141,7 +141,7 @@ def test_resume_gives_the_same_bits(tiny, tmp_path):
 
     def run(**more):
         return image_training.train(
-            images, parts, recipe(tiny), alphas=[0.5], watch=lambda e: {"mean": e.mean(0)}, **more
+            images, parts, recipe(tiny), alphas=[0.5], watch=lambda e, w, b: {"mean": e.mean(0)}, **more
         )  # fmt: skip
 
     with pytest.raises(Stop):

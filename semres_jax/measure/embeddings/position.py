@@ -22,6 +22,7 @@ from semres_jax.measure import intervals
 from semres_jax.measure.embeddings import exemplar_sums, exemplars, influence, similarities, stimulus_sums
 from semres_jax.measure.embeddings.request import Request, labels_of, matched, of_the_classes, table_of
 from semres_jax.measure.embeddings.result import Embedded, Fitted, Placed, Thresholds
+from semres_jax.measure.geometry import geometry
 from semres_jax.measure.resolution import FITTED, Profile, fit_profile, profile, reach
 from semres_jax.similarity import Family, get as family_of
 from semres_jax.spaces.base import MetricSpace
@@ -221,6 +222,7 @@ def of_stimuli(model: similarities.Own, space: Finite | Points, places: np.ndarr
         lowest=float(relative[~np.eye(len(relative), dtype=bool)].min()), labels=None, design="stimuli", stimuli=count,
         sampled=sampled, mean_b=float(mean_b), var_b=float(var_b), tie_rate=enumeration.tie_rate(space, n=request.n),
         levels=_levels(model, space, ranks, products, request),
+        geometry=geometry(model.points if count == len(places) else model.points[np.sort(places)]),
     )  # fmt: skip
 
 
@@ -253,6 +255,7 @@ def of_classes(model: similarities.Own, space: Finite, labels: Sequence[Any], re
         lowest=float(min(sums.lowest / inner.mean(), 1.0)), labels=drawn.own, design="classes", stimuli=len(inner),
         sampled=sampled + ((words,) if words else ()), mean_b=sums.reach[0], var_b=sums.reach[1],
         tie_rate=drawn.tie_rate, levels=_thresholds(request, sums.levels, which, drawn.own),
+        geometry=geometry(model.points, drawn.own),
     )  # fmt: skip
 
 
