@@ -226,4 +226,6 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     print_cells([*heads, *("held out p_S" for _ in held), *(f"chi2 {p}" for p in tested), *geometry], cells)
     most = f"ties allow p_S up to {rows[0]['most_p_s']:.3f}"
     print(f"means over runs, 95 % intervals over runs and images; b: other classes' images within epsilon; {most}")
-    print("NC: neural collapse of the test images, 0 where complete; dimension: participation ratio of their covariance")
+    print(
+        "NC: neural collapse of the test images, 0 where complete; dimension: participation ratio of their covariance"
+    )

@@ -68,7 +68,9 @@ class Geometry(NamedTuple):
         """What not to read into the numbers, in words; empty: nothing."""
         words = []
         if self.classes and self.singles == self.classes:
-            words.append("every class has one exemplar: nothing varies within classes, NC1 is 0 whatever the points are")
+            words.append(
+                "every class has one exemplar: nothing varies within classes, NC1 is 0 whatever the points are"
+            )
         elif self.singles:
             words.append(f"{self.singles} of {self.classes} classes have one exemplar, which adds nothing to NC1")
         if self.dimensions < self.classes - 1:
@@ -239,16 +241,22 @@ def _places(points: Any, labels: Any, classes: Any) -> tuple[np.ndarray, list[An
     place = {name: k for k, name in enumerate(names)}
     unknown = next((label for label in given if label not in place), None)
     if unknown is not None:
-        raise ValueError(f"label {unknown!r} is none of the {len(names)} classes; name all of them, or leave classes out")
+        raise ValueError(
+            f"label {unknown!r} is none of the {len(names)} classes; name all of them, or leave classes out"
+        )
     if len(place) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"classes must differ; {twice!r} is there {names.count(twice)} times")
     if len(names) < 2:
-        raise ValueError(f"labels must name at least two classes; got {names[0]!r} only (leave labels out: no collapse)")
+        raise ValueError(
+            f"labels must name at least two classes; got {names[0]!r} only (leave labels out: no collapse)"
+        )
     own = np.array([place[label] for label in given], int)
     empty = np.flatnonzero(np.bincount(own, minlength=len(names)) == 0)
     if empty.size:
-        raise ValueError(f"class {names[empty[0]]!r} has no points; leave it out of classes, and its row out of weights")
+        raise ValueError(
+            f"class {names[empty[0]]!r} has no points; leave it out of classes, and its row out of weights"
+        )
     return own, names
 
 

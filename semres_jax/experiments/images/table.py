@@ -121,4 +121,5 @@ def dataset(
     settings = dataclasses.asdict(recipe) | {"augment": int(recipe.augment)}
     settings |= {"data": images.name, "unit": images.unit, "held_out": ",".join(held_out)}
     described = {name: (name, names, {"long_name": text}) for name, text in _CLASSES.items()}
-    return labelled(xarray.Dataset(content, described, settings), _UNITS | {"tree_distance": images.unit})
+    unit = images.unit.replace(" since ", " of ")  # "... since ..." are dates to whoever opens the file
+    return labelled(xarray.Dataset(content, described, settings), _UNITS | {"tree_distance": unit})
