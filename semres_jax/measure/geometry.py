@@ -128,7 +128,7 @@ def geometry(
     *,
     weights: Any = None,
     biases: Any = None,
-    classes: Sequence[Any] | None = None,
+    classes: Sequence[Any] | np.ndarray | None = None,
 ) -> Geometry:
     """How points lie: effective dimension; with labels neural collapse; with the weights of a classifier self-duality.
 
