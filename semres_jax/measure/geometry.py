@@ -143,7 +143,7 @@ def geometry(
     have as many points in each class.
 
     Args:
-        points: (N, D), at least 2 rows; numbers of any precision, also mapped from a file, a list of lists, a DataFrame.
+        points: (N, D), at least 2 rows; numbers of any precision, also mapped from a file, lists, a DataFrame.
         labels: (N,) name of the class of each row, text or numbers; at least two classes.
         weights: (C, D) of a linear classifier, a row for each class.
         biases: (C,) of the classifier; None: 0. Only NC4 has to do with them.
@@ -207,7 +207,6 @@ def superposition(weights: Any) -> Superposition:
     maps = _numbers(weights, "weights")
     if maps.ndim < 2 or 0 in maps.shape[-2:]:
         raise ValueError(f"weights must have shape (..., features, dimensions), none of them 0; got {maps.shape}")
-    features, hidden = maps.shape[-2:]
     squares = (maps**2).sum(-1)
     lengths = np.sqrt(squares)
     interference, passed = np.empty((2, *squares.shape))
@@ -219,7 +218,7 @@ def superposition(weights: Any) -> Superposition:
     whole = squares.sum(-1)
     dimensions = squares / np.where(squares > 0, squares + interference, 1.0)
     with np.errstate(divide="ignore"):
-        return Superposition(dimensions, interference, passed, hidden / whole)
+        return Superposition(dimensions, interference, passed, maps.shape[-1] / whole)
 
 
 def _numbers(value: Any, name: str) -> np.ndarray:

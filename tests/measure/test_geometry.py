@@ -134,7 +134,7 @@ def test_results_say_what_they_are(tmp_path):
     [
         ({"labels": ["a"] * 6}, "at least two classes; got 'a' only"),
         ({"labels": list("aabbc")}, "row 5 of the embeddings has no label"),
-        ({"labels": list("aabbc") + [None]}, "row 5 has no label"),
+        ({"labels": [*list("aabbc"), None]}, "row 5 has no label"),
         ({"classes": list("abcd")}, "class 'd' has no points"),
         ({"classes": list("ab")}, "label 'c' is none of the 2 classes"),
         ({"classes": list("abcc")}, "'c' is there 2 times"),

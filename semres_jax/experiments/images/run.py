@@ -62,7 +62,8 @@ def study(
         A dataset with dimensions alpha, run, epoch, share (of other classes' images within ε), class, ...: accuracies
         with 95 % intervals over runs and images, what the laws predict, held-out classes, embeddings and their
         distances, and after each epoch the geometry of the test images (`measure.geometry`: neural collapse NC1 to NC4
-        with the network's classifier, effective dimension). All have `long_name`, `units`. Predictions are tested where each class has four test images.
+        with the network's classifier, effective dimension). All have `long_name`, `units`. Predictions are tested where
+        each class has four test images.
 
     Raises:
         ValueError, training.images.Diverged: as `training.images.train` and `data.split`.

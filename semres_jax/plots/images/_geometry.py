@@ -30,8 +30,8 @@ def resnet_geometry(data: "xarray.Dataset", figure: "Figure | SubFigure | None" 
     """Neural collapse and effective dimension of the test images: by epoch above, against alpha below, with accuracies.
 
     Above: NC1, NC2 (angles) and the participation ratio after each epoch (`measure.geometry`); runs are thin lines,
-    means bold. Below, after the last epoch, against alpha: NC1, NC2 and NC3; the participation ratio of all images and of
-    the class means; p_S and p_I at one mean ball measure. NC is 0 where collapse is complete. Bars are standard errors
+    means bold. Below, after the last epoch, against alpha: NC1, NC2 and NC3; the participation ratio of all images and
+    of the class means; p_S and p_I at one mean ball measure. NC is 0 where collapse is complete. Bars are standard errors
     over runs, those of accuracies 95 % intervals over runs and images. Arguments as for `resnet_alpha`.
     """
     figure = figure or style.new_figure(11.6, 5.4)

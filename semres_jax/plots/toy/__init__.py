@@ -23,7 +23,8 @@ def save_toy(data: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[str
 
     Paths, fits and tables of similarities (`toy_matrices_CONDITION`, of at most six) are of the conditions trained with
     two items on one slot; items where conditions on one slot differ in them; slots where conditions differ in them;
-    variance where conditions called circle, and segment or birds, learn similarity; geometry where it was measured. Data as for `toy_paths`.
+    variance where conditions called circle, and segment or birds, learn similarity; geometry where it was
+    measured. Data as for `toy_paths`.
     """
     two = two_items(data)
     single = data["items"].values[data.slots.values == 1]
