@@ -31,8 +31,8 @@ def resnet_geometry(data: "xarray.Dataset", figure: "Figure | SubFigure | None" 
 
     Above: NC1, NC2 (angles) and the participation ratio after each epoch (`measure.geometry`); runs are thin lines,
     means bold. Below, after the last epoch, against alpha: NC1, NC2 and NC3; the participation ratio of all images and
-    of the class means; p_S and p_I at one mean ball measure. NC is 0 where collapse is complete. Bars are standard errors
-    over runs, those of accuracies 95 % intervals over runs and images. Arguments as for `resnet_alpha`.
+    of the class means; p_S and p_I at one mean ball measure. NC is 0 where collapse is complete. Bars are standard
+    errors over runs, those of accuracies 95 % intervals over runs and images. Arguments as for `resnet_alpha`.
     """
     figure = figure or style.new_figure(11.6, 5.4)
     above, below = figure.subplots(2, 3)
