@@ -161,7 +161,7 @@ def geometry(
         >>> round(collapsed.participation, 9), collapsed.nc1, round(collapsed.nc2_angles, 9), round(collapsed.nc3, 9)
         (2.0, 0.0, 0.0, 0.0)
         >>> round(measure.geometry(np.random.default_rng(0).normal(size=(1000, 4)) * [3, 1, 1, 1]).participation, 1)
-        1.8
+        1.7
     """
     table = rows_of(points, 2, "points")
     own, names = _places(points, labels, classes)  # as given: tables name their rows
@@ -209,7 +209,7 @@ def superposition(weights: Any) -> Superposition:
         raise ValueError(f"weights must have shape (..., features, dimensions), none of them 0; got {maps.shape}")
     squares = (maps**2).sum(-1)
     lengths = np.sqrt(squares)
-    interference, passed = np.empty((2, *squares.shape))
+    interference, passed = np.empty(squares.shape), np.empty(squares.shape)
     for place in np.ndindex(maps.shape[:-2]):  # a table of features against features at a time
         unit = maps[place] / np.where(lengths[place] > 0, lengths[place], 1.0)[:, None]
         seen = unit @ maps[place].T
@@ -339,8 +339,7 @@ def _against_between(
 ) -> dict[str, float]:
     """NC1 and its simple ratio: scatter within classes along the directions of the class means, and altogether."""
     count, wide = apart.shape
-    kind = np.dtype(getattr(points, "dtype", float))
-    precision = np.finfo(kind if kind.kind == "f" else np.float64).eps
+    precision = np.finfo(points.dtype if points.dtype.kind == "f" else "f8").eps
     lengths, directions = np.linalg.svd(apart, full_matrices=False)[1:]
     known = lengths[: count - 1] > max(count, wide) * precision * max(lengths[0], float(np.abs(means).max()))
     lengths, directions = lengths[: count - 1][known], directions[: count - 1][known]

@@ -206,7 +206,7 @@ class _Job:
         state = jax.tree.map(lambda *x: jnp.stack(x), *(self.start(key, run) for _, run in group))
         keys = jnp.stack([jax.random.fold_in(jax.random.fold_in(key, run), 1) for _, run in group])
         alphas = jnp.asarray([alpha for alpha, _ in group], jnp.float32)
-        embedded = None
+        embedded: Any = None
         with store:
             state, content = store.restore(state)
             columns = {name: np.asarray(x) for name, x in content["rows"].items()} if content else {}
@@ -235,7 +235,7 @@ class _Job:
         guess = scores[:, : len(self._own)].argmax(-1)
         row = {"loss_id": losses[:, 0], "loss_sim": losses[:, 1], "accuracy": (guess == self._own[None]).mean(1)}
         if self._watch is not None:
-            layer = state.params["classifier"]
+            layer: Any = state.params["classifier"]
             weights, biases = np.swapaxes(np.asarray(layer["kernel"][...]), 1, 2), np.asarray(layer["bias"][...])
             watched = [self._watch(*member) for member in zip(embedded, weights, biases, strict=True)]
             row |= {name: np.stack([member[name] for member in watched]) for name in watched[0]}
