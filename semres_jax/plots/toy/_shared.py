@@ -53,7 +53,7 @@ def toy_geometry(data: "xarray.Dataset", figure: "Figure | SubFigure | None" = N
     middle.set(ylabel="interference / own weight")
     if float(data.passed_interference.min()) > 0:
         style.plain_log(middle, "y")
-    right.set(xlabel="dimensions of a stimulus", ylabel="accuracy (probability of a right answer)", box_aspect=0.9)
+    right.set(xlabel="dimensions of a stimulus", ylabel="accuracy (probability)", box_aspect=0.9)
     entries += [
         (style.sample(color=GREY, ls=DASHES[2], lw=0.9), "most: dimensions / stimuli"),
         (style.sample(color=GREY, marker="o", lw=1.1), "all interference; $p_I$"),
