@@ -22,7 +22,7 @@ from semres_jax.measure import intervals
 from semres_jax.measure.embeddings import exemplar_sums, exemplars, influence, similarities, stimulus_sums
 from semres_jax.measure.embeddings.request import Request, labels_of, matched, of_the_classes, table_of
 from semres_jax.measure.embeddings.result import Embedded, Fitted, Placed, Thresholds
-from semres_jax.measure.geometry import geometry
+from semres_jax.measure.geometry.collapse import geometry
 from semres_jax.measure.resolution import FITTED, Profile, fit_profile, profile, reach
 from semres_jax.similarity import Family, get as family_of
 from semres_jax.spaces.base import MetricSpace

@@ -9,7 +9,7 @@ import numpy as np
 from semres_jax._showing import html_table
 from semres_jax._types import Quantity
 from semres_jax.frontier.families import Front
-from semres_jax.measure.geometry import Geometry
+from semres_jax.measure.geometry.collapse import Geometry
 from semres_jax.measure.resolution import Profile
 from semres_jax.storage.attributes import DISTANCE, labelled
 

@@ -1,4 +1,4 @@
-"""The geometry of embeddings, beside their accuracies: effective dimension, neural collapse, features in superposition.
+"""The geometry of embeddings, beside their accuracies: effective dimension and neural collapse.
 
 What the neighbouring literature measures of the same numbers. Everything is float64 on the host, in one or two passes
 over the rows, which may be in a file.
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from semres_jax import _memory
-from semres_jax._checks import brief, concrete
 from semres_jax._names import labels_list
 from semres_jax._surroundings import on_host
 from semres_jax.measure.embeddings.request import labels_of
 from semres_jax.measure.embeddings.similarities import finite_rows, rows_of
+from semres_jax.measure.geometry.features import finite_numbers
 from semres_jax.storage.attributes import labelled
 
 if TYPE_CHECKING:
@@ -104,23 +104,6 @@ class Geometry(NamedTuple):
         return labelled(xarray.Dataset({name: ((), x) for name, x in self.numbers().items()}, attrs=counts))
 
 
-class Superposition(NamedTuple):
-    """How N features share the m dimensions of linear maps of shape (..., N, m).
-
-    Attributes:
-        dimensions: (..., N) D_i, from 0 to 1: 1 for a feature with a dimension of its own, 0 for one without weights.
-            They sum to at most the rank of the map, and to the rank where every row is an eigenvector of WᵀW.
-        interference: (..., N) Σ_{j≠i} (ŵ_i·w_j)², in squares of the unit of the weights.
-        passed: (..., N) the part of it that a ReLU lets through, of j with w_i·w_j > 0.
-        per_feature: (...) m / ‖W‖², dimensions per feature where a feature with weights of length 1 counts as one.
-    """
-
-    dimensions: np.ndarray
-    interference: np.ndarray
-    passed: np.ndarray
-    per_feature: np.ndarray
-
-
 @on_host("measure.geometry")
 def geometry(
     points: Any,
@@ -182,55 +165,6 @@ def geometry(
     )
 
 
-@on_host("measure.superposition")
-def superposition(weights: Any) -> Superposition:
-    """Dimensions of each feature of a linear map to m dimensions, and how much others interfere with it.
-
-        D_i = ‖w_i‖² / Σ_j (ŵ_i·w_j)²,   ŵ_i = w_i / ‖w_i‖
-
-    with w_i the row of feature (stimulus) i. Source: Elhage et al., "Toy models of superposition" (2022).
-
-    Args:
-        weights: (..., N, m), a row for each feature; maps along the axes in front.
-
-    Raises:
-        ValueError: not finite, fewer than two axes, no feature or dimension.
-
-    Example:
-        >>> import numpy as np
-        >>> from semres_jax import measure
-        >>> angle = 2 * np.pi * np.arange(5) / 5
-        >>> pentagon = measure.superposition(np.stack([np.cos(angle), np.sin(angle)], 1))
-        >>> pentagon.dimensions.round(6).tolist(), round(float(pentagon.per_feature), 6)
-        ([0.4, 0.4, 0.4, 0.4, 0.4], 0.4)
-    """
-    maps = _numbers(weights, "weights")
-    if maps.ndim < 2 or 0 in maps.shape[-2:]:
-        raise ValueError(f"weights must have shape (..., features, dimensions), none of them 0; got {maps.shape}")
-    squares = (maps**2).sum(-1)
-    lengths = np.sqrt(squares)
-    interference, passed = np.empty(squares.shape), np.empty(squares.shape)
-    for place in np.ndindex(maps.shape[:-2]):  # a table of features against features at a time
-        unit = maps[place] / np.where(lengths[place] > 0, lengths[place], 1.0)[:, None]
-        seen = unit @ maps[place].T
-        np.fill_diagonal(seen, 0.0)
-        interference[place], passed[place] = (seen**2).sum(1), (np.maximum(seen, 0.0) ** 2).sum(1)
-    whole = squares.sum(-1)
-    dimensions = squares / np.where(squares > 0, squares + interference, 1.0)
-    with np.errstate(divide="ignore"):
-        return Superposition(dimensions, interference, passed, maps.shape[-1] / whole)
-
-
-def _numbers(value: Any, name: str) -> np.ndarray:
-    """A finite float64 array."""
-    array = concrete(value, name)
-    if array is None:
-        raise ValueError(f"{name} must be known numbers; got {brief(value)}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite; got {array[~np.isfinite(array)].flat[0]:g} among them")
-    return array.astype(np.float64)
-
-
 def _places(points: Any, labels: Any, classes: Any) -> tuple[np.ndarray, list[Any]]:
     """The place of each row's class among the names, and these; no names without labels."""
     if labels is None:
@@ -267,11 +201,11 @@ def _given(weights: Any, biases: Any, count: int, wide: int) -> tuple[np.ndarray
         return None
     if not count:
         raise ValueError("weights of classes need labels: which class each point is of")
-    rows = _numbers(weights, "weights")
+    rows = finite_numbers(weights, "weights")
     if rows.shape != (count, wide):
         turned = " (this is its transpose: classes go down)" if rows.shape == (wide, count) else ""
         raise ValueError(f"weights must have shape ({count}, {wide}), classes by dimensions; got {rows.shape}{turned}")
-    offsets = np.zeros(count) if biases is None else _numbers(biases, "biases")
+    offsets = np.zeros(count) if biases is None else finite_numbers(biases, "biases")
     if offsets.shape != (count,):
         raise ValueError(f"biases must have shape ({count},), one for each class; got {offsets.shape}")
     return rows, offsets
