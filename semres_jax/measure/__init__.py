@@ -29,6 +29,8 @@ from semres_jax.measure.embeddings.exemplars import (
 from semres_jax.measure.embeddings.position import embeddings as embeddings, fronts as fronts
 from semres_jax.measure.embeddings.result import Embedded as Embedded
 from semres_jax.measure.embeddings.stimulus_sums import Scored as Scored
+from semres_jax.measure.geometry.collapse import Geometry as Geometry, geometry as geometry
+from semres_jax.measure.geometry.features import Superposition as Superposition, superposition as superposition
 from semres_jax.measure.language import Language as Language, years as years
 from semres_jax.measure.members import (
     Contributions as Contributions,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from semres_jax.plots.images import (
         resnet_alpha as resnet_alpha,
         resnet_distances as resnet_distances,
+        resnet_geometry as resnet_geometry,
         resnet_held_out as resnet_held_out,
         resnet_law as resnet_law,
         resnet_paths as resnet_paths,
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from semres_jax.plots.toy import (
         save_toy as save_toy,
         toy_fits as toy_fits,
+        toy_geometry as toy_geometry,
         toy_items as toy_items,
         toy_matrices as toy_matrices,
         toy_paths as toy_paths,
@@ -91,6 +93,7 @@ _MEMBERS = {
     "images": (
         "resnet_alpha",
         "resnet_distances",
+        "resnet_geometry",
         "resnet_held_out",
         "resnet_law",
         "resnet_paths",
@@ -116,7 +119,16 @@ _MEMBERS = {
     "optimal": ("optimal_fronts", "optimal_similarities", "save_optimal"),
     "paper": ("paper_2", "paper_3", "paper_5c", "paper_14", "save_paper"),
     "sweep": ("best_ball_measure", "families", "fronts", "items", "optimum", "save_sweep"),
-    "toy": ("save_toy", "toy_fits", "toy_items", "toy_matrices", "toy_paths", "toy_slots", "toy_variance"),
+    "toy": (
+        "save_toy",
+        "toy_fits",
+        "toy_geometry",
+        "toy_items",
+        "toy_matrices",
+        "toy_paths",
+        "toy_slots",
+        "toy_variance",
+    ),
     "validation": ("many_items", "residuals", "save_all", "tradeoff"),
 }
 

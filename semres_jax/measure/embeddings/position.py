@@ -23,6 +23,7 @@ from semres_jax.measure import intervals
 from semres_jax.measure.embeddings import exemplar_sums, exemplars, influence, similarities, stimulus_sums
 from semres_jax.measure.embeddings.request import Request, labels_of, matched, of_the_classes, table_of
 from semres_jax.measure.embeddings.result import Embedded, Fitted, Placed, Thresholds
+from semres_jax.measure.geometry.collapse import geometry
 from semres_jax.measure.members import Contributions, Influence, Sample
 from semres_jax.measure.resolution import FITTED, Profile, fit_profile, profile, reach
 from semres_jax.similarity import Family, get as family_of
@@ -228,6 +229,7 @@ def of_stimuli(
         sample=Sample(tuple(places.tolist() if names is None else (names[place] for place in places)), space),
         sampled=sampled, mean_b=float(mean_b), var_b=float(var_b), tie_rate=enumeration.tie_rate(space, n=request.n),
         levels=_levels(model, space, ranks, products, request),
+        geometry=geometry(model.points if count == len(places) else model.points[np.sort(places)]),
     )  # fmt: skip
 
 
@@ -263,6 +265,7 @@ def of_classes(
         sample=Sample(tuple(names), space, drawn.own),
         sampled=sampled + ((words,) if words else ()), mean_b=sums.reach[0], var_b=sums.reach[1],
         tie_rate=drawn.tie_rate, levels=_thresholds(request, sums.levels, which, drawn.own),
+        geometry=geometry(model.points, drawn.own),
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from semres_jax._showing import frame, html_table
 from semres_jax._types import Quantity
 from semres_jax.frontier.families import Front
+from semres_jax.measure.geometry.collapse import Geometry
 from semres_jax.measure.intervals import LEVEL
 from semres_jax.measure.members import Contributions, Influence
 from semres_jax.measure.resolution import Profile
@@ -112,6 +113,7 @@ class Embedded:
         delta: floor that the optimal front is of: the smallest similarity there is, relative to the probe's own.
         fronts: by name, "constant", "linear" and, where wanted, "optimal".
         influence: what stimuli, or exemplars, contribute, for `measure.compare`; None of more than 256 of them.
+        geometry: effective dimension, and of classes neural collapse, of the rows that were measured.
     """
 
     design: str
@@ -132,6 +134,7 @@ class Embedded:
     fits: Mapping[str, Fitted]
     delta: float
     fronts: Mapping[str, Placed]
+    geometry: Geometry
     influence: Contributions | None = None
 
     def without_large(self) -> "Embedded":
@@ -192,7 +195,8 @@ class Embedded:
         if not np.isfinite(self.p_s.low) and np.isfinite(self.p_s.stderr):
             reach += f"; standard errors of p_S and p_I {self.p_s.stderr:.4f} and {self.p_i.stderr:.4f}"
         careful = {"sampled": self.sampled, "caution": self.cautions}
-        return [f"{measured}; {reach}", *(f"{word}: {line}" for word, lines in careful.items() for line in lines)]
+        lines = [f"{measured}; {reach}", *(f"{word}: {line}" for word, lines in careful.items() for line in lines)]
+        return [*lines, str(self.geometry), *(f"caution: {line}" for line in self.geometry.cautions)]
 
     def summary(self) -> dict[str, Any]:
         """Numbers for JSON: one row for each family and each front."""
@@ -210,6 +214,7 @@ class Embedded:
             "sampled": list(self.sampled), "cautions": list(self.cautions), "p_s": self.p_s._asdict(),
             "p_i": self.p_i._asdict(), "mean_b": self.mean_b, "var_b": self.var_b, "tie_rate": self.tie_rate,
             "best_family": self.best, "families": families, "fronts": fronts, "optimal_delta": self.delta,
+            "geometry": self.geometry.summary(),
         }  # fmt: skip
 
     def to_dataframe(self) -> Any:
@@ -234,7 +239,7 @@ class Embedded:
         coords["family"] = list(self.fits)
         if self.fronts:
             coords["front"] = ("front", list(self.fronts), {"long_name": "front of similarities"})
-        return labelled(xarray.Dataset(variables(rows), coords, attributes), UNITS)
+        return labelled(xarray.Dataset(variables(rows) | self.geometry.numbers(), coords, attributes), UNITS)
 
 
 def _of_model(model: Embedded) -> list[tuple[str, Any, Any, str]]:
