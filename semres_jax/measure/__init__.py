@@ -28,6 +28,12 @@ from semres_jax.measure.embeddings.position import embeddings as embeddings, fro
 from semres_jax.measure.embeddings.result import Embedded as Embedded
 from semres_jax.measure.embeddings.stimulus_sums import Scored as Scored
 from semres_jax.measure.language import Language as Language, years as years
+from semres_jax.measure.people.triplet_embedding import (
+    TripletEmbedding as TripletEmbedding,
+    embed_triplets as embed_triplets,
+)
+from semres_jax.measure.people.triplet_fit import TripletFit as TripletFit
+from semres_jax.measure.people.triplets import fit_triplets as fit_triplets, triplets as triplets
 from semres_jax.measure.resolution import (
     FITTED as FITTED,
     Fit as Fit,

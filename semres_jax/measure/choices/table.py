@@ -64,6 +64,25 @@ def choices_table(
     Raises:
         ValueError: as `fit_choices`.
     """
+    return choices_fits(
+        table, families=families, biases=biases, delta=delta, exponent=exponent, level=level, bootstrap=bootstrap,
+        key=key, execution=execution,
+    )[0]  # fmt: skip
+
+
+def choices_fits(
+    table: "Choices",
+    *,
+    families: Sequence[Any] | None,
+    biases: Sequence[str] | None,
+    delta: float | int | str,
+    exponent: float | int | str,
+    level: float,
+    bootstrap: int,
+    key: Any,
+    execution: Execution | None,
+) -> "tuple[xarray.Dataset, dict[tuple[str, str], ChoiceFit]]":
+    """What `choices_table` gives, and the fits themselves by family and bias. Arguments as there."""
     execution = execution or Execution()
     if not 0 < level < 1:
         raise ValueError(f"level must be above 0 and below 1; got {level!r}")
@@ -95,7 +114,7 @@ def choices_table(
     if bootstrap:
         execution.tell("tests of fit", len(pairs), len(pairs) + 2)
         dataset = dataset.assign(_kept_tests(list(shown.values()), bootstrap, key, execution))
-    return labelled(dataset.assign_attrs(attributes))
+    return labelled(dataset.assign_attrs(attributes)), fits
 
 
 def summarize_choices(table: "xarray.Dataset") -> dict[str, Any]:
