@@ -61,8 +61,8 @@ def study(layout: str, family: str, floor: float, tables: int, first: int) -> No
     seconds = (time.perf_counter() - started) / tables
     for name, held in inside.items():
         print(
-            f"| {layout} | {family}, floor {floor:g} | {name} | {held / tables:.3f} | {np.median(estimates[name]):+.4f} "
-            f"| {seconds:.2f} |",
+            f"| {layout} | {family}, floor {floor:g} | {name} | {held / tables:.3f} "
+            f"| {np.median(estimates[name]):+.4f} | {seconds:.2f} |",
             flush=True,
         )
 

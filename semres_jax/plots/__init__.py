@@ -37,6 +37,13 @@ if TYPE_CHECKING:
         llm_pairs as llm_pairs,
         save_measure_llm as save_measure_llm,
     )
+    from semres_jax.plots.measure_triplets import (
+        save_triplets as save_triplets,
+        triplets_dimensions as triplets_dimensions,
+        triplets_map as triplets_map,
+        triplets_nearer as triplets_nearer,
+        triplets_plane as triplets_plane,
+    )
     from semres_jax.plots.optimal import (
         optimal_fronts as optimal_fronts,
         optimal_similarities as optimal_similarities,
@@ -95,6 +102,7 @@ _MEMBERS = {
     ),
     "measure_embeddings": ("embeddings_levels", "embeddings_plane", "embeddings_profile", "save_embeddings"),
     "measure_llm": ("llm_items", "llm_layers", "llm_pairs", "save_measure_llm"),
+    "measure_triplets": ("save_triplets", "triplets_dimensions", "triplets_map", "triplets_nearer", "triplets_plane"),
     "optimal": ("optimal_fronts", "optimal_similarities", "save_optimal"),
     "paper": ("paper_2", "paper_3", "paper_5c", "paper_14", "save_paper"),
     "sweep": ("best_ball_measure", "families", "fronts", "items", "optimum", "save_sweep"),

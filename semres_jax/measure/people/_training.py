@@ -1,4 +1,4 @@
-"""Places of stimuli that make judgements likely: all starts at once in one compiled loop, ended by judgements held out."""
+"""Places of stimuli that make judgements likely: all starts in one compiled loop, ended by judgements held out."""
 
 from functools import partial
 from typing import Any, NamedTuple

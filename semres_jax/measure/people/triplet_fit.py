@@ -73,7 +73,7 @@ class TripletFit:
         return html_table(columns, "; ".join([repr(self.best), *self.notes]))
 
     def table(self) -> list[tuple[str, ...]]:
-        """Rows to print under `HEADS`: where people stand, what each family predicts, the nearest point of each front."""
+        """Rows to print under `HEADS`: where people stand, what families predict, the nearest point of each front."""
         how = "p_S measured, p_I by the fit" if self.layout == "anchor" else "by the fit"
         rows = [(f"people ({how})", f"{self.p_s:.4f}", f"{self.p_i:.4f}", "")]
         rows += [
