@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 # As many stimuli have their names beside them in a map.
 _NAMED = 60
+# Where a name may be, in points from its place; what a letter takes.
+_SIDES = tuple((x * r, y * r) for r in (3, 9, 15) for x, y in ((1, 1), (-1, 1), (1, -1), (-1, -1)))
+_LETTER, _HIGH = 4.2, 8.0
 _ROOM = 0.06
 
 
@@ -53,20 +56,19 @@ def triplets_plane(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     for family in data.family.values:
         row, (colour, mark, _) = data.sel(family=family), looks[str(family)]
         at = [float(row.predicted_p_i)], [float(row.predicted_p_s)]
-        (point,) = ax.plot(*at, ls="none", marker=mark, ms=6, color=colour, mfc="none", mew=1.1, zorder=3)
+        (point,) = ax.plot(*at, ls="none", marker=mark, ms=6, color=colour, mfc="none", mew=1.1, zorder=6)
         best = " (best)" if str(family) == data.attrs["best_family"] else ""
         entries.append((point, f"{family} fit predicts{best}"))
     star: Any = {"ms": 11, "mew": 1.1}
     errors = [style.reach(data, name).reshape(2, 1) for name in ("p_i", "p_s")]
     at = [float(data.p_i)], [float(data.p_s)]
     style.marks(ax, *at, "black", "*", *errors, **star, zorder=5, clip_on=True)
-    how = "p_S measured, p_I by the fit" if data.attrs["layout"] == "anchor" else "by the fit"
+    how = "$p_S$ measured, $p_I$ by the fit" if data.attrs["layout"] == "anchor" else "by the fit"
     text = f"people: {how}\n({float(data.attrs['level']):.0%} intervals over judgements)"
     entries.insert(0, (style.sample(ls="none", marker="*", color="black", **star), text))
     ax.axhline(0.5, color=PALE, lw=0.8, zorder=0)
     style.legend(ax, entries)
-    low = min(float(data.p_i_low) if np.isfinite(float(data.p_i_low)) else 1.0, float(data.predicted_p_i.min()), 0.5)
-    ax.set(xlim=(low - _ROOM / 4, 1 + _ROOM / 4), **style.PLANE)
+    ax.set(xlim=(None, 1 + _ROOM / 4), **style.PLANE)
     style.title(ax, f"{data.attrs['judgements']:g} {_kind(data)} triplets of {data.attrs['stimuli']} stimuli")
     return ax
 
@@ -105,21 +107,21 @@ def triplets_dimensions(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Ax
 @style.settable
 def triplets_map(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """Places of the stimuli along their first two principal axes, with their names. Arguments as above."""
-    points = data.point.values
-    flat = points.shape[1] == 1
-    ax = style.axes(ax, (6.0, 2.6) if flat else (5.6, 5.0))
-    x, y = points[:, 0], np.zeros(len(points)) if flat else points[:, 1]
-    style.marks(ax, x, y, COLOURS[0], "o", clip_on=True)
-    for k, name in enumerate(map(str, data.stimulus.values)) if len(points) <= _NAMED else ():
-        style.note(ax, name, (x[k], y[k]), (3, 3), fontsize=7, rotation=60 if flat else 0, color="black")
+    points, names = data.point.values, list(map(str, data.stimulus.values))
     scale = f"resolutions, $\\varepsilon$; {data.attrs['family']} similarity"
-    ax.set_xlabel(f"first principal axis ({scale})")
-    ax.margins(0.08)
-    if flat:
-        ax.set(yticks=[], ylim=(-1, 2))
-        ax.spines["left"].set_visible(False)
+    if points.shape[1] == 1:
+        ax = style.axes(ax, (5.6, min(1.2 + 0.17 * len(points), 11.0)))
+        order = np.argsort(points[:, 0])
+        style.marks(ax, points[order, 0], np.arange(len(points)), COLOURS[0], "o", clip_on=True)
+        ax.set_yticks(np.arange(len(points)), [names[k] for k in order], fontsize=7)
+        ax.set(xlabel=f"place ({scale})")
     else:
-        ax.set_ylabel("second principal axis ($\\varepsilon$)")
+        ax = style.axes(ax, (5.6, 5.0))
+        style.marks(ax, points[:, 0], points[:, 1], COLOURS[0], "o", clip_on=True)
+        if len(points) <= _NAMED:
+            _name(ax, points[:, :2], names)
+        ax.set(xlabel=f"first principal axis ({scale})", ylabel="second principal axis ($\\varepsilon$)")
+        ax.margins(0.08)
         ax.set_aspect("equal", adjustable="datalim")
     more = f", the first two of {points.shape[1]} axes" if points.shape[1] > 2 else ""
     style.title(ax, f"{len(points)} stimuli by {data.attrs['judgements']:g} {_kind(data)} triplets{more}")
@@ -135,6 +137,35 @@ def save_triplets(data: "xarray.Dataset", folder: str | os.PathLike[str]) -> lis
     if "gap_middle" in data:
         pictures |= {"triplets_nearer": triplets_nearer(data), "triplets_calibration": choices_calibration(data)}
     return style.save_pictures(pictures, folder)
+
+
+def _name(ax: "Axes", points: np.ndarray, names: list[str]) -> None:
+    """Names beside places: each on the first side where it covers no other place and no name before it."""
+    per_unit = 72 * 4.0 / np.ptp(points, axis=0).max()  # points of the page, about
+    at = points * per_unit
+    taken: list[np.ndarray] = []  # left, right, bottom, top
+    for k, name in enumerate(names):
+        wide, high = _LETTER * len(name), _HIGH
+        boxes = []
+        for x, y in _SIDES:
+            left, low = at[k] + (x if x > 0 else x - wide, y if y > 0 else y - high)
+            boxes.append(np.array([left, left + wide, low, low + high]))
+        covered = [_covered(box, np.delete(at, k, 0), taken) for box in boxes]
+        best = int(np.argmin(covered))
+        x, y = _SIDES[best]
+        sides = {"ha": "left" if x > 0 else "right", "va": "bottom" if y > 0 else "top"}
+        style.note(ax, name, points[k], (x, y), fontsize=7, color="black", **sides)
+        taken.append(boxes[best])
+
+
+def _covered(box: np.ndarray, places: np.ndarray, boxes: list[np.ndarray]) -> int:
+    """How many places and names a name would cover."""
+    left, right, low, high = box
+    x, y = places.T
+    count = ((x > left - 3) & (x < right + 3) & (y > low - 3) & (y < high + 3)).sum()
+    return int(count) + sum(
+        left < other[1] and other[0] < right and low < other[3] and other[2] < high for other in boxes
+    )
 
 
 def _kind(data: "xarray.Dataset") -> str:
