@@ -12,11 +12,14 @@ from semres_jax._types import Quantity
 from semres_jax.data.triplets import Triplets
 from semres_jax.execution import Execution
 from semres_jax.measure.people._judged import pairs_of
-from semres_jax.measure.people._training import Part, Trained, train
+from semres_jax.measure.people._training import Part, Trained, Training
 from semres_jax.similarity import Family
 
 # Fewer sets of three stimuli than these are not split: nothing would be known from what is held out.
 _FEWEST = 20
+# This share of the sets of three stimuli, of those that aren't held out, ends a fit. What is trained again on all may
+# make what was fitted less likely by so much, in nats a judgement; by more, it went to another place.
+_LOOK, _LOST = 0.1, 0.005
 # Starts agree whose judgements held out are as likely, to this, in nats a judgement.
 _AGREE = 1e-3
 
@@ -59,13 +62,16 @@ class Data:
 
     Attributes:
         ends: (U, 2) stimuli of the pairs.
-        fit, look, left: those fitted, those that end the fit, those held out.
+        seen: judgements that are fitted in the end.
+        fit, look: (T,) weights of those of them that are fitted at first, and that end this fit.
+        left: those held out.
         counts: (3,) how many judgements each has.
     """
 
     ends: np.ndarray
-    fit: Part
-    look: Part
+    seen: Part
+    fit: np.ndarray
+    look: np.ndarray
     left: Part
     counts: tuple[float, float, float]
 
@@ -80,54 +86,66 @@ def split(triplets: Triplets, held_out: float, key: Any, notes: list[str]) -> Da
     if held_out > 0 and groups < _FEWEST:
         notes.append(f"only {groups} different sets of three stimuli: none are held out, and fits go to their end")
         few = 0
-    part = np.zeros(groups, int)
-    order = generator(key, 1).permutation(groups)
-    part[order[:few]], part[order[few : 2 * few]] = 2, 1
+    part, order = np.zeros(groups, int), generator(key, 1).permutation(groups)
+    ending = round(_LOOK * (groups - few)) if groups >= _FEWEST else 0
+    part[order[:few]], part[order[few : few + ending]] = 2, 1
+    part = np.where(triplets.counts > 0, part[group], -1)
     pairs = np.sort(pairs_of(triplets.items, triplets.layout), axis=2)
     known, which = np.unique(pairs[..., 0] * size + pairs[..., 1], return_inverse=True)
     which = which.reshape(pairs.shape[:2])
+    counts = [float(triplets.counts[part == k].sum()) for k in range(3)]
+    seen, left = (part == 0) | (part == 1), part == 2
 
-    def of(k: int) -> Part:
-        some = (part[group] == k) & (triplets.counts > 0)
-        weight = triplets.counts[some]
-        return Part(which[some], weight / max(weight.sum(), 1e-300))
+    def weight(of: np.ndarray, within: np.ndarray) -> np.ndarray:
+        some = np.where(of, triplets.counts, 0.0)[within]
+        return some / max(some.sum(), 1e-300)
 
-    parts = [of(k) for k in range(3)]
-    counts = [float(triplets.counts[part[group] == k].sum()) for k in range(3)]
-    if not counts[1] > 0:
-        parts[1] = parts[0]
-    return Data(np.stack([known // size, known % size], axis=1), *parts, (counts[0], counts[1], counts[2]))
+    fit, look = (weight(part == k, seen) for k in range(2))
+    return Data(
+        np.stack([known // size, known % size], axis=1), Part(which[seen], weight(seen, seen)), fit,
+        look if counts[1] > 0 else fit, Part(which[left], weight(left, left)), (counts[0], counts[1], counts[2]),
+    )  # fmt: skip
 
 
-def kept(
-    data: Data, size: int, dimensions: int, kind: Family, floor: float | None, exponent: float, starts: int,
-    steps: int, key: Any, how: Execution,
-) -> Trained:  # fmt: skip
-    """As `train`; what was kept is not trained again."""
+def kept(data: Data, dimensions: int, how: Execution, **settings: Any) -> dict[str, Trained]:
+    """What `Training` gives "first", to what ends the fit, and on "all" that isn't held out, for as many steps.
+
+    What was kept is not trained again.
+    """
     cell = f"{dimensions} dimensions"
     there = None if how.saved is None else how.saved.finished(cell)
     if there is not None:
-        return Trained(**there)
-    trained = train(
-        data.ends, data.fit, data.look, size, dimensions, kind, delta=floor, exponent=exponent, starts=starts,
-        steps=steps, key=key,
-    )  # fmt: skip
+        names = ("first", "all")
+        return {name: Trained(*(there[f"{name}_{field}"] for field in Trained._fields)) for name in names}
+    training = Training(data.ends, data.seen.pairs, dimensions=dimensions, **settings)
+    first = training.run(data.fit, data.look)
+    trained = {"first": first, "all": training.run(data.seen.weight, data.look, first.steps)}
     if how.saved is not None:
-        how.saved.finish(cell, trained._asdict())
+        how.saved.finish(
+            cell, {f"{name}_{field}": x for name, run in trained.items() for field, x in run._asdict().items()}
+        )
     return trained
 
 
-def scored(data: Data, trained: Trained, size: int, kind: Family, exponent: float) -> tuple[Scores, np.ndarray]:
+def scored(
+    data: Data, trained: dict[str, Trained], dimensions: int, kind: Family, exponent: float
+) -> tuple[Scores, np.ndarray]:
     """How likely all parts are by each start, in float64, and the places of the best along their principal axes."""
-    floors = special.expit(np.asarray(trained.logit, np.float64))
-    rows = []
-    for points, floor in zip(np.asarray(trained.points, np.float64), floors, strict=True):
-        score = _log_strengths(points, data.ends, kind, float(floor), exponent)
-        rows.append([_mean(_log_p(score, part), part)[0] for part in (data.fit, data.look)])
-    fitted, looked = np.array(rows).T
+
+    def of(name: str, start: int) -> tuple[np.ndarray, float, np.ndarray]:
+        points = np.asarray(trained[name].points[start], np.float64)
+        floor = float(special.expit(np.float64(trained[name].logit[start])))
+        return points, floor, _log_strengths(points, data.ends, kind, floor, exponent)
+
+    def seen(name: str, start: int, *weights: np.ndarray) -> list[float]:
+        log_p = _log_p(of(name, start)[2], data.seen)
+        return [float((weight * log_p).sum()) for weight in weights]
+
+    first = trained["first"]
+    fitted, looked = np.array([seen("first", start, data.fit, data.look) for start in range(len(first.steps))]).T
     best = int(np.argmax(looked))
-    points = np.asarray(trained.points[best], np.float64)
-    score = _log_strengths(points, data.ends, kind, float(floors[best]), exponent)
+    again = seen("all", best, data.fit)[0] >= fitted[best] - _LOST
+    points, floor, score = of("all" if again else "first", best)
     held_out = right = Quantity(np.nan)
     if data.counts[2] > 0:
         chosen = score[data.left.pairs]
@@ -138,7 +156,7 @@ def scored(data: Data, trained: Trained, size: int, kind: Family, exponent: floa
     turned = points @ np.linalg.svd(points, full_matrices=False)[2].T
     # The sign of an axis is free: the stimulus farthest along it is at its positive end.
     signs = np.sign(turned[abs(turned).argmax(0), np.arange(turned.shape[1])])
-    return Scores(size, fitted, looked, trained.steps, float(floors[best]), held_out, right), turned * signs
+    return Scores(dimensions, fitted, looked, first.steps, floor, held_out, right), turned * signs
 
 
 def _log_strengths(points: np.ndarray, ends: np.ndarray, kind: Family, floor: float, exponent: float) -> np.ndarray:

@@ -37,15 +37,12 @@ class Trained(NamedTuple):
     steps: np.ndarray
 
 
-def train(
-    ends: np.ndarray, fit: Part, look: Part, size: int, dimensions: int, family: Family, *,
-    delta: float | None, exponent: float, starts: int, steps: int, key: Any,
-) -> Trained:  # fmt: skip
-    """Adam on the log likelihood of the judgements, from random starts, to the best of what is held out.
+class Training:
+    """Adam on the log likelihood of judgements, from the same random starts each time.
 
     Args:
         ends: (U, 2) the stimuli of each pair.
-        fit, look: judgements that are fitted, and those that end the fit.
+        pairs: (T, n) judgements, as in `Part`.
         size, dimensions: number of stimuli, of coordinates.
         family: of the similarity, with ε = 1.
         delta: the floor; None: it is fitted.
@@ -54,17 +51,34 @@ def train(
         steps: at most.
         key: of the starts.
     """
-    place, spread = jax.random.split(key)
-    spreads = jnp.exp(jax.random.uniform(spread, (starts, 1, 1), jnp.float32, *map(np.log, _SPREADS)))
-    points = spreads * jax.random.normal(place, (starts, size, dimensions), jnp.float32)
-    with np.errstate(divide="ignore"):
-        logit = _FLOOR if delta is None else np.clip(np.log(delta) - np.log1p(-delta), -80.0, 80.0)
-    parts = [Part(jnp.asarray(part.pairs, jnp.int32), jnp.asarray(part.weight, jnp.float32)) for part in (fit, look)]
-    trained = _trained(
-        points, jnp.full(starts, logit, jnp.float32), jnp.asarray(ends, jnp.int32), *parts,
-        jnp.asarray(exponent, jnp.float32), family=family, free=delta is None, looks=-(-steps // _EVERY),
-    )  # fmt: skip
-    return Trained(*map(np.asarray, trained))
+
+    def __init__(
+        self, ends: np.ndarray, pairs: np.ndarray, size: int, dimensions: int, family: Family, *,
+        delta: float | None, exponent: float, starts: int, steps: int, key: Any,
+    ):  # fmt: skip
+        place, spread = jax.random.split(key)
+        spreads = jnp.exp(jax.random.uniform(spread, (starts, 1, 1), jnp.float32, *map(np.log, _SPREADS)))
+        points = spreads * jax.random.normal(place, (starts, size, dimensions), jnp.float32)
+        with np.errstate(divide="ignore"):
+            logit = _FLOOR if delta is None else np.clip(np.log(delta) - np.log1p(-delta), -80.0, 80.0)
+        self._start = points, jnp.full(starts, logit, jnp.float32)
+        self._data = jnp.asarray(ends, jnp.int32), jnp.asarray(pairs, jnp.int32)
+        self._exponent = jnp.asarray(exponent, jnp.float32)
+        self._how = {"family": family, "free": delta is None, "looks": -(-steps // _EVERY)}
+
+    def run(self, fit: np.ndarray, look: np.ndarray, steps: np.ndarray | None = None) -> Trained:
+        """Where starts end.
+
+        Args:
+            fit, look: (T,) weights of the judgements that are fitted, and of those that end the fit, each with sum 1.
+            steps: (S,) to take; None: to the best of what is looked at.
+        """
+        weights = (jnp.asarray(weight, jnp.float32) for weight in (fit, look))
+        count = np.zeros(len(self._start[1])) if steps is None else steps
+        trained = _trained(
+            *self._start, *self._data, *weights, self._exponent, jnp.asarray(count, jnp.int32), **self._how
+        )
+        return Trained(*map(np.asarray, trained))
 
 
 def _log_likelihood(model: Any, ends: Any, part: Part, exponent: Any, family: Family) -> Any:
@@ -83,12 +97,13 @@ def _log_likelihood(model: Any, ends: Any, part: Part, exponent: Any, family: Fa
 
 @partial(jax.jit, static_argnames=("family", "free", "looks"))
 def _trained(
-    points: Any, logit: Any, ends: Any, fit: Part, look: Part, exponent: Any, *, family: Family, free: bool, looks: int
-) -> Any:
+    points: Any, logit: Any, ends: Any, pairs: Any, fit: Any, look: Any, exponent: Any, stops: Any, *,
+    family: Family, free: bool, looks: int,
+) -> Any:  # fmt: skip
     rule = optax.adam(optax.cosine_decay_schedule(_RATE, looks * _EVERY, _LAST))
 
     def loss(model: Any) -> Any:
-        return -_log_likelihood(model, ends, fit, exponent, family)
+        return -_log_likelihood(model, ends, Part(pairs, fit), exponent, family)
 
     def step(state: Any, _: Any) -> tuple[Any, None]:
         model, memory = state
@@ -98,20 +113,22 @@ def _trained(
         change, memory = rule.update(slope, memory)
         return (optax.apply_updates(model, change), memory), None
 
-    def turn(state: Any) -> Any:
+    def turn(state: Any, stop: Any) -> Any:
         """So many steps of one start, and a look."""
         model, memory, best, height, at, idle, taken = state
         (model, memory), _ = jax.lax.scan(step, (model, memory), None, length=_EVERY)
-        now = _log_likelihood(model, ends, look, exponent, family)
-        better, gained = now > height, now > height + _GAIN
+        taken = taken + _EVERY
+        now = _log_likelihood(model, ends, Part(pairs, look), exponent, family)
+        better = jnp.where(stop > 0, taken == stop, now > height)
+        idle = jnp.where(jnp.where(stop > 0, taken < stop, now > height + _GAIN), 0, idle + 1)
+        idle = jnp.where((stop > 0) & (taken >= stop), _PATIENCE, idle)
         best = jax.tree.map(lambda new, old: jnp.where(better, new, old), model, best)
-        at = jnp.where(better, taken + _EVERY, at)
-        return model, memory, best, jnp.maximum(now, height), at, jnp.where(gained, 0, idle + 1), taken + _EVERY
+        return model, memory, best, jnp.maximum(now, height), jnp.where(better, taken, at), idle, taken
 
     def going(state: Any) -> Any:
         return jnp.any(state[5] < _PATIENCE) & (state[6][0] < looks * _EVERY)
 
     model, none = (points, logit), jnp.zeros(len(points), jnp.int32)
     state = (model, jax.vmap(rule.init)(model), model, jnp.full(len(points), -jnp.inf, jnp.float32), none, none, none)
-    best, _, at = jax.lax.while_loop(going, jax.vmap(turn), state)[2:5]
+    best, _, at = jax.lax.while_loop(going, lambda state: jax.vmap(turn)(state, stops), state)[2:5]
     return *best, at

@@ -48,7 +48,7 @@ class TripletEmbedding:
         points: (N, D) of the best, in units of the resolution, along its principal axes.
         delta: floor of the best.
         p_s, p_i: exact accuracies, n = 2, of the fitted similarity on the stimuli at these places.
-        counts: how many judgements were fitted, ended the fit, and were held out.
+        counts: how many judgements were fitted at first, ended this fit (and were fitted then), and were held out.
         notes: what to know, a line each.
     """
 
@@ -117,7 +117,7 @@ class TripletEmbedding:
         """What belongs under the table."""
         fitted, looked, left = self.counts
         return [
-            f"{self.judgements:g} judgements: {fitted:g} fitted, {looked:g} end fits and choose, {left:g} held out",
+            f"{self.judgements:g} judgements: {fitted:g} fitted, {looked:g} end fits, choose and are fitted then, {left:g} held out",
             f"{self.family} similarity on these places (n = 2): p_S = {self.p_s:.4f}, p_I = {self.p_i:.4f}",
             *(f"note: {note}" for note in self.notes),
         ]
@@ -205,8 +205,9 @@ def embed_triplets(
     (van der Maaten and Weinberger, MLSP 2012); the floor is the share of judgements at random, as the laws have it.
 
     Sets of three stimuli are split at random: `held_out` of them are left out of everything and tell how good the
-    embedding is; as many others end the fit of each start (when they no longer become likelier) and choose among starts
-    and numbers of dimensions. Adam climbs from all starts at once.
+    embedding is; a tenth of the others end the fit of each start (when they no longer become likelier) and choose among
+    starts and numbers of dimensions. Then the same starts are trained again, with that tenth, for as many steps. Adam
+    climbs from all starts at once.
 
     Args:
         triplets, layout, counts: as in `fit_triplets`.
@@ -217,7 +218,7 @@ def embed_triplets(
         dimensions: of the places, or several numbers to choose from.
         starts: how many.
         steps: of each start, at most.
-        held_out: share of the sets of three stimuli, from 0 (nothing is held out, and fits go to their end) to 0.4.
+        held_out: share of the sets of three stimuli, from 0 (nothing is held out) to 0.4.
         key: of the split and the starts; None: `jax.random.key(0)`.
         execution: whose progress is called; its `saved`, which must be open, keeps each number of dimensions.
 
@@ -251,8 +252,9 @@ def embed_triplets(
     for done, size in enumerate(sizes):
         how.tell(f"{size} dimensions", done, len(sizes))
         trained = kept(
-            data, given.stimuli, size, kind, floor, float(exponent), starts, steps, jax.random.fold_in(key, size), how
-        )
+            data, size, how, size=given.stimuli, family=kind, delta=floor, exponent=float(exponent), starts=starts,
+            steps=steps, key=jax.random.fold_in(key, size),
+        )  # fmt: skip
         score, points = scored(data, trained, size, kind, float(exponent))
         scores.append(score)
         places.append(points)
