@@ -12,7 +12,7 @@ from semres_jax.similarity import Family
 
 # Step of Adam, largest and relative to it at the end; steps between two looks at what is held out; looks without a
 # gain of more than this, in nats a judgement, after which a start is done.
-_RATE, _LAST, _EVERY, _PATIENCE, _GAIN = 0.1, 0.05, 20, 10, 1e-5
+_RATE, _LAST, _EVERY, _PATIENCE, _GAIN = 0.03, 0.01, 20, 10, 1e-5
 # Logit of the floor that a fit starts from; spreads of the starts, in units of ε.
 _FLOOR, _SPREADS = -3.0, (0.5, 2.0)
 

@@ -117,7 +117,7 @@ class TripletEmbedding:
         """What belongs under the table."""
         fitted, looked, left = self.counts
         return [
-            f"{self.judgements:g} judgements: {fitted:g} fitted, {looked:g} end fits, choose and are fitted then, {left:g} held out",
+            f"{self.judgements:g} judgements: {fitted:g} fitted, {looked:g} end fits and join then, {left:g} held out",
             f"{self.family} similarity on these places (n = 2): p_S = {self.p_s:.4f}, p_I = {self.p_i:.4f}",
             *(f"note: {note}" for note in self.notes),
         ]
@@ -190,10 +190,10 @@ def embed_triplets(
     counts: Any = None,
     family: Any = "gaussian",
     delta: float | int | str = "fit",
-    exponent: float | int = 1.0,
+    exponent: float | int | str = 1.0,
     dimensions: int | Sequence[int] = 2,
     starts: int = 6,
-    steps: int = 2000,
+    steps: int = 1000,
     held_out: float = 0.1,
     key: Any = None,
     execution: Execution | None = None,
