@@ -97,11 +97,13 @@ def test_layouts_that_contradict(written):
 
 def test_stimuli_that_distances_do_not_know(written):
     judged = data.read_triplets(written("anchor,near,far\n0,1,2\n0,1,7\n"))
-    with pytest.raises(ValueError, match="line 3 of .* has the stimulus 7, out of range: there are 4, numbered from 0"):
+    with pytest.raises(
+        ValueError, match=r"line 3 of .* has the stimulus 7, out of range: there are 4, numbered from 0"
+    ):
         judged.among((), 4)
     assert judged.among(("7", "2", "1", "0"), 4).tolist() == [[3, 2, 1], [3, 2, 0]]  # names that are numbers
     judged = data.read_triplets(written("anchor,near,far\ncat,dog,cow\ncat,dog,elk\n"))
-    with pytest.raises(ValueError, match="line 3 of .* has 'elk', a name that is unknown to the distances"):
+    with pytest.raises(ValueError, match=r"line 3 of .* has 'elk', a name that is unknown to the distances"):
         judged.among(("cat", "dog", "cow"), 3)
     with pytest.raises(ValueError, match="the triplets have names, as 'cat', but the distances have none"):
         judged.among((), 4)
