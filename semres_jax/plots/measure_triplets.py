@@ -162,10 +162,9 @@ def _covered(box: np.ndarray, places: np.ndarray, boxes: list[np.ndarray]) -> in
     """How many places and names a name would cover."""
     left, right, low, high = box
     x, y = places.T
-    count = ((x > left - 3) & (x < right + 3) & (y > low - 3) & (y < high + 3)).sum()
-    return int(count) + sum(
-        left < other[1] and other[0] < right and low < other[3] and other[2] < high for other in boxes
-    )
+    count = int(((x > left - 3) & (x < right + 3) & (y > low - 3) & (y < high + 3)).sum())
+    crossed = (left < box[1] and box[0] < right and low < box[3] and box[2] < high for box in boxes)
+    return count + sum(map(bool, crossed))
 
 
 def _kind(data: "xarray.Dataset") -> str:

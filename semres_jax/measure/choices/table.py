@@ -242,10 +242,14 @@ def _tests(fits: list[ChoiceFit], count: int, key: Any) -> dict[str, Any]:
     """Tests of fit as variables of a dataset."""
     tests = [goodness_of_fit(fit, count=count, key=key) for fit in fits]
     variables: dict[str, Any] = {"deviance_p": ("fit", [test.deviance_p for test in tests])}
+    # Of few different trials there are fewer bins of one kind than of the other.
+    blank = [math.nan] * max(len(bins.middle) for test in tests for bins in (test.calibration, test.gap))
     for name in ("calibration", "gap"):
         bins: list[Bins] = [getattr(test, name) for test in tests]
         for field, rows in zip(Bins._fields, zip(*bins, strict=True), strict=True):
-            variables[f"{name}_{field}"] = (("fit", "bin"), np.transpose(list(zip_longest(*rows, fillvalue=math.nan))))
+            variables[f"{name}_{field}"] = (
+                ("fit", "bin"), np.transpose(list(zip_longest(blank, *rows, fillvalue=math.nan)))[1:]
+            )  # fmt: skip
         variables[f"{name}_chi_square"] = ("fit", [some.chi_square for some in bins])
         variables[f"{name}_p"] = ("fit", [getattr(test, f"{name}_p") for test in tests])
     return variables
