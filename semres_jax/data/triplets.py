@@ -274,7 +274,9 @@ def _numbered(given: Any, names: tuple[str, ...], where: Any) -> tuple[np.ndarra
 
 def _counted(given: Any, size: int, where: Any) -> np.ndarray:
     """(T,) counts, checked."""
-    counts = np.ones(size) if given is None else concrete(given, "counts")
+    if given is None:
+        return np.ones(size)
+    counts = concrete(given, "counts")
     if counts is None or counts.shape != (size,):
         raise ValueError(f"counts must be one number for each of {size} triplets; got shape {np.shape(given)}")
     counts = counts.astype(np.float64)

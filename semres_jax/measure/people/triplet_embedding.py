@@ -259,12 +259,12 @@ def embed_triplets(
         scores.append(score)
         places.append(points)
     best = max(range(len(sizes)), key=lambda k: scores[k].look.max())
-    delta = scores[best].delta
+    own = scores[best].delta
     distances = np.sqrt(((places[best][:, None] - places[best]) ** 2).sum(-1))
-    stands: Accuracy = enumeration.accuracy(Finite(distances), kind(1.0, delta), n=2, exponent=float(exponent))
+    stands: Accuracy = enumeration.accuracy(Finite(distances), kind(1.0, own), n=2, exponent=float(exponent))
     return TripletEmbedding(
         given.layout, given.judgements, given.names or tuple(map(str, range(given.stimuli))), kind.label,
-        float(exponent), tuple(scores), places[best], delta, float(stands.p_s), float(stands.p_i), data.counts,
+        float(exponent), tuple(scores), places[best], own, float(stands.p_s), float(stands.p_i), data.counts,
         tuple(notes),
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from semres_jax._showing import html_table
 from semres_jax.measure.choices.fits import ChoiceFit
 from semres_jax.measure.choices.table import summarize_choices
-from semres_jax.measure.embeddings.result import _of_fronts, _variables
+from semres_jax.measure.embeddings.result import of_fronts, variables
 from semres_jax.measure.people._place import Place
 from semres_jax.storage.attributes import DISTANCE, labelled
 
@@ -122,12 +122,12 @@ class TripletFit:
             ("fit_p_s", (), self.place.fit_p_s, "generalization p_S by the fit, over all triplets"),
             ("predicted_p_s", "family", by_family[0], "generalization p_S of the fitted similarity on the stimuli"),
             ("predicted_p_i", "family", by_family[1], "identification p_I of the fitted similarity on the stimuli"),
-            *_of_fronts(list(self.place.fronts.values())),
+            *of_fronts(list(self.place.fronts.values())),
         ]
-        variables = _variables(rows)
-        for _, _, words in variables.values():
+        table = variables(rows)
+        for _, _, words in table.values():
             words["long_name"] = words["long_name"].replace("95 %", f"{self.level:.0%}")
-        dataset = self.choices.assign(variables)
+        dataset = self.choices.assign(table)
         if self.place.fronts:
             dataset = dataset.assign_coords(
                 front=("front", list(self.place.fronts), {"long_name": "front of similarities"})
