@@ -1,4 +1,4 @@
-"""`semres measure embeddings | similarities | choices | llm`: where models and people stand, and their resolution."""
+"""`semres measure embeddings | similarities | triplets | choices | llm`: where models and people stand."""
 
 import dataclasses
 from typing import Annotated, Union
@@ -10,11 +10,13 @@ from semres_jax.cli._measure_choices import MeasureChoices
 from semres_jax.cli._measure_embeddings import MeasureEmbeddings
 from semres_jax.cli._measure_llm import MeasureLlm
 from semres_jax.cli._measure_similarities import MeasureSimilarities
+from semres_jax.cli._measure_triplets import MeasureTriplets
 
 # One line for each kind of model, in the order of the help text.
 KINDS: dict[str, type] = {
     "embeddings": MeasureEmbeddings,
     "similarities": MeasureSimilarities,
+    "triplets": MeasureTriplets,
     "choices": MeasureChoices,
     "llm": MeasureLlm,
 }
@@ -23,7 +25,7 @@ _What = Union[tuple(Annotated[grouped(kind), tyro.conf.subcommand(name)] for nam
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-    """Measure a given model, or people: embeddings, similarities or confusions, choices, a language model."""
+    """Measure a given model, or people: embeddings, similarities or confusions, triplets, choices, a language model."""
 
     what: tyro.conf.OmitArgPrefixes[tyro.conf.OmitSubcommandPrefixes[_What]]  # pyright: ignore
     """What kind of model."""

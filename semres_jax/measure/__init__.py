@@ -46,6 +46,12 @@ from semres_jax.measure.people.confusions import (
 from semres_jax.measure.people.judged import Judged as Judged
 from semres_jax.measure.people.similarities import similarities as similarities
 from semres_jax.measure.people.subjects import noise_ceiling as noise_ceiling
+from semres_jax.measure.people.triplet_embedding import (
+    TripletEmbedding as TripletEmbedding,
+    embed_triplets as embed_triplets,
+)
+from semres_jax.measure.people.triplet_fit import TripletFit as TripletFit
+from semres_jax.measure.people.triplets import fit_triplets as fit_triplets, triplets as triplets
 from semres_jax.measure.resolution import (
     FITTED as FITTED,
     Fit as Fit,

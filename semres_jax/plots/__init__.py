@@ -49,6 +49,13 @@ if TYPE_CHECKING:
         similarities_plane as similarities_plane,
         similarities_profile as similarities_profile,
     )
+    from semres_jax.plots.measure_triplets import (
+        save_triplets as save_triplets,
+        triplets_dimensions as triplets_dimensions,
+        triplets_map as triplets_map,
+        triplets_nearer as triplets_nearer,
+        triplets_plane as triplets_plane,
+    )
     from semres_jax.plots.optimal import (
         optimal_fronts as optimal_fronts,
         optimal_similarities as optimal_similarities,
@@ -116,6 +123,7 @@ _MEMBERS = {
         "similarities_plane",
         "similarities_profile",
     ),
+    "measure_triplets": ("save_triplets", "triplets_dimensions", "triplets_map", "triplets_nearer", "triplets_plane"),
     "optimal": ("optimal_fronts", "optimal_similarities", "save_optimal"),
     "paper": ("paper_2", "paper_3", "paper_5c", "paper_14", "save_paper"),
     "sweep": ("best_ball_measure", "families", "fronts", "items", "optimum", "save_sweep"),
