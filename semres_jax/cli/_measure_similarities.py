@@ -30,7 +30,8 @@ class MeasureSimilarities:
 
     Rows are what is shown, columns what it is compared with, or taken for; the table need not be symmetric. Tells
     accuracies of n items and the law of one number beside them, resolution and floor against distance, and distances to
-    the fronts, with intervals. Without --distances and --tree the geometry is recovered from the table itself, by
+    the fronts, with intervals; of counts of confusions also the similarity-choice model, which tells biases of
+    answers from similarity. Without --distances and --tree the geometry is recovered from the table itself, by
     non-metric scaling (scikit-learn), and that is said. Writes measure.nc, measure.json and figures.
 
     Example: semres measure similarities confusions.csv --kind confusion --distances edits.csv
@@ -121,10 +122,14 @@ def _between(distances: Path | None, tree: Path | None) -> Any:
 
 def print_table(people: "Judged") -> None:
     """People, what each family predicts of them, how far they are from each front; by numbers of items; notes."""
+    from semres_jax.measure.people.confusions import HEADS as CHOICE_HEADS
     from semres_jax.measure.people.judged import HEADS, ITEM_HEADS
 
     rows = people.table()
     print_cells(HEADS, rows, left=("",), styles=["bold" if row[0] == "people" else None for row in rows])
     print()
     print_cells(ITEM_HEADS, people.by_items())
+    if people.choice is not None:
+        print()
+        print_cells(CHOICE_HEADS, people.choice.table(), left=("stimulus", "confused most with"))
     print(*(shown(note, 2000) for note in people.notes()), sep="\n")

@@ -103,3 +103,19 @@ def test_bad_input(folder, change, message, refusal):
 def test_a_diagonal_may_be_given(folder, capsys, no_pictures):
     assert cli.main(words(folder, "hollow.csv", distances="d.csv", diagonal="1", bootstrap="0")) == 0
     assert "8 missing entries of the diagonal are taken as 1" in capsys.readouterr().out
+
+
+def test_counts_have_biases_apart_from_similarity(folder, capsys, no_pictures):
+    assert cli.main([*words(folder, "counts.csv", kind="confusion", distances="d.csv"), "--json"]) == 0
+    output = capsys.readouterr().out
+    last = json.loads(output.splitlines()[-1])["similarity_choice"]
+    assert [row["stimulus"] for row in last["biases"]] == list(NAMES[::-1])  # in the order of the distances
+    assert sum(row["value"] for row in last["biases"]) == pytest.approx(1)
+    assert last["by_distance"]["epsilon"]["low"] < 2 < last["by_distance"]["epsilon"]["high"]
+    for word in ("confused most with", "similarity-choice model: G2", "similarity by distance, biases beside it"):
+        assert word in output
+    with xarray.open_dataset(folder / "out" / "measure.nc", engine="h5netcdf") as data:
+        assert data.choice_bias.sel(response="c").item() == last["biases"][5]["value"]
+        assert data.choice_bias.attrs["long_name"] == "response bias, a share of 1"
+        assert data.attrs["choice_g2"] == last["g2"]
+        assert data.p_s.attrs["long_name"].startswith("generalization")

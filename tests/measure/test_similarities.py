@@ -144,6 +144,13 @@ def confused(seed, d, answers=150, epsilon=0.3, floor=0.05):
     return np.stack([rng.multinomial(answers, row) for row in g / g.sum(1, keepdims=True)]).astype(float), g
 
 
+@pytest.fixture
+def no_choice_model(monkeypatch):
+    """Without the similarity-choice model, which has tests of its own: tables are measured by the dozen."""
+    monkeypatch.setattr(people, "_choice", lambda *settings: None)
+
+
+@pytest.mark.usefixtures("no_choice_model")
 def test_counts_have_intervals_over_answers_that_hold_the_truth():
     d, repeats = in_the_plane(np.random.default_rng(2), 8), 30
     settings = {"optimal": "none", "n": [2], "families": ["exponential"], "level": 0.9}
@@ -163,6 +170,7 @@ def test_counts_have_intervals_over_answers_that_hold_the_truth():
     assert (np.abs(ratio - 1) < MARGIN / np.sqrt(2 * repeats)).all()
 
 
+@pytest.mark.usefixtures("no_choice_model")
 def test_counts_are_weights_and_their_profile_is_nearly_without_bias():
     d, plain = in_the_plane(np.random.default_rng(2), 8), PLAIN | {"families": ["constant"], "kind": "confusion"}
     tables = [confused(seed, d, answers=30) for seed in range(120)]

@@ -19,6 +19,7 @@ from semres_jax.measure.embeddings.result import (
     variables,
 )
 from semres_jax.measure.members import Contributions, Member
+from semres_jax.measure.people.confusions import SimilarityChoice
 from semres_jax.measure.resolution import Profile
 from semres_jax.storage.attributes import labelled
 
@@ -78,6 +79,7 @@ class Judged:
         fronts: by name, n = 2.
         influence: what stimuli contribute, for what compares; None of more than 256 stimuli.
         ceiling: noise ceiling of several subjects, from below and above (Pearson's r of tables); else None.
+        choice: of counts of confusions the similarity-choice model, biases apart from similarity; else None.
     """
 
     kind: str
@@ -101,6 +103,7 @@ class Judged:
     fronts: Mapping[str, Placed]
     ceiling: tuple[float, float] | None
     influence: Contributions | None
+    choice: SimilarityChoice | None = None
 
     @property
     def p_s(self) -> Quantity:
@@ -182,7 +185,8 @@ class Judged:
         ]
         if self.ceiling is not None:
             lines.append("noise ceiling, correlation with single subjects: {:.3f} to {:.3f}".format(*self.ceiling))
-        return [*lines, *(f"note: {line}" for line in self.remarks), *(f"caution: {line}" for line in self.cautions)]
+        lines += [*(f"note: {line}" for line in self.remarks), *(f"caution: {line}" for line in self.cautions)]
+        return lines if self.choice is None else [*lines, *self.choice.notes()]
 
     def summary(self) -> dict[str, Any]:
         """Numbers for JSON: one row for each number of items, family and front."""
@@ -205,6 +209,7 @@ class Judged:
             "tie_rate": self.tie_rate, "items": items, "best_family": self.best, "families": families,
             "fronts": fronts, "optimal_delta": self.delta,
             "noise_ceiling": None if self.ceiling is None else list(self.ceiling),
+            "similarity_choice": None if self.choice is None else self.choice.summary(),
         }  # fmt: skip
 
     def member(self, name: str = "people") -> Member:
@@ -250,7 +255,12 @@ class Judged:
             coords["front"] = ("front", list(self.fronts), {"long_name": "front of similarities"})
         if self.names:
             coords["stimulus"] = ("stimulus", list(self.names), {"long_name": "stimulus"})
-        return labelled(xarray.Dataset(variables(rows, self.level), coords, attributes), UNITS)
+        made = labelled(xarray.Dataset(variables(rows, self.level), coords, attributes), UNITS)
+        if self.choice is None:
+            return made
+        choice = self.choice.dataset()
+        choice.attrs = made.attrs | {f"choice_{name}": value for name, value in choice.attrs.items()}
+        return choice.rename({name: f"choice_{name}" for name in choice.data_vars}).merge(made)
 
 
 def _number(number: Quantity, spec: str) -> str:

@@ -19,11 +19,14 @@ from semres_jax.measure.embeddings.request import Request, matched, table_of
 from semres_jax.measure.people._judgements import Judgements, judgements
 from semres_jax.measure.people._recovered import Recovered, recovered
 from semres_jax.measure.people._standing import Place, Standing, standing
+from semres_jax.measure.people.confusions import SimilarityChoice, similarity_choice
 from semres_jax.measure.people.judged import Items, Judged
 from semres_jax.measure.resolution import FITTED
 from semres_jax.spaces.finite import Finite
 
 ITEMS = (2, 3, 4, 8, 16)
+# Of the similarity-choice model: biases that fits by distance take, and tables that are simulated at most.
+_MOST_BIASES, _TABLES = 64, 200
 
 
 @on_host("measure.similarities")
@@ -222,6 +225,19 @@ def _judged(
         items=_of_items(place, stands, given.strengths, items, own, ball), ball=ball, var_b=float(own.var()),
         tie_rate=enumeration.tie_rate(place.space, n=2), profile=stands.profile, fits=stands.fits, delta=floor,
         fronts=stands.fronts, ceiling=given.ceiling(), influence=stands.influence,
+        choice=_choice(given, place, stands, geometry is None, request, level) if given.counted else None,
+    )  # fmt: skip
+
+
+def _choice(
+    given: Judgements, place: Place, stands: Standing, laid: bool, request: Request, level: float
+) -> SimilarityChoice:
+    """The similarity-choice model of counts, of all subjects together; by given distances too, in the best family."""
+    best = min(stands.fits, key=lambda name: stands.fits[name].aic)
+    few = laid and len(given.strengths) <= _MOST_BIASES
+    return similarity_choice(
+        given.tables.sum(0), names=given.names or None, distances=np.asarray(place.space.distances) if few else None,
+        family=best, level=level, bootstrap=min(request.bootstrap, _TABLES), key=request.key,
     )  # fmt: skip
 
 
