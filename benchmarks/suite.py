@@ -41,6 +41,7 @@ PARTS = {
     "toy": Part("bench_toy.py", "training of the toy network against eager PyTorch", "5", ("torch",)),
     "resnet": Part("bench_resnet.py", "steps of a residual network against eager PyTorch; scores", "3", ("torch",)),
     "choices": Part("bench_choices.py", "fits of choices against SciPy; all families; cost in trials", "1"),
+    "triplets": Part("bench_triplets.py", "a million triplets; embeddings of triplets against cblearn", "3"),
     "startup": Part("bench_startup.py", "import, help, the first answer, programs kept between runs", "1"),
     "compile": Part("bench_compile.py", "compile times of the main programs", "1"),
     "scaling": Part("bench_scaling.py", "one core against all, one device against two", "2"),

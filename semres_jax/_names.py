@@ -58,6 +58,28 @@ def axis_labels(table: Any, axis: int) -> Any:
     return None if counted else values
 
 
+def ordered(table: Any, names: tuple[str, ...], what: str) -> Any:
+    """A labelled square table with rows and columns in the order of names; one without labels as it is.
+
+    Raises:
+        ValueError: other names, or as many as there are names in one direction only.
+    """
+    if not names or np.ndim(table) != 2:
+        return table
+    axes = [axis_labels(table, axis) for axis in range(2)]
+    if axes == [None, None]:
+        return table
+    array = np.asarray(table)
+    for axis, labels in enumerate(axes):
+        if labels is None:
+            continue
+        where = places(names, labels_list(labels, f"names of {what}"), "the space")
+        if sorted(where.tolist()) != list(range(len(names))):
+            raise ValueError(f"{what} must have each of the {len(names)} names of the space once; got {len(labels)}")
+        array = np.take(array, np.argsort(where), axis=axis)
+    return array
+
+
 def places(names: tuple[str, ...], labels: list[Any], what: str = "the distances") -> np.ndarray:
     """Where each label is among names: by its text, or else as a number ("001" for 1) where no two names are alike.
 

@@ -113,6 +113,19 @@ class Resolved(Similarity):
         """`order` of g0."""
         return self._unfloored(d)
 
+    def _scaled(self, d: Array) -> Array:
+        """d / epsilon; at epsilon = 0 that of a resolution so small that whatever is drawn is far beyond it.
+
+        So g there is the limit epsilon -> 0 in its logarithm too: the nearest of several items is still told from the
+        others. The least resolution is such that the square of d / epsilon is finite for all d up to 1e10.
+        """
+        d = jnp.asarray(d)
+        dtype = jnp.result_type(d, self.epsilon, jnp.float32)
+        least = float(jnp.finfo(dtype).tiny) ** 0.45 * (1.0 if dtype == jnp.float64 else 1e3)
+        some = jnp.asarray(self.epsilon) > float(jnp.finfo(dtype).tiny)
+        # A product, as compilers make one of some quotients by what is the same for many distances, but not of others.
+        return d * (1.0 / jnp.where(some, self.epsilon, least))
+
     def kinks(self) -> tuple[Any, ...]:
         return (self.epsilon,) if self.ends else ()
 
@@ -128,16 +141,3 @@ class Decaying(Resolved):
 
     def _order_unfloored(self, d: Array) -> Array:
         return -d
-
-    def _scaled(self, d: Array) -> Array:
-        """d / epsilon; at epsilon = 0 that of a resolution so small that whatever is drawn is far beyond it.
-
-        So g there is the limit epsilon -> 0 in its logarithm too: the nearest of several items is still told from the
-        others. The least resolution is such that the square of d / epsilon is finite for all d up to 1e10.
-        """
-        d = jnp.asarray(d)
-        dtype = jnp.result_type(d, self.epsilon, jnp.float32)
-        least = float(jnp.finfo(dtype).tiny) ** 0.45 * (1.0 if dtype == jnp.float64 else 1e3)
-        some = jnp.asarray(self.epsilon) > float(jnp.finfo(dtype).tiny)
-        # A product, as compilers make one of some quotients by what is the same for many distances, but not of others.
-        return d * (1.0 / jnp.where(some, self.epsilon, least))

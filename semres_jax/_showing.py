@@ -64,6 +64,32 @@ def html_table(columns: Mapping[str, list[str]], note: str = "") -> str:
     return f"<table>{below}<thead>{row('th', columns)}</thead><tbody>{body}</tbody></table>"
 
 
+def frame(columns: Mapping[str, Any], index: str = "row", names: Any = None) -> Any:
+    """A pandas.DataFrame of columns of one length, its index called `index`, with names or numbers from 0.
+
+    Numbers with their uncertainty become columns NAME, NAME_stderr, NAME_low, NAME_high.
+
+    Example:
+        >>> from semres_jax import Quantity
+        >>> from semres_jax._showing import frame
+        >>> frame({"p_s": Quantity([0.7], [0.1], [0.5], [0.9])}).columns.tolist()
+        ['p_s', 'p_s_stderr', 'p_s_low', 'p_s_high']
+    """
+    import xarray
+
+    parts: dict[str, Any] = {}
+    for name, values in columns.items():
+        if hasattr(values, "_fields"):
+            parts |= {
+                name if part == "value" else f"{name}_{part}": np.asarray(x) for part, x in values._asdict().items()
+            }
+        else:
+            parts[name] = np.asarray(values, None if np.asarray(values).dtype.kind not in "US" else object)
+    length = max(x.size for x in parts.values())
+    content = {name: (index, np.broadcast_to(x, (length,))) for name, x in parts.items()}
+    return xarray.Dataset(content, {index: list(range(length) if names is None else names)}).to_dataframe()
+
+
 def rows(columns: Mapping[str, Any], swept: Mapping[str, Any]) -> Any:
     """A pandas.DataFrame of columns that broadcast to one shape, those of `swept` first, a row for each member.
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from semres_jax._checks import brief, concrete, number_leaf, require
+from semres_jax._own_similarity import from_function as from_function
 from semres_jax._pytrees import pytree
 from semres_jax._resolved import Decaying, Resolved, Similarity as Similarity
 from semres_jax._types import Array, ArrayLike

@@ -40,6 +40,12 @@ def _choices():
     return measure.choices_table(table, families=["exponential"], bootstrap=20)
 
 
+def _triplets():
+    said = np.argsort(np.random.default_rng(0).random((200, 6)), axis=1)[:, :3]
+    table = abs(np.subtract.outer(np.arange(6.0), np.arange(6.0)))
+    return measure.triplets(said, table, layout="odd", families=["exponential"], bootstrap=20).dataset()
+
+
 DATASETS = {
     "sweep": _sweep,
     "optima": lambda: frontier.optima(_sweep()),
@@ -48,6 +54,7 @@ DATASETS = {
     "worst": lambda: validation.worst(_validation()),
     "toy": _toy,
     "choices": _choices,
+    "triplets": _triplets,
     "items": lambda: measure.fit_items_law([2, 4], [95, 80], [100, 100], bootstrap=5).dataset(),
 }
 

@@ -25,7 +25,7 @@ FORBIDDEN = re.compile(
 )
 
 # What is imported under another name than it is installed by.
-DISTRIBUTIONS = {"PIL": "pillow", "orbax": "orbax-checkpoint", "ml_dtypes": "ml-dtypes"}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "orbax": "orbax-checkpoint", "ml_dtypes": "ml-dtypes"}
 # Imported by another dependency, for us.
 BACKENDS = {"h5netcdf"}
 

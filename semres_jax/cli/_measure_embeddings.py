@@ -34,11 +34,17 @@ class MeasureEmbeddings:
     minutes; thousands of stimuli take the longest, --limit and --bootstrap shorten it), and what an earlier run wrote
     stays whole until then.
 
+    Several files are models of the same stimuli, named after their files: their differences are told with intervals
+    and p-values, corrected over all pairs of models, and all of them are drawn in one plane.
+
     Example: semres measure embeddings states.npy --distances table.csv --similarity cosine
     """
 
-    file: tyro.conf.Positional[Path]
-    """A .npy, .npz, .h5 or .safetensors file of embeddings, with a row for each stimulus or exemplar."""
+    files: Annotated[
+        tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="PATH [PATH ...]", help_behavior_hint="")
+    ]
+    """A .npy, .npz, .h5 or .safetensors file of embeddings, with a row for each stimulus or exemplar; or several, with
+    the same rows, which are compared."""
     distances: Path | None = None
     """The distances between the stimuli: a .npy table (with labels, in their sorted order), or a .csv table with names
     in its first line and column."""
@@ -48,6 +54,8 @@ class MeasureEmbeddings:
     """A .csv file with a column "label" (and "row" or "name"), which says the stimulus, or class, of each embedding."""
     key: str | None = None
     """The name of the array, in a file of several."""
+    layers: bool = False
+    """The files are layers of one model, in this order, and are joined in the picture."""
     similarity: Literal["relu", "cosine", "euclidean"] = "relu"
     """The model's own similarity: ReLU(x.y), max(0, cos), or 1 - |x - y| / largest."""
     floor: Annotated[
@@ -55,7 +63,7 @@ class MeasureEmbeddings:
     ] = None
     """This is added to that similarity."""
     shares: Annotated[tuple[float, ...] | None, grid_option, tyro.conf.arg(help_behavior_hint="(default: 26)")] = None
-    """The shares of other stimuli that are within the thresholds of dissimilarity."""
+    """The shares of other stimuli that are within the thresholds of dissimilarity; of a single file."""
     n: Whole = 2
     """The number of items; it may be more than 2 where each stimulus has one embedding."""
     optimal: Literal["homogeneous", "finite", "none"] = "homogeneous"
@@ -67,6 +75,8 @@ class MeasureEmbeddings:
     """The number of replicates that intervals are made of; 0 leaves intervals out."""
     limit: Whole = 2048
     """Where there are more stimuli, or probes, than this, so many are sampled."""
+    uncorrected: bool = False
+    """Of several files: leave p-values as they are, not corrected over all pairs of models (by Holm's method)."""
     seed: Whole = 0
     """The seed of what is sampled and of the replicates."""
     resume: bool = False
@@ -79,25 +89,21 @@ class MeasureEmbeddings:
 
     def run(self) -> int:
         """Read, measure, print, write."""
+        if len(self.files) > 1:
+            from semres_jax.cli._compare_embeddings import compare
+
+            return compare(self)
         with checking_input():
             import jax
 
-            from semres_jax import Execution, data, measure, plots
-            from semres_jax.spaces import Tree
+            from semres_jax import Execution, measure, plots
 
-            require_seed(self.seed)
-            if (self.distances is None) == (self.tree is None):
-                given = "neither" if self.tree is None else "both"
-                raise ValueError(f"give either --distances or --tree, how far apart the stimuli are; got {given}")
-            try:
-                points, names = data.read_embeddings(self.file, self.key)
-            except ImportError as error:
-                raise ValueError(str(error)) from error
-            labels: Any = data.read_labels(self.labels, len(points), names) if self.labels else names or None
-            if labels is None and self.tree is not None:
-                raise ValueError("--tree needs --labels: which leaf each embedding is of")
-            between = Tree.from_newick(self.tree) if self.tree else _distances(self.distances, labels)
-            about = {"title": "measured embeddings", "file": self.file.name}
+            require_usable(self)
+            file: Path = next(iter(self.files))
+            if self.layers:
+                raise ValueError(f"--layers needs the files of several layers; got {shown(str(file))!r} alone")
+            points, labels, between = read(self, file)
+            about = {"title": "measured embeddings", "file": file.name}
             report = Report("measure embeddings", self.out, "measure", seed=self.seed, force=self.force, **about)
             if self.resume:
                 say(f"a run of seconds keeps no state to resume in {report.folder}; starting anew")
@@ -112,6 +118,31 @@ class MeasureEmbeddings:
         report.write(table, model.summary())
         print_table(model)
         return report.end(plots.save_embeddings(table, report.folder), as_json=self.json)
+
+
+def require_usable(options: MeasureEmbeddings) -> None:
+    """Raise `ValueError` where options don't go together."""
+    require_seed(options.seed)
+    if not options.files:
+        raise ValueError("give at least one file of embeddings, such as states.npy")
+    if (options.distances is None) == (options.tree is None):
+        given = "neither" if options.tree is None else "both"
+        raise ValueError(f"give either --distances or --tree, how far apart the stimuli are; got {given}")
+
+
+def read(options: MeasureEmbeddings, file: Path) -> tuple[Any, Any, Any]:
+    """Embeddings of a file, their labels, and the distances between the stimuli."""
+    from semres_jax import data
+    from semres_jax.spaces import Tree
+
+    try:
+        points, names = data.read_embeddings(file, options.key)
+    except ImportError as error:
+        raise ValueError(str(error)) from error
+    labels: Any = data.read_labels(options.labels, len(points), names) if options.labels else names or None
+    if labels is None and options.tree is not None:
+        raise ValueError("--tree needs --labels: which leaf each embedding is of")
+    return points, labels, Tree.from_newick(options.tree) if options.tree else _distances(options.distances, labels)
 
 
 def _distances(path: Any, labels: Any) -> Any:

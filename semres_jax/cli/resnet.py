@@ -218,9 +218,14 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     cells = [
         (f"{row['alpha']:g}", f"{row['accuracy']:.3f}", bounded(row, "best_p_s"), f"{row['best_share']:.2f}",
          *(bounded(row["at"][_SHOWN_SHARE], p) for p in ("p_s", "p_i")), *(bounded(row, name) for name in held),
-         *(f"{row[f'chi2_{p}']:.2f}" for p in tested))
+         *(f"{row[f'chi2_{p}']:.2f}" for p in tested),
+         *(f"{row[name]:.3g}" for name in ("nc1", "nc2_angles", "nc3", "participation")))
         for row in rows
     ]  # fmt: skip
-    print_cells([*heads, *("held out p_S" for _ in held), *(f"chi2 {p}" for p in tested)], cells)
+    geometry = ("NC1", "NC2 angles", "NC3", "dimension")
+    print_cells([*heads, *("held out p_S" for _ in held), *(f"chi2 {p}" for p in tested), *geometry], cells)
     most = f"ties allow p_S up to {rows[0]['most_p_s']:.3f}"
     print(f"means over runs, 95 % intervals over runs and images; b: other classes' images within epsilon; {most}")
+    print(
+        "NC: neural collapse of the test images, 0 where complete; dimension: participation ratio of their covariance"
+    )

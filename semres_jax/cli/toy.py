@@ -214,9 +214,13 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     cells = [
         (row["condition"], str(row["items"]), f"{row['best_p_s']:.4f}", str(row["best_step"]), over_runs(row, "p_s"),
          over_runs(row, "p_i"), row["family"], over_runs(row, "epsilon"), f"{row['mean_b']:.3f}", f"{row['var_b']:.5f}",
-         f"{row['off_front']:+.4f}")
+         f"{row['off_front']:+.4f}", f"{row['mean_feature_dimensions']:.4f}", f"{row['passed_interference']:.3g}")
         for row in rows
     ]  # fmt: skip
-    heads = ("condition", "n", "best p_S", "at step", "p_S", "p_I", "fits best", "epsilon", "mean b", "Var b", "off")
+    heads = (
+        "condition", "n", "best p_S", "at step", "p_S", "p_I", "fits best", "epsilon", "mean b", "Var b", "off", "dims",
+        "passed",
+    )  # fmt: skip
     print_cells(heads, cells, left=("condition", "fits best"))
-    print("after the last step, mean and standard error over runs; off: distance from the exact front of that family")
+    print("after the last step, mean and standard error over runs; off: distance from the exact front of that family;")
+    print("dims: dimensions of a stimulus (Elhage et al.), passed: interference after the ReLU over a stimulus's own")

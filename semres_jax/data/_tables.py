@@ -22,6 +22,10 @@ _THOUSANDS = re.compile(r"[1-9]\d{0,2},\d{3}", re.ASCII)
 # Bytes that a byte of a table takes while it is read, as measured with entries of three letters.
 _IN_MEMORY = 25
 _FLOAT_NAME = re.compile(r"-?\d+\.0", re.ASCII)
+# How the names of files of text end.
+TEXTS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+# What stands where there is no entry.
+NOTHING = ("", "na", "n/a", "#n/a", "<na>", "nan", "null")
 _DECLARED = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 
 
@@ -96,8 +100,8 @@ def distances_and_names(source: str | os.PathLike[str]) -> tuple[np.ndarray, tup
         ValueError, FileNotFoundError: as `read_distances`.
     """
     path = Path(source)
-    if path.name.lower().endswith((".csv", ".tsv", ".csv.gz", ".tsv.gz")):
-        return _from_csv(path)
+    if path.name.lower().endswith(TEXTS):
+        return square_csv(path)
     if path.suffix.lower() != ".npy":
         raise ValueError(f"distances must be an array, a .csv file with names or a .npy file; got {shown(path)!r}")
     table = np.array(_arrays.npy(path, "file of distances"))
@@ -109,11 +113,21 @@ def distances_and_names(source: str | os.PathLike[str]) -> tuple[np.ndarray, tup
     return table, ()
 
 
-def _from_csv(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+def square_csv(path: Path, what: str = "distances", missing: bool = False) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The square table of a CSV file, rows in the order of its columns, and the names that it has.
+
+    Args:
+        path: of the file.
+        what: is in the table, for messages.
+        missing: whether entries may be empty, NA or NaN, which is NaN.
+
+    Raises:
+        ValueError, FileNotFoundError: as `read_distances`.
+    """
     where = shown(path)
     if path.is_file():
-        _memory.require(_IN_MEMORY * path.stat().st_size, f"the distances in {where!r}")
-    rows = _rows(path, "distances", ",;\t")
+        _memory.require(_IN_MEMORY * path.stat().st_size, f"the {what} in {where!r}")
+    rows = _rows(path, what, ",;\t")
     if len(rows) > 1 and all(len(row) > 1 and not row[-1] for _, row in rows):  # separators at the ends of lines
         rows = [(line, row[:-1]) for line, row in rows]
     if len(rows) > 1 and all(len(row) == 1 and len(row[0].split()) == len(rows) for _, row in rows):
@@ -123,6 +137,8 @@ def _from_csv(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     decimal = any(not _THOUSANDS.fullmatch(cell) for cell in commas)  # else commas may be those of thousands
 
     def number(text: str) -> float | None:
+        if missing and text.lower() in NOTHING:
+            return math.nan
         with contextlib.suppress(ValueError):
             if "_" in text:  # Python's own way to write thousands
                 return None
@@ -142,8 +158,8 @@ def _from_csv(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     for k, (line, row) in enumerate(lines):
         cells = row[1:] if names else row
         if len(cells) != table.shape[1]:
-            what = f"a class and {len(names)} distances" if names else f"{table.shape[1]} distances"
-            raise ValueError(f"line {line} of {where!r} must be {what}; got {len(row)} entries")
+            wanted = f"a class and {len(names)} {what}" if names else f"{table.shape[1]} {what}"
+            raise ValueError(f"line {line} of {where!r} must be {wanted}; got {len(row)} entries")
         values = [number(cell) for cell in cells]
         if None in values:
             bad = cells[values.index(None)]
@@ -155,10 +171,10 @@ def _from_csv(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     if len(set(names)) < len(names) or sorted(own) != sorted(names):
         twice = next((name for part in (names, own) for name in part if part.count(name) > 1), None)
         odd = next(iter(set(names) ^ set(own)), "")
-        what = f"{shown(odd)!r} is in one of them only" if twice is None else f"{shown(twice)!r} is there twice"
+        why = f"{shown(odd)!r} is in one of them only" if twice is None else f"{shown(twice)!r} is there twice"
         raise ValueError(
             f"{where!r} must have the same classes in its first line and its first column, each once; "
-            f"got {len(names)} columns and {len(lines)} rows, and {what}"
+            f"got {len(names)} columns and {len(lines)} rows, and {why}"
         )
     order = [own.index(name) for name in names]
     return (table[order] if names else table), names

@@ -10,12 +10,16 @@ import numpy as np
 
 from semres_jax._files import composed, require_file, shown
 from semres_jax.data import _arrays
-from semres_jax.data._tables import _rows, distances_and_names as distances_and_names, read_distances as read_distances
+from semres_jax.data._tables import (
+    NOTHING,
+    _rows,
+    distances_and_names as distances_and_names,
+    read_distances as read_distances,
+)
 from semres_jax.data.image_sets import listed
 
 _WHOLE = re.compile(r"(0|[1-9]\d*)(\.0+)?|-[1-9]\d*(\.0+)?", re.ASCII)
 _DECIMAL = re.compile(r"-?(0|[1-9]\d*)\.\d+", re.ASCII)
-_NO_LABEL = ("", "na", "n/a", "#n/a", "<na>", "nan", "null")
 SUFFIXES = (".npy", ".npz", ".h5", ".hdf5", ".safetensors")
 
 
@@ -106,7 +110,7 @@ def read_labels(path: str | os.PathLike[str], count: int, names: Sequence[str] =
             raise ValueError(f"line {number} of {where!r} must have {len(heads)} entries; got {got!r}")
         entry = dict(zip(heads, map(composed, cells), strict=True))
         label, row = entry["label"], order
-        if label.lower() in _NO_LABEL:
+        if label.lower() in NOTHING:
             raise ValueError(f"line {number} of {where!r} has no label: {label!r}; name it, or leave its row out")
         if by == "row":
             row = whole(entry[by])

@@ -112,29 +112,62 @@ def _resnet(data: "xarray.Dataset") -> list[Layer]:
 def _measure(data: "xarray.Dataset") -> list[Layer]:
     if "level_p_s" in data:
         return [_embeddings(data)]
+    if "law_p_i" in data:
+        return [_people(data)]
+    if "difference" in data:
+        return _comparison(data)
     if "expected" in data:
         return [_items_law(data)]
     if "bias" in data.coords:
         return [_choices(data)]
     layers = _language(data)
     if not layers:
-        raise ValueError("no embeddings, choices or answers of a language model")
+        raise ValueError("no embeddings, similarities, choices or answers of a language model")
     return layers
 
 
 def _embeddings(data: "xarray.Dataset") -> Layer:
     """Frames: the model's own similarity, and thresholds of its dissimilarity."""
-    bars = [[data[f"{p}_{end}"].values.reshape(1) for end in ("low", "high")] for p in ("p_i", "p_s")]
-    point = _pairs([data.p_i.item()], [data.p_s.item()])
-    distance = data.distance.values
-    profile = _pairs(*(x[_some(len(distance), _POINTS)] for x in (distance / distance.max(), data.profile.values)))
-    itself = {"name": "its own similarity", "plane": point, "bars": _bars(*bars), "profile": profile}
+    itself = _point("its own similarity", data)
     level = _curve_frame(
         "thresholds", data.level_mean_b.values, data.level_p_s.values, data.level_p_i.values, "of its dissimilarity"
     )
     text = f"{data.attrs['rows']} embeddings, {data.attrs['similarity']}, most like the {data.attrs['best_family']} one"
     name = f"embeddings: {data.attrs.get('file', '')}"
     return {"name": name, "text": text, "axis": "similarity", "frames": [itself, level], "start": 0}
+
+
+def _people(data: "xarray.Dataset") -> Layer:
+    """One frame: what people say is alike, and p_I of numbers of items."""
+    frame = _point("people", data.isel(n=0)) | {"items": _pairs(data.n.values, data.p_i.values)}
+    where = "given" if data.attrs["geometry"] == "given" else "recovered"
+    text = f"{data.attrs['kind']} of {data.attrs['stimuli']} stimuli, {where} distances; b = {data.mean_b.item():.3g}"
+    return {"name": f"people: {data.attrs.get('file', '')}", "text": text, "frames": [frame]}
+
+
+def _point(name: str, data: "xarray.Dataset") -> dict[str, Any]:
+    """A frame of a measured system: its accuracies with their intervals, its similarity over distance."""
+    bars = [[data[f"{p}_{end}"].values.reshape(1) for end in ("low", "high")] for p in ("p_i", "p_s")]
+    point, distance = _pairs([data.p_i.item()], [data.p_s.item()]), data.distance.values
+    profile = _pairs(*(x[_some(len(distance), _POINTS)] for x in (distance / distance.max(), data.profile.values)))
+    return {"name": name, "plane": point, "bars": _bars(*bars), "profile": profile}
+
+
+def _comparison(data: "xarray.Dataset") -> list[Layer]:
+    """A layer for each model, and one for each path, whose frames are its steps."""
+    frames: dict[tuple[str, bool], list[dict[str, Any]]] = {}
+    for name in data.model.values[np.argsort(data.step.values, kind="stable")]:
+        own = data.sel(model=name)
+        ends = [[own[f"{p}_{end}"].values.reshape(1) for end in ("low", "high")] for p in ("p_i", "p_s")]
+        frame = {"name": str(name), "plane": _pairs([own.p_i.item()], [own.p_s.item()]), "bars": _bars(*ends)}
+        path = str(own.path.item())
+        frames.setdefault((path or str(name), bool(path)), []).append(frame)
+    text = f"one of {data.sizes['model']} models of the same {data.attrs['units']} stimuli or exemplars"
+    return [
+        {"name": f"compared: {name}", "text": text, "axis": "layer" if joined else "model", "frames": steps,
+         "path": [step["plane"][0] for step in steps] if joined else []}
+        for (name, joined), steps in frames.items()
+    ]  # fmt: skip
 
 
 def _items_law(data: "xarray.Dataset") -> Layer:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from semres_jax._checks import concrete, require, require_items
+from semres_jax._names import ordered
 from semres_jax._pytrees import pytree, static
 from semres_jax._types import Accuracy, Array, ArrayLike
 from semres_jax.laws._precision import host_in_float64
@@ -65,7 +66,6 @@ def ranking(space: MetricSpace) -> Ranking:
     return Ranking(order.astype(np.int32), group.astype(np.int32), largest)
 
 
-@host_in_float64
 @on_space
 def accuracy(space: MetricSpace, strengths: ArrayLike, *, n: int = 2) -> Accuracy:
     """Accuracies on a finite space with any table of strengths: exact sums over all probes and n distinct items.
@@ -78,7 +78,7 @@ def accuracy(space: MetricSpace, strengths: ArrayLike, *, n: int = 2) -> Accurac
     Args:
         space: finite, of equally likely stimuli.
         strengths: (..., N, N), at least 0; row p holds those of all stimuli when p is the probe. The scale of a row
-            doesn't matter.
+            doesn't matter. A labelled table (pandas, xarray) is put in the order of the space's names.
         n: number of items.
 
     Returns:
@@ -95,6 +95,11 @@ def accuracy(space: MetricSpace, strengths: ArrayLike, *, n: int = 2) -> Accurac
         >>> [round(float(p), 4) for p in tables.accuracy(line, np.exp(-np.asarray(line.distances)))]
         [0.654, 0.781]
     """
+    return _accuracy(space, ordered(strengths, tuple(space.labels), "strengths"), n=n)
+
+
+@host_in_float64
+def _accuracy(space: MetricSpace, strengths: ArrayLike, *, n: int) -> Accuracy:
     n = require_items(n)
     space.require_distinct(n)
     ranks = ranking(space)

@@ -1,26 +1,30 @@
 """Intervals over runs and exemplars, drawn again by their first-order influence, and over stimuli, to second order."""
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from semres_jax._checks import require_count
 from semres_jax._random import generator
 from semres_jax._types import Quantity
+from semres_jax.measure.members import Influence
 
 LEVEL = 0.95
 # Replicates whose weights of exemplars are made at once.
 _BLOCK = 250
 # Replicates of stimuli whose weights are made at once: numbers of these.
 _NUMBERS = 2**22
+# Differences, and their standard errors, that are rounding.
+_ROUNDING = 1e-12
 # Fewest degrees of freedom that a spread over stimuli is taken to have.
 _FREEDOM = 4.0
 
 
-def interval(replicates: np.ndarray, value: np.ndarray) -> Quantity:
-    """(...) values with their 95 % intervals: quantiles (1 - LEVEL) / 2 and (1 + LEVEL) / 2 of (replicates, ...)."""
-    low, high = np.quantile(replicates, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+def interval(replicates: np.ndarray, value: np.ndarray, level: float = LEVEL) -> Quantity:
+    """(...) values with their intervals: quantiles (1 - level) / 2 and (1 + level) / 2 of (replicates, ...)."""
+    low, high = np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return Quantity(np.asarray(value), low=low, high=high)
 
 
@@ -74,15 +78,17 @@ def replicates(
 
 
 def over_exemplars(
-    values: np.ndarray, slopes: np.ndarray, labels: np.ndarray, *, count: int = 1000, key: Any = None
-) -> Quantity:
-    """Standard errors and 95 % intervals of one run over its exemplars; of p_S and p_I on the scale of log odds.
+    values: np.ndarray, slopes: np.ndarray, labels: np.ndarray,
+    *, count: int = 1000, key: Any = None, level: float = LEVEL,
+) -> Quantity:  # fmt: skip
+    """Standard errors and intervals of one run over its exemplars; of p_S and p_I on the scale of log odds.
 
     Args:
         values: (K, ...), p_S and p_I the first two of them.
         slopes: (K, N, ...) changes per weight of an exemplar, which sum to 0 within each class.
         labels, key: as in `replicates`.
         count: of replicates; 0: no intervals.
+        level: of the intervals.
 
     Returns:
         `Quantity` of (K, ...).
@@ -92,8 +98,8 @@ def over_exemplars(
         return Quantity(values, stderr, *np.full((2, *values.shape), np.nan))
     moved = replicates(values[:, None], slopes[:, None], labels, count=count, key=key)
     # Each class's mean takes one degree of freedom; the slopes already have the variance that this leaves.
-    moved = student(len(labels) - len(np.unique(labels))) * (moved - values)
-    estimates = interval(values + moved, values)._replace(stderr=stderr)
+    moved = student(len(labels) - len(np.unique(labels)), level) * (moved - values)
+    estimates = interval(values + moved, values, level)._replace(stderr=stderr)
     first = of_probability(Quantity(*(x[:2] for x in estimates)))
     estimates.low[:2], estimates.high[:2] = first.low, first.high
     return estimates
@@ -121,9 +127,10 @@ def variances(slopes: np.ndarray, pairs: np.ndarray | None) -> tuple[float, floa
 
 
 def over_stimuli(
-    values: np.ndarray, slopes: np.ndarray, pairs: Sequence[np.ndarray | None], *, count: int = 1000, key: Any = None
-) -> Quantity:
-    """Standard errors and 95 % intervals over stimuli of averages over sets of stimuli: p_S, p_I and what follows them.
+    values: np.ndarray, slopes: np.ndarray, pairs: Sequence[np.ndarray | None],
+    *, count: int = 1000, key: Any = None, level: float = LEVEL,
+) -> Quantity:  # fmt: skip
+    """Standard errors and intervals over stimuli of averages over sets of stimuli: p_S, p_I and what follows them.
 
     With w how often each of N stimuli is drawn in a replicate, it moves a value by
 
@@ -131,9 +138,9 @@ def over_stimuli(
 
     less its mean over replicates: slopes s, shrunk by c to the variance V_1 that single stimuli add, and what pairs t
     add, which is all there is where stimuli are alike, and skew there. The spread of slopes is itself estimated from N
-    stimuli: q is the 0.975 quantile of Student's t over that of the normal, with the degrees of freedom 2 / v, where v
-    is the squared relative error of V_1 by its own jackknife (between 4 and N - 1). Quantiles of the replicates are
-    the interval. The standard error is √(max(V_1, 0) + V_2).
+    stimuli: q is the quantile of Student's t (at 0.975, for a level of 0.95) over that of the normal, with the degrees
+    of freedom 2 / v, where v is the squared relative error of V_1 by its own jackknife (between 4 and N - 1). Quantiles
+    of the replicates are the interval. The standard error is √(max(V_1, 0) + V_2).
 
     How often nominal 95 % held the truth in scripts/study_embedding_coverage.py, 300 sets of 30 stimuli each: normal
     stimuli, similarities of width 0.2, 0.5, 1.5: p_S 97, 93, 94 %, p_I 97, 95, 94 %, fitted resolution 96, 96, 95 %; a
@@ -147,6 +154,7 @@ def over_stimuli(
         pairs: K tables (N, N), or None where pairs aren't known.
         count: of replicates; 0: no intervals.
         key: of the random numbers; None: `jax.random.key(0)`.
+        level: of the intervals.
 
     Returns:
         `Quantity` of (K,); all but the values NaN where slopes are.
@@ -168,7 +176,7 @@ def over_stimuli(
         stderr[k] = np.sqrt(first + second) if np.isfinite(slope).all() else np.nan
         whole = float((slope**2).sum())
         scaled[k] = slope * (np.sqrt(first / whole) if whole > 0 else 1.0)
-        scaled[k] *= _stretch(scaled[k], table)
+        scaled[k] *= _stretch(scaled[k], table, level)
     rng = generator(key)
     step = max(1, _NUMBERS // size)
     for start in range(0, count, step):
@@ -180,10 +188,107 @@ def over_stimuli(
                 moved[rows, k] += np.einsum("ri,ri->r", excess @ table, excess) / 2
     if not count:
         return Quantity(values, stderr, *np.full((2, len(values)), np.nan))
-    return interval(values + moved - moved.mean(0), values)._replace(stderr=stderr)
+    return interval(values + moved - moved.mean(0), values, level)._replace(stderr=stderr)
 
 
-def _stretch(slope: np.ndarray, pairs: np.ndarray | None) -> float:
+class Paired(NamedTuple):
+    """The difference of two numbers of one sample.
+
+    Attributes:
+        difference: the first less the second, with standard error and 95 % interval.
+        p: two-sided, of no difference between what both are of all samples on average.
+        freedom: degrees of freedom of Student's t.
+    """
+
+    difference: Quantity
+    p: float
+    freedom: float
+
+
+def paired(first: Influence, second: Influence, labels: np.ndarray | None = None) -> Paired:
+    """How far two numbers of the same stimuli (or exemplars) differ: Student's t over what these contribute to both.
+
+    With the same weights of stimuli for both numbers, the difference D has the slopes s = s1 - s2 and the pairs
+    t = t1 - t2, so that whatever both share cancels. Its variance is that of infinitely many replicates,
+
+        V = max(Σ s² - V_2, V_2 / 2),   V_2 = Σ t² / 2,
+
+    as the jackknife's Σ s² counts V_2 twice (`variances`; here what single stimuli add is not cut off at 0, which would
+    make p-values of models that differ in pairs only too large). D / √V has Student's t distribution with f degrees of
+    freedom: 1/f = 1/(N - 1) + Σ (2 (t s)_i)² / (2 V²), the second term for what stimuli move the slopes of others by
+    (f is at least 4). Of exemplars V = Σ s² and f = N - C, for C classes. Two numbers that are equal, and move equally,
+    up to rounding have p = 1.
+
+    How uniform p-values are for two models that are alike: scripts/study_comparison.py.
+
+    Args:
+        first, second: numbers of the same sample.
+        labels: (N,) class of each exemplar; None: the sample is of stimuli.
+
+    Example:
+        >>> import numpy as np
+        >>> from semres_jax.measure import intervals
+        >>> from semres_jax.measure.members import Influence
+        >>> x = np.random.default_rng(0).normal(size=(2, 30)) + [[0.8], [0.0]]
+        >>> first, second = (Influence(row.mean(), (row - row.mean()) / np.sqrt(30 * 29)) for row in x)
+        >>> found = intervals.paired(first, second)
+        >>> f"{found.difference:.2f}", round(found.p, 4), found.freedom  # as scipy.stats.ttest_rel
+        ('0.40 [-0.14, 0.94]', 0.1396, 29.0)
+    """
+    from scipy.special import stdtr, stdtrit  # scipy comes with jax
+
+    slope = first.slope - second.slope
+    both = first.pairs is not None and second.pairs is not None
+    pairs = first.pairs - second.pairs if both else None  # pyright: ignore[reportOptionalOperand]
+    value = first.value - second.value
+    if not np.isfinite(slope).all():
+        return Paired(Quantity(value), math.nan, math.nan)
+    stderr, freedom = error(slope, pairs, None if labels is None else len(slope) - len(np.unique(labels)))
+    if max(abs(value), stderr) <= _ROUNDING:
+        return Paired(Quantity(value, stderr, value, value), 1.0, freedom)
+    reach = float(stdtrit(freedom, (1 + LEVEL) / 2)) * stderr
+    p = float(2 * stdtr(freedom, -abs(value) / stderr)) if stderr > 0 else 0.0
+    return Paired(Quantity(value, stderr, value - reach, value + reach), p, freedom)
+
+
+def error(slope: np.ndarray, pairs: np.ndarray | None, freedom: float | int | None = None) -> tuple[float, float]:
+    """Standard error and degrees of freedom of an average over sets of stimuli, as `paired` has them.
+
+    Args:
+        slope: (N,) change per weight of a stimulus (or exemplar), the jackknife's.
+        pairs: (N, N) what each pair adds beyond both; None: not known, and counted as 0.
+        freedom: at most; None: N - 1.
+    """
+    whole, freedom = float((slope**2).sum()), float(len(slope) - 1 if freedom is None else freedom)
+    second_order = 0.0 if pairs is None else float((pairs**2).sum()) / 2
+    variance = max(whole - second_order, second_order / 2)
+    if pairs is not None and variance > 0:
+        shrunk = slope * math.sqrt(max(whole - 2 * second_order, 0.0) / max(whole, 1e-300))
+        moved = float(((2 * (pairs @ shrunk)) ** 2).sum()) / (2 * variance**2)
+        freedom = max(1 / (1 / freedom + moved), min(_FREEDOM, freedom))
+    return math.sqrt(variance), freedom
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """P-values of M tests so corrected that any is below α by chance in a share α of studies at most.
+
+    The k-th smallest, from 0, is multiplied by M - k; none is below a smaller one's, or above 1 (Holm 1979). NaN stay,
+    and are no tests.
+
+    Example:
+        >>> import numpy as np
+        >>> from semres_jax.measure import intervals
+        >>> intervals.holm(np.array([0.01, 0.04, 0.03, 0.005])).tolist()
+        [0.03, 0.06, 0.06, 0.02]
+    """
+    corrected = np.full(np.shape(p), np.nan)
+    known = np.flatnonzero(np.isfinite(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * (len(order) - np.arange(len(order)))), 1.0)
+    return corrected
+
+
+def _stretch(slope: np.ndarray, pairs: np.ndarray | None, level: float) -> float:
     """Student's quantile over the normal one, for as many degrees of freedom as the sum of squares of slopes has."""
     size, whole = len(slope), float((slope**2).sum())
     if not whole > 0:  # also where slopes aren't known
@@ -191,7 +296,7 @@ def _stretch(slope: np.ndarray, pairs: np.ndarray | None) -> float:
     # A weightier stimulus counts its own square more often, and moves the slopes of all that it makes pairs with.
     change = slope**2 - whole / size + (0.0 if pairs is None else 2 * (pairs @ slope))
     freedom = np.clip(2 * whole**2 / max(float((change**2).sum()), 1e-300), min(_FREEDOM, size - 1), size - 1)
-    return student(float(freedom))
+    return student(float(freedom), level)
 
 
 def of_probability(probability: Quantity) -> Quantity:
@@ -218,8 +323,8 @@ def of_probability(probability: Quantity) -> Quantity:
     return probability._replace(low=end(np.asarray(probability.low)), high=end(np.asarray(probability.high)))
 
 
-def student(freedom: float | int) -> float:
-    """How much wider Student's interval is than the normal one: its quantile over the normal quantile.
+def student(freedom: float | int, level: float = LEVEL) -> float:
+    """How much wider Student's interval of a level is than the normal one: its quantile over the normal quantile.
 
     Example:
         >>> from semres_jax.measure import intervals
@@ -228,4 +333,4 @@ def student(freedom: float | int) -> float:
     """
     from scipy.special import ndtri, stdtrit  # scipy comes with jax
 
-    return float(stdtrit(freedom, (1 + LEVEL) / 2) / ndtri((1 + LEVEL) / 2))
+    return float(stdtrit(freedom, (1 + level) / 2) / ndtri((1 + level) / 2))

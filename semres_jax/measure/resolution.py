@@ -6,6 +6,8 @@ import numpy as np
 
 from semres_jax import similarity
 from semres_jax._checks import concrete
+from semres_jax._names import ordered
+from semres_jax._showing import rows
 from semres_jax._types import ArrayLike, Quantity
 from semres_jax.frontier import families
 from semres_jax.similarity import Family
@@ -40,6 +42,14 @@ class Profile(NamedTuple):
     mean: np.ndarray
     variance: np.ndarray
 
+    def to_dataframe(self, **swept: Any) -> Any:
+        """A pandas.DataFrame with a row for each distance (of each model, the distances of one after another).
+
+        Args:
+            swept: columns that stand before the others, such as names of models (..., 1).
+        """
+        return rows(self._asdict(), swept)
+
 
 class Fit(NamedTuple):
     """A similarity function of one family fitted to a profile, for models of shape (...).
@@ -57,6 +67,16 @@ class Fit(NamedTuple):
     rss: np.ndarray
     aic: np.ndarray
 
+    def to_dataframe(self, **swept: Any) -> Any:
+        """A pandas.DataFrame with a row for each model.
+
+        Args:
+            swept: columns that stand before the others, such as names of models.
+        """
+        numbers = {"epsilon": self.epsilon.value, "epsilon_stderr": self.epsilon.stderr, "delta": self.delta.value,
+                   "delta_stderr": self.delta.stderr, "rss": self.rss, "aic": self.aic}  # fmt: skip
+        return rows(numbers, swept)
+
 
 @on_space
 def profile(space: MetricSpace, strengths: ArrayLike) -> Profile:
@@ -66,10 +86,12 @@ def profile(space: MetricSpace, strengths: ArrayLike) -> Profile:
 
     Args:
         space: finite, with `distances`.
-        strengths: (..., N, N), positive on the diagonal; row p is of probe p.
+        strengths: (..., N, N), positive on the diagonal; row p is of probe p. A labelled table (pandas, xarray) is put
+            in the order of the space's names.
 
     Raises:
-        ValueError: no table of distances, strengths of another shape, a diagonal that isn't positive.
+        ValueError: no table of distances, strengths of another shape or with other names, a diagonal that isn't
+            positive.
 
     Example:
         >>> import numpy as np
@@ -79,7 +101,8 @@ def profile(space: MetricSpace, strengths: ArrayLike) -> Profile:
         >>> profile.distance.tolist(), profile.pairs.tolist(), profile.mean.tolist()
         ([1.0, 2.0], [4, 2], [0.5, 0.0])
     """
-    table, strengths = concrete(space.distances), np.asarray(strengths, np.float64)
+    table = concrete(space.distances)
+    strengths = np.asarray(ordered(strengths, tuple(space.labels), "strengths"), np.float64)
     if table is None:
         raise ValueError(f"{space.label} has no known table of distances")
     if strengths.shape[-2:] != table.shape:

@@ -8,6 +8,11 @@ if TYPE_CHECKING:
     from semres_jax.plots._style import (
         save as save,
     )
+    from semres_jax.plots.compare import (
+        compare_differences as compare_differences,
+        plane as plane,
+        save_comparison as save_comparison,
+    )
     from semres_jax.plots.dynamics import (
         dynamics_bridge as dynamics_bridge,
         dynamics_continuity as dynamics_continuity,
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
     from semres_jax.plots.images import (
         resnet_alpha as resnet_alpha,
         resnet_distances as resnet_distances,
+        resnet_geometry as resnet_geometry,
         resnet_held_out as resnet_held_out,
         resnet_law as resnet_law,
         resnet_paths as resnet_paths,
@@ -51,6 +57,19 @@ if TYPE_CHECKING:
         llm_pairs as llm_pairs,
         save_measure_llm as save_measure_llm,
     )
+    from semres_jax.plots.measure_similarities import (
+        save_similarities as save_similarities,
+        similarities_items as similarities_items,
+        similarities_plane as similarities_plane,
+        similarities_profile as similarities_profile,
+    )
+    from semres_jax.plots.measure_triplets import (
+        save_triplets as save_triplets,
+        triplets_dimensions as triplets_dimensions,
+        triplets_map as triplets_map,
+        triplets_nearer as triplets_nearer,
+        triplets_plane as triplets_plane,
+    )
     from semres_jax.plots.optimal import (
         optimal_fronts as optimal_fronts,
         optimal_similarities as optimal_similarities,
@@ -74,6 +93,7 @@ if TYPE_CHECKING:
     from semres_jax.plots.toy import (
         save_toy as save_toy,
         toy_fits as toy_fits,
+        toy_geometry as toy_geometry,
         toy_items as toy_items,
         toy_matrices as toy_matrices,
         toy_paths as toy_paths,
@@ -104,9 +124,11 @@ _MEMBERS = {
         "dynamics_shares",
         "save_dynamics",
     ),
+    "compare": ("compare_differences", "plane", "save_comparison"),
     "images": (
         "resnet_alpha",
         "resnet_distances",
+        "resnet_geometry",
         "resnet_held_out",
         "resnet_law",
         "resnet_paths",
@@ -123,10 +145,26 @@ _MEMBERS = {
     ),
     "measure_embeddings": ("embeddings_levels", "embeddings_plane", "embeddings_profile", "save_embeddings"),
     "measure_llm": ("llm_items", "llm_layers", "llm_pairs", "save_measure_llm"),
+    "measure_similarities": (
+        "save_similarities",
+        "similarities_items",
+        "similarities_plane",
+        "similarities_profile",
+    ),
+    "measure_triplets": ("save_triplets", "triplets_dimensions", "triplets_map", "triplets_nearer", "triplets_plane"),
     "optimal": ("optimal_fronts", "optimal_similarities", "save_optimal"),
     "paper": ("paper_2", "paper_3", "paper_5c", "paper_14", "save_paper"),
     "sweep": ("best_ball_measure", "families", "fronts", "items", "optimum", "save_sweep"),
-    "toy": ("save_toy", "toy_fits", "toy_items", "toy_matrices", "toy_paths", "toy_slots", "toy_variance"),
+    "toy": (
+        "save_toy",
+        "toy_fits",
+        "toy_geometry",
+        "toy_items",
+        "toy_matrices",
+        "toy_paths",
+        "toy_slots",
+        "toy_variance",
+    ),
     "validation": ("many_items", "residuals", "save_all", "tradeoff"),
 }
 

@@ -5,17 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from semres_jax import similarity
-from semres_jax.frontier.pareto import pareto
-from semres_jax.plots import _style as style
+from semres_jax.plots import _measured, _style as style
 from semres_jax.plots._style import COLOURS, GENERALIZATION, GREY, PALE, RIGHT
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
 
-# Points of a profile that are drawn; more are means over neighbouring distances.
-_POINTS = 60
 # Around what is drawn, as a share of it.
 _ROOM = 0.06
 
@@ -28,24 +24,11 @@ def embeddings_plane(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes"
         data: `measure.Embedded.dataset()`.
         ax: where to draw.
     """
-    ax, looks = style.axes(ax, (7.0, 4.4)), _looks(data)
-    entries: list[tuple[Any, str]] = []
-    for name in data.front.values if "front" in data.coords else ():
-        row = data.sel(front=name)
-        p_s, p_i = row.front_p_s.values, row.front_p_i.values
-        shown = np.flatnonzero(pareto(p_s, p_i))
-        shown = shown[np.argsort(p_i[shown], kind="stable")]
-        colour, _, dash = looks[str(name)]
-        (line,) = ax.plot(p_i[shown], p_s[shown], color=colour, lw=1.4, ls=dash, zorder=1)
-        floor = f", floor {float(data.attrs['optimal_delta']):.1e}" if name == "optimal" else ""
-        entries.append((line, f"{name} front{floor}"))
+    ax = style.axes(ax, (7.0, 4.4))
+    entries = _measured.fronts(ax, data)
     (line,) = ax.plot(data.level_p_i, data.level_p_s, color=GREY, lw=0.8, marker=".", ms=3, zorder=2)
     entries.append((line, "thresholds of its dissimilarity"))
-    for family in data.family.values:
-        row, (colour, mark, _) = data.sel(family=family), looks[str(family)]
-        at = [row.predicted_p_i], [row.predicted_p_s]
-        (point,) = ax.plot(*at, ls="none", marker=mark, ms=6, color=colour, mfc="none", mew=1.1, zorder=3)
-        entries.append((point, f"{family} fit predicts"))
+    entries += _measured.predictions(ax, data)
     star: Any = {"ms": 11, "mew": 1.1}
     x_error, y_error = (style.reach(data, name).reshape(2, 1) for name in ("p_i", "p_s"))
     at = [float(data.p_i)], [float(data.p_s)]
@@ -66,22 +49,8 @@ def embeddings_profile(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axe
 
     Marks are means over pairs, bars their standard deviation; of many distances, neighbours are joined.
     """
-    ax, looks = style.axes(ax, (7.0, 4.2)), _looks(data)
-    distance, mean, spread = _joined(data)
-    style.marks(ax, distance, mean, "black", "o", None, spread, label="the model, mean ± s.d. over pairs")
-    along = np.linspace(0.0, float(data.distance.max()), 400)
-    for family in data.family.values:
-        row = data.sel(family=family)
-        epsilon, delta = float(row.fit_epsilon), float(row.fit_delta)
-        kind = similarity.get(str(family))
-        best = " (best)" if family == data.attrs["best_family"] else ""
-        label = f"{family}{best}\n$\\epsilon$ = {epsilon:.3g}, $\\Delta$ = {delta:.3g}"
-        colour, _, dash = looks[str(family)]
-        width = 2.0 if best else 1.2
-        ax.plot(along, kind(epsilon, delta)(along), label=label, zorder=4, color=colour, ls=dash, lw=width)
-    ax.set(xlim=(0.0, None), xlabel="given distance between stimuli, $d$ (its own unit)")
-    ax.set_ylabel("similarity, relative to the probe's own")
-    ax.legend(**RIGHT)
+    ax = style.axes(ax, (7.0, 4.2))
+    _measured.profile(ax, data, "the model", "given distance between stimuli, $d$ (its own unit)")
     style.title(ax, _named(data))
     return ax
 
@@ -110,25 +79,6 @@ def embeddings_levels(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes
 def save_embeddings(data: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[str]:
     """All pictures as files in a folder, embeddings_plane, embeddings_profile, embeddings_levels; their names."""
     return style.save_drawn(data, folder, embeddings_plane, embeddings_profile, embeddings_levels)
-
-
-def _looks(data: "xarray.Dataset") -> dict[str, tuple[Any, Any, Any]]:
-    """Colour, mark and dash of each family and each front."""
-    names = dict.fromkeys(str(x) for name in ("family", "front") if name in data.coords for x in data[name].values)
-    return style.family_looks(names)
-
-
-def _joined(data: "xarray.Dataset") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distances, means and standard deviations, of at most so many groups of about as many pairs."""
-    d, pairs, mean, spread = (data[name].values for name in ("distance", "pairs", "profile", "profile_sd"))
-    if len(d) <= _POINTS:
-        return d, mean, spread
-    home = np.minimum((np.cumsum(pairs) / pairs.sum() * _POINTS).astype(int), _POINTS - 1)
-    total = np.bincount(home, pairs, _POINTS)
-    some = total > 0
-    means = (np.bincount(home, pairs * x, _POINTS)[some] / total[some] for x in (d, mean, spread**2 + mean**2))
-    d, first, second = means
-    return d, first, np.sqrt(np.maximum(second - first**2, 0.0))
 
 
 def _named(data: "xarray.Dataset") -> str:

@@ -14,6 +14,7 @@ from semres_jax.spaces.hamming import Hamming as Hamming
 from semres_jax.spaces.hyperbolic import Hyperbolic as Hyperbolic
 from semres_jax.spaces.interval import Interval as Interval
 from semres_jax.spaces.named import by_label as by_label, catalogue as catalogue, get as get, register as register
+from semres_jax.spaces.own import from_functions as from_functions
 from semres_jax.spaces.points import Points as Points
 from semres_jax.spaces.product import Product as Product
 from semres_jax.spaces.sphere import Sphere as Sphere

@@ -79,7 +79,7 @@ class _Enough(SystemExit):
 _WORK = (
     "storage.resume.Saved.open", "experiments.validation.plan", "frontier.optimal_table", "experiments.toy.study",
     "experiments.images.study", "data.animal_images", "measure.choices_table", "measure.fit_items_law",
-    "measure.embeddings", "explore.make_page", "experiments.paper.Setting",
+    "measure.embeddings", "measure.similarities", "explore.make_page", "experiments.paper.Setting",
 )  # fmt: skip
 
 

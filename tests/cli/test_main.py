@@ -84,7 +84,8 @@ def test_what_tyro_reads_is_the_command(kind):
     """Nothing is lost on the way through groups: names, defaults, order of fields."""
     if kind is measure.Measure:
         return
-    needed = {"file": Path("file")} if "file" in kind.__dataclass_fields__ else {}
+    fields = kind.__dataclass_fields__
+    needed = {"file": Path("file")} if "file" in fields else {"files": (Path("file"),)} if "files" in fields else {}
     assert _groups.flat(_groups.grouped(kind)(**needed)) == kind(**needed)
     known = {name for name, field in kind.__dataclass_fields__.items() if field.default is not dataclasses.MISSING}
     assert known | set(needed) == set(kind.__dataclass_fields__)

@@ -12,7 +12,7 @@ from tests.training.images import CLASSES, made_up
 
 TREE = "((((ape:1,bat:1):1,cod:2):1,doe:3):1,(elk:2,fox:2):2);"
 # No "resnet_law": two test images of a class make no halves.
-FIGURES = {"resnet_alpha", "resnet_plane", "resnet_paths", "resnet_distances"}
+FIGURES = {"resnet_alpha", "resnet_plane", "resnet_paths", "resnet_distances", "resnet_geometry"}
 
 
 @pytest.fixture(scope="module")

@@ -65,6 +65,9 @@ def test_everything_is_that_of_the_embeddings(study, images, x64):
     for name in ("p_s", "p_i", "hit_rate", "var_b"):
         np.testing.assert_array_equal(study[name].values[1, 1], getattr(want, name))
     np.testing.assert_allclose(study.path_p_s.values[1, 1, -1], want.p_s, rtol=1e-6)
+    shape = measure.geometry(study.embedding.values[1, 1][:tested], own)
+    for name, value in shape.numbers().items():
+        assert float(study[name][1, 1, -1]) == value
     held = measure.levels(table, labels, images.distances, study["share"].values, probes=[1, 4])
     np.testing.assert_array_equal(study.held_p_s.values[1, 1], held.p_s)
     linear = enumeration.exemplars(inside, own, Linear(study.graded_epsilon.values[1, 1]), tree)
@@ -101,6 +104,8 @@ def test_intervals_and_summary(study, tmp_path):
     assert [row["alpha"] for row in rows] == pytest.approx(ALPHAS)
     assert rows[1]["tree_correlation"] > rows[0]["tree_correlation"]
     assert rows[1]["best_p_s"] > rows[0]["best_p_s"]
+    assert rows[1]["nc3"] == float(study.nc3[1, :, -1].mean())
+    assert rows[1]["nc3_range"] == [float(study.nc3[1, :, -1].min()), float(study.nc3[1, :, -1].max())]
     assert rows[0]["at"]["0.25"]["p_i_is"] == "overlap"
     place = int(np.abs(study["share"].values - 0.25).argmin())
     for k in range(2):

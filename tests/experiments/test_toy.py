@@ -55,6 +55,22 @@ def test_saved_weights_are_enough_to_score_again(x64, data):
         np.testing.assert_allclose(condition.tested_p_i.sel(test_n=2).values, again.p_i, rtol=EXACT)
 
 
+def test_stimuli_share_dimensions_as_the_weights_say(data):
+    for place, size in ((0, 8), (2, 7)):
+        condition = data.isel(condition=place)
+        shared = measure.superposition(condition.weights.values[:, 0, :size])
+        np.testing.assert_allclose(condition.mean_feature_dimensions[:, -1], shared.dimensions.mean(-1), rtol=EXACT)
+        np.testing.assert_allclose(
+            condition.feature_dimensions[:, -1, 0, :size], shared.dimensions, rtol=1e-6
+        )  # kept in single precision
+        own = (condition.weights.values[:, 0, :size].astype(float) ** 2).sum((-1, -2))
+        np.testing.assert_allclose(condition.passed_interference[:, -1], shared.passed.sum(-1) / own, rtol=EXACT)
+        np.testing.assert_allclose(condition.interference[:, -1], shared.interference.sum(-1) / own, rtol=EXACT)
+        np.testing.assert_allclose(condition.per_feature[:, -1], 3 / own, rtol=EXACT)
+    row = toy.summary(data)[2]
+    assert row["interference"] == pytest.approx(float(data.isel(condition=2, step=-1).interference.mean()), rel=EXACT)
+
+
 def test_the_probe_and_its_items_limit_what_can_be_tested(data):
     assert data.test_n.values.tolist() == [2]  # not 8 of 8 stimuli
     assert np.isfinite(data.tested_p_s.values).all()

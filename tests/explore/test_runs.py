@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray
 
-from semres_jax import cli
+from semres_jax import cli, measure
 from semres_jax.explore.runs import layers_of
 from semres_jax.storage import results
 
@@ -71,6 +71,36 @@ def test_embeddings_are_a_point_and_thresholds(tmp_path):
     assert itself["bars"][0][:2] == pytest.approx([data.p_i_low.item(), data.p_i_high.item()], rel=1e-6)
     assert len(levels["curve"]["b"]) == data.sizes["share"]
     assert layer["name"] == "embeddings: ring.npy"
+
+
+def test_people_are_a_point_with_numbers_of_items(tmp_path):
+    d = np.abs(np.arange(7.0)[:, None] - np.arange(7))
+    judged = measure.similarities(np.exp(-d / 2), d, n=[2], bootstrap=20, optimal="none")
+    results.write(judged.dataset(), tmp_path / "measure.nc")
+    (layer,) = layers_of(tmp_path)
+    (frame,) = layer["frames"]
+    assert frame["plane"] == [pytest.approx([judged.p_i.value, judged.p_s.value], rel=1e-6)]
+    assert frame["items"] == [pytest.approx([2, judged.p_i.value], rel=1e-6)]
+    assert layer["text"].startswith("similarity of 7 stimuli, given distances")
+
+
+def test_compared_models_are_points_and_layers_a_path(tmp_path):
+    rng, turn = np.random.default_rng(0), 2 * np.pi * np.arange(12) / 12
+    apart = np.abs(np.arange(12)[:, None] - np.arange(12))
+    ring = np.stack([np.cos(turn), np.sin(turn)], -1)
+    layers = np.stack([ring + noise * rng.normal(size=ring.shape) for noise in (0.5, 0.2)])
+    found = measure.compare({"net": layers, "ring": ring}, np.minimum(apart, 12 - apart), bootstrap=20, optimal="none")
+    data = found.dataset()
+    results.write(data, tmp_path / "measure.nc")
+    by_name = {layer["name"]: layer for layer in layers_of(tmp_path)}
+    assert sorted(by_name) == ["compared: net", "compared: ring"]
+    net, point = by_name["compared: net"], by_name["compared: ring"]
+    assert [frame["name"] for frame in net["frames"]] == ["net 0", "net 1"]
+    want = np.stack([data.p_i, data.p_s], 1)
+    np.testing.assert_allclose(net["path"], want[:2], rtol=1e-6)
+    np.testing.assert_allclose(point["frames"][0]["plane"], want[2:], rtol=1e-6)
+    assert point["frames"][0]["bars"][0][0] == pytest.approx(float(data.p_i_low[2]), rel=1e-6)
+    assert point["path"] == []
 
 
 def test_choices_are_the_fitted_similarity_and_counts_a_curve_by_n(tmp_path):

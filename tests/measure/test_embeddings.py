@@ -317,6 +317,21 @@ def test_a_dataset_and_a_summary_hold_everything():
     assert resolution.low < measured.fits["linear"].epsilon.value == resolution.value < resolution.high
     assert data.resolution_low.sel(family="linear") == resolution.low == summary["families"][1]["resolution"]["low"]
     assert measured.best in str(measured)
+    shape = measure.geometry(waves(np.arange(12) / 12, noise=0.1))
+    assert summary["geometry"]["participation"] == float(data.participation) == shape.participation
+    assert measured.notes()[-1] == str(shape)
+    assert "nc1" not in data
+
+
+def test_classes_have_the_geometry_of_their_exemplars():
+    rng = np.random.default_rng(11)
+    labels = np.repeat(list("abcd"), 3)
+    points = rng.normal(size=(12, 3)) + 4 * rng.normal(size=(4, 3))[np.repeat(np.arange(4), 3)]
+    given = {"labels": labels, "optimal": "none", "bootstrap": 0}
+    measured = measure.embeddings(points, np.abs(np.subtract.outer(range(4), range(4))), **given)
+    assert measured.geometry == measure.geometry(points, labels)
+    assert float(measured.dataset().nc1) == measured.geometry.nc1
+    require_labels(measured.dataset())
 
 
 def test_the_front_of_the_best_similarities_of_these_stimuli():

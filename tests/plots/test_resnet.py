@@ -19,7 +19,7 @@ NAMES = ["ant", "bee", "cat", "dog", "emu"]
 TREE = np.array([[0, 5, 80, 80, 300], [5, 0, 80, 80, 300], [80, 80, 0, 30, 300], [80, 80, 30, 0, 300], [300] * 4 + [0]])
 HELD_OUT = 1
 CLOSE = 1e-12
-ALL = ["alpha", "plane", "paths", "held_out", "distances", "law"]
+ALL = ["alpha", "plane", "paths", "held_out", "distances", "law", "geometry"]
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +67,8 @@ def data():
     put("class_distance", "class", "other", low=0.5, high=2.0)
     distances = content["class_distance"][1]
     distances += np.swapaxes(distances, -1, -2).copy()
+    for name in ("nc1", "nc2_angles", "nc3", "participation", "class_participation"):
+        put(name, "epoch", low=0.1, high=3.0)
     content["tree_distance"] = (("class", "other"), TREE.astype(float))
     content["trained"] = ("class", np.array([k != HELD_OUT for k in range(len(NAMES))], np.int8))
     coordinates = {
@@ -269,6 +271,31 @@ def test_law(data, figures):
     assert third.get_xscale() == "log"
 
 
+def test_geometry(data, figures):
+    above, below = figures["geometry"].axes[:3], figures["geometry"].axes[3:]
+    for ax, name in zip(above, ("nc1", "nc2_angles", "participation"), strict=True):
+        for place in range(len(ALPHAS)):
+            part = data[name].isel(alpha=place)
+            assert has(ax, data.epoch, mean(part)) == 1
+            for run in range(RUNS):
+                assert has(ax, data.epoch, part[run]) == 1
+    assert above[0].get_yscale() == below[0].get_yscale() == "log"
+    last, at = data.isel(epoch=-1), int(np.argmin(np.abs(SHARES - 0.25)))
+    shown = [("nc1", "nc2_angles", "nc3"), ("participation", "class_participation")]
+    for ax, names in zip(below, shown, strict=False):
+        for (x, y, (up,)), name in zip(dots(ax), names, strict=True):
+            np.testing.assert_allclose([x, y], [data.alpha, mean(last[name])], atol=CLOSE)
+            error = last[name].std("run", ddof=1) / np.sqrt(RUNS)
+            np.testing.assert_allclose(np.diff(up[..., 1])[:, 0] / 2, error, atol=CLOSE)
+            assert has(ax, data.alpha, mean(last[name])) == 1
+    for (_, y, (up,)), name in zip(dots(below[2]), ("p_s", "p_i"), strict=True):
+        here = data.isel(share=at)
+        np.testing.assert_allclose(y, mean(here[name]), atol=CLOSE)
+        np.testing.assert_allclose(up[..., 1], np.stack([here[f"{name}_low"], here[f"{name}_high"]], 1), atol=CLOSE)
+    collapsed = data.assign(nc1=0 * data.nc1)
+    assert plots.resnet_geometry(collapsed).axes[0].get_yscale() == "linear"
+
+
 def without(data, *starts):
     return data.drop_vars([name for name in data if str(name).startswith(starts)])
 
@@ -319,7 +346,7 @@ def test_many_classes_some_at_no_distance(data):
 def test_files_of_one_alpha_run_and_epoch(data, tmp_path):
     smallest = without(data, "held_").isel(alpha=[3], run=[0], epoch=[0])
     names = plots.save_resnet(smallest, tmp_path)
-    expected = ("plane", "paths", "distances", "law")
+    expected = ("plane", "paths", "distances", "law", "geometry")
     assert names == [f"resnet_{name}.{kind}" for name in expected for kind in ("png", "svg")]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
     for name in names:

@@ -34,6 +34,7 @@ def circle():
     tables = np.maximum(weights @ np.swapaxes(weights, -1, -2), 0.0)
     profile, reach = measure.profile(ring, tables), measure.reach(tables)
     fits = [measure.fit_profile(profile, family) for family in toy.FAMILIES]
+    shared = measure.superposition(weights)
     path, by_family, front = ("run", "step"), ("run", "step", "family"), ("family", "point")
     padding = np.ones((3, 9))
     padding[0, 5:] = np.nan  # a constant similarity has fewer points than others
@@ -51,7 +52,11 @@ def circle():
         **{name: (by_family, random(RUNS, steps.size, 3)) for name in ("predicted_p_s", "predicted_p_i")},
         **{name: (front, random(3, 9) * padding) for name in ("front_p_s", "front_p_i")},
         **{name: (("run", "test_n"), random(RUNS, 3)[:, ::-1]) for name in ("tested_p_s", "tested_p_i")},
+        "mean_feature_dimensions": (path, shared.dimensions.mean(-1)),
+        "interference": (path, shared.interference.mean(-1)),
+        "passed_interference": (path, shared.passed.mean(-1)),
         "items": ((), 2),
+        "hidden": ((), 3),
         "slots": ((), 1),
         "stimuli": ((), STIMULI),
         "lambda_sim": ((), 0.1),
@@ -312,9 +317,9 @@ def test_one_run_has_no_bars(both):
 
 
 NAMES = {
-    "both": ["toy_paths", "toy_fits", "toy_matrices_circle", "toy_matrices_segment", "toy_variance"],
-    "several": ["toy_paths", "toy_fits", "toy_matrices_circle", "toy_items"],
-    "slotted": ["toy_paths", "toy_fits", "toy_matrices_one_slot", "toy_slots"],
+    "both": ["toy_paths", "toy_fits", "toy_matrices_circle", "toy_matrices_segment", "toy_variance", "toy_geometry"],
+    "several": ["toy_paths", "toy_fits", "toy_matrices_circle", "toy_items", "toy_geometry"],
+    "slotted": ["toy_paths", "toy_fits", "toy_matrices_one_slot", "toy_slots", "toy_geometry"],
 }
 
 
@@ -333,7 +338,7 @@ def test_no_variance_of_networks_that_only_reconstruct(both, tmp_path, monkeypat
 
 def test_files(circle, tmp_path):
     before = settings()
-    names = plots.save_toy(circle, tmp_path)
+    names = plots.save_toy(circle.drop_vars("mean_feature_dimensions"), tmp_path)  # of an earlier version
     assert names == [
         f"{name}.{kind}" for name in ("toy_paths", "toy_fits", "toy_matrices_circle") for kind in ("png", "svg")
     ]
@@ -369,6 +374,23 @@ def test_paths_of_a_training_alone():
     assert single.get_legend().get_texts()[0].get_text() == "training"
 
 
-@pytest.mark.parametrize("draw", [plots.toy_matrices, plots.toy_fits, plots.toy_items])
+def test_geometry_is_the_means_with_their_accuracies(both):
+    left, middle, right = plots.toy_geometry(both).axes
+    steps = both.step
+    for place in range(2):
+        row = both.isel(condition=place)
+        assert has(left, steps, mean(row.mean_feature_dimensions)) == 2  # both conditions have the same weights
+        for name in ("interference", "passed_interference"):
+            assert has(middle, steps, mean(row[name])) == 2
+        for name in ("p_s", "p_i"):
+            assert has(right, mean(row.mean_feature_dimensions), mean(row[name].sel(n=2))) >= 1
+    lows = [path.vertices[:, 1].min() for path in left.collections[0].get_paths()]
+    assert min(lows) == pytest.approx((mean(row.mean_feature_dimensions) - error(row.mean_feature_dimensions)).min())
+    assert has(left, [0, 1], [3 / STIMULI] * 2) == 2
+    assert middle.get_yscale() == "log"
+    assert "one run" in plots.toy_geometry(both.isel(run=[0])).legends[0].get_title().get_text()
+
+
+@pytest.mark.parametrize("draw", [plots.toy_matrices, plots.toy_fits, plots.toy_items, plots.toy_geometry])
 def test_pictures_go_beside_others(draw, several, beside):
     beside(draw, several)

@@ -99,7 +99,7 @@ def test_alpha_weighs_the_losses_and_runs_repeat(tiny):
     parts = data.split(images)
     seen = []
     history = image_training.train(
-        images, parts, recipe(tiny), alphas=[0.0, 0.9], runs=2, watch=lambda e: {"n": np.array(len(e))},
+        images, parts, recipe(tiny), alphas=[0.0, 0.9], runs=2, watch=lambda e, w, b: {"n": np.array(len(e))},
         execution=Execution(progress=lambda what, done, planned: seen.append((done, planned))),
     )  # fmt: skip
     assert history.accuracy.shape == history.loss_id.shape == history.watched["n"].shape == (2, 2, EPOCHS)
@@ -141,7 +141,7 @@ def test_resume_gives_the_same_bits(tiny, tmp_path):
 
     def run(**more):
         return image_training.train(
-            images, parts, recipe(tiny), alphas=[0.5], watch=lambda e: {"mean": e.mean(0)}, **more
+            images, parts, recipe(tiny), alphas=[0.5], watch=lambda e, w, b: {"mean": e.mean(0)}, **more
         )  # fmt: skip
 
     with pytest.raises(Stop):
@@ -151,6 +151,34 @@ def test_resume_gives_the_same_bits(tiny, tmp_path):
     chex.assert_trees_all_equal(resumed, whole)
     with pytest.raises(ValueError, match=r"can't resume with per_class = 2: .* was made with 4"):
         image_training.train(images, parts, recipe(tiny, per_class=2), alphas=[0.5], checkpoint=tmp_path, resume=True)
+
+
+def test_a_run_that_was_watched_otherwise_does_not_go_on(tiny, tmp_path):
+    """As one of a version that measured less after each epoch: its columns would be of different lengths."""
+    images = made_up()
+    parts = data.split(images)
+
+    def run(**more):
+        return image_training.train(images, parts, recipe(tiny), alphas=[0.5], checkpoint=tmp_path, **more)
+
+    whole = run()
+    for watch in (lambda e, w, b: {"mean": e.mean()}, lambda e, w, b: {"weights": w, "biases": b}):
+        with pytest.raises(ValueError, match=r"can't resume: .* has no record of (mean|weights) after each epoch"):
+            run(watch=watch, resume=True)
+    chex.assert_trees_all_equal(run(resume=True), whole)
+
+
+def test_the_classifier_that_is_watched_is_the_one_that_scores(tiny):
+    images = made_up()
+    parts = data.split(images)
+
+    def watch(embeddings, weights, biases):
+        assert weights.shape == (len(CLASSES), embeddings.shape[1])
+        guess = (embeddings @ weights.T + biases[None]).argmax(1)
+        return {"right": np.mean(guess == images.labels[parts.test])}
+
+    history = image_training.train(images, parts, recipe(tiny), alphas=[0.2], watch=watch)
+    np.testing.assert_allclose(history.watched["right"], history.accuracy, atol=1e-12)
 
 
 def test_nothing_is_compiled_again(tiny):

@@ -1,6 +1,5 @@
 """The parts of a study of one network: each gives its numbers by the names of `variables`, and is kept when done."""
 
-import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -62,16 +61,14 @@ def of_states(weights: llama.Weights, tokens: np.ndarray, key: Any) -> Numbers:
 
 
 def _of_graph(states: np.ndarray, key: Any) -> Numbers:
-    """Communities at a third of the depth, and what they say of growth to two thirds; nothing without networkx."""
+    """Communities at a third of the depth, and what they say of growth to two thirds."""
     last = len(states) - 1
     now, then = 2 * (last // 6), 2 * (last // 3)
-    with contextlib.suppress(ImportError):
-        graph = dynamics.communities(states, now, key=key)
-        grown = dynamics.coupling(states, now, then, graph)
-        named = {name: getattr(grown, name) for name in ("boundary_share", "degree", "spread")}
-        named |= {"modularity": graph.modularity, "agreement": graph.agreement, "count": int(graph.labels.max()) + 1}
-        return {f"graph_{name}": np.array(float(value)) for name, value in named.items()}
-    return {}
+    graph = dynamics.communities(states, now, key=key)
+    grown = dynamics.coupling(states, now, then, graph)
+    named = {name: getattr(grown, name) for name in ("boundary_share", "degree", "spread")}
+    named |= {"modularity": graph.modularity, "agreement": graph.agreement, "count": int(graph.labels.max()) + 1}
+    return {f"graph_{name}": np.array(float(value)) for name, value in named.items()}
 
 
 def starts(layers: int) -> list[int]:

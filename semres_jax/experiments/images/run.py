@@ -61,7 +61,9 @@ def study(
     Returns:
         A dataset with dimensions alpha, run, epoch, share (of other classes' images within ε), class, ...: accuracies
         with 95 % intervals over runs and images, what the laws predict, held-out classes, embeddings and their
-        distances. All have `long_name`, `units`. Predictions are tested where each class has four test images.
+        distances, and after each epoch the geometry of the test images (`measure.geometry`: neural collapse NC1 to NC4
+        with the network's classifier, effective dimension). All have `long_name`, `units`. Predictions are tested where
+        each class has four test images.
 
     Raises:
         ValueError, training.images.Diverged: as `training.images.train` and `data.split`.
@@ -77,9 +79,11 @@ def study(
     tested = len(parts.test)
     trained_table = images.distances[np.ix_(known, known)]
 
-    def watch(embeddings: np.ndarray) -> dict[str, np.ndarray]:
-        levels = measure.levels(distances(embeddings[:tested]), labels[:tested], trained_table, SHARES)
-        return {"p_s": levels.p_s, "p_i": levels.p_i}
+    def watch(embeddings: np.ndarray, weights: np.ndarray, biases: np.ndarray) -> dict[str, Any]:
+        seen, own = embeddings[:tested], labels[:tested]
+        levels = measure.levels(distances(seen), own, trained_table, SHARES)
+        shape = measure.geometry(seen, own, weights=weights, biases=biases)
+        return {"p_s": levels.p_s, "p_i": levels.p_i, **shape.numbers()}
 
     members = len(alphas) * runs
     epochs = members * recipe.epochs

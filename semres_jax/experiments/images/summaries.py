@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from semres_jax.experiments.images.table import GEOMETRY
+
 if TYPE_CHECKING:
     import xarray
 
@@ -24,6 +26,8 @@ def summary(data: "xarray.Dataset") -> list[dict[str, Any]]:
         held_best_p_s, held_best_share, held_most_p_s: of probes of held-out classes, where there are any.
         tree_correlation: of embedding and tree distances over pairs of classes; trained ones, and (held_) those with a
             held-out class.
+        participation, class_participation, nc1, nc1_ratio, nc2_norms, nc2_cosines, nc2_angles, nc3, nc4: geometry of
+            the test images after the last epoch (`measure.geometry`); each with its range over runs, such as nc1_range.
         chi2_...: medians over runs.
     """
     return [_row(data, k) for k in range(data.sizes["alpha"])]
@@ -41,6 +45,8 @@ def _row(data: "xarray.Dataset", place: int) -> dict[str, Any]:
         below = (own[f"{name}_high"] < first[f"{name}_low"]).values
         row[f"separate_{name}"] = {"above": float(above.mean()), "below": float(below.mean())}
     row |= (_best(own, "held_") if "held_p_s" in data else {}) | _correlations(own)
+    for name in (name for name in GEOMETRY if name in data):
+        row |= {name: float(last[name].mean()), f"{name}_range": [float(last[name].min()), float(last[name].max())]}
     return row | {str(name): float(own[name].median()) for name in data if str(name).startswith("chi2_")}
 
 

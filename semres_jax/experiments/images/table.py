@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from semres_jax.data.image_sets import ImageSet
-from semres_jax.storage.attributes import labelled
+from semres_jax.storage.attributes import NAMES, labelled
 from semres_jax.training.images.loop import History, Recipe
 
 if TYPE_CHECKING:
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 # tested at a few of them.
 SHARES = np.concatenate([np.geomspace(0.002, 0.05, 16), np.linspace(0.06, 0.98, 48)])
 TESTED = (16, 21, 29, 39, 52)
+# What is measured of the geometry of the test images after each epoch.
+GEOMETRY = (
+    "participation", "class_participation", "nc1", "nc1_ratio", "nc2_norms", "nc2_cosines", "nc2_angles", "nc3", "nc4",
+)  # fmt: skip
 _PER_NETWORK = ("alpha", "run")
 # Variables by name: dimensions after those of the network, and what they are.
 _MEANINGS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -96,6 +100,7 @@ def dataset(
         "loss_id": (path, history.loss_id, "cross-entropy in training"),
         "loss_sim": (path, history.loss_sim, "loss of distances in training (mean square)"),
         **{f"path_{name}": ((*path, "share"), p, f"{name} after each epoch") for name, p in watched.items()},
+        **{name: (path, history.watched[name], NAMES[name][0]) for name in GEOMETRY},
         "tree_distance": (("class", "other"), table, "distance of two classes"),
         "trained": ("class", np.isin(classes, known).astype(np.int8), "1: seen in training"),
         "label": ("image", labels.astype(np.int32), "class of an embedded image"),
@@ -116,4 +121,5 @@ def dataset(
     settings = dataclasses.asdict(recipe) | {"augment": int(recipe.augment)}
     settings |= {"data": images.name, "unit": images.unit, "held_out": ",".join(held_out)}
     described = {name: (name, names, {"long_name": text}) for name, text in _CLASSES.items()}
-    return labelled(xarray.Dataset(content, described, settings), _UNITS | {"tree_distance": images.unit})
+    unit = images.unit.replace(" since ", " of ")  # "... since ..." are dates to whoever opens the file
+    return labelled(xarray.Dataset(content, described, settings), _UNITS | {"tree_distance": unit})

@@ -88,7 +88,8 @@ def study(
     Returns:
         A dataset with dimensions condition, run, step, n (items of the trials), family, level (of distance), ...:
         accuracies, losses, the reach of similarities (`mean_b`, `var_b`), their profile, fits of each family with the
-        accuracies these predict on the same stimuli, exact fronts, final weights. All have `long_name` and `units`.
+        accuracies these predict on the same stimuli, exact fronts, final weights, how stimuli share the dimensions
+        (`measure.superposition`). All have `long_name` and `units`.
 
     Raises:
         ValueError: conditions of the same name; as `training.toy.train`, for the folder of all checkpoints too.
@@ -158,6 +159,7 @@ def _measured(
         "condition": name,
         **_trained(space, design, hyper, history),
         **_similarities(learned, floor, history.steps),
+        **_geometry(history),
         "profile": (("run", "step", "level"), profile.mean),
         "profile_sd": (("run", "step", "level"), np.sqrt(np.maximum(profile.variance, 0.0))),
         "distance": (("level",), profile.distance),
@@ -195,6 +197,22 @@ def _similarities(learned: list[np.ndarray], floor: float, steps: np.ndarray) ->
         "relative_floor": (("run", "step"), floor / (own + floor)),
         "similarity": (("shown", "probe", "stimulus"), learned[0][shown, 0].astype(np.float32)),
         "shown_step": (("shown",), steps[shown]),
+    }
+
+
+def _geometry(history: toy.History) -> dict[str, Any]:
+    """How stimuli share the dimensions of the maps: of each at the shown steps, means over slots and stimuli of all."""
+    shared = measure.superposition(history.weights)
+    shown = np.flatnonzero(np.isin(history.steps, shown_steps(int(history.steps[-1]))))
+    own = (history.weights.astype(np.float64) ** 2).sum((-1, -2, -3))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        interference, passed = (x.sum((-1, -2)) / own for x in (shared.interference, shared.passed))
+    return {
+        "feature_dimensions": (("run", "shown", "slot", "stimulus"), shared.dimensions[:, shown]),
+        "mean_feature_dimensions": (("run", "step"), shared.dimensions.mean((-1, -2))),
+        "interference": (("run", "step"), interference),
+        "passed_interference": (("run", "step"), passed),
+        "per_feature": (("run", "step"), shared.per_feature.mean(-1)),
     }
 
 

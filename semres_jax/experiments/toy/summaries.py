@@ -7,6 +7,7 @@ import numpy as np
 
 from semres_jax import frontier
 from semres_jax._types import Accuracy, Quantity
+from semres_jax.experiments.toy.table import GEOMETRY
 
 if TYPE_CHECKING:
     import xarray
@@ -26,6 +27,8 @@ def summary(data: "xarray.Dataset") -> list[dict[str, Any]]:
         lacks: of two items, how much less the best p_S of the mean path is than 1/2 + b - (3/2 - ln 2) b² at its mean
             ball measure b, the law of the linear similarity without Var(b) (proposition 1 of Nurisso et al.);
             lacks_by_var: (3/2 - ln 2) Var(b), what Var(b) accounts for.
+        mean_feature_dimensions, interference, passed_interference, per_feature: how stimuli share the dimensions of the
+            map after the last step (`measure.superposition`), with their standard errors.
         off_optimal: from the front of the best similarity with the relative floor that was learned, where it is there.
 
     An example is that of `study`.
@@ -45,6 +48,8 @@ def _row(data: "xarray.Dataset") -> dict[str, Any]:
         quantities["lacks_by_var"] = _over_runs(loss * top.var_b.values)
     last = tested.isel(step=-1)
     for name in ("p_s", "p_i", "loss_sim", "loss_rec", "mean_b", "var_b", "relative_floor"):
+        quantities[name] = _over_runs(last[name].values)
+    for name in (name for name in GEOMETRY[1:] if name in data):
         quantities[name] = _over_runs(last[name].values)
     families = list(data.family.values)
     family = int(np.nanargmin(last.aic.values.mean(0)))

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from semres_jax.measure import FITTED
-from semres_jax.storage.attributes import DISTANCE, NATS, labelled
+from semres_jax.storage.attributes import DISTANCE, NAMES, NATS, labelled
 
 if TYPE_CHECKING:
     import xarray
 
+# How stimuli share the dimensions of a map.
+GEOMETRY = (
+    "feature_dimensions", "mean_feature_dimensions", "interference", "passed_interference", "per_feature",
+)  # fmt: skip
 _WHOLE = ("items", "hidden", "slots", "stimuli")
 # Variables by name: what they are.
 _MEANINGS = {
@@ -54,6 +58,7 @@ _MEANINGS = {
     "stimuli": "stimuli of a slot",
     "decision": "how similarities of slots make a strength",
     "label": "how distances of slots make the right answer",
+    **{name: NAMES[name][0] for name in GEOMETRY},
 }
 # Of variables that are no probabilities, shares or ratios.
 _UNITS = {
@@ -78,7 +83,7 @@ def joined(conditions: list[dict[str, Any]], steps: int) -> "xarray.Dataset":
             content[name] = (("condition",), columns, {"long_name": meaning})
             continue
         whole = stacked(columns)
-        if name in ("weights", "similarity"):
+        if name in ("weights", "similarity", "feature_dimensions"):
             whole = whole.astype(np.float32)
         elif name in _WHOLE:
             whole = whole.astype(np.int64)

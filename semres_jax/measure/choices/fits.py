@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy import special
 
-from semres_jax._showing import html_table
+from semres_jax._showing import frame, html_table
 from semres_jax._types import Quantity
 from semres_jax.measure.choices import _cuts as cuts, _model as model, _windows as windows
 from semres_jax.measure.choices._model import Setup
@@ -81,6 +81,12 @@ class ChoiceFit:
         numbers = self.quantities()
         note = f"{self.family}; {self.level:.0%} intervals; AIC {self.aic:.1f}, {self.choices:g} choices"
         return html_table({"": list(numbers), "value": list(map(str, numbers.values()))}, note)
+
+    def to_dataframe(self) -> Any:
+        """A pandas.DataFrame with a row for each number that was fitted, by name: its value and interval."""
+        numbers = self.quantities()
+        columns = {part: [getattr(number, part) for number in numbers.values()] for part in ("value", "low", "high")}
+        return frame(columns, "number", list(numbers))
 
     def quantities(self) -> dict[str, Quantity]:
         """All numbers that were fitted, by name: "epsilon", "delta", "exponent", "label heart"."""

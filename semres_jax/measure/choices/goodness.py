@@ -9,6 +9,7 @@ from scipy import special
 
 from semres_jax._checks import require_count
 from semres_jax._random import generator
+from semres_jax._showing import frame
 from semres_jax._types import ArrayLike
 from semres_jax.measure.choices import _model as model, _windows as windows, fits
 from semres_jax.measure.choices._model import Setup
@@ -40,6 +41,10 @@ class Bins(NamedTuple):
     stderr: np.ndarray
     choices: np.ndarray
 
+    def to_dataframe(self) -> Any:
+        """A pandas.DataFrame with a row for each bin."""
+        return frame(self._asdict(), "bin")
+
     @property
     def chi_square(self) -> float:
         """Σ ((observed - predicted) / stderr)²."""
@@ -69,6 +74,12 @@ class GoodnessOfFit(NamedTuple):
     deviance_p: float
     tables: int
 
+    def to_dataframe(self) -> Any:
+        """A pandas.DataFrame with a row for each bin, first those by predicted probability, then those by gap."""
+        parts = {"calibration": self.calibration, "gap": self.gap}
+        columns = {name: np.concatenate([getattr(bins, name) for bins in parts.values()]) for name in Bins._fields}
+        return frame({"by": np.repeat(list(parts), [len(bins.middle) for bins in parts.values()]), **columns}, "bin")
+
 
 class RatioTest(NamedTuple):
     """2 ln of the ratio of likelihoods, its degrees of freedom, and P(χ² is as large)."""
@@ -76,6 +87,10 @@ class RatioTest(NamedTuple):
     statistic: float
     freedom: int
     p_value: float
+
+    def to_dataframe(self) -> Any:
+        """A pandas.DataFrame of one row."""
+        return frame({name: [value] for name, value in self._asdict().items()}, "test")
 
 
 def goodness_of_fit(fit: ChoiceFit, *, count: int = 200, key: Any = None) -> GoodnessOfFit:
@@ -168,6 +183,16 @@ def ratio_test(small: ChoiceFit, large: ChoiceFit) -> RatioTest:
         raise ValueError("the second fit must have more parameters, of the same family and choices")
     statistic = max(0.0, 2 * (large.log_likelihood - small.log_likelihood))
     return RatioTest(statistic, freedom, float(special.chdtrc(freedom, statistic)))
+
+
+def refitted_likelihoods(fit: ChoiceFit, tables: np.ndarray) -> np.ndarray:
+    """(D,) log likelihoods of (D, T, n) choices of the design of a fit, the same model fitted to each.
+
+    Args:
+        fit: of `fit_choices`, which the climbs start from.
+        tables: such as those of `simulated_choices`.
+    """
+    return np.asarray(_refitted(fit.setup, tables, fit.theta).value)
 
 
 def choice_profile(fit: ChoiceFit, epsilon: ArrayLike) -> np.ndarray:

@@ -9,7 +9,7 @@ from scipy.optimize import brentq, elementwise
 
 from semres_jax._checks import require_count
 from semres_jax._random import generator
-from semres_jax._showing import html_table
+from semres_jax._showing import frame, html_table
 from semres_jax._types import ArrayLike, Quantity
 from semres_jax.laws import identification
 from semres_jax.storage.attributes import labelled
@@ -54,6 +54,13 @@ class ItemsFit(NamedTuple):
         return {"a": self.a.value, "low": self.a.low, "high": self.a.high} | {
             name: value for name, value in self._asdict().items() if name != "a"
         }
+
+    def to_dataframe(self) -> Any:
+        """A pandas.DataFrame with a row for each number of items; the numbers of the fit are its `attrs`."""
+        content = self.summary()
+        table = frame({name: content.pop(name) for name in ("n", "right", "trials", "expected")})
+        table.attrs |= content
+        return table
 
     def dataset(self) -> "xarray.Dataset":
         """Rows of the table as variables, the numbers of the fit as attributes."""

@@ -64,6 +64,25 @@ def choices_table(
     Raises:
         ValueError: as `fit_choices`.
     """
+    return choices_fits(
+        table, families=families, biases=biases, delta=delta, exponent=exponent, level=level, bootstrap=bootstrap,
+        key=key, execution=execution,
+    )[0]  # fmt: skip
+
+
+def choices_fits(
+    table: "Choices",
+    *,
+    families: Sequence[Any] | None,
+    biases: Sequence[str] | None,
+    delta: float | int | str,
+    exponent: float | int | str,
+    level: float,
+    bootstrap: int,
+    key: Any,
+    execution: Execution | None,
+) -> "tuple[xarray.Dataset, dict[tuple[str, str], ChoiceFit]]":
+    """What `choices_table` gives, and the fits themselves by family and bias. Arguments as there."""
     execution = execution or Execution()
     if not 0 < level < 1:
         raise ValueError(f"level must be above 0 and below 1; got {level!r}")
@@ -95,7 +114,7 @@ def choices_table(
     if bootstrap:
         execution.tell("tests of fit", len(pairs), len(pairs) + 2)
         dataset = dataset.assign(_kept_tests(list(shown.values()), bootstrap, key, execution))
-    return labelled(dataset.assign_attrs(attributes))
+    return labelled(dataset.assign_attrs(attributes)), fits
 
 
 def summarize_choices(table: "xarray.Dataset") -> dict[str, Any]:
@@ -223,10 +242,14 @@ def _tests(fits: list[ChoiceFit], count: int, key: Any) -> dict[str, Any]:
     """Tests of fit as variables of a dataset."""
     tests = [goodness_of_fit(fit, count=count, key=key) for fit in fits]
     variables: dict[str, Any] = {"deviance_p": ("fit", [test.deviance_p for test in tests])}
+    # Of few different trials there are fewer bins of one kind than of the other.
+    blank = [math.nan] * max(len(bins.middle) for test in tests for bins in (test.calibration, test.gap))
     for name in ("calibration", "gap"):
         bins: list[Bins] = [getattr(test, name) for test in tests]
         for field, rows in zip(Bins._fields, zip(*bins, strict=True), strict=True):
-            variables[f"{name}_{field}"] = (("fit", "bin"), np.transpose(list(zip_longest(*rows, fillvalue=math.nan))))
+            variables[f"{name}_{field}"] = (
+                ("fit", "bin"), np.transpose(list(zip_longest(blank, *rows, fillvalue=math.nan)))[1:]
+            )  # fmt: skip
         variables[f"{name}_chi_square"] = ("fit", [some.chi_square for some in bins])
         variables[f"{name}_p"] = ("fit", [getattr(test, f"{name}_p") for test in tests])
     return variables

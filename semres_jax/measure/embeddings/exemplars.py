@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from semres_jax import similarity
+from semres_jax._showing import frame
 from semres_jax._types import ArrayLike
 from semres_jax.laws import enumeration, exemplars
 from semres_jax.measure.embeddings.stimulus_sums import Scored
@@ -49,6 +50,11 @@ class Levels(NamedTuple):
     slope_i: np.ndarray
     slope_b: np.ndarray
     tie_rate: float
+
+    def to_dataframe(self) -> Any:
+        """A pandas.DataFrame with a row for each resolution."""
+        names = ("epsilon", "p_s", "p_i", "p_own", "hit_rate", "mean_b", "near", "far", "var_b", "spread_b")
+        return frame({name: getattr(self, name) for name in names} | {"tie_rate": self.tie_rate}, "level")
 
 
 def levels(

@@ -93,6 +93,18 @@ def log_resolution(
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Slopes (N,) and pairs (N, N), as those of `stimulus_sums.Scored`, of ln ε as `measure.fit_profile` finds it.
 
+    Returns:
+        None where `of_fit` gives none.
+    """
+    moved = of_fit(distances, relative, family, epsilon, delta)
+    return None if moved is None else (moved[0][0], moved[1][0])
+
+
+def of_fit(
+    distances: np.ndarray, relative: np.ndarray, family: Family, epsilon: float, delta: float, step: float = _EPSILON
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Slopes (2, N) and pairs (2, N, N) of ln ε and Δ as `measure.fit_profile` finds them; of ln ε alone at Δ = 0.
+
     The fit makes sums over pairs of ∇m (y - m) zero, with m = Δ + (1 - Δ) g0(d; ε) and y the similarity relative to the
     probe's own. To first order in the stimuli it moves by -A⁻¹ times the mean of ∇m (y - m), an average over pairs of
     stimuli, with A the slope of that mean in (ln ε, Δ): also where the family isn't the true one. A floor of 0 stays.
@@ -100,6 +112,8 @@ def log_resolution(
     Args:
         distances: (N, N), symmetric.
         relative: (N, N) similarity over the probe's own; row p is of probe p.
+        family, epsilon, delta: the fit.
+        step: in ln ε, over which the slopes of the sums are taken.
 
     Returns:
         None where there are none: a family of steps, whose fit jumps from distance to distance.
@@ -117,15 +131,17 @@ def log_resolution(
         return np.stack([(1 - floor) * slope * resolution, 1 - g]) * (y - floor - (1 - floor) * g)
 
     log = float(np.log(epsilon))
-    ends = [gradients(log + step, delta).mean(1) for step in (_EPSILON, -_EPSILON)]
-    floors = [gradients(log, delta + step).mean(1) for step in (_DELTA, -_DELTA)]
-    steep = np.stack([(ends[0] - ends[1]) / (2 * _EPSILON), (floors[0] - floors[1]) / (2 * _DELTA)], axis=1)
+    ends = [gradients(log + sign * step, delta).mean(1) for sign in (1, -1)]
+    floors = [gradients(log, delta + sign * _DELTA).mean(1) for sign in (1, -1)]
+    steep = np.stack([(ends[0] - ends[1]) / (2 * step), (floors[0] - floors[1]) / (2 * _DELTA)], axis=1)
     free = 2 if delta > 0 else 1
     steep = steep[:free, :free]
     if not (steep[0, 0] < 0 and abs(np.linalg.det(steep)) > 0):  # ε isn't told by the profile
         return None
-    moved = np.zeros((size, size))
-    moved[upper] = -np.linalg.inv(steep)[0] @ gradients(log, delta)[:free]
-    moved += moved.T
-    mean = moved.sum(1) / (size - 1)
-    return stimulus_sums.jackknife(mean, 0.0, 2), stimulus_sums.second_order(moved, mean, 0.0, 2)
+    moved = np.zeros((free, size, size))
+    moved[:, *upper] = -np.linalg.inv(steep) @ gradients(log, delta)[:free]
+    moved += moved.swapaxes(1, 2)
+    mean = moved.sum(2) / (size - 1)
+    slopes = [stimulus_sums.jackknife(row, 0.0, 2) for row in mean]
+    pairs = [stimulus_sums.second_order(table, row, 0.0, 2) for table, row in zip(moved, mean, strict=True)]
+    return np.stack(slopes), np.stack(pairs)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from semres_jax import _watching, spaces
+from semres_jax._names import axis_labels
 from semres_jax._random import generator
 from semres_jax._surroundings import on_host
 from semres_jax._types import ArrayLike, Quantity
@@ -22,6 +23,8 @@ from semres_jax.measure import intervals
 from semres_jax.measure.embeddings import exemplar_sums, exemplars, influence, similarities, stimulus_sums
 from semres_jax.measure.embeddings.request import Request, labels_of, matched, of_the_classes, table_of
 from semres_jax.measure.embeddings.result import Embedded, Fitted, Placed, Thresholds
+from semres_jax.measure.geometry.collapse import geometry
+from semres_jax.measure.members import Contributions, Influence, Sample
 from semres_jax.measure.resolution import FITTED, Profile, fit_profile, profile, reach
 from semres_jax.similarity import Family, get as family_of
 from semres_jax.spaces.base import MetricSpace
@@ -129,13 +132,14 @@ def embeddings(
     """
     how = execution or Execution()
     with _watching.watched(lambda done, planned: how.tell("embeddings", done, planned)):
-        return _placed(
+        return placed(
             points, distances, labels, fronts, similarity=similarity, floor=floor, shares=shares, n=n, optimal=optimal,
             delta=delta, bootstrap=bootstrap, key=key, limit=limit, families=families,
-        )  # fmt: skip
+        ).without_large()  # fmt: skip
 
 
-def _placed(points: Any, distances: Any, labels: Any, fronts: Any, *, similarity: str, **settings: Any) -> Embedded:
+def placed(points: Any, distances: Any, labels: Any, fronts: Any, *, similarity: str, **settings: Any) -> Embedded:
+    """As `embeddings`, with what stimuli contribute however many they are."""
     if isinstance(distances, Points):
         if labels is not None or np.shape(points)[:1] != (distances.size,):
             raise ValueError(
@@ -145,14 +149,15 @@ def _placed(points: Any, distances: Any, labels: Any, fronts: Any, *, similarity
         if distances.weighted:
             raise ValueError(f"stimuli must be equally likely; {distances.label} has unequal weights")
         model, request = _asked(points, fronts, similarity, settings)
-        return of_stimuli(model, distances, np.arange(distances.size), request)
+        return of_stimuli(model, distances, np.arange(distances.size), request, None)
     table, known_names = table_of(distances)
     names = labels_of(labels, points, known_names, len(table))
     model, request = _asked(points, fronts, similarity, settings)
     count = len(model.points)
     if names is not None and len(set(names)) < count:
-        return of_classes(model, Finite(of_the_classes(table, known_names, names)), names, request)
-    return of_stimuli(model, *matched(table, known_names, names, count), request)
+        own_names = axis_labels(points, 0) or range(count)
+        return of_classes(model, Finite(of_the_classes(table, known_names, names)), names, request, own_names)
+    return of_stimuli(model, *matched(table, known_names, names, count), request, names)
 
 
 def _asked(points: Any, fronts: Any, similarity: str, settings: dict[str, Any]) -> tuple[similarities.Own, Request]:
@@ -192,8 +197,10 @@ def fronts(space: Any, *, n: int = 2, families: Sequence[Any] = FRONTS) -> dict[
     return {family.label: family_front(finite, family, n=n) for family in map(family_of, families)}
 
 
-def of_stimuli(model: similarities.Own, space: Finite | Points, places: np.ndarray, request: Request) -> Embedded:
-    """One embedding of each stimulus: the probe is the item."""
+def of_stimuli(
+    model: similarities.Own, space: Finite | Points, places: np.ndarray, request: Request, names: Sequence[Any] | None
+) -> Embedded:
+    """One embedding of each stimulus, at these places and with these names: the probe is the item."""
     sampled: tuple[str, ...] = ()
     count = len(places)
     space.require_distinct(request.n)
@@ -218,9 +225,11 @@ def of_stimuli(model: similarities.Own, space: Finite | Points, places: np.ndarr
     mean_b, var_b = reach(strengths, request.floor)
     return _embedded(
         request, model, space, stimulus_sums.graded(space, ranks, strengths, request.n), strengths,
-        lowest=float(relative[~np.eye(len(relative), dtype=bool)].min()), labels=None, design="stimuli", stimuli=count,
+        lowest=float(relative[~np.eye(len(relative), dtype=bool)].min()), design="stimuli", stimuli=count,
+        sample=Sample(tuple(places.tolist() if names is None else (names[place] for place in places)), space),
         sampled=sampled, mean_b=float(mean_b), var_b=float(var_b), tie_rate=enumeration.tie_rate(space, n=request.n),
         levels=_levels(model, space, ranks, products, request),
+        geometry=geometry(model.points if count == len(places) else model.points[np.sort(places)]),
     )  # fmt: skip
 
 
@@ -231,8 +240,10 @@ def _part(space: Finite | Points, rows: np.ndarray) -> Finite:
     return Finite(np.asarray(space.distances)[np.ix_(rows, rows)])
 
 
-def of_classes(model: similarities.Own, space: Finite, labels: Sequence[Any], request: Request) -> Embedded:
-    """Several embeddings a class: the probe is another exemplar."""
+def of_classes(
+    model: similarities.Own, space: Finite, labels: Sequence[Any], request: Request, names: Sequence[Any]
+) -> Embedded:
+    """Several embeddings a class, with these names: the probe is another exemplar."""
     if request.n > 2:
         raise ValueError(f"classes with several exemplars are measured with n = 2 items; got n = {request.n}")
     model.require_apart()
@@ -250,43 +261,67 @@ def of_classes(model: similarities.Own, space: Finite, labels: Sequence[Any], re
     sampled = (f"{len(chosen.rows)} of {len(labels)} exemplars probe",) if chosen.sampled else ()
     return _embedded(
         request, model, space, own, sums.between,
-        lowest=float(min(sums.lowest / inner.mean(), 1.0)), labels=drawn.own, design="classes", stimuli=len(inner),
+        lowest=float(min(sums.lowest / inner.mean(), 1.0)), design="classes", stimuli=len(inner),
+        sample=Sample(tuple(names), space, drawn.own),
         sampled=sampled + ((words,) if words else ()), mean_b=sums.reach[0], var_b=sums.reach[1],
         tie_rate=drawn.tie_rate, levels=_thresholds(request, sums.levels, which, drawn.own),
+        geometry=geometry(model.points, drawn.own),
     )  # fmt: skip
 
 
 def _embedded(
     request: Request, model: similarities.Own, space: Finite, own: stimulus_sums.Scored, strengths: np.ndarray,
-    *, lowest: float, labels: np.ndarray | None, **fields: Any,
+    *, lowest: float, sample: Sample, **fields: Any,
 ) -> Embedded:  # fmt: skip
-    """What both designs have: fits, fronts, and intervals over exemplars with these labels, or over stimuli."""
+    """What both designs have: fits, fronts, and intervals over the exemplars, or the stimuli, of a sample."""
+    labels = sample.labels
     ranks, shape = tables.ranking(space), profile(space, strengths)
     relative = strengths / np.diagonal(strengths)[:, None] if labels is None else None
     delta = lowest if request.delta is None else request.delta
     known = fronts(space, n=request.n) if request.fronts is None else request.fronts
-    known = {**known, **optimal_fronts(space, delta, request)}
-    # The front of all similarities is taken as it is, also that of these stimuli.
-    moving = [space if labels is None and name != "optimal" else None for name in known]
-    off = [influence.off(where, *known, own) for where, known in zip(moving, known.items(), strict=True)]
+    known = {**known, **optimal_fronts(space, delta, request.optimal, n=request.n)}
+    p_s, p_i, there = on_fronts(sample, own, known, **request.replicates)
+    placed = {name: front._replace(influence=None) for name, front in there.items()}
+    fits, log_epsilon = {}, {}
+    for family in request.families:
+        fits[family.label], moved = _fitted(space, ranks, shape, family, request, relative)
+        log_epsilon |= {} if moved is None else {family.label: moved}
+    scored = (Influence(own.p_s, own.slope_s, own.pairs_s), Influence(own.p_i, own.slope_i, own.pairs_i))
+    return Embedded(
+        similarity=request.similarity, floor=request.floor, n=request.n, rows=len(model.points),
+        dimensions=model.points.shape[1], p_s=p_s, p_i=p_i, profile=shape, fits=fits, delta=delta, fronts=placed,
+        influence=Contributions(sample, *scored, log_epsilon), **fields,
+    )  # fmt: skip
+
+
+def on_fronts(
+    sample: Sample, own: stimulus_sums.Scored, known: Mapping[str, Front], *, count: int, key: Any
+) -> tuple[Quantity, Quantity, dict[str, Placed]]:
+    """Accuracies, and where they lie from fronts, with intervals of so many replicates over the sample.
+
+    The optimal front, of all similarities, is taken as it is, also that of these stimuli; others move with them.
+    """
+    labels = sample.labels
+    moving = [sample.space if labels is None and name != "optimal" else None for name in known]
+    off = [influence.off(where, *front, own) for where, front in zip(moving, known.items(), strict=True)]
     values = np.array([own.p_s, own.p_i, *(gap.distance for gap in off)])
     slopes = np.stack([own.slope_s, own.slope_i, *(gap.slope for gap in off)])
     if labels is None:
         pairs = [own.pairs_s, own.pairs_i, *(gap.pairs for gap in off)]
-        estimates = intervals.over_stimuli(values, slopes, pairs, **request.replicates)
+        estimates = intervals.over_stimuli(values, slopes, pairs, count=count, key=key)
         for end in (estimates.low, estimates.high):
             end[:2] = np.clip(end[:2], 0.0, 1.0)
     else:
-        estimates = intervals.over_exemplars(values, slopes, labels, **request.replicates)
+        estimates = intervals.over_exemplars(values, slopes, labels, count=count, key=key)
     p_s, p_i, *gaps = (Quantity(*row) for row in zip(*estimates, strict=True))
-    fits = {family.label: _fitted(space, ranks, shape, family, request, relative) for family in request.families}
-    placed = {name: Placed(front, gap, there.p_s, there.p_i)
-              for (name, front), gap, there in zip(known.items(), gaps, off, strict=True)}  # fmt: skip
-    return Embedded(
-        similarity=request.similarity, floor=request.floor, n=request.n, rows=len(model.points),
-        dimensions=model.points.shape[1], p_s=p_s, p_i=p_i, profile=shape, fits=fits, delta=delta, fronts=placed,
-        **fields,
-    )  # fmt: skip
+    return (
+        p_s,
+        p_i,
+        {
+            name: Placed(front, gap, there.p_s, there.p_i, Influence(there.distance, there.slope, there.pairs))
+            for (name, front), gap, there in zip(known.items(), gaps, off, strict=True)
+        },
+    )
 
 
 def _levels(
@@ -317,28 +352,29 @@ def _thresholds(request: Request, sums: stimulus_sums.Sums, which: np.ndarray, l
 
 def _fitted(
     space: Finite, ranks: tables.Ranking, shape: Profile, family: Family, request: Request, relative: np.ndarray | None
-) -> Fitted:
-    """A family's fit; with the relative similarity of stimuli also what its resolution is off by over them."""
+) -> tuple[Fitted, Influence | None]:
+    """A family's fit; with the relative similarity of stimuli also what they contribute to its resolution."""
     best = fit_profile(shape, family)
     epsilon, delta = (Quantity(*map(float, number)) for number in (best.epsilon, best.delta))
     distances, resolution = np.asarray(space.distances, np.float64), Quantity(epsilon.value)
     table = family_table(family, distances, epsilon.value, delta.value)
     moved = None
-    if relative is not None and request.bootstrap:
+    if relative is not None:
         moved = influence.log_resolution(distances, relative, family, epsilon.value, delta.value)
-    if moved is not None:
+    if moved is not None and request.bootstrap:
         log = intervals.over_stimuli(np.log([epsilon.value]), moved[0][None], [moved[1]], **request.replicates)
         resolution = Quantity(epsilon.value, epsilon.value * log.stderr[0], *np.exp([log.low[0], log.high[0]]))
-    return Fitted(epsilon, delta, float(best.aic), *tables.of_ranking(space, ranks, table, request.n), resolution)
+    fit = Fitted(epsilon, delta, float(best.aic), *tables.of_ranking(space, ranks, table, request.n), resolution)
+    return fit, None if moved is None else Influence(float(np.log(epsilon.value)), *moved)
 
 
-def optimal_fronts(space: Finite, delta: float, request: Request) -> dict[str, Front]:
+def optimal_fronts(space: Finite, delta: float, optimal: str, *, n: int = 2) -> dict[str, Front]:
     """The front of all similarities with values down to a floor, where it is wanted."""
-    if request.optimal == "none" or not 0 < delta < 1:
+    if optimal == "none" or not 0 < delta < 1:
         return {}
-    if request.optimal == "finite":
+    if optimal == "finite":
         rows = [(weight, *optimal_finite(space, delta, weight=weight).accuracy) for weight in _OPTIMAL_WEIGHTS]
     else:
-        optima = optimal_front(delta, n=request.n, levels=_OPTIMAL_LEVELS)
+        optima = optimal_front(delta, n=n, levels=_OPTIMAL_LEVELS)
         rows = [(optimum.weight, *optimum.accuracy) for optimum in optima]
     return {"optimal": Front(*np.array(rows, float).T)}

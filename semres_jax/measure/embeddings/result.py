@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from semres_jax._showing import html_table
+from semres_jax._showing import frame, html_table
 from semres_jax._types import Quantity
 from semres_jax.frontier.families import Front
+from semres_jax.measure.geometry.collapse import Geometry
+from semres_jax.measure.intervals import LEVEL
+from semres_jax.measure.members import Contributions, Influence
 from semres_jax.measure.resolution import Profile
 from semres_jax.storage.attributes import DISTANCE, labelled
 
@@ -18,16 +21,18 @@ if TYPE_CHECKING:
 
 # Fewer than these, and intervals hold the truth less often than they say (scripts/study_embedding_coverage.py).
 _FEW_STIMULI, _FEW_EXEMPLARS = 12, 5
+# Contributions of more stimuli are not kept.
+_KEPT = 256
 HEADS = ("", "p_S", "p_I", "epsilon", "delta", "AIC - best", "distance of the model")
 _SETTINGS = ("design", "similarity", "floor", "n", "rows", "dimensions", "stimuli")
 # Of variables that are no probabilities, shares or ratios; the front of the optimal similarity is along weights.
-_UNITS = {
+UNITS = {
     "distance": DISTANCE, "fit_epsilon": DISTANCE, "resolution": DISTANCE, "front_epsilon": DISTANCE, "pairs": "pairs",
     "level_epsilon": "unit of the dissimilarity",
 }  # fmt: skip
 _PARTS = {
     "": "", "_stderr": "standard error of ",
-    "_low": "lower end of the 95 % interval of ", "_high": "upper end of the 95 % interval of ",
+    "_low": "lower end of the {:g} % interval of ", "_high": "upper end of the {:g} % interval of ",
 }  # fmt: skip
 
 
@@ -79,12 +84,14 @@ class Placed(NamedTuple):
         front: of p_s, p_i, and what they were found at (resolutions, or weights of p_S for the optimal one).
         distance: signed, in units of probability; positive beyond the front.
         p_s, p_i: the front's nearest point.
+        influence: what stimuli, or exemplars, contribute to the distance; for what compares; else None.
     """
 
     front: Front
     distance: Quantity
     p_s: float
     p_i: float
+    influence: Influence | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -105,6 +112,8 @@ class Embedded:
         fits: by family; `best` names the one with the smallest AIC.
         delta: floor that the optimal front is of: the smallest similarity there is, relative to the probe's own.
         fronts: by name, "constant", "linear" and, where wanted, "optimal".
+        influence: what stimuli, or exemplars, contribute, for `measure.compare`; None of more than 256 of them.
+        geometry: effective dimension, and of classes neural collapse, of the rows that were measured.
     """
 
     design: str
@@ -125,6 +134,14 @@ class Embedded:
     fits: Mapping[str, Fitted]
     delta: float
     fronts: Mapping[str, Placed]
+    geometry: Geometry
+    influence: Contributions | None = None
+
+    def without_large(self) -> "Embedded":
+        """The same without contributions where their tables, of all pairs of stimuli, are large."""
+        if self.influence is None or len(self.influence.sample.names) <= _KEPT:
+            return self
+        return dataclasses.replace(self, influence=None)
 
     @property
     def best(self) -> str:
@@ -178,7 +195,8 @@ class Embedded:
         if not np.isfinite(self.p_s.low) and np.isfinite(self.p_s.stderr):
             reach += f"; standard errors of p_S and p_I {self.p_s.stderr:.4f} and {self.p_i.stderr:.4f}"
         careful = {"sampled": self.sampled, "caution": self.cautions}
-        return [f"{measured}; {reach}", *(f"{word}: {line}" for word, lines in careful.items() for line in lines)]
+        lines = [f"{measured}; {reach}", *(f"{word}: {line}" for word, lines in careful.items() for line in lines)]
+        return [*lines, str(self.geometry), *(f"caution: {line}" for line in self.geometry.cautions)]
 
     def summary(self) -> dict[str, Any]:
         """Numbers for JSON: one row for each family and each front."""
@@ -196,7 +214,16 @@ class Embedded:
             "sampled": list(self.sampled), "cautions": list(self.cautions), "p_s": self.p_s._asdict(),
             "p_i": self.p_i._asdict(), "mean_b": self.mean_b, "var_b": self.var_b, "tie_rate": self.tie_rate,
             "best_family": self.best, "families": families, "fronts": fronts, "optimal_delta": self.delta,
+            "geometry": self.geometry.summary(),
         }  # fmt: skip
+
+    def to_dataframe(self) -> Any:
+        """A pandas.DataFrame: rows for the model, for what each family predicts, for each front's nearest point.
+
+        Columns are those of `table`, numbers with their errors and intervals in columns of their own; NaN where a row
+        has none.
+        """
+        return data_frame("model", self.p_s, self.p_i, self.fits, self.fronts)
 
     def dataset(self) -> "xarray.Dataset":
         """Everything as a labelled dataset: dimensions share, level (of given distance), family, front, point."""
@@ -206,13 +233,13 @@ class Embedded:
             "sampled": "; ".join(self.sampled), "cautions": "; ".join(self.cautions),
             "best_family": self.best, "optimal_delta": self.delta,
         }  # fmt: skip
-        rows = [*_of_model(self), *_of_fits(self.fits.values()), *_of_fronts(list(self.fronts.values()))]
+        rows = [*_of_model(self), *of_fits(self.fits.values()), *of_fronts(list(self.fronts.values()))]
         share = "share of others that the threshold was to reach"
         coords: dict[str, Any] = {"share": ("share", self.levels.share, {"long_name": share})}
         coords["family"] = list(self.fits)
         if self.fronts:
             coords["front"] = ("front", list(self.fronts), {"long_name": "front of similarities"})
-        return labelled(xarray.Dataset(_variables(rows), coords, attributes), _UNITS)
+        return labelled(xarray.Dataset(variables(rows) | self.geometry.numbers(), coords, attributes), UNITS)
 
 
 def _of_model(model: Embedded) -> list[tuple[str, Any, Any, str]]:
@@ -236,9 +263,10 @@ def _of_model(model: Embedded) -> list[tuple[str, Any, Any, str]]:
     ]
 
 
-def _of_fits(fits: Collection[Fitted]) -> list[tuple[str, Any, Any, str]]:
+def of_fits(fits: Collection[Fitted]) -> list[tuple[str, Any, Any, str]]:
+    """Variables of fits along families."""
     columns = zip(*fits, strict=True)
-    epsilon, delta, aic, p_s, p_i, resolution = map(_stacked, columns)
+    epsilon, delta, aic, p_s, p_i, resolution = map(stacked, columns)
     variables = [
         ("fit_epsilon", epsilon.value, "fitted resolution, in the unit of the given distances"),
         ("fit_delta", delta.value, "fitted floor"),
@@ -252,34 +280,61 @@ def _of_fits(fits: Collection[Fitted]) -> list[tuple[str, Any, Any, str]]:
     return [(name, "family", values, text) for name, values, text in variables]
 
 
-def _of_fronts(fronts: Sequence[Placed]) -> list[tuple[str, Any, Any, str]]:
+def data_frame(who: str, p_s: Quantity, p_i: Quantity, fits: Mapping[str, Fitted], fronts: Mapping[str, Placed]) -> Any:
+    """What was measured of a model, or of people, what each family predicts, each front's nearest point, in rows."""
+    placed, fitted, none = list(fronts.values()), list(fits.values()), Quantity(np.nan)
+    of = [who, *["fit"] * len(fits), *["front"] * len(fronts)]
+    few = [none] * len(fronts)
+    columns: dict[str, Any] = {"of": of, "name": ["", *fits, *fronts]}
+    for name, own in (("p_s", p_s), ("p_i", p_i)):
+        columns[name] = stacked([own, *(Quantity(getattr(some, name)) for some in (*fitted, *placed))])
+    columns["epsilon"] = stacked([none, *(fit.resolution for fit in fitted), *few])
+    columns["delta"] = stacked([none, *(fit.delta for fit in fitted), *few])
+    columns["aic"] = [np.nan, *(fit.aic for fit in fitted), *[np.nan] * len(fronts)]
+    columns["distance"] = stacked([none, *[none] * len(fits), *(front.distance for front in placed)])
+    return frame(columns)
+
+
+def curves(fronts: Sequence[Front]) -> list[tuple[str, Any, Any, str]]:
+    """Variables of fronts along their points."""
     if not fronts:
         return []
-    longest = max(len(placed.front.p_s) for placed in fronts)
+    longest, both = max(len(front.p_s) for front in fronts), ("front", "point")
     epsilon, p_s, p_i = (
         np.stack([np.pad(np.asarray(row, float), (0, longest - len(row)), constant_values=np.nan) for row in column])
-        for column in zip(*(placed.front for placed in fronts), strict=True)
+        for column in zip(*fronts, strict=True)
     )
-    both, (distance, nearest_p_s, nearest_p_i) = ("front", "point"), map(_stacked, list(zip(*fronts, strict=True))[1:])
     return [
         ("front_epsilon", both, epsilon, "resolution along the front; optimal: weight of p_S"),
         ("front_p_s", both, p_s, "generalization p_S of the front"),
         ("front_p_i", both, p_i, "identification p_I of the front"),
+    ]
+
+
+def of_fronts(fronts: Sequence[Placed]) -> list[tuple[str, Any, Any, str]]:
+    """Variables of fronts along their points, and of distances from them."""
+    if not fronts:
+        return []
+    columns = zip(*(placed[1:4] for placed in fronts), strict=True)
+    distance, nearest_p_s, nearest_p_i = map(stacked, columns)
+    return [
+        *curves([placed.front for placed in fronts]),
         ("front_distance", "front", distance, "signed distance from the front"),
         ("nearest_p_s", "front", nearest_p_s, "p_S of the front's nearest point"),
         ("nearest_p_i", "front", nearest_p_i, "p_I of the front's nearest point"),
     ]
 
 
-def _stacked(values: Sequence[Any]) -> Any:
+def stacked(values: Sequence[Any]) -> Any:
+    """Quantities as one of arrays; other values as they are."""
     return Quantity(*map(np.array, zip(*values, strict=True))) if isinstance(values[0], Quantity) else values
 
 
-def _variables(rows: Iterable[tuple[str, Any, Any, str]]) -> dict[str, Any]:
+def variables(rows: Iterable[tuple[str, Any, Any, str]], level: float = LEVEL) -> dict[str, Any]:
     """Variables of a dataset from names, dimensions, values and descriptions; four of each `Quantity`."""
     variables: dict[str, Any] = {}
     for name, dims, value, text in rows:
         parts = value if isinstance(value, Quantity) else (value,)
         for part, (end, what) in zip(parts, _PARTS.items(), strict=False):
-            variables[name + end] = (dims, np.asarray(part), {"long_name": what + text})
+            variables[name + end] = (dims, np.asarray(part), {"long_name": what.format(100 * level) + text})
     return variables

@@ -54,14 +54,8 @@ def own(points: Any, kind: str) -> Own:
     """
     if kind not in SIMILARITIES:
         raise ValueError(f"similarity must be one of {', '.join(SIMILARITIES)}; got {kind!r}")
-    plain = isinstance(points, np.ndarray) and not isinstance(points, np.ma.MaskedArray) and points.dtype.kind in "biuf"
-    if not plain and not type(points).__module__.startswith("h5py"):  # these stay in their files
-        points = concrete(points, "embeddings")
-        if points is None:
-            raise ValueError("embeddings must be known numbers; got a traced or missing array")
-    shape = np.shape(points)
-    if len(shape) != 2 or shape[0] < 3 or shape[1] < 1:
-        raise ValueError(f"embeddings must have shape (stimuli, dimensions), at least 3 rows; got shape {shape}")
+    points = rows_of(points, 3, "embeddings", "stimuli")
+    shape = points.shape
     total, bad, empty, longest, alike = np.zeros(shape[1]), [], [], 0.0, True
     for first in range(0, shape[0], _rows(shape[1])):
         block = np.asarray(points[first : first + _rows(shape[1])], np.float64)
@@ -70,13 +64,35 @@ def own(points: Any, kind: str) -> Own:
         total += np.where(np.isfinite(block), block, 0.0).sum(0)
         alike = alike and bool((block == np.asarray(points[:1], np.float64)).all())
         longest = max(longest, float(np.einsum("nd,nd->n", block, block).max()))
-    if bad:
-        has = "has" if len(bad) == 1 else "have"
-        raise ValueError(f"embeddings must be finite; {listed(bad)} {has} NaN or infinity")
+    finite_rows(bad, "embeddings")
     if empty and kind != "euclidean":
         raise ValueError(f"{listed(empty)} of the embeddings {'is' if len(empty) == 1 else 'are'} all 0: "
                          f"no {kind} similarity; leave out or use euclidean")  # fmt: skip
     return Own(kind, points, total / shape[0], longest if kind == "relu" else 1.0, alike)
+
+
+def rows_of(points: Any, least: int, name: str, rows: str = "rows") -> Any:
+    """Points as an array of shape (rows, dimensions), or as they are in their file.
+
+    Raises:
+        ValueError: no numbers, another shape, fewer rows than `least`.
+    """
+    plain = isinstance(points, np.ndarray) and not isinstance(points, np.ma.MaskedArray) and points.dtype.kind in "biuf"
+    if not plain and not type(points).__module__.startswith("h5py"):  # these stay in their files
+        points = concrete(points, name)
+        if points is None:
+            raise ValueError(f"{name} must be known numbers; got a traced or missing array")
+    shape = np.shape(points)
+    if len(shape) != 2 or shape[0] < least or shape[1] < 1:
+        raise ValueError(f"{name} must have shape ({rows}, dimensions), at least {least} rows; got shape {shape}")
+    return points
+
+
+def finite_rows(bad: list[int], name: str) -> None:
+    """Raise `ValueError` where there are rows that are not finite."""
+    if bad:
+        has = "has" if len(bad) == 1 else "have"
+        raise ValueError(f"{name} must be finite; {listed(bad)} {has} NaN or infinity")
 
 
 def floor_of(model: Own) -> float:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from semres_jax._showing import frame
 from semres_jax._types import Quantity
 from semres_jax.execution import Execution
 from semres_jax.measure.embeddings.result import Embedded
@@ -132,6 +133,16 @@ class Language:
             ],
             "resolutions": [_plain(row, "probability") for row in self.resolutions[task]],
         }
+
+    def to_dataframe(self) -> Any:
+        """A pandas.DataFrame with a row for each task and cell (distance or number of items): means above chance."""
+        cells = [(task, at, scores) for task, named in self.cells.items() for at, scores in named.items()]
+        columns: dict[str, Any] = {"task": [task for task, _, _ in cells], "at": [at for _, at, _ in cells]}
+        for name in Scores._fields:
+            means = [getattr(scores, name) for _, _, scores in cells]
+            columns[name] = Quantity(*map(np.array, zip(*(mean.mean for mean in means), strict=True)))
+            columns |= {f"{name}_chance": [mean.chance for mean in means], f"{name}_p": [mean.p for mean in means]}
+        return frame(columns)
 
     def dataset(self) -> "xarray.Dataset":
         """Every prompt (dimensions TASK_prompt, TASK_item), means by cell, curves of pairs, families, layers."""

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from semres_jax.plots import _style as style
+from semres_jax.plots._labels import label
 from semres_jax.plots._style import COLOURS, DASHES, GREY
-from semres_jax.plots.images._labels import label
 from semres_jax.plots.images._looks import ACCURACIES, alpha_text, entry, under
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from semres_jax.plots import _style as style
+from semres_jax.plots._labels import label
 from semres_jax.plots._style import COLOURS, DASHES, FAMILY_MARKS, GREY, OUTSIDE, PROBABILITY
-from semres_jax.plots.images._labels import label
 from semres_jax.plots.images._looks import INTERVALS, MARKED, alpha_text, bounds, entry, nearest, under
 
 if TYPE_CHECKING:

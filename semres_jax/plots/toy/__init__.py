@@ -8,6 +8,7 @@ from semres_jax.plots import _style as style
 from semres_jax.plots.toy._learned import toy_fits as toy_fits, toy_matrices as toy_matrices
 from semres_jax.plots.toy._paths import toy_paths as toy_paths
 from semres_jax.plots.toy._runs import two_items
+from semres_jax.plots.toy._shared import toy_geometry as toy_geometry
 from semres_jax.plots.toy._trends import toy_items as toy_items, toy_slots as toy_slots, toy_variance as toy_variance
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ def save_toy(data: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[str
 
     Paths, fits and tables of similarities (`toy_matrices_CONDITION`, of at most six) are of the conditions trained with
     two items on one slot; items where conditions on one slot differ in them; slots where conditions differ in them;
-    variance where conditions called circle, and segment or birds, learn similarity. Data as for `toy_paths`.
+    variance where conditions called circle, and segment or birds, learn similarity; geometry where it was
+    measured. Data as for `toy_paths`.
     """
     two = two_items(data)
     single = data["items"].values[data.slots.values == 1]
@@ -38,4 +40,6 @@ def save_toy(data: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[str
         pictures["toy_slots"] = toy_slots(data)
     if "circle" in names and names & {"segment", "birds"}:
         pictures["toy_variance"] = toy_variance(data)
+    if "mean_feature_dimensions" in data:
+        pictures["toy_geometry"] = toy_geometry(data)
     return style.save_pictures(pictures, folder)

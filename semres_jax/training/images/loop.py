@@ -34,7 +34,7 @@ from semres_jax.training.images.epochs import Recipe as Recipe
 # activations kept for the gradient, of the large networks, generously.
 _MEMORY, _PER_PIXEL = 0.6, 600
 
-Watch = Callable[[np.ndarray], dict[str, np.ndarray]]
+Watch = Callable[[np.ndarray, np.ndarray, np.ndarray], dict[str, Any]]
 
 
 class History(NamedTuple):
@@ -85,16 +85,18 @@ def train(
         alphas: weights of the loss of distances, from 0 to 1.
         key: run r of every alpha starts from fold_in(key, r) and sees the same batches; None: `jax.random.key(0)`.
         runs: R, at least 1.
-        watch: called after each epoch of each member with the embeddings of its test and held-out images (in the order
-            of `parts`), in threads; gives named arrays, always of the same shapes.
+        watch: called after each epoch of each member with the (N, F) embeddings of its test and held-out images (in
+            the order of `parts`), and the (K, F) weights and (K,) biases of its classifier, in threads; gives named
+            arrays, always of the same names and shapes.
         together: members that are trained at once under vmap; None: as many as memory allows, one on a CPU.
         checkpoint: a folder for checkpoints, written after every epoch.
         resume: go on from the newest checkpoints there; the result is that of a run in one go.
         execution: progress in epochs of all members.
 
     Raises:
-        ValueError: alphas out of [0, 1], or twice the same with checkpoints; checkpoints of other settings, or damaged;
-            a folder that another process is using; weights that do not fit; more than one process.
+        ValueError: alphas out of [0, 1], or twice the same with checkpoints; checkpoints of other settings, or of
+            another `watch`, or damaged; a folder that another process is using; weights that do not fit; more than one
+            process.
         results.Unwritable: a checkpoint can't be written; those before it stay as they are.
         Diverged: a loss was not finite. The last good weights are in the checkpoint.
 
@@ -204,37 +206,40 @@ class _Job:
         state = jax.tree.map(lambda *x: jnp.stack(x), *(self.start(key, run) for _, run in group))
         keys = jnp.stack([jax.random.fold_in(jax.random.fold_in(key, run), 1) for _, run in group])
         alphas = jnp.asarray([alpha for alpha, _ in group], jnp.float32)
-        shown, embedded = (self._shown, self._data.scale, self._graph), None
+        embedded: Any = None
         with store:
             state, content = store.restore(state)
             columns = {name: np.asarray(x) for name, x in content["rows"].items()} if content else {}
             done = len(columns["loss_id"]) if columns else 0
             say(len(group) * done)
             self._refuse(state, group, store.folder)
+            if done:
+                embedded, again = self._seen(state, np.zeros((len(group), 2)))
+                _require_records(columns, again, store.folder)
             for epoch in range(done, self._recipe.epochs):
                 if stop.is_set():
                     raise KeyboardInterrupt
                 how = self._recipe, self._graph, self._steps
                 state, losses = epochs.epoch(state, self._data, alphas, keys, jnp.int32(epoch), *how)
-                embedded, scores = map(np.asarray, epochs.embed(state, *shown))
-                row = {name: x[None] for name, x in self._row(np.asarray(losses), embedded, scores).items()}
+                embedded, row = self._seen(state, np.asarray(losses))
                 columns = {name: np.concatenate([columns.get(name, x[:0]), x]) for name, x in row.items()}
                 store.save(epoch + 1, state, {"rows": columns})  # of a member without a loss, its last good weights
                 self._refuse(state, group, store.folder)
                 say(len(group))
-            if embedded is None:  # resumed at its end
-                embedded = np.asarray(epochs.embed(state, *shown)[0])
         columns = {name: np.swapaxes(x, 0, 1) for name, x in columns.items()} | {"embeddings": embedded}
         return [{name: x[k] for name, x in columns.items()} for k in range(len(group))]
 
-    def _row(self, losses: np.ndarray, embedded: np.ndarray, scores: np.ndarray) -> dict[str, np.ndarray]:
-        """Named arrays of an epoch, members in front."""
+    def _seen(self, state: epochs.State, losses: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Embeddings, and named arrays of an epoch: (1, members, ...)."""
+        embedded, scores = map(np.asarray, epochs.embed(state, self._shown, self._data.scale, self._graph))
         guess = scores[:, : len(self._own)].argmax(-1)
         row = {"loss_id": losses[:, 0], "loss_sim": losses[:, 1], "accuracy": (guess == self._own[None]).mean(1)}
         if self._watch is not None:
-            watched = [self._watch(embeddings) for embeddings in embedded]
+            layer: Any = state.params["classifier"]
+            weights, biases = np.swapaxes(np.asarray(layer["kernel"][...]), 1, 2), np.asarray(layer["bias"][...])
+            watched = [self._watch(*member) for member in zip(embedded, weights, biases, strict=True)]
             row |= {name: np.stack([member[name] for member in watched]) for name in watched[0]}
-        return row
+        return embedded, {name: x[None] for name, x in row.items()}
 
     def _refuse(self, state: epochs.State, group: list[tuple[float, int]], folder: Path | None) -> None:
         def described(member: int, step: int) -> str:
@@ -243,6 +248,16 @@ class _Job:
             return f"step {step} of epoch {epoch + 1} of run {run} with alpha = {alpha:g}, learning_rate = {rate:g}"
 
         refuse_diverged(state.bad, described, folder)
+
+
+def _require_records(there: dict[str, np.ndarray], wanted: dict[str, np.ndarray], folder: Path | None) -> None:
+    """Refuse to go on from a checkpoint without the numbers, epoch by epoch, that this run is to have."""
+    missing = [name for name, x in wanted.items() if name not in there or there[name].shape[1:] != x.shape[1:]]
+    if missing:
+        raise ValueError(
+            f"can't resume: the checkpoint in {str(folder)!r} has no record of {missing[0]} after each epoch (it is of "
+            "an earlier version, or was watched otherwise; name another folder, or leave out resume)"
+        )
 
 
 def _fingerprint(images: ImageSet, parts: Split) -> str:

@@ -1,0 +1,1 @@
+"""Geometry beside accuracy: effective dimension, neural collapse, features in superposition."""

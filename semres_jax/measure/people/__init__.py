@@ -1,0 +1,1 @@
+"""What people and brains say: similarities, confusions, triplets, and where that puts them on the front."""
