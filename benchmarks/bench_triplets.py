@@ -99,10 +99,10 @@ def peers(said: np.ndarray, layout: str, unseen: np.ndarray) -> dict[str, tuple[
     soe = embedding.SOE(n_components=2, n_init=STARTS, random_state=0).fit(anchored)
     starts = [embedding.TSTE(n_components=2, random_state=seed).fit(anchored) for seed in range(STARTS)]
     tste = min(starts, key=lambda start: start.stress_)
-    found = {"SOE": scores(linked(distances(soe.embedding_), said, layout), unseen, layout)}
+    scored = {"SOE": scores(linked(distances(soe.embedding_), said, layout), unseen, layout)}
     own = -np.log1p(distances(tste.embedding_) ** 2)  # of one degree of freedom in two dimensions: (1 + d²)^-1
-    found["t-STE"] = min(scores(s, unseen, layout) for s in (own, linked(distances(tste.embedding_), said, layout)))
-    return found
+    scored["t-STE"] = min(scores(s, unseen, layout) for s in (own, linked(distances(tste.embedding_), said, layout)))
+    return scored
 
 
 def ours(said: np.ndarray, layout: str, unseen: np.ndarray) -> tuple[float, float]:

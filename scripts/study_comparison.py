@@ -53,10 +53,10 @@ def pair(name: str, seed: int, size: int, more: float = 0.0) -> list[intervals.P
         model = measure.embeddings(
             noisy, space, fronts={}, optimal="none", shares=[0.3], bootstrap=0, families=[FAMILY]
         )
-        found = model.influence
-        assert found is not None
+        measured = model.influence
+        assert measured is not None
         unknown = measure.Influence(np.nan, np.full(size, np.nan))
-        numbers.append([found.p_s, found.p_i, found.log_epsilon.get(FAMILY, unknown)])
+        numbers.append([measured.p_s, measured.p_i, measured.log_epsilon.get(FAMILY, unknown)])
     return [intervals.paired(a, b) for a, b in zip(*numbers, strict=True)]
 
 
@@ -67,12 +67,12 @@ def pair_of_classes(seed: int, members: int) -> list[intervals.Paired]:
     exemplars += 0.4 * rng.normal(size=exemplars.shape)
     numbers = []
     for _ in range(2):
-        found = measure.embeddings(
+        measured = measure.embeddings(
             exemplars + 0.4 * rng.normal(size=exemplars.shape), spaces.grid(spaces.get("circle"), 6), labels=own,
             similarity="cosine", floor=0.01, fronts={}, optimal="none", shares=[0.3], bootstrap=0,
         ).influence  # fmt: skip
-        assert found is not None
-        numbers.append([found.p_s, found.p_i])
+        assert measured is not None
+        numbers.append([measured.p_s, measured.p_i])
     return [intervals.paired(a, b, own) for a, b in zip(*numbers, strict=True)]
 
 

@@ -153,8 +153,8 @@ def read_triplets(path: str | os.PathLike[str], layout: str = "auto") -> Triplet
         return _from_npy(path, layout)
     rows = _rows(path, "triplets", ",;\t")
     heads = [re.sub(r"[\s._-]+", "_", cell.lower()) for cell in rows[0][1]]
-    columns, told, named = _columns(heads, rows, path, layout)
-    if layout == "auto" and not told:
+    columns, stated, named = _columns(heads, rows, path, layout)
+    if layout == "auto" and not stated:
         raise ValueError(f"the columns of {shown(path)!r} don't tell what its triplets mean: {_SAY}")
     rows = rows[named:]
     if not rows:
@@ -170,7 +170,7 @@ def read_triplets(path: str | os.PathLike[str], layout: str = "auto") -> Triplet
             raise ValueError(f"{where(k)} must have {width} entries; got {len(row)}")
     cells = np.array([[row[column] for column in columns] for _, row in rows])
     counts = _numbers(cells[:, 3], where) if len(columns) == 4 else None
-    return Triplets(cells[:, :3], told or layout, counts, where=where)
+    return Triplets(cells[:, :3], stated or layout, counts, where=where)
 
 
 def _from_npy(path: Path, layout: str) -> Triplets:
@@ -196,14 +196,14 @@ def _columns(heads: list[str], rows: list, path: Path, layout: str) -> tuple[lis
     at = {kind: [k for k, head in enumerate(heads) if head in words] for kind, words in _WORDS.items()}
     several = next((kind for kind, which in at.items() if len(which) > 1), None)
     count = at["count"][:1]
-    told, columns = "", []
+    stated, columns = "", []
     rest = [k for k in range(len(heads)) if k not in count]
     if at["odd"]:
-        told, columns = "odd", [k for k in rest if k not in at["odd"]] + at["odd"]
+        stated, columns = "odd", [k for k in rest if k not in at["odd"]] + at["odd"]
         pair = [heads.index(name) for name in ("i", "j") if name in heads]
         columns = [*pair, *at["odd"]] if len(pair) == 2 else columns
     elif at["anchor"] and at["near"] and at["far"]:
-        told, columns = "anchor", [*at["anchor"], *at["near"], *at["far"]]
+        stated, columns = "anchor", [*at["anchor"], *at["near"], *at["far"]]
     elif set(_PLAIN) <= set(heads):
         columns = [heads.index(name) for name in _PLAIN]
     if columns:
@@ -211,12 +211,12 @@ def _columns(heads: list[str], rows: list, path: Path, layout: str) -> tuple[lis
             raise ValueError(
                 f"{shown(path)!r} must have three columns of stimuli, each named once; got {shown(','.join(heads))!r}"
             )
-        if told and layout not in ("auto", told):
+        if stated and layout not in ("auto", stated):
             raise ValueError(
-                f"the columns of {shown(path)!r} say layout {told}, but {layout} is given; leave layout out, or rename "
-                "them"
+                f"the columns of {shown(path)!r} say layout {stated}, but {layout} is given; leave layout out, or "
+                "rename them"
             )
-        return columns + count, told, True
+        return columns + count, stated, True
     # Words over numbers are names of columns that we don't know.
     numbers = [all(map(_NUMBER.fullmatch, row)) for _, row in rows[:2]]
     named = bool(count) or (len(numbers) == 2 and numbers == [False, True])
@@ -301,11 +301,11 @@ def triplets_of(given: Any, layout: str | None, counts: Any = None) -> Triplets:
         return given if counts is None else dataclasses.replace(given, counts=counts)
     heads = axis_labels(given, 1) if hasattr(given, "iloc") else None
     if heads and layout in (None, "auto"):
-        columns, told, _ = _columns([str(head).lower() for head in heads], [], Path("table"), "auto")
+        columns, stated, _ = _columns([str(head).lower() for head in heads], [], Path("table"), "auto")
         table = given.to_numpy()[:, columns]
         own = table[:, 3].astype(np.float64) if len(columns) == 4 and counts is None else counts
-        if told:
-            return Triplets(table[:, :3], told, own)
+        if stated:
+            return Triplets(table[:, :3], stated, own)
     if layout in (None, "auto"):
         raise ValueError(f"an array doesn't tell what its triplets mean: {_SAY}")
     return Triplets(given, layout, counts)

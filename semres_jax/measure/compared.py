@@ -86,7 +86,7 @@ class Comparison:
         return tuple(lines)
 
     def __str__(self) -> str:
-        low = {name: int((found.corrected < 0.05).sum()) for name, found in self.differences.items()}
+        low = {name: int((tests.corrected < 0.05).sum()) for name, tests in self.differences.items()}
         text = ", ".join(f"{_called(name)} {count}" for name, count in low.items())
         return f"{len(self.members)} models; of {len(self.pairs)} pairs differ (p < 0.05): {text}"
 
@@ -119,10 +119,10 @@ class Comparison:
         rows = []
         for place in self.clearest(most):
             first, second = self.pairs[place]
-            for quantity, found in self.differences.items():
-                value, _, low, high = (float(part[place]) for part in found.difference)
+            for quantity, tests in self.differences.items():
+                value, _, low, high = (float(part[place]) for part in tests.difference)
                 ends = f"[{low:+.4f}, {high:+.4f}]" if np.isfinite(low) else ""
-                p = [f"{x[place]:.2g}" if np.isfinite(x[place]) else "" for x in (found.p, found.corrected)]
+                p = [f"{x[place]:.2g}" if np.isfinite(x[place]) else "" for x in (tests.p, tests.corrected)]
                 text = f"{value:+.4f}" if np.isfinite(value) else ""
                 rows.append((f"{first} - {second}", _called(quantity), text, ends, *p))
         return rows
@@ -132,7 +132,7 @@ class Comparison:
         count = len(self.pairs)
         if most is None or count <= most:
             return list(range(count))
-        p = np.array([np.where(np.isfinite(found.p), found.p, 1.0) for found in self.differences.values()])
+        p = np.array([np.where(np.isfinite(tests.p), tests.p, 1.0) for tests in self.differences.values()])
         return sorted(np.argsort(p.min(0), kind="stable")[:most].tolist())
 
     def notes(self) -> list[str]:
@@ -159,10 +159,10 @@ class Comparison:
                                             for front, there in self.placed[name].items()]})  # fmt: skip
         differences = [
             {"first": first, "second": second, "quantity": quantity}
-            | {part: float(x[place]) for part, x in found.difference._asdict().items()}
-            | {"p": float(found.p[place]), "corrected_p": float(found.corrected[place])}
+            | {part: float(x[place]) for part, x in tests.difference._asdict().items()}
+            | {"p": float(tests.p[place]), "corrected_p": float(tests.corrected[place])}
             for place, (first, second) in enumerate(self.pairs)
-            for quantity, found in self.differences.items()
+            for quantity, tests in self.differences.items()
         ]
         return self._attributes() | {
             "cautions": list(self.cautions), "paths": {name: list(path) for name, path in self.paths.items()},
@@ -194,14 +194,14 @@ class Comparison:
         distance = Quantity(*np.moveaxis(np.array(gaps, float), -1, 0))
         rows.append(("front_distance", ("model", "front"), distance, "signed distance from the front"))
         rows += curves(list(self.fronts.values()))
-        found = list(self.differences.values())
+        tests = list(self.differences.values())
         both = ("quantity", "pair")
-        difference = Quantity(*(np.stack(parts) for parts in zip(*(x.difference for x in found), strict=True)))
+        difference = Quantity(*(np.stack(parts) for parts in zip(*(x.difference for x in tests), strict=True)))
         rows += [
             ("difference", both, difference, "first model less the second"),
-            ("p", both, np.stack([x.p for x in found]), "two-sided p-value of the difference"),
-            ("corrected_p", both, np.stack([x.corrected for x in found]), "p-value, corrected over pairs"),
-            ("freedom", both, np.stack([x.freedom for x in found]), "degrees of freedom"),
+            ("p", both, np.stack([x.p for x in tests]), "two-sided p-value of the difference"),
+            ("corrected_p", both, np.stack([x.corrected for x in tests]), "p-value, corrected over pairs"),
+            ("freedom", both, np.stack([x.freedom for x in tests]), "degrees of freedom"),
             ("first", "pair", [first for first, _ in self.pairs], "first model of the pair"),
             ("second", "pair", [second for _, second in self.pairs], "second model of the pair"),
         ]

@@ -84,8 +84,8 @@ def compare(
         >>> ring, angle = spaces.grid(spaces.get("circle"), 16), 2 * np.pi * np.arange(16) / 16
         >>> clean = np.stack([np.cos(angle), np.sin(angle)], 1)
         >>> noisy = clean + np.random.default_rng(0).normal(size=clean.shape)
-        >>> found = measure.compare({"clean": clean, "noisy": noisy}, ring, optimal="none")
-        >>> [bool(found.differences[name].p[0] < 0.05) for name in ("p_s", "p_i")]
+        >>> comparison = measure.compare({"clean": clean, "noisy": noisy}, ring, optimal="none")
+        >>> [bool(comparison.differences[name].p[0] < 0.05) for name in ("p_s", "p_i")]
         [True, False]
     """
     if correction not in CORRECTIONS:

@@ -231,8 +231,8 @@ def paired(first: Influence, second: Influence, labels: np.ndarray | None = None
         >>> from semres_jax.measure.members import Influence
         >>> x = np.random.default_rng(0).normal(size=(2, 30)) + [[0.8], [0.0]]
         >>> first, second = (Influence(row.mean(), (row - row.mean()) / np.sqrt(30 * 29)) for row in x)
-        >>> found = intervals.paired(first, second)
-        >>> f"{found.difference:.2f}", round(found.p, 4), found.freedom  # as scipy.stats.ttest_rel
+        >>> paired = intervals.paired(first, second)
+        >>> f"{paired.difference:.2f}", round(paired.p, 4), paired.freedom  # as scipy.stats.ttest_rel
         ('0.40 [-0.14, 0.94]', 0.1396, 29.0)
     """
     from scipy.special import stdtr, stdtrit  # scipy comes with jax

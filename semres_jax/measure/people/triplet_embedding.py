@@ -144,12 +144,12 @@ class TripletEmbedding:
             return dims, np.asarray(values), {"long_name": text, "units": units}
 
         unit, both = "ε", ("dimensions", "start")
-        each = "mean log likelihood of a judgement"
+        likelihood = "mean log likelihood of a judgement"
         variables = {
             "point": words(("stimulus", "axis"), self.points, "place of a stimulus", unit),
             "distance": words(("stimulus", "other"), self.distances, "distance between stimuli", unit),
-            "train": words(both, [row.train for row in self.scores], f"{each} that was fitted", NATS),
-            "look": words(both, [row.look for row in self.scores], f"{each} that ended the fit", NATS),
+            "train": words(both, [row.train for row in self.scores], f"{likelihood} that was fitted", NATS),
+            "look": words(both, [row.look for row in self.scores], f"{likelihood} that ended the fit", NATS),
             "steps": words(both, [row.steps for row in self.scores], "steps to the best", "steps"),
             "floor": words("dimensions", [row.delta for row in self.scores], "noise floor Δ of the best start"),
             "p_s": words((), self.p_s, "generalization p_S of the fitted similarity on these places"),
@@ -158,7 +158,7 @@ class TripletEmbedding:
         ends = {"": "", "_stderr": "standard error of ", "_low": "lower end of the 95 % interval of ",
                 "_high": "upper end of the 95 % interval of "}  # fmt: skip
         for name, text, units in (
-            ("held_out", f"{each} that was held out", NATS),
+            ("held_out", f"{likelihood} that was held out", NATS),
             ("right", "share of judgements held out in which the closest pair was chosen", PURE),
         ):
             for part, (end, what) in enumerate(ends.items()):
