@@ -266,6 +266,18 @@ def test_many_rows_leave_out_what_takes_minutes(monkeypatch):
     assert "constant and linear, which take minutes, are left out" in fit.notes[0]
 
 
+def test_profiles_of_large_tables_are_those_of_small_ones_near_the_interval(monkeypatch):
+    from semres_jax.measure.choices import table as module
+
+    monkeypatch.setattr(module, "_LARGE", 0)
+    _, table, said = drawn("odd", 400, Exponential(0.3, 0.1))
+    fit = measure.fit_triplets(said, table, layout="odd", families=["exponential"], bootstrap=0, fronts={})
+    resolution, curve = fit.choices.resolution.values, fit.choices.profile.values[0]
+    assert resolution[0] < fit.best.epsilon.low < fit.best.epsilon.high < resolution[-1]
+    # Climbs end where a step promises less than 1e-8 in the log likelihood.
+    np.testing.assert_allclose(curve, measure.choice_profile(fit.best, resolution), atol=1e-6)
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("layout", ["odd", "anchor"])
 def test_intervals_hold_the_truth(layout):

@@ -239,9 +239,9 @@ def _gone_on(setup: Setup, best: _Best, theta: np.ndarray) -> _Best:
     return best._replace(theta=got.theta[0], value=float(got.value[0]), slope=float(got.slope[0]))
 
 
-def profile(setup: Setup, log_epsilon: np.ndarray, best: np.ndarray) -> np.ndarray:
-    """(E,) best log likelihoods at (E,) ln ε, climbed to from the fit, from two floors, and from none."""
-    floors = [best[1], -4.0, -0.5, model.FLOOR] if setup.free[1] else [best[1]]
+def profile(setup: Setup, log_epsilon: np.ndarray, best: np.ndarray, *, near: bool = False) -> np.ndarray:
+    """(E,) best log likelihoods at (E,) ln ε, climbed to from the fit and, unless near it, two floors and none."""
+    floors = [best[1], -4.0, -0.5, model.FLOOR] if setup.free[1] and not near else [best[1]]
     value = np.full(len(log_epsilon), -np.inf)
     for floor in floors:
         theta = np.tile(best, (len(log_epsilon), 1))

@@ -13,7 +13,7 @@ from semres_jax._types import Quantity
 from semres_jax.execution import Execution
 from semres_jax.measure.choices._model import NUMBERS, families as all_families
 from semres_jax.measure.choices._setup import BIASES, hidden_exponent, paired, set_up
-from semres_jax.measure.choices.fits import ChoiceFit, fitted
+from semres_jax.measure.choices.fits import ChoiceFit, fitted, profile
 from semres_jax.measure.choices.goodness import Bins, choice_profile, goodness_of_fit, ratio_test
 from semres_jax.storage.attributes import labelled
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from semres_jax.data import Choices
     from semres_jax.similarity import Family
 
-# Resolutions along a profile.
-_CURVE = 91
+# Resolutions along a profile; of tables with more items than these, all trials together, fewer.
+_CURVE, _LARGE, _FEW = 91, 300_000, 21
 _CRITERIA = ("log_likelihood", "aic", "aicc", "bic", "mcfadden_r2", "parameters", "slope", "starts", "agreeing")
 _TESTS = ("calibration_chi_square", "calibration_p", "gap_chi_square", "gap_p", "deviance_p")
 # Parts of a number in a dataset, and what its name ends in.
@@ -218,12 +218,21 @@ def _numbers(fits: dict[tuple[str, str], ChoiceFit], families: list[str], biases
 
 
 def _profiles(dataset: "xarray.Dataset", fits: dict[str, ChoiceFit]) -> "xarray.Dataset":
-    """Profiles of the resolution over where any of the fits puts it."""
+    """Profiles of the resolution over where any of the fits puts it; of large tables around their intervals only."""
     numbers = [fit.epsilon for fit in fits.values()]
-    low = min(max(number.low, number.value / 8) for number in numbers) * 0.8
-    high = max(min(number.high, number.value * 8) for number in numbers) * 1.25
-    resolution = np.geomspace(low, high, _CURVE)
-    curves = [choice_profile(fit, resolution) for fit in fits.values()]
+    low = min(max(number.low, number.value / 8) for number in numbers)
+    high = max(min(number.high, number.value * 8) for number in numbers)
+    if max(fit.setup.counts.size for fit in fits.values()) > _LARGE:
+        # What is far off takes most of the climbs, and is far below all that matters.
+        resolution = np.geomspace(low * low / high, high * high / low, _FEW)
+        logs = np.log(resolution)
+        curves = [
+            np.maximum(2 * (fit.log_likelihood - profile(fit.setup, logs, fit.theta, near=True)), 0.0)
+            for fit in fits.values()
+        ]
+    else:
+        resolution = np.geomspace(low * 0.8, high * 1.25, _CURVE)
+        curves = [choice_profile(fit, resolution) for fit in fits.values()]
     return dataset.assign_coords(fit=list(fits), resolution=resolution).assign(profile=(("fit", "resolution"), curves))
 
 

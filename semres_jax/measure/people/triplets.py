@@ -83,7 +83,9 @@ def fit_triplets(
     predicts. So is p_I, in both layouts: nobody was asked to identify, but similarity and choice rule are known then,
     and the exact sums over all pairs and triples of stimuli (`laws.enumeration`) follow. Intervals of shares and of
     what is predicted are over judgements, taken for independent of each other, and stimuli stay; where judgements are
-    of few people they are too narrow. Source: odd-one-out by Luce's rule on pairs as in Hebart et al. (Nature Human
+    of few people they are too narrow. In scripts/study_triplet_coverage.py (200 tables of 1,500 judgements each)
+    nominal 90 % of predicted p_S held 84 to 92 %, of p_I 84 to 93 %, but for 81 % of a power law with a floor, of
+    measured p_S 92 to 95 %. Source: odd-one-out by Luce's rule on pairs as in Hebart et al. (Nature Human
     Behaviour 4, 1173, 2020), who have exp(x·y) for s; the mapping to p_S and p_I is new, of this project.
 
     Args:
