@@ -22,6 +22,8 @@ from semres_jax.storage.resume import Saved
 if TYPE_CHECKING:
     import xarray
 
+_Tell = Callable[[int, int], None]
+
 # Seconds of two cores as measured with D = 576, L = 30 (3.5 million numbers a layer), for `Plan`.
 _PASS, _JACOBIAN, _MEASURES, _CONTROLLED = 1.3e-5, 0.34, 0.6, 0.5
 _WIDTH, _OF_LAYER, _LAYERS = 576, 3.5e6, 30
@@ -168,9 +170,8 @@ def study(
             cell = f"{network.name}: {name}"
             kept = saved.finished(cell)
             if kept is None:
-                tell = _telling(execution, cell, done, share, total)
-                with _watching.watched(tell):
-                    kept = work.part(name, saved, cell, jacobians)
+                execution.tell(cell, round(100 * done), round(100 * total))
+                kept = work.part(name, saved, cell, jacobians, _telling(execution, cell, done, share, total))
                 saved.finish(cell, kept)
             done += share
             execution.tell(cell, round(100 * done), round(100 * total))
@@ -207,13 +208,14 @@ class _Work:
     def __init__(self, network: Network, tokens: np.ndarray, settings: Settings, key: Any):
         self.network, self.tokens, self.settings, self.key, self._weights = network, tokens, settings, key, None
 
-    def part(self, name: str, saved: Saved, cell: str, jacobians: list[Numbers]) -> Numbers:
-        """The numbers of a part; `jacobians` are those of texts that are done."""
+    def part(self, name: str, saved: Saved, cell: str, jacobians: list[Numbers], tell: _Tell) -> Numbers:
+        """The numbers of a part; `jacobians` are those of texts that are done, `tell` its own progress."""
         if self._weights is None:
             self._weights = self.network.weights()
         weights, settings = self._weights, self.settings
         if name == "states":
-            return parts.of_states(weights, self.tokens, self.key)
+            with _watching.watched(tell):  # the states themselves; what follows tells nothing
+                return parts.of_states(weights, self.tokens, self.key)
         if name == "pushes":
             return parts.of_pushes(weights, self.tokens, self.key)
         if name == "years":
@@ -226,7 +228,7 @@ class _Work:
         return parts.of_jacobians(
             weights, self.tokens[text : text + 1], jax.random.fold_in(self.key, text), part=settings.part,
             context=settings.context, layers=layers, controlled=not self.network.control, there=saved.running(cell),
-            keep=lambda snapshot: saved.keep(cell, snapshot),
+            keep=lambda snapshot: saved.keep(cell, snapshot), tell=tell,
         )  # fmt: skip
 
 
