@@ -21,7 +21,7 @@ AXES = 3
 _UNITS = 64
 # Texts whose states are pushed and teleported; directions of a push; points a side of the flow's grid, and its reach in
 # standard deviations of the states; texts whose context it is in.
-_PUSHED, _DIRECTIONS, _SIZE, _GRID, _REACH, _FLOWING = 16, 2, 0.1, 9, 3.0, 4
+PUSHED, _DIRECTIONS, _SIZE, _GRID, _REACH, _FLOWING = 16, 2, 0.1, 9, 3.0, 4
 # Texts of years at which Jacobians are taken along the years, and replicates of intervals of the bridge.
 _GAINS, _REPLICATES = 8, 200
 MEASURES = ("henrici", "symmetric", "rotation", "complex", "abscissa", "pr", "erank")
@@ -81,7 +81,7 @@ def starts(layers: int) -> list[int]:
 
 def of_pushes(weights: llama.Weights, tokens: np.ndarray, key: Any) -> Numbers:
     """Returns after a push, what stays of a teleport, and the flow in the plane of the states' first two axes."""
-    depth, few = 2 * len(weights.layers.query), tokens[:_PUSHED]
+    depth, few = 2 * len(weights.layers.query), tokens[:PUSHED]
     at = starts(depth // 2)
     made: Numbers = {"push_layer": np.array(at)}
     names = ("return", "return_relative", "kept", "kept_in_plane")

@@ -240,7 +240,7 @@ def _seconds(network: Network, tokens: np.ndarray, settings: Settings) -> dict[s
     width, of_layer = subject.width / _WIDTH, size * _LAYERS / subject.layers
     one_pass = _PASS * 1e2 * count * size
     named = {"states": one_pass + _STATISTICS * len(tokens) * subject.width * subject.layers + 5.0}
-    named["pushes"] = min(len(tokens), 16) * tokens.shape[1] * 1e2 * _PASS * size * _PUSHES + 1.0
+    named["pushes"] = min(len(tokens), parts.PUSHED) * tokens.shape[1] * 1e2 * _PASS * size * _PUSHES + 1.0
     a_layer = _JACOBIAN * of_layer * width + (_MEASURES + (0 if network.control else _CONTROLLED)) * width**3
     for text in range(settings.jacobian_samples):
         named[f"Jacobians of text {text + 1}"] = layers * a_layer + 0.1
@@ -252,7 +252,8 @@ def _seconds(network: Network, tokens: np.ndarray, settings: Settings) -> dict[s
 def _bytes(subject: Subject, tokens: np.ndarray) -> float:
     states = (2 * subject.layers + 1) * len(tokens) * subject.width
     weights = sum(leaf.size for leaf in subject.weights.layers) + subject.weights.embedding.size
-    return 8.0 * (_MATRICES * subject.width**2 + _COPIES * states) + 2 * 4.0 * weights
+    pushed = min(len(tokens), parts.PUSHED) * tokens.shape[1] * (2 * subject.layers + 1) * subject.width
+    return 8.0 * pushed + 8.0 * (_MATRICES * subject.width**2 + _COPIES * states) + 2 * 4.0 * weights
 
 
 def _telling(execution: Execution, cell: str, before: float, share: float, total: float) -> Callable[[int, int], None]:
