@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,6 +80,8 @@ class Dynamics:
 
     def run(self) -> int:
         """Plan, compute, print, write."""
+        # Two threads of BLAS that spin beside other processes take ten times as long over matrices of this size.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         with checking_input(), warnings_as_lines():
             import jax
 

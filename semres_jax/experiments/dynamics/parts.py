@@ -20,7 +20,7 @@ AXES = 3
 _UNITS = 64
 # Texts whose states are pushed and teleported; directions of a push; points a side of the flow's grid, and its reach in
 # standard deviations of the states; texts whose context it is in.
-_PUSHED, _DIRECTIONS, _SIZE, _GRID, _REACH, _FLOWING = 16, 2, 0.1, 9, 3.0, 4
+PUSHED, _DIRECTIONS, _SIZE, _GRID, _REACH, _FLOWING = 16, 2, 0.1, 9, 3.0, 4
 # Texts of years at which Jacobians are taken along the years, and replicates of intervals of the bridge.
 _GAINS, _REPLICATES = 8, 200
 MEASURES = ("henrici", "symmetric", "rotation", "complex", "abscissa", "pr", "erank")
@@ -51,7 +51,7 @@ def of_states(weights: llama.Weights, tokens: np.ndarray, key: Any) -> Numbers:
     way = dynamics.paths(states, axes=AXES, key=key)
     made |= {f"path_{name}": value for name, value in way._asdict().items()}
     if states.shape[1] >= 4:
-        small = dynamics.compress(states[:, : min(states.shape[1], 128)], key=key)
+        small = dynamics.compress(states, key=key)
         made |= {f"codes_{name}": np.asarray(value) for name, value in small._asdict().items() if name != "loss"}
     units = rng.permutation(states.shape[-1])[:_UNITS]
     told = dynamics.mutual_information(states[:, :, units], groups=4, key=key)
@@ -78,7 +78,7 @@ def starts(layers: int) -> list[int]:
 
 def of_pushes(weights: llama.Weights, tokens: np.ndarray, key: Any) -> Numbers:
     """Returns after a push, what stays of a teleport, and the flow in the plane of the states' first two axes."""
-    depth, few = 2 * len(weights.layers.query), tokens[:_PUSHED]
+    depth, few = 2 * len(weights.layers.query), tokens[:PUSHED]
     at = starts(depth // 2)
     made: Numbers = {"push_layer": np.array(at)}
     names = ("return", "return_relative", "kept", "kept_in_plane")
@@ -113,6 +113,7 @@ def _plane(states: np.ndarray) -> tuple[np.ndarray, float]:
 def of_jacobians(
     weights: llama.Weights, tokens: np.ndarray, key: Any, *, part: str, context: str, layers: list[int],
     controlled: bool, there: Numbers | None = None, keep: Callable[[Callable[[], Numbers]], None] | None = None,
+    tell: Callable[[int, int], None] | None = None,
 ) -> Numbers:  # fmt: skip
     """Measures of J and U of one text at layers, and of products where these are all layers, whole ones.
 
@@ -122,6 +123,7 @@ def of_jacobians(
         controlled: also products of normal parts, scrambled ones, and those between random bases.
         there: what `keep` was given by a run that stopped, from which this goes on.
         keep: called after each layer with what gives the numbers so far, matrices of products among them.
+        tell: called with layers done and planned.
     """
     depth, width = len(weights.layers.query), weights.embedding.shape[1]
     whole, kinds = part == "layer" and layers == list(range(depth)), KINDS if controlled else KINDS[:1]
@@ -140,18 +142,24 @@ def of_jacobians(
                 made[f"{letter}_{name}"][layer] = getattr(measured, name)
         if layer in shown:
             made["eigenvalues"][shown.index(layer)] = _parts(update.eigenvalues)
+        factors = {kind: _factor(matrix, kind, schur, generator(key, layer)) for kind, _ in running}
         for (kind, start), state in running.items():
             if layer >= start:
-                control = None if kind == KINDS[0] else kind
-                seed = int(generator(key, layer).integers(2**31))
                 place = KINDS.index(kind), STARTS.index(start), layer
-                factor = products.changed(matrix, control, schur=schur, key=seed)
-                made["product_pr"][place], made["product_erank"][place] = state.times(factor)
+                made["product_pr"][place], made["product_erank"][place] = state.times(factors[kind])
                 made["product_log_norm"][place] = state.log_norm
         made["done"] = made["done"] + 1
         if keep is not None:
             keep(lambda: made | _stored(running))
+        if tell is not None:
+            tell(int(made["done"]), len(layers))
     return made
+
+
+def _factor(matrix: np.ndarray, kind: str, schur: Any, rng: np.random.Generator) -> np.ndarray:
+    """A Jacobian as a kind of product has it."""
+    control = None if kind == KINDS[0] else kind
+    return products.changed(matrix, control, schur=schur, key=int(rng.integers(2**31)))
 
 
 def _empty(depth: int, width: int, kinds: tuple[str, ...], shown: list[int]) -> Numbers:

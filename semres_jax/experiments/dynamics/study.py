@@ -22,6 +22,8 @@ from semres_jax.storage.resume import Saved
 if TYPE_CHECKING:
     import xarray
 
+_Tell = Callable[[int, int], None]
+
 # Seconds of two cores as measured with D = 576, L = 30 (3.5 million numbers a layer), for `Plan`.
 _PASS, _JACOBIAN, _MEASURES, _CONTROLLED = 1.3e-5, 0.34, 0.6, 0.5
 _WIDTH, _OF_LAYER, _LAYERS = 576, 3.5e6, 30
@@ -168,9 +170,8 @@ def study(
             cell = f"{network.name}: {name}"
             kept = saved.finished(cell)
             if kept is None:
-                tell = _telling(execution, cell, done, share, total)
-                with _watching.watched(tell):
-                    kept = work.part(name, saved, cell, jacobians)
+                execution.tell(cell, round(100 * done), round(100 * total))
+                kept = work.part(name, saved, cell, jacobians, _telling(execution, cell, done, share, total))
                 saved.finish(cell, kept)
             done += share
             execution.tell(cell, round(100 * done), round(100 * total))
@@ -207,13 +208,14 @@ class _Work:
     def __init__(self, network: Network, tokens: np.ndarray, settings: Settings, key: Any):
         self.network, self.tokens, self.settings, self.key, self._weights = network, tokens, settings, key, None
 
-    def part(self, name: str, saved: Saved, cell: str, jacobians: list[Numbers]) -> Numbers:
-        """The numbers of a part; `jacobians` are those of texts that are done."""
+    def part(self, name: str, saved: Saved, cell: str, jacobians: list[Numbers], tell: _Tell) -> Numbers:
+        """The numbers of a part; `jacobians` are those of texts that are done, `tell` its own progress."""
         if self._weights is None:
             self._weights = self.network.weights()
         weights, settings = self._weights, self.settings
         if name == "states":
-            return parts.of_states(weights, self.tokens, self.key)
+            with _watching.watched(tell):  # the states themselves; what follows tells nothing
+                return parts.of_states(weights, self.tokens, self.key)
         if name == "pushes":
             return parts.of_pushes(weights, self.tokens, self.key)
         if name == "years":
@@ -226,7 +228,7 @@ class _Work:
         return parts.of_jacobians(
             weights, self.tokens[text : text + 1], jax.random.fold_in(self.key, text), part=settings.part,
             context=settings.context, layers=layers, controlled=not self.network.control, there=saved.running(cell),
-            keep=lambda snapshot: saved.keep(cell, snapshot),
+            keep=lambda snapshot: saved.keep(cell, snapshot), tell=tell,
         )  # fmt: skip
 
 
@@ -238,7 +240,7 @@ def _seconds(network: Network, tokens: np.ndarray, settings: Settings) -> dict[s
     width, of_layer = subject.width / _WIDTH, size * _LAYERS / subject.layers
     one_pass = _PASS * 1e2 * count * size
     named = {"states": one_pass + _STATISTICS * len(tokens) * subject.width * subject.layers + 5.0}
-    named["pushes"] = min(len(tokens), 16) * tokens.shape[1] * 1e2 * _PASS * size * _PUSHES + 1.0
+    named["pushes"] = min(len(tokens), parts.PUSHED) * tokens.shape[1] * 1e2 * _PASS * size * _PUSHES + 1.0
     a_layer = _JACOBIAN * of_layer * width + (_MEASURES + (0 if network.control else _CONTROLLED)) * width**3
     for text in range(settings.jacobian_samples):
         named[f"Jacobians of text {text + 1}"] = layers * a_layer + 0.1
@@ -250,7 +252,8 @@ def _seconds(network: Network, tokens: np.ndarray, settings: Settings) -> dict[s
 def _bytes(subject: Subject, tokens: np.ndarray) -> float:
     states = (2 * subject.layers + 1) * len(tokens) * subject.width
     weights = sum(leaf.size for leaf in jax.tree.leaves(subject.weights.layers)) + subject.weights.embedding.size
-    return 8.0 * (_MATRICES * subject.width**2 + _COPIES * states) + 2 * 4.0 * weights
+    pushed = min(len(tokens), parts.PUSHED) * tokens.shape[1] * (2 * subject.layers + 1) * subject.width
+    return 8.0 * pushed + 8.0 * (_MATRICES * subject.width**2 + _COPIES * states) + 2 * 4.0 * weights
 
 
 def _telling(execution: Execution, cell: str, before: float, share: float, total: float) -> Callable[[int, int], None]:

@@ -74,10 +74,11 @@ def open_subject(model: str | Path) -> Subject:
         return Subject(RANDOM, weights, lambda text: list(text.encode()), _RANDOM_CONTEXT)
     if "://" in str(model):
         raise ValueError(f"a server tells no states of its layers; got {shown(model)!r}: give a GGUF file or a folder")
+    from semres_jax.data import assets
     from semres_jax.measure.language.backends import Local
 
     made = Local(model).model
-    return Subject(made.name, made.weights, made.tokens, made.context)
+    return Subject(str(model) if str(model) in assets.ASSETS else made.name, made.weights, made.tokens, made.context)
 
 
 def tokens_of(subject: Subject, texts: Sequence[str], tokens: int = 64, samples: int | None = None) -> np.ndarray:

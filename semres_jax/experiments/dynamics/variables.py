@@ -132,17 +132,16 @@ def table(names: Sequence[str], numbers: Sequence[Mapping[str, Any]], texts: Seq
         dims, words, unit = described
         values = [np.asarray(row[name]) if name in row else None for row in rows]
         content[name] = (("network", *dims), _stacked(values), {"long_name": words} | ({"units": unit} if unit else {}))
-    coords: dict[str, Any] = {
-        "network": ("network", np.array(names, dtype=object), {"long_name": "network"}),
-        "component": ("component", ["first axis", "second axis"], {"long_name": "axis of the plane"}),
-    }
+    axes = np.array(["first axis", "second axis"], dtype=object)
+    coords: dict[str, Any] = {"network": ("network", np.array(names, dtype=object), {"long_name": "network"})}
+    if "flow_points" in content:
+        coords["component"] = ("component", axes, {"long_name": "axis of the plane"})
     if "product_pr" in content:
-        coords |= {
-            "kind": ("kind", list(KINDS), {"long_name": "what the product is of"}),
-            "start": ("start", list(STARTS), {"long_name": "first layer", "units": "layers"}),
-        }
+        coords["kind"] = ("kind", np.array(KINDS, dtype=object), {"long_name": "what is multiplied"})
+        coords["start"] = ("start", list(STARTS), {"long_name": "first layer of a product", "units": "layers"})
     if "eigenvalues" in content:
-        coords["part"] = ("part", ["real", "imaginary"], {"long_name": "part of a complex number"})
+        halves = np.array(["real", "imaginary"], dtype=object)
+        coords["part"] = ("part", halves, {"long_name": "part of a complex number"})
     return labelled(xarray.Dataset(content, coords))
 
 

@@ -18,8 +18,11 @@ _LONGEST, SMALL = 28, 2.8
 
 
 def names(table: "xarray.Dataset") -> list[str]:
-    """Networks for a legend."""
-    return [shown(name, _LONGEST) for name in table.network.values]
+    """Networks for a legend; of a single model, controls without its name."""
+    every = [str(name) for name in table.network.values]
+    own = models(table)
+    prefix = f"{every[own[0]]}, " if len(own) == 1 else ""
+    return [shown(name.removeprefix(prefix), _LONGEST) for name in every]
 
 
 def models(table: "xarray.Dataset") -> list[int]:

@@ -27,10 +27,10 @@ def dynamics_path(table: "xarray.Dataset", figure: "Figure | SubFigure | None" =
                 x, y = x / np.nanmax(abs(x)), y / np.nanmax(abs(x))
             _way(ax, x, y, k, text)
     first = series.models(table)[0]
-    for ax, name, what in zip(panels, ("path_shares", "path_walk"), ("networks", "a random walk"), strict=False):
+    own = series.names(table)[first]
+    for ax, name, what in zip(panels, ("path_shares", "path_walk"), (own, "a random walk"), strict=False):
         shares = series.values(table, name, first)
-        of = "" if name == "path_walk" else f" ({series.names(table)[first]})"
-        style.title(ax, f"{what}: {shares[0]:.0%}, {shares[1]:.0%}{of}")
+        style.title(ax, f"axes of {what}: {shares[0]:.0%}, {shares[1]:.0%}")
         ax.set(xlabel="first axis (of its reach)", ylabel="second axis (of the first's reach)")
     if coded:
         explained, linear = (float(series.values(table, f"codes_{name}", first)) for name in ("explained", "linear"))
@@ -59,13 +59,16 @@ def dynamics_returns(table: "xarray.Dataset", figure: "Figure | SubFigure | None
             colour, mark, _ = style.look(k)
             for row in range(table.sizes["push"]):
                 y, error = (series.values(table, f"{name}{end}", k)[row] for end in ("", "_stderr"))
+                if name == "kept_in_plane":  # of what was exchanged, which is not everything
+                    start = y[np.flatnonzero(np.isfinite(y))[0]]
+                    y, error = y / start, error / start
                 label = text if row == 0 else None
                 style.marks(ax, x, y, colour, mark, None, error, ms=series.SMALL, mew=0.7, label=label)
         ax.axhline(1.0, color="black", lw=0.8, ls=style.DASHES[1], zorder=1)
         ax.set_xlabel("depth (layers)")
     panels[0].set(yscale="log", ylabel="distance / length of the push")
     panels[1].set(ylabel="share kept of a teleport")
-    panels[2].set(ylabel="share kept, plane of two axes")
+    panels[2].set(ylabel="the same within a plane, of its start")
     panels[-1].legend(**style.BESIDE)
     return panels[0].figure  # pyright: ignore
 
