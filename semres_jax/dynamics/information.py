@@ -63,7 +63,7 @@ def mutual_information(states: Any, *, bins: int | None = None, groups: int = 8,
     order = rng.permutation(count)
     whole = _between(x, x, cells)
     parts = np.array_split(order, max(2, min(groups, count // (2 * cells))))
-    left_out = np.stack([_between(*[np.delete(x, part, axis=1)] * 2, cells) for part in parts])
+    left_out = np.stack([_between(rest, rest, cells) for rest in (np.delete(x, part, axis=1) for part in parts)])
     size = len(parts)
     error = np.sqrt((size - 1) / size * ((left_out - left_out.mean(0)) ** 2).sum(0))
     centred = x - x.mean(1, keepdims=True)

@@ -174,7 +174,7 @@ def _empty(depth: int, width: int, kinds: tuple[str, ...], shown: list[int]) -> 
     return made | {"done": np.array(0)}
 
 
-def _parts(values: np.ndarray) -> np.ndarray:
+def _parts(values: Any) -> np.ndarray:
     return np.stack([values.real, values.imag], axis=-1)
 
 

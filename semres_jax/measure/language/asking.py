@@ -242,13 +242,12 @@ def _states(backend: "Backend", plan: Design, batch: int, saved: Saved, tell: Ca
     """(layers, years, D): the state of the year's last token, mean over a sentence each of four names."""
     assert plan.years is not None
     count, years, parts = _EACH["layers"], plan.years.tolist(), []
-    names = [plan.names[(k * len(plan.names)) // count] for k in range(count)]
     size = max(1, batch // count)
     for k in range(0, len(years), size):
         cell, some = f"layers {k}", years[k : k + size]
         kept = saved.finished(cell)
         if kept is None:
-            texts = [wording.FACT.format(name=name, year=year)[:-1] for year in some for name in names]
+            texts = [text for row in wording.year_sentences(some, plan.names, count) for text in row]
             states = np.asarray(backend.hidden(texts), np.float64)
             kept = {"states": states.reshape(len(states), len(some), count, -1).mean(2).astype(np.float32)}
             saved.finish(cell, kept)
