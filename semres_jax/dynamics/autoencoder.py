@@ -118,8 +118,8 @@ def compress(states: Any, *, codes: int = 2, hidden: int = 64, steps: int = 2000
     inside, back = np.asarray(net.encode(jnp.asarray(other))), np.asarray(net(jnp.asarray(other)))
     axes = np.linalg.eigh(np.asarray(seen.T @ seen, np.float64))[1][:, -codes:].astype(np.float32)
     total = (other**2).sum()
-    own, linear = (float(1 - ((other - made) ** 2).sum() / total) for made in (back, other @ axes @ axes.T))
-    return Compressed(inside.mean(1), inside.std(1), own, linear, np.asarray(losses, np.float64))
+    explained, linear = (float(1 - ((other - made) ** 2).sum() / total) for made in (back, other @ axes @ axes.T))
+    return Compressed(inside.mean(1), inside.std(1), explained, linear, np.asarray(losses, np.float64))
 
 
 def _graph(size: int, hidden: int, codes: int) -> Any:

@@ -164,21 +164,11 @@ def resolution_by_depth(
     update, norm = np.linalg.norm(np.diff(x, axis=0), axis=-1), np.linalg.norm(x, axis=-1)
     size = density(x).participation
     dimension = np.array([_dimension(points) for points in x])
-    moved = {"dimension": np.diff(dimension), "participation": np.diff(size.value)}
-    moved |= {"relative velocity": (update / norm[:-1]).mean(1)}
-    for name, values in (layers or {}).items():
-        moved[name] = np.asarray(values, float)
-        if moved[name].shape != (len(x) - 1,):
-            raise ValueError(f"{name} must have {len(x) - 1} numbers, one a layer; got shape {moved[name].shape}")
-    changes = (np.diff(p_s.value), np.diff(p_i.value), np.diff(np.log(epsilon.value)), np.diff(distance.value))
-    relations = tuple(
-        _relation(outcome, change, against, values)
-        for outcome, change in zip(_OUTCOMES, changes, strict=True)
-        for against, values in moved.items()
-    )
-    return Bridge(
-        p_s, p_i, epsilon, distance, over_texts(update), over_texts(update / norm[:-1]), size, dimension, relations
-    )
+    relative = over_texts(update / norm[:-1])
+    outcomes = (p_s.value, p_i.value, np.log(epsilon.value), distance.value)
+    moved = {"dimension": np.diff(dimension), "participation": np.diff(size.value), "relative velocity": relative.value}
+    relations = _relations(outcomes, moved | dict(layers or {}))
+    return Bridge(p_s, p_i, epsilon, distance, over_texts(update), relative, size, dimension, relations)
 
 
 def gains(weights: llama.Weights, tokens: Any, states: Any, values: Any, *, pairs: int = 16, key: Any = None) -> Gains:
@@ -237,6 +227,19 @@ def _dimension(points: np.ndarray) -> float:
     products = centred @ centred.T
     square = (products**2).sum()
     return float(np.trace(products) ** 2 / square) if square > 0 else np.nan
+
+
+def _relations(outcomes: Sequence[Any], moved: Mapping[str, Any]) -> tuple[Relation, ...]:
+    """Of the changes of each outcome over layers with everything that layers do."""
+    count = len(outcomes[0]) - 1
+    for name, values in moved.items():
+        if np.shape(values) != (count,):
+            raise ValueError(f"{name} must have {count} numbers, one a layer; got shape {np.shape(values)}")
+    return tuple(
+        _relation(outcome, np.diff(values), against, np.asarray(other, float))
+        for outcome, values in zip(_OUTCOMES, outcomes, strict=True)
+        for against, other in moved.items()
+    )
 
 
 def _relation(outcome: str, change: np.ndarray, against: str, values: np.ndarray) -> Relation:

@@ -69,7 +69,7 @@ class Running:
         return ranks(np.asarray(scipy.linalg.svdvals(self.matrix)))
 
 
-def changed(matrix: np.ndarray, control: str | None, *, schur: Any = None, key: Any = None) -> np.ndarray:
+def changed(matrix: Any, control: str | None, *, schur: Any = None, key: Any = None) -> np.ndarray:
     """A Jacobian as a control has it; float64.
 
     Raises:

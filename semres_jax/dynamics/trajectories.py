@@ -139,9 +139,9 @@ def motion(states: Any) -> Motion:
     cosine = _ratio((update[1:] * update[:-1]).sum(-1), velocity[1:] * velocity[:-1])
     turning = np.arccos(np.clip(cosine, -1, 1))
     changes = [np.diff(y, axis=0) for y in (velocity, relative)]
-    of_mean, walk = (float(ratio[0]) for ratio in _tortuosity(x.mean(1, keepdims=True)))
-    numbers = [over_texts(values) for values in (norm, velocity, relative, *changes, turning, *_tortuosity(x))]
-    return Motion(*numbers, mean_tortuosity=of_mean, mean_walk=walk)  # pyright: ignore[reportArgumentType]
+    mean, walk = (float(ratio[0]) for ratio in _tortuosity(x.mean(1, keepdims=True)))
+    values = [over_texts(part) for part in (norm, velocity, relative, *changes, turning, *_tortuosity(x))]
+    return Motion(*values[:8], mean_tortuosity=mean, mean_walk=walk)
 
 
 def _tortuosity(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -20,6 +20,8 @@ _MADE = {"init": untrained, "shuffled": shuffled}
 RANDOM = "random"
 _SMALL = {"vocabulary": 256, "width": 32, "layers": 4, "heads": 4, "kv_heads": 2}
 _RANDOM_CONTEXT = 4096
+# Names of each year, of as many names of one length, as `semres measure llm` has them.
+_NAMES_OF_A_YEAR, _NAMES = 4, 48
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,13 +173,8 @@ def year_texts(subject: Subject, count: int, *, key: Any = None) -> tuple[np.nda
         key: of the years.
     """
     from semres_jax.measure.language import wording, year_task
-    from semres_jax.measure.language.asking import MOST_NAMES, REPEATS
 
-    years, each = year_task.spread_years(count, key=key), REPEATS["layers"]
-    names = wording.matched(lambda text: list(subject.tokens_of(text)), each, " ", most=MOST_NAMES)
-    chosen = [names[k * len(names) // each] for k in range(each)]
-    texts = [
-        [list(subject.tokens_of(wording.FACT.format(name=name, year=year)[:-1])) for name in chosen]
-        for year in years.tolist()
-    ]
-    return years, texts
+    years = year_task.spread_years(count, key=key)
+    names = wording.matched(lambda text: list(subject.tokens_of(text)), _NAMES_OF_A_YEAR, " ", most=_NAMES)
+    rows = wording.year_sentences(years.tolist(), names, _NAMES_OF_A_YEAR)
+    return years, [[list(subject.tokens_of(text)) for text in row] for row in rows]

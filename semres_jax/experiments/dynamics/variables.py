@@ -175,9 +175,7 @@ def _stacked(values: Sequence[np.ndarray | None]) -> np.ndarray:
         made = np.full((len(values), *shape), "", dtype=object)
     else:
         made = np.full((len(values), *shape), np.nan)
-    for place, value in enumerate(values):
-        if value is not None and shape:
-            made[(place, *map(slice, value.shape))] = value
-    if not shape:
-        made[:] = [np.nan if value is None else value for value in values]
+    for k, value in enumerate(values):
+        if value is not None:
+            made[(k, *map(slice, value.shape))] = value
     return made

@@ -21,9 +21,9 @@ COUNTS, HALVES = (2, 4, 8, 16, 32), (2, 5, 20, 50, 100, 200)
 # Of ten parts of the budget.
 _PARTS = {"pairs": 4, "items": 2, "identify": 2, "layers": 2}
 # Prompts of one trial: both orders of both assignments of names; both orders; sentences of a year.
-REPEATS = {"pairs": 4, "items": 2, "identify": 2, "layers": 4}
+_EACH = {"pairs": 4, "items": 2, "identify": 2, "layers": 4}
 # Names that are used, if no more are needed: `measure.choices` takes 64 at most.
-MOST_NAMES = 48
+_NAMES = 48
 # Prompts whose numbers of tokens, divided by this, are alike are asked together.
 _STEP = 16
 _MAX_TOKENS = 16
@@ -81,7 +81,7 @@ def design(
         raise ValueError(f"{backend.name!r} tells no states of its layers; leave out the task layers")
     parts, sizes, total = sum(_PARTS[task] for task in tasks), {}, {}
     for task in tasks:
-        share = REPEATS[task] * {"pairs": len(halves), "layers": 1}.get(
+        share = _EACH[task] * {"pairs": len(halves), "layers": 1}.get(
             task, len(counts)
         )  # prompts of a trial of each cell
         sizes[task] = prompts * _PARTS[task] // parts // share
@@ -93,7 +93,7 @@ def design(
     wanted = max(2, *(max(counts) if task in ("items", "identify") else 2 for task in tasks))
     lead = wording.TEMPLATES[template].lead
     if names is None or len(names) < wanted:
-        names = wording.matched(backend.tokens, wanted, lead, most=max(MOST_NAMES, wanted))
+        names = wording.matched(backend.tokens, wanted, lead, most=max(_NAMES, wanted))
     names = tuple(names)
     trials, years = {}, None
     for task, size in sizes.items():
@@ -241,14 +241,13 @@ def _cells(task: str, texts: Sequence[str], backend: "Backend", batch: int) -> l
 def _states(backend: "Backend", plan: Design, batch: int, saved: Saved, tell: Callable[[int], None]) -> np.ndarray:
     """(layers, years, D): the state of the year's last token, mean over a sentence each of four names."""
     assert plan.years is not None
-    count, years, parts = REPEATS["layers"], plan.years.tolist(), []
-    names = [plan.names[(k * len(plan.names)) // count] for k in range(count)]
+    count, years, parts = _EACH["layers"], plan.years.tolist(), []
     size = max(1, batch // count)
     for k in range(0, len(years), size):
         cell, some = f"layers {k}", years[k : k + size]
         kept = saved.finished(cell)
         if kept is None:
-            texts = [wording.FACT.format(name=name, year=year)[:-1] for year in some for name in names]
+            texts = [text for row in wording.year_sentences(some, plan.names, count) for text in row]
             states = np.asarray(backend.hidden(texts), np.float64)
             kept = {"states": states.reshape(len(states), len(some), count, -1).mean(2).astype(np.float32)}
             saved.finish(cell, kept)

@@ -21,6 +21,18 @@ NAMES = tuple(_NAMES.split())
 FACT = "{name} was born in {year}."
 
 
+def year_sentences(years: Sequence[int], names: Sequence[str], count: int) -> list[list[str]]:
+    """For each year a sentence, which ends with it, with each of `count` names spread over those given.
+
+    Example:
+        >>> from semres_jax.measure.language import wording
+        >>> wording.year_sentences([1066, 1492], ["Ann", "Bob", "Cy", "Dee"], 2)
+        [['Ann was born in 1066', 'Cy was born in 1066'], ['Ann was born in 1492', 'Cy was born in 1492']]
+    """
+    chosen = [names[(k * len(names)) // count] for k in range(count)]
+    return [[FACT.format(name=name, year=year)[:-1] for name in chosen] for year in years]
+
+
 class Template(NamedTuple):
     """How a question is put.
 
