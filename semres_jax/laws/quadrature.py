@@ -292,11 +292,13 @@ def members_accuracies(
     wanted = np.ones(members.shape, bool) if wanted is None else wanted
     lone = space.homogeneous and members.shape == (1,) and not devices and not traced((space, members, exponent))
     (p_s, p_i), deep = _spread("lone" if lone else "luce", ns, rule, devices)(space, members, exponent, wanted)
+    below = functools.partial(_deep.beyond_cut, space, members, exponent, ns=ns, rule=rule)
     if traced(deep):
-        below = functools.partial(_deep.beyond_cut, space, members, exponent, ns=ns, rule=rule)
         p_s = p_s + jax.lax.cond(any_of_all(deep), below, functools.partial(jnp.zeros_like, p_s))
     elif np.any(deep & wanted):  # the program for what is deep is compiled only where something is
-        p_s = p_s + _below(space, members, exponent, np.flatnonzero(deep & wanted), ns, rule)
+        # Where slopes are taken without jit, `deep` is known and the members are not: all of them at once.
+        few = np.flatnonzero(deep & wanted)
+        p_s = p_s + (below() if traced(p_s) else _below(space, members, exponent, few, ns, rule))
     return slopes_told(Accuracy(p_s, p_i), space, members)
 
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
+from scipy import integrate
 
 from semres_jax import Constant, Exponential, Gaussian, Linear, PowerLaw, Tabulated, accuracy, laws, spaces
 from semres_jax.laws import enumeration, quadrature, tables
@@ -299,3 +300,10 @@ def test_a_small_exponent_hides_no_depth_of_a_floor():
     ends = [mpmath.mpf(delta) ** 0.1, 0.5, kink ** mpmath.mpf("0.1"), 1]
     want = mpmath.quad(shared, ends) + (1 - ball(mpmath.mpf(epsilon))) / (1 + mpmath.mpf(delta) ** exponent)
     assert abs(got.p_i - float(want)) < 1e-11
+
+
+def test_slopes_without_jit_of_what_is_deep(x64):
+    """p_I = 1 - 2 ε K on the circle, K the integral of the gaussian's Luce share; similarities fall by 64 nats."""
+    share = integrate.quad(lambda x: 1 / (1 + np.exp(x * x / 2)), 0, 15)[0]
+    value, slope = jax.value_and_grad(lambda e: accuracy(spaces.Circle(), Gaussian(e)).p_i)(0.03)
+    np.testing.assert_allclose([value, slope], [1 - 0.06 * share, -2 * share], rtol=0, atol=1e-7)
