@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         Linear as Linear,
         PowerLaw as PowerLaw,
         Similarity as Similarity,
+        Slots as Slots,
         Tabulated as Tabulated,
     )
 
@@ -46,7 +47,16 @@ _MEMBERS = {
     "frontier.sweep": ("sweep",),
     "laws.engines": ("accuracy", "engine_for"),
     "montecarlo.estimate": ("estimate",),
-    "similarity": ("Constant", "Exponential", "Gaussian", "Linear", "PowerLaw", "Similarity", "Tabulated"),
+    "similarity": (
+        "Constant",
+        "Exponential",
+        "Gaussian",
+        "Linear",
+        "PowerLaw",
+        "Similarity",
+        "Slots",
+        "Tabulated",
+    ),
 }
 
 __getattr__, __dir__ = submodules(__name__, _MEMBERS)

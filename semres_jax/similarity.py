@@ -18,6 +18,7 @@ from semres_jax._checks import brief, concrete, number_leaf, require
 from semres_jax._own_similarity import from_function as from_function
 from semres_jax._pytrees import pytree
 from semres_jax._resolved import Decaying, Resolved, Similarity as Similarity
+from semres_jax._slots import AGGREGATES as AGGREGATES, Slots as Slots
 from semres_jax._types import Array, ArrayLike
 
 
@@ -212,15 +213,22 @@ def checked(similarity: Any) -> Similarity:
     raise ValueError(f"similarity must be one with its resolution, such as {make}; got {what}")
 
 
-def flatten(similarity: Similarity) -> Similarity:
+def flatten(similarity: Similarity, shape: tuple[int, ...] | None = None) -> Similarity:
     """The members of a grid along one axis: every leaf gains it, in front, by broadcasting.
+
+    Args:
+        similarity: any.
+        shape: of the grid; None: its own.
 
     Example:
         >>> from semres_jax import Constant, similarity
         >>> similarity.flatten(Constant([[0.1], [0.2]], delta=[0.0, 0.5, 1.0])).shape
         (6,)
     """
-    shape = similarity.shape
+    shape = similarity.shape if shape is None else shape
+    if isinstance(similarity, Slots):
+        slots = tuple(flatten(slot, shape) for slot in similarity.slots)
+        return dataclasses.replace(similarity, slots=slots)
     size = math.prod(shape)
 
     def leaf(value: Any) -> Any:

@@ -177,8 +177,19 @@ class Product(MetricSpace):
         return self._by_factor(lambda factor, own: factor.point(own), u, [factor.uniforms for factor in self.factors])
 
     def distance(self, x: Point, y: Point) -> Array:
+        return self._combined(self.distances_by_feature(x, y), jnp)
+
+    def distances_by_feature(self, x: Point, y: Point) -> list[Array]:
+        """Distances of two stimuli in each feature, in the order of the factors; they make `distance` by the metric.
+
+        Example:
+            >>> from semres_jax import spaces
+            >>> pair = spaces.Product((spaces.Circle(), spaces.Interval()))
+            >>> [round(float(d), 3) for d in pair.distances_by_feature((0.0, 0.5), (0.9, 0.7))]
+            [0.1, 0.2]
+        """
         pairs = zip(self.factors, self._features(x), self._features(y), strict=True)
-        return self._combined([factor.distance(a, b) for factor, a, b in pairs], jnp)
+        return [factor.distance(a, b) for factor, a, b in pairs]
 
     def _combined(self, parts: list[Any], xp: Any) -> Any:
         """The distance that distances of the features make, in NumPy or JAX."""
