@@ -33,7 +33,9 @@ def untrained(weights: llama.Weights, *, key: Any = None) -> llama.Weights:
 
 
 def shuffled(weights: llama.Weights, *, key: Any = None) -> llama.Weights:
-    """The entries of each matrix permuted, those of each layer's among themselves; norms stay.
+    """The entries of each layer's matrices permuted, those of each matrix among themselves.
+
+    Embedding, head and norms stay, so that the states at the first boundary are those of the trained network.
 
     Example:
         >>> import jax
@@ -54,7 +56,7 @@ def shuffled(weights: llama.Weights, *, key: Any = None) -> llama.Weights:
             matrix[...] = flat.reshape(matrix.shape)
         return jnp.asarray(values)
 
-    return _replaced(weights, permuted, lambda leaf: leaf)
+    return _replaced(weights, permuted, lambda leaf: leaf, layers_only=True)
 
 
 def rotated(states: Any, *, key: Any = None) -> np.ndarray:
@@ -74,13 +76,15 @@ def rotated(states: Any, *, key: Any = None) -> np.ndarray:
     return table @ random_rotation(table.shape[-1], generator(key)).T.astype(table.dtype)
 
 
-def _replaced(weights: llama.Weights, of_matrix: Any, of_norm: Any) -> llama.Weights:
+def _replaced(weights: llama.Weights, of_matrix: Any, of_norm: Any, layers_only: bool = False) -> llama.Weights:
     """With other matrices and norms, as far as there are any; which layers are local is neither."""
     layers = {
         name: (of_norm if name.endswith("norm") else of_matrix)(leaf)
         for name, leaf in weights.layers._asdict().items()
         if leaf is not None and name != "local"
     }
+    if layers_only:
+        return dataclasses.replace(weights, layers=weights.layers._replace(**layers), norm=of_norm(weights.norm))
     head = None if weights.head is None else of_matrix(weights.head)
     return dataclasses.replace(
         weights, embedding=of_matrix(weights.embedding), layers=weights.layers._replace(**layers),

@@ -130,6 +130,8 @@ def test_controls(weights):
         before, after = (np.asarray(getattr(w.layers, name)) for w in (weights, mixed))
         assert not np.array_equal(before, after)
         assert np.array_equal(np.sort(before.reshape(DEPTH, -1)), np.sort(after.reshape(DEPTH, -1)))
+    assert np.array_equal(weights.embedding, mixed.embedding)  # the states that go in are the trained network's
+    assert not np.array_equal(weights.embedding, fresh.embedding)
 
 
 @pytest.fixture(scope="module")
