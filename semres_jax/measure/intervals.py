@@ -9,6 +9,7 @@ import numpy as np
 from semres_jax._checks import require_count
 from semres_jax._random import generator
 from semres_jax._types import Quantity
+from semres_jax.measure import _bounded
 from semres_jax.measure.members import Influence
 
 LEVEL = 0.95
@@ -219,6 +220,9 @@ def paired(first: Influence, second: Influence, labels: np.ndarray | None = None
     (f is at least 4). Of exemplars V = Σ s² and f = N - C, for C classes. Two numbers that are equal, and move equally,
     up to rounding have p = 1.
 
+    Resolutions whose fits have floors at 0, or near it, vary otherwise than contributions to the single fits say: their
+    difference is compared with what two models that are alike would have (`Bound`), floors taken as they are.
+
     How uniform p-values are for two models that are alike: scripts/study_comparison.py.
 
     Args:
@@ -246,6 +250,10 @@ def paired(first: Influence, second: Influence, labels: np.ndarray | None = None
     stderr, freedom = error(slope, pairs, None if labels is None else len(slope) - len(np.unique(labels)))
     if max(abs(value), stderr) <= _ROUNDING:
         return Paired(Quantity(value, stderr, value, value), 1.0, freedom)
+    law = None if first.bound is None or second.bound is None else _bounded.law(first.bound, second.bound, freedom)
+    if law is not None:
+        reach = law.reach(LEVEL)
+        return Paired(Quantity(value, law.stderr(), value - reach, value + reach), law.beyond(value), freedom)
     reach = float(stdtrit(freedom, (1 + LEVEL) / 2)) * stderr
     p = float(2 * stdtr(freedom, -abs(value) / stderr)) if stderr > 0 else 0.0
     return Paired(Quantity(value, stderr, value - reach, value + reach), p, freedom)

@@ -10,6 +10,22 @@ from semres_jax._types import Quantity
 from semres_jax.spaces.finite import Finite
 
 
+class Bound(NamedTuple):
+    """How ln ε of a fit hangs on its floor, which may not fall below 0.
+
+    Attributes:
+        floor: of the fit; where that is 0, what it would be without the bound, by one step of Newton's.
+        pull: q; ln ε is what it would be without the bound, and q min(floor, 0).
+        slopes: (2, N) of ln ε and the floor without the bound, as those of `Influence`.
+        pairs: (2, N, N) of both.
+    """
+
+    floor: float
+    pull: float
+    slopes: np.ndarray
+    pairs: np.ndarray
+
+
 class Influence(NamedTuple):
     """A number that follows from a sample, and what each unit of the sample contributes to it.
 
@@ -18,11 +34,13 @@ class Influence(NamedTuple):
         slope: (N,) change per weight of a stimulus, the jackknife's, which sum to 0; or of an exemplar, within its
             class, stretched as `measure.intervals.over_exemplars` takes them. NaN where they aren't known.
         pairs: (N, N) what each pair of stimuli adds beyond both; None where that isn't known, and of exemplars.
+        bound: of ln ε, how it hangs on a floor that may not fall below 0; None where that isn't known.
     """
 
     value: float
     slope: np.ndarray
     pairs: np.ndarray | None = None
+    bound: Bound | None = None
 
 
 class Sample(NamedTuple):

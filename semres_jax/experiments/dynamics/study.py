@@ -29,6 +29,8 @@ _PASS, _JACOBIAN, _MEASURES, _CONTROLLED = 1.3e-5, 0.34, 0.6, 0.5
 _WIDTH, _OF_LAYER, _LAYERS = 576, 3.5e6, 30
 # Numbers of 8 bytes for each number of a Jacobian, and of the states; passes over texts of the other parts.
 _MATRICES, _COPIES, _STATISTICS, _PUSHES = 24, 6, 2.5e-6, 20
+# Copies of the weights: the network, a control, and what it is made of; bytes of the programs.
+_NETWORKS, _PROGRAMS = 4, 5e8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -253,7 +255,9 @@ def _bytes(subject: Subject, tokens: np.ndarray) -> float:
     states = (2 * subject.layers + 1) * len(tokens) * subject.width
     weights = sum(leaf.size for leaf in jax.tree.leaves(subject.weights.layers)) + subject.weights.embedding.size
     pushed = min(len(tokens), parts.PUSHED) * tokens.shape[1] * (2 * subject.layers + 1) * subject.width
-    return 8.0 * pushed + 8.0 * (_MATRICES * subject.width**2 + _COPIES * states) + 2 * 4.0 * weights
+    return (
+        8.0 * pushed + 8.0 * (_MATRICES * subject.width**2 + _COPIES * states) + _NETWORKS * 4.0 * weights + _PROGRAMS
+    )
 
 
 def _telling(execution: Execution, cell: str, before: float, share: float, total: float) -> Callable[[int, int], None]:

@@ -9,6 +9,7 @@ from semres_jax.frontier.families import Front
 from semres_jax.frontier.pareto import distance, pareto
 from semres_jax.laws import tables
 from semres_jax.measure.embeddings import stimulus_sums
+from semres_jax.measure.members import Bound, Influence
 from semres_jax.similarity import Family
 from semres_jax.spaces.base import MetricSpace
 
@@ -90,14 +91,17 @@ def _foot(front: Front, p_i: float, p_s: float) -> tuple[list[int], list[float]]
 
 def log_resolution(
     distances: np.ndarray, relative: np.ndarray, family: Family, epsilon: float, delta: float
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Slopes (N,) and pairs (N, N), as those of `stimulus_sums.Scored`, of ln ε as `measure.fit_profile` finds it.
-
-    Returns:
-        None where `of_fit` gives none.
-    """
+) -> Influence | None:
+    """ln ε as `measure.fit_profile` finds it, with what stimuli contribute; None where `of_fit` gives nothing."""
     moved = of_fit(distances, relative, family, epsilon, delta)
-    return None if moved is None else (moved[0][0], moved[1][0])
+    if moved is None:
+        return None
+    free = _linear(distances, relative, family, epsilon, delta, _EPSILON).free(2)
+    bound = None
+    if free is not None:
+        (pull, step), slopes, pairs = free
+        bound = Bound(delta if delta > 0 else step, pull, slopes, pairs)
+    return Influence(float(np.log(epsilon)), moved[0][0], moved[1][0], bound)
 
 
 def of_fit(
@@ -120,28 +124,50 @@ def of_fit(
     """
     if family.kind.steps:
         return None
-    size = len(distances)
-    upper = np.triu_indices(size, 1)
+    free = _linear(distances, relative, family, epsilon, delta, step).free(2 if delta > 0 else 1)
+    return None if free is None else free[1:]
+
+
+class _Linear(NamedTuple):
+    """The equations of a fit about where it ended: (2, pairs) terms whose means it makes 0, (2, 2) their slopes."""
+
+    terms: np.ndarray
+    steep: np.ndarray
+    size: int
+
+    def free(self, count: int) -> tuple[tuple[float, float], np.ndarray, np.ndarray] | None:
+        """What stimuli contribute where so many of ln ε and Δ are free: (pull, step of Δ to the root), slopes, pairs.
+
+        None where the profile doesn't tell them.
+        """
+        steep = self.steep[:count, :count]
+        if not (steep[0, 0] < 0 and abs(np.linalg.det(steep)) > 0):
+            return None
+        terms, upper = self.terms[:count], np.triu_indices(self.size, 1)
+        moved = np.zeros((count, self.size, self.size))
+        moved[:, *upper] = -np.linalg.solve(steep, terms - terms.mean(1, keepdims=True))
+        moved += moved.swapaxes(1, 2)
+        mean = moved.sum(2) / (self.size - 1)
+        slopes = [stimulus_sums.jackknife(row, 0.0, 2) for row in mean]
+        pairs = [stimulus_sums.second_order(table, row, 0.0, 2) for table, row in zip(moved, mean, strict=True)]
+        step = -np.linalg.solve(steep, terms.mean(1))[-1]
+        return (float(self.steep[0, 1] / self.steep[0, 0]), float(step)), np.stack(slopes), np.stack(pairs)
+
+
+def _linear(
+    distances: np.ndarray, relative: np.ndarray, family: Family, epsilon: float, delta: float, step: float
+) -> _Linear:
+    upper = np.triu_indices(len(distances), 1)
     d, y = distances[upper], ((relative + relative.T) / 2)[upper]
 
-    def gradients(log: float, floor: float) -> np.ndarray:
+    def terms(log: float, floor: float) -> np.ndarray:
         """(2, pairs) ∇m (y - m)."""
         resolution = np.exp(log)
         g, slope = (x[0] for x in families.slopes(family, np.array([resolution]), d))
         return np.stack([(1 - floor) * slope * resolution, 1 - g]) * (y - floor - (1 - floor) * g)
 
     log = float(np.log(epsilon))
-    ends = [gradients(log + sign * step, delta).mean(1) for sign in (1, -1)]
-    floors = [gradients(log, delta + sign * _DELTA).mean(1) for sign in (1, -1)]
+    ends = [terms(log + sign * step, delta).mean(1) for sign in (1, -1)]
+    floors = [terms(log, delta + sign * _DELTA).mean(1) for sign in (1, -1)]
     steep = np.stack([(ends[0] - ends[1]) / (2 * step), (floors[0] - floors[1]) / (2 * _DELTA)], axis=1)
-    free = 2 if delta > 0 else 1
-    steep = steep[:free, :free]
-    if not (steep[0, 0] < 0 and abs(np.linalg.det(steep)) > 0):  # ε isn't told by the profile
-        return None
-    moved = np.zeros((free, size, size))
-    moved[:, *upper] = -np.linalg.inv(steep) @ gradients(log, delta)[:free]
-    moved += moved.swapaxes(1, 2)
-    mean = moved.sum(2) / (size - 1)
-    slopes = [stimulus_sums.jackknife(row, 0.0, 2) for row in mean]
-    pairs = [stimulus_sums.second_order(table, row, 0.0, 2) for table, row in zip(moved, mean, strict=True)]
-    return np.stack(slopes), np.stack(pairs)
+    return _Linear(terms(log, delta), steep, len(distances))

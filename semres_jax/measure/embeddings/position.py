@@ -362,10 +362,10 @@ def _fitted(
     if relative is not None:
         moved = influence.log_resolution(distances, relative, family, epsilon.value, delta.value)
     if moved is not None and request.bootstrap:
-        log = intervals.over_stimuli(np.log([epsilon.value]), moved[0][None], [moved[1]], **request.replicates)
+        log = intervals.over_stimuli(np.log([epsilon.value]), moved.slope[None], [moved.pairs], **request.replicates)
         resolution = Quantity(epsilon.value, epsilon.value * log.stderr[0], *np.exp([log.low[0], log.high[0]]))
     fit = Fitted(epsilon, delta, float(best.aic), *tables.of_ranking(space, ranks, table, request.n), resolution)
-    return fit, None if moved is None else Influence(float(np.log(epsilon.value)), *moved)
+    return fit, moved
 
 
 def optimal_fronts(space: Finite, delta: float, optimal: str, *, n: int = 2) -> dict[str, Front]:

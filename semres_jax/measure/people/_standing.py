@@ -123,7 +123,7 @@ def numbers(place: Place, strengths: np.ndarray, answer: float = 0.0) -> Numbers
     for placed in there.values():
         assert placed.influence is not None
         values, slopes, pairs = (
-            [*known, part] for known, part in zip((values, slopes, pairs), placed.influence, strict=True)
+            [*known, part] for known, part in zip((values, slopes, pairs), placed.influence[:3], strict=True)
         )
     relative, table = strengths / (np.diagonal(strengths)[:, None] + answer), np.asarray(space.distances, np.float64)
     shape, unknown = _profile(space, strengths, answer), (np.full(size, np.nan), None)
