@@ -54,10 +54,9 @@ def compare(
     those of `measure.intervals.paired`; resolutions are compared as ln ε, of one family for all. Of classes, exemplars
     are drawn again and classes stay. p-values of one quantity are corrected over all pairs of models (Holm 1979).
 
-    Of two models that are alike, p-values of p_S and p_I were near uniform in scripts/study_comparison.py, for 24 and
-    40 stimuli, in designs on which the method was chosen, too (docs/howto/compare.md has the figures). Those of ε
-    aren't, and intervals hold 80 % and more, where fitted floors are at 0, or near it, for some of the models: ε of a
-    fit whose floor may fall no further varies otherwise than their contributions say. Source: new, of this project.
+    Of two models that are alike, p-values were near uniform in scripts/study_comparison.py, for 24 and 40 stimuli, in
+    designs on which the method was chosen, too (docs/howto/compare.md has the figures); of ε, where fitted floors are at
+    0 for many models, they tend to be too large. Source: new, of this project.
 
     Args:
         models: by name, at least two: (N, D) embeddings, `Embedded` (of at most 256 stimuli), a `Member`; or
