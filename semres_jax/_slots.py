@@ -65,6 +65,20 @@ class Slots(Similarity):
     def shape(self) -> tuple[int, ...]:
         return np.broadcast_shapes(*(slot.shape for slot in self.slots))
 
+    def require_features(self, space: Any) -> None:
+        """Raise `ValueError` unless the space is a product of as many factors as there are slots."""
+        factors, slots = getattr(space, "factors", None), len(self.slots)
+        if factors is None:
+            raise ValueError(
+                f"slots compare features, and stimuli of {space.label} have none; {slots} slots take a product of as many "
+                f"spaces, such as spaces.Product((spaces.Circle(),) * {slots})"
+            )
+        if len(factors) != slots:
+            raise ValueError(
+                f"slots must be one for each feature; got {slots} slots on {space.label}, which has {len(factors)} "
+                "features"
+            )
+
     def _of_each(self, d: Any) -> list[Any]:
         if len(d) != len(self.slots):
             raise ValueError(f"{len(self.slots)} slots take the distances of as many features; got {len(d)}")

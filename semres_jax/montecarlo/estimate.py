@@ -101,7 +101,7 @@ def estimate(
         True
     """
     started = time.perf_counter()
-    checked(similarity)
+    checked(similarity, space)
     n = require_items(n)
     limit = require_count("trials", trials, 1) if trials is not None else None
     if limit is not None and limit > _COUNTABLE:
