@@ -1,0 +1,136 @@
+"""Where the tradeoff ends: wholes that are tuples of features, each compared by a slot of its own.
+
+A stimulus has S independent features; a slot compares one of them, with a constant similarity of ball measure b and
+floor Δ. Features are generalized by their slots, wholes are identified by the product of the slots' similarities
+(conjunction) or by their mean (addition): `semres_jax.Slots`.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from semres_jax._checks import concrete, refuse_traced, require, require_count, require_items
+from semres_jax._showing import html_table, members, rows, short
+from semres_jax._types import ArrayLike
+from semres_jax.laws import _slot_sums, closed_form
+from semres_jax.similarity import AGGREGATES
+
+_UNIT = "a probability between 0 and 1"
+# Slots of different ball measures have 2^S patterns.
+_MOST_DIFFERENT = 12
+
+
+class Compositional(NamedTuple):
+    """Exact accuracies of a code of slots, elementwise over whatever was swept.
+
+    Attributes:
+        feature: p_S of a feature: probability of choosing the item closest in it, by its slot alone; with different
+            slots the mean over them. In [0, 1], as all three.
+        whole: p_S of wholes: probability of choosing the item whose largest distance over the features is smallest.
+        p_i: p_I of wholes: probability of choosing the item that the probe is.
+
+    Example:
+        >>> from semres_jax import laws
+        >>> laws.compositional(0.5, slots=2)
+        Compositional(feature=0.75, whole=0.6875, p_i=0.875)
+    """
+
+    feature: Any
+    whole: Any
+    p_i: Any
+
+    def __repr__(self) -> str:
+        return f"Compositional({', '.join(f'{name}={short(part)}' for name, part in self._asdict().items())})"
+
+    def _repr_html_(self) -> str:
+        return html_table({name: members(part, lambda x: f"{x:.6g}") for name, part in self._asdict().items()})
+
+    def to_dataframe(self, **swept: Any) -> Any:
+        """A pandas.DataFrame with a row for each member, after columns of what was swept, as `Accuracy.to_dataframe`.
+
+        Example:
+            >>> from semres_jax import laws
+            >>> b = [0.25, 0.5]
+            >>> laws.compositional(b, slots=2).to_dataframe(b=b).round(3).values.tolist()
+            [[0.25, 0.688, 0.559, 0.969], [0.5, 0.75, 0.688, 0.875]]
+        """
+        return rows(self._asdict(), swept)
+
+
+def compositional(
+    b: ArrayLike, *, slots: int | None, aggregate: str = "product", n: int = 2, delta: ArrayLike = 0.0
+) -> Compositional:
+    """Accuracies of S slots of constant similarity on features that are independent and homogeneous.
+
+    With K ~ Binomial(S, 1-b) slots of an item outside the probe's balls, its strength h is Δ^K by the product and
+    (S - K + KΔ)/S by the mean;
+
+        p_S of a feature = theorem 2 or 3 for that slot (`constant`),   p_I = E[1 / (1 + Σ_{n-1 items} h)]
+        p_S of wholes = E[h of the nearest / Σ_{n items} h], nearest by the largest distance over the features,
+
+    1/n where all strengths are 0. Without a floor the product is the constant similarity of ball measure B = b^S:
+    p_I = (1 - (1-B)^n)/(n B), and the mean has p_I = Σ_k C(S,k) b^k (1-b)^{S-k} S/(S+k) at n = 2. Of two items with
+    j, j' >= 1 features outside, the former is nearer with probability j'/(j+j'). Source: new, of this project.
+
+    Args:
+        b: ball measure of a slot in [0, 1], any shape. With slots=None the last axis has one for each slot.
+        slots: S, at least 1; or None, for different slots: as many as the last axis of b has, up to 12.
+        aggregate: "product" or "mean".
+        n: number of items, at least 2.
+        delta: floor of a slot in [0, 1], broadcasting against b (with slots=None along the slots, too).
+
+    Returns:
+        Compositional in float64 NumPy, of the shape of b and delta (without the axis of different slots), to 1e-12.
+        Distances of different slots are compared as ranks, the share of stimuli that is closer: as those of circles.
+
+    Raises:
+        ValueError: slots or n too small, an unknown aggregate, b or delta outside [0, 1], too many different slots.
+        TypeError: an argument is traced.
+
+    Example:
+        >>> from semres_jax import laws
+        >>> [round(float(laws.compositional(0.5, slots=2, aggregate=a).p_i), 4) for a in ("product", "mean")]
+        [0.875, 0.7083]
+    """
+    refuse_traced("laws.compositional", b, delta)
+    n = require_items(n)
+    require_aggregate(aggregate)
+    require("b", b, 0.0, 1.0, _UNIT)
+    require("delta", delta, 0.0, 1.0, "a floor between 0 and 1")
+    balls, floors = np.broadcast_arrays(*(np.asarray(concrete(x), np.float64) for x in (b, delta)))
+    feature = np.asarray(closed_form.constant(balls, n=n, delta=floors).p_s)
+    if slots is None:
+        if balls.ndim == 0 or not 1 <= balls.shape[-1] <= _MOST_DIFFERENT:
+            raise ValueError(
+                f"with slots=None the last axis of b or delta has the different slots, 1 to {_MOST_DIFFERENT}; got "
+                f"b of shape {np.shape(b)}"
+            )
+        feature, shape = feature.mean(axis=-1), balls.shape[:-1]
+        cells = [
+            _of_classes(_slot_sums.different(own, floor, aggregate, n), n)
+            for own, floor in zip(balls.reshape(-1, balls.shape[-1]), floors.reshape(-1, balls.shape[-1]), strict=True)
+        ]
+    else:
+        slots, shape = require_count("slots", slots, 1), balls.shape
+        pairs = zip(balls.ravel().tolist(), floors.ravel().tolist(), strict=True)
+        cells = [_alike(own, floor, slots, aggregate, n) for own, floor in pairs]
+    whole, p_i = np.array(cells).reshape(-1, 2).T
+    return Compositional(feature[()], whole.reshape(shape)[()], p_i.reshape(shape)[()])
+
+
+def require_aggregate(aggregate: Any) -> None:
+    """Raise `ValueError` unless it is one of "product" and "mean"."""
+    if not isinstance(aggregate, str) or aggregate not in AGGREGATES:
+        raise ValueError(f"aggregate must be one of {', '.join(AGGREGATES)}; got {aggregate!r}")
+
+
+def _alike(b: float, delta: float, slots: int, aggregate: str, n: int) -> tuple[float, float]:
+    """p_S and p_I of wholes of equal slots."""
+    if slots == 1 or (aggregate == "product" and delta == 0):
+        p_s, p_i = closed_form.constant(b**slots, n=n, delta=delta)
+        return float(p_s), float(p_i)
+    return _of_classes(_slot_sums.alike(b, delta, slots, aggregate, n), n)
+
+
+def _of_classes(classes: _slot_sums.Classes, n: int) -> tuple[float, float]:
+    return _slot_sums.nearest(classes, n), _slot_sums.identification(classes, n)
