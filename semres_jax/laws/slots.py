@@ -16,8 +16,8 @@ from semres_jax.laws import _slot_sums, closed_form
 from semres_jax.similarity import AGGREGATES
 
 _UNIT = "a probability between 0 and 1"
-# Slots of different ball measures have 2^S patterns.
-_MOST_DIFFERENT = 12
+# Slots of different ball measures have 2^S patterns; binomials of equal ones fit into float64.
+_MOST_DIFFERENT, MOST_SLOTS = 12, 1000
 
 
 class Compositional(NamedTuple):
@@ -58,7 +58,7 @@ class Compositional(NamedTuple):
 
 
 def compositional(
-    b: ArrayLike, *, slots: int | None, aggregate: str = "product", n: int = 2, delta: ArrayLike = 0.0
+    b: ArrayLike, *, slots: Any, aggregate: Any = "product", n: Any = 2, delta: ArrayLike = 0.0
 ) -> Compositional:
     """Accuracies of S slots of constant similarity on features that are independent and homogeneous.
 
@@ -74,7 +74,7 @@ def compositional(
 
     Args:
         b: ball measure of a slot in [0, 1], any shape. With slots=None the last axis has one for each slot.
-        slots: S, at least 1; or None, for different slots: as many as the last axis of b has, up to 12.
+        slots: S, from 1 to 1000; or None, for different slots: as many as the last axis of b has, up to 12.
         aggregate: "product" or "mean".
         n: number of items, at least 2.
         delta: floor of a slot in [0, 1], broadcasting against b (with slots=None along the slots, too).
@@ -106,22 +106,29 @@ def compositional(
                 f"b of shape {np.shape(b)}"
             )
         feature, shape = feature.mean(axis=-1), balls.shape[:-1]
-        cells = [
-            _of_classes(_slot_sums.different(own, floor, aggregate, n), n)
-            for own, floor in zip(balls.reshape(-1, balls.shape[-1]), floors.reshape(-1, balls.shape[-1]), strict=True)
-        ]
+        rows_of = (x.reshape(-1, balls.shape[-1]) for x in (balls, floors))
+        cells = [_different(own, floor, aggregate, n) for own, floor in zip(*rows_of, strict=True)]
     else:
-        slots, shape = require_count("slots", slots, 1), balls.shape
+        slots, shape = require_slots(slots), balls.shape
         pairs = zip(balls.ravel().tolist(), floors.ravel().tolist(), strict=True)
         cells = [_alike(own, floor, slots, aggregate, n) for own, floor in pairs]
     whole, p_i = np.array(cells).reshape(-1, 2).T
     return Compositional(feature[()], whole.reshape(shape)[()], p_i.reshape(shape)[()])
 
 
-def require_aggregate(aggregate: Any) -> None:
-    """Raise `ValueError` unless it is one of "product" and "mean"."""
+def require_aggregate(aggregate: Any) -> str:
+    """The aggregate, or a `ValueError` unless it is one of "product" and "mean"."""
     if not isinstance(aggregate, str) or aggregate not in AGGREGATES:
         raise ValueError(f"aggregate must be one of {', '.join(AGGREGATES)}; got {aggregate!r}")
+    return aggregate
+
+
+def require_slots(slots: Any) -> int:
+    """The number of slots as an int, or a `ValueError`."""
+    slots = require_count("slots", slots, 1, " (a whole has features to be compared by)")
+    if slots > MOST_SLOTS:
+        raise ValueError(f"slots must be at most {MOST_SLOTS}; got {slots}")
+    return slots
 
 
 def _alike(b: float, delta: float, slots: int, aggregate: str, n: int) -> tuple[float, float]:
@@ -129,8 +136,15 @@ def _alike(b: float, delta: float, slots: int, aggregate: str, n: int) -> tuple[
     if slots == 1 or (aggregate == "product" and delta == 0):
         p_s, p_i = closed_form.constant(b**slots, n=n, delta=delta)
         return float(p_s), float(p_i)
-    return _of_classes(_slot_sums.alike(b, delta, slots, aggregate, n), n)
+    classes = _slot_sums.alike(b, delta, slots, aggregate)
+    order = _slot_sums.alike_order(b, slots, n)
+    return _slot_sums.nearest(classes, order, n), _slot_sums.identification(classes, n)
 
 
-def _of_classes(classes: _slot_sums.Classes, n: int) -> tuple[float, float]:
-    return _slot_sums.nearest(classes, n), _slot_sums.identification(classes, n)
+def _different(b: np.ndarray, delta: np.ndarray, aggregate: str, n: int) -> tuple[float, float]:
+    """The same of different slots, whose distances are compared as ranks."""
+    classes = _slot_sums.different(b, delta, aggregate)
+    rank, weight = _slot_sums.rule([0.0, *b, 1.0], len(b), n)
+    ball = np.broadcast_to(rank, (len(b), len(rank)))
+    order = _slot_sums.different_order(ball, np.ones_like(ball), b, weight)
+    return _slot_sums.nearest(classes, order, n), _slot_sums.identification(classes, n)

@@ -78,6 +78,41 @@ def test_the_values_of_the_bar():
         assert laws.compositional(0.5, slots=slots, aggregate=aggregate).p_i == pytest.approx(p_i, abs=EXACT)
     assert laws.compositional(0.5, slots=64).p_i == pytest.approx(1.0, abs=EXACT)
     # The mean falls to 1/(1+b) like 1/S: what is left of it is b (1-b) / (S (1+b)^3).
-    for slots in (500, 1000):
+    for slots in (200, 400):
         off = laws.compositional(0.5, slots=slots, aggregate="mean").p_i - 2 / 3
         assert off * slots == pytest.approx(0.25 / 1.5**3, rel=2 / slots)
+
+
+@pytest.mark.parametrize("aggregate", AGGREGATES)
+def test_different_slots_that_are_equal_are_equal_slots(aggregate):
+    same = laws.compositional(np.full((2, 3), [[0.3], [0.6]]), slots=None, aggregate=aggregate, delta=0.1, n=3)
+    alike = laws.compositional([0.3, 0.6], slots=3, aggregate=aggregate, delta=0.1, n=3)
+    np.testing.assert_allclose(np.array(same), np.array(alike), rtol=0, atol=EXACT)
+
+
+@pytest.mark.parametrize("n", [600, 10**5])
+def test_many_items_by_graded_panels(n):
+    for aggregate, delta in itertools.product(AGGREGATES, (0.0, 0.01)):
+        law = laws.constant(0.2, n=n, delta=delta)
+        got = laws.compositional([0.2], slots=None, aggregate=aggregate, delta=delta, n=n)
+        np.testing.assert_allclose([got.whole, got.p_i], law, rtol=1e-11)
+    law = laws.constant(0.2**3, n=n)
+    got = laws.compositional([0.2] * 3, slots=None, n=n)
+    np.testing.assert_allclose([got.whole, got.p_i], law, rtol=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"slots": 0}, "slots must be at least 1"),
+        ({"slots": 2.5}, "slots must be a whole number"),
+        ({"slots": 2000}, "slots must be at most 1000"),
+        ({"slots": 2, "aggregate": "sum"}, "aggregate must be one of product, mean; got 'sum'"),
+        ({"slots": 2, "n": 1}, "n must be at least 2"),
+        ({"slots": 2, "delta": 1.5}, "delta must be a floor between 0 and 1; got 1.5"),
+        ({"slots": None}, "the last axis of b"),
+    ],
+)
+def test_bad_input_is_one_line(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        laws.compositional(0.5, **wrong)
