@@ -70,8 +70,8 @@ class Slots(Similarity):
         factors, slots = getattr(space, "factors", None), len(self.slots)
         if factors is None:
             raise ValueError(
-                f"slots compare features, and stimuli of {space.label} have none; {slots} slots take a product of as many "
-                f"spaces, such as spaces.Product((spaces.Circle(),) * {slots})"
+                f"slots compare features, and stimuli of {space.label} have none; {slots} slots take a product of as "
+                f"many spaces, such as spaces.Product((spaces.Circle(),) * {slots})"
             )
         if len(factors) != slots:
             raise ValueError(

@@ -316,6 +316,11 @@ def get(similarity: Any) -> Family:
             f"(there are {_names()})"
         )
     name = getattr(kind, "name", kind.__name__)
+    if issubclass(kind, Slots):
+        raise ValueError(
+            f"slots have no resolution of their own; here one of {_names()} is needed, and accuracies of wholes are "
+            "those of estimate(product, Slots([...]))"
+        )
     if _others(kind) is None:
         raise ValueError(f"unknown similarity {name!r}; a similarity with a resolution is one of {_names()}")
     if kind is similarity:

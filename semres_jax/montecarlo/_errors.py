@@ -179,7 +179,7 @@ def _possible(space: Any, replace: bool) -> tuple[float, float]:
 
 
 def _strengths(similarity: Similarity, exponent: float, d: Any) -> np.ndarray:
-    """(distances, members), or (members,) at one distance by feature, what one item at a distance counts, relative to one at 0."""
+    """(distances, members) what one item at a distance counts, relative to one at 0; (members,) at one by feature."""
     infinite = bool(np.isinf(exponent))
     with jax.enable_x64(True):
         flat = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), flatten(similarity))
