@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 import numpy as np
 
-from semres_jax._checks import brief
+from semres_jax._checks import brief, require_among
 from semres_jax._pytrees import pytree, static
 from semres_jax._resolved import Similarity
 from semres_jax._types import Array
@@ -52,8 +52,7 @@ class Slots(Similarity):
         if not slots or wrong:
             what = brief(wrong[0]) if wrong else "none"
             raise ValueError(f"slots must be one or more similarities, such as Constant(0.25); got {what}")
-        if self.aggregate not in AGGREGATES:
-            raise ValueError(f"aggregate must be one of {', '.join(AGGREGATES)}; got {self.aggregate!r}")
+        require_among("aggregate", self.aggregate, AGGREGATES)
         if all(isinstance(slot, Similarity) for slot in slots):  # pytrees are rebuilt with placeholders
             shapes = [slot.shape for slot in slots]
             try:

@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from semres_jax._checks import concrete, refuse_traced, require, require_count
+from semres_jax._checks import concrete, refuse_traced, require, require_among, require_count
 from semres_jax._types import ArrayLike
+from semres_jax.choice import LURES
 
 # Bisections of a share between 0 and 1: to the last digit.
 _HALVINGS = 60
-LURES = ("one", "all")
 
 
 def illusory_conjunctions(
@@ -51,7 +51,7 @@ def illusory_conjunctions(
         lures="all":  E[L / (1 + L)],  L = Σ M over all n^S - n recombinations of the n items,
 
     for c = 0 (M = 1) or n = 2: two items alike in t of S slots leave u = S - t, and the strengths of the second store
-    add up to 2^t Σ_a C(u,a) Δ^{min(a,u-a)} - 2. For more items it depends on the space (`montecarlo.binding.estimate`).
+    add up to 2^t Σ_a C(u,a) Δ^{min(a,u-a)} - 2. For more items it depends on the space (`montecarlo.estimate_binding`).
 
     Args:
         b: ball measure of a slot in [0, 1], any shape.
@@ -78,8 +78,7 @@ def illusory_conjunctions(
     """
     slots, n = _counts(slots, n)
     balls, share, floor = _numbers("illusory_conjunctions", b=b, conjunctive=conjunctive, delta=delta)
-    if lures not in LURES:
-        raise ValueError(f"lures must be one of {', '.join(LURES)}; got {lures!r}")
+    require_among("lures", lures, LURES)
     if lures == "all":
         return _against_all(balls, share, floor, slots, n)[()]
     return _error(_tails(balls, slots, n), share, floor)[()]
@@ -106,7 +105,7 @@ def conjunctive_share(bound: ArrayLike, b: ArrayLike, *, slots: int, n: int = 2,
     Example:
         >>> from semres_jax import laws
         >>> laws.conjunctive_share([0.1, 0.2, 0.4], 0.1, slots=2, n=4).round(3).tolist()
-        [nan, 0.894, 0.382]
+        [nan, 0.861, 0.402]
     """
     slots, n = _counts(slots, n)
     e, balls, floor = _numbers("conjunctive_share", bound=bound, b=b, delta=delta)
@@ -170,6 +169,6 @@ def _against_all(b: np.ndarray, share: np.ndarray, floor: np.ndarray, slots: int
     if (share > 0).any():
         raise ValueError(
             f"all recombinations of {n} items have no law that holds on every space; use n=2, conjunctive=0, or "
-            "montecarlo.binding.estimate"
+            "montecarlo.estimate_binding"
         )
     return np.full_like(b, count / (1.0 + count))

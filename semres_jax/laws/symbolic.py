@@ -16,7 +16,7 @@ from typing import Any
 import sympy as sp
 
 from semres_jax._types import Array, ArrayLike, Progress
-from semres_jax.laws import _derivations as d, _transcriptions as c, closed_form
+from semres_jax.laws import _binding_derivations as binding, _derivations as d, _transcriptions as c, closed_form
 from semres_jax.laws._derivations import Delta, Equations, b, lam, mean_b, var_b
 from semres_jax.laws._sympy_to_jax import to_jax
 
@@ -250,5 +250,9 @@ LAWS: dict[str, Law] = {
         Law("two_exemplars", "two images of one thing, n = 2, no floor: p_I = 1/2 + (h - <b>)/2", _NEW, d.two_exemplars,
             c.two_exemplars, (d.near, d.far, d.hit_rate, mean_b), _BOTH,
             remark="Whatever the joint probabilities of the two items."),
+        Law("binding", "illusory conjunctions of n wholes of S features, a share c of conjunctive units, floor Δ", _NEW,
+            binding.derived, binding.closed, (b, Delta, binding.c),
+            tuple(f"error, S = {slots}, n = {n}" for slots, n in binding.CASES),
+            remark="All recombinations, and all patterns of features inside and outside."),
     )
 }  # fmt: skip

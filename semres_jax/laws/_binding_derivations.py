@@ -1,0 +1,104 @@
+"""Rates of illusory conjunctions in SymPy: by enumeration of what lies inside the balls, and as `binding.py` has them.
+
+`derived` knows no binomial law: it goes through all recombinations, and through all patterns of what lies inside their
+balls, item by item and slot by slot.
+"""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import sympy as sp
+
+from semres_jax.laws._derivations import Delta, Equations, b, luce
+
+c, bound = sp.symbols("c e", positive=True)
+# (S, n) of one recombination; S of all those of two items.
+CASES = ((2, 2), (2, 3), (2, 4), (3, 2), (3, 3), (4, 2))
+ALL_OF_TWO = (2, 3)
+
+
+def derived() -> Equations:
+    equations = {}
+    for slots, n in CASES:
+        error = _one(slots, n)
+        equations[f"error, S = {slots}, n = {n}"] = error
+        without = error.subs(Delta, 0)
+        equations[f"error without a floor, S = {slots}, n = {n}"] = without
+        (share,) = sp.solve(sp.together(without - bound).as_numer_denom()[0], c)
+        equations[f"c for an error e, S = {slots}, n = {n}"] = share
+    return equations | {f"error among all, S = {slots}, n = 2": _all_of_two(slots) for slots in ALL_OF_TWO}
+
+
+def closed() -> Equations:
+    equations = {}
+    for slots, n in CASES:
+        tails = [_tail(j, slots, n) for j in range(1, slots // 2 + 1)]
+        chosen = [luce(m := _familiar(j), [m, sp.S.One]) for j in range(len(tails) + 1)]
+        rises = zip(chosen, chosen[1:], tails, strict=False)
+        match = 1 - tails[0]
+        y = (bound - match / 2) / (1 - match)
+        equations[f"error, S = {slots}, n = {n}"] = chosen[0] + sp.Add(*((g - f) * tail for f, g, tail in rises))
+        equations[f"error without a floor, S = {slots}, n = {n}"] = match / 2 + (1 - match) * (1 - c) / (2 - c)
+        equations[f"c for an error e, S = {slots}, n = {n}"] = (1 - 2 * y) / (1 - y)
+    return equations | {f"error among all, S = {slots}, n = 2": _closed_all_of_two(slots) for slots in ALL_OF_TWO}
+
+
+def _familiar(outside: Any) -> Any:
+    """M of a recombination from which the nearest shown item differs in so many slots."""
+    return 1 - c + c * Delta**outside
+
+
+def _patterns(places: int) -> Iterator[tuple[tuple[bool, ...], Any]]:
+    """Which of so many independent features are outside a ball, and how likely that is."""
+    for outside in itertools.product((False, True), repeat=places):
+        yield outside, sp.Mul(*(1 - b if far else b for far in outside))
+
+
+def _subsets(slots: int) -> list[frozenset[int]]:
+    """Slots that a recombination has of the first item: some, not all."""
+    return [frozenset(some) for k in range(1, slots) for some in itertools.combinations(range(slots), k)]
+
+
+def _one(slots: int, n: int) -> Any:
+    """P(error), one recombination of two of n shown items beside one of these."""
+    terms, subsets = [], _subsets(slots)
+    for own in subsets:
+        # Features that may be outside: of the first item in other slots, of the second in these, of all others in all.
+        places = [(0, s) for s in range(slots) if s not in own] + [(1, s) for s in own]
+        places += [(item, s) for item in range(2, n) for s in range(slots)]
+        for outside, chance in _patterns(len(places)):
+            numbers = [sum(far for (item, _), far in zip(places, outside, strict=True) if item == i) for i in range(n)]
+            familiar = _familiar(min(numbers))
+            terms.append(chance * luce(familiar, [familiar, sp.S.One]) / len(subsets))
+    return sp.Add(*terms)
+
+
+def _all_of_two(slots: int) -> Any:
+    """P(error), all recombinations of two shown items beside one of these."""
+    terms = []
+    for outside, chance in _patterns(slots):
+        apart = {s for s, far in enumerate(outside) if far}
+        strengths = [_familiar(min(len(apart & own), len(apart - own))) for own in _subsets(slots)]
+        terms.append(chance * sp.Add(*strengths) / sp.Add(sp.S.One, *strengths))
+    return sp.Add(*terms)
+
+
+def _tail(j: int, slots: int, n: int) -> Any:
+    """P(J >= j)."""
+
+    def at_least(places: int) -> Any:
+        return sp.Add(*(sp.binomial(places, i) * (1 - b) ** i * b ** (places - i) for i in range(j, places + 1)))
+
+    of_two = [sp.binomial(slots, k) * at_least(k) * at_least(slots - k) for k in range(1, slots)]
+    return sp.Add(*of_two) / (2**slots - 2) * at_least(slots) ** (n - 2)
+
+
+def _closed_all_of_two(slots: int) -> Any:
+    terms = []
+    for unlike in range(slots + 1):
+        ways = [sp.binomial(unlike, a) * Delta ** min(a, unlike - a) for a in range(unlike + 1)]
+        total = (1 - c) * (2**slots - 2) + c * (2 ** (slots - unlike) * sp.Add(*ways) - 2)
+        chance = sp.binomial(slots, unlike) * (1 - b) ** unlike * b ** (slots - unlike)
+        terms.append(chance * total / (1 + total))
+    return sp.Add(*terms)
