@@ -61,7 +61,7 @@ def estimate_binding(
         similarity: `Slots`, one for each of its features; grids of them see the same trials.
         n: number of shown items, at least 2.
         key: a JAX random key, or a seed; the answer depends on it and on trials alone.
-        trials: how many; rounded up to a power of two below 2^15, to a multiple of one above.
+        trials: how many; rounded up to whole calls of the device, of at most 2^15.
         conjunctive: c in [0, 1], any shape: all shares see the same trials.
         lures: "one" recombination, or "all" of them, up to n^(S+1) = 2^20.
 
@@ -86,10 +86,8 @@ def estimate_binding(
         what = brief(getattr(similarity, "name", similarity))
         raise ValueError(f"similarity must be Slots, one for each feature; got {what}")
     checked(similarity, space)
-    n, trials = (
-        require_count("n", n, 2, " shown items, whose features are recombined"),
-        require_count("trials", trials, 1),
-    )
+    n = require_count("n", n, 2, " shown items, whose features are recombined")
+    trials = require_count("trials", trials, 1)
     require("conjunctive", conjunctive, 0.0, 1.0, "a share between 0 and 1")
     require_among("lures", lures, LURES)
     shares, static = np.asarray(concrete(conjunctive), np.float64), _static(len(similarity.slots), n, lures, trials)

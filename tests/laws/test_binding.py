@@ -1,4 +1,4 @@
-"""Rates of illusory conjunctions: closed forms against enumeration of all tuples, limits, the share against the rate."""
+"""Rates of illusory conjunctions: closed forms against enumeration of all tuples, limits, shares against rates."""
 
 import itertools
 import re
@@ -16,7 +16,7 @@ B = (2 * RADIUS + 1) / SIZE
 
 
 def _strengths(q, shown, delta):
-    """M of both stores for recombinations (tuples, S) of shown wholes (tuples, n, S) on a ring, from the definitions."""
+    """M of both stores for recombinations (tuples, S) of wholes (tuples, n, S) on a ring, from the definitions."""
     steps = np.abs(q[:, None] - shown)
     g = np.where(np.minimum(steps, SIZE - steps) <= RADIUS, 1.0, delta)
     return g.max(axis=1).mean(axis=1), g.prod(axis=2).max(axis=1)
