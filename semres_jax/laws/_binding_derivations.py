@@ -25,7 +25,7 @@ def derived() -> Equations:
         equations[f"error, S = {slots}, n = {n}"] = error
         without = error.subs(Delta, 0)
         equations[f"error without a floor, S = {slots}, n = {n}"] = without
-        (share,) = sp.solve(sp.together(without - bound).as_numer_denom()[0], c)
+        (share,) = sp.solve(sp.fraction(sp.together(without - bound))[0], c)
         equations[f"c for an error e, S = {slots}, n = {n}"] = share
     return equations | {f"error among all, S = {slots}, n = 2": _all_of_two(slots) for slots in ALL_OF_TWO}
 

@@ -30,7 +30,7 @@ class _Static(NamedTuple):
     n: int
     lanes: int
     lures: str
-    count: int  # of the recombinations beside a shown item
+    recombinations: int  # beside a shown item
 
 
 @on_host("estimate_binding")
@@ -98,8 +98,8 @@ def estimate_binding(
         sums = [np.asarray(_sums(static, space, members, shares.ravel(), key, chunk)) for chunk in range(chunks)]
     trials = chunks * static.lanes
     mean, square = np.moveaxis(np.sum(sums, axis=0) / trials, -1, 0)
-    lowest = static.count * (1.0 - shares.ravel())  # where no whole is like a recombination
-    unseen = (_error(static.count) - _error(lowest)) / trials
+    lowest = static.recombinations * (1.0 - shares.ravel())  # where no whole is like a recombination
+    unseen = (_error(static.recombinations) - _error(lowest)) / trials
     variance = np.maximum(square - mean**2, 0.0) / max(trials - 1, 1)
     values = (mean, np.sqrt(variance + unseen**2))
     return Quantity(*(x.reshape(similarity.shape + shares.shape)[()] for x in values))

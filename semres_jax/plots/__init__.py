@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from semres_jax.plots._style import (
         save as save,
     )
+    from semres_jax.plots.binding import (
+        binding_rates as binding_rates,
+        save_binding as save_binding,
+    )
     from semres_jax.plots.compare import (
         compare_differences as compare_differences,
         plane as plane,
@@ -110,6 +114,7 @@ if TYPE_CHECKING:
 # What each module draws: a study is imported, with all that it needs, when its pictures are asked for.
 _MEMBERS = {
     "_style": ("save",),
+    "binding": ("binding_rates", "save_binding"),
     "dynamics": (
         "dynamics_bridge",
         "dynamics_continuity",
