@@ -112,8 +112,8 @@ def nearest(classes: Classes, order: Order, n: int) -> float:
         with np.errstate(invalid="ignore"):
             share = 1.0 / (1.0 + np.exp(np.minimum(log[None, :] - log[:, None], 700.0)))
         return float(2.0 * (both * np.where(nothing[None, :] & nothing[:, None], 0.5, share)).sum())
-    log = _shortened(log)
-    depth = -min(log[~nothing].min(initial=0.0), 0.0)
+    log = np.where(nothing, 0.0, _shortened(log))
+    depth = -log.min(initial=0.0)
     count = 2 + math.ceil(math.log(1e6 * n) / _STEP) + math.ceil((3.62 + depth) / _STEP)
     total = classes.chance[nothing].sum() ** n / n
     for first in range(0, count, _S_CHUNK):
