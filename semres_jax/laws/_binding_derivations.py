@@ -16,6 +16,10 @@ c, bound = sp.symbols("c e", positive=True)
 # (S, n) of one recombination; S of all those of two items.
 CASES = ((2, 2), (2, 3), (2, 4), (3, 2), (3, 3), (4, 2))
 ALL_OF_TWO = (2, 3)
+EXPORTS = (
+    *(f"error, S = {slots}, n = {n}" for slots, n in CASES),
+    *(f"error among all, S = {slots}, n = 2" for slots in ALL_OF_TWO),
+)
 
 
 def derived() -> Equations:

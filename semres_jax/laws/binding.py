@@ -33,8 +33,8 @@ _HALVINGS = 60
 def illusory_conjunctions(
     b: ArrayLike,
     *,
-    slots: int,
-    n: int = 2,
+    slots: Any,
+    n: Any = 2,
     conjunctive: ArrayLike = 1.0,
     delta: ArrayLike = 0.0,
     lures: str = "one",
@@ -84,7 +84,7 @@ def illusory_conjunctions(
     return _error(_tails(balls, slots, n), share, floor)[()]
 
 
-def conjunctive_share(bound: ArrayLike, b: ArrayLike, *, slots: int, n: int = 2, delta: ArrayLike = 0.0) -> Any:
+def conjunctive_share(bound: ArrayLike, b: ArrayLike, *, slots: Any, n: Any = 2, delta: ArrayLike = 0.0) -> Any:
     """The least share of conjunctive units that brings the rate of illusory conjunctions down to a bound.
 
     Without a floor c = (1 - 2y)/(1 - y) with y = (e - m/2)/(1 - m), m as in `illusory_conjunctions`: it solves

@@ -251,8 +251,7 @@ LAWS: dict[str, Law] = {
             c.two_exemplars, (d.near, d.far, d.hit_rate, mean_b), _BOTH,
             remark="Whatever the joint probabilities of the two items."),
         Law("binding", "illusory conjunctions of n wholes of S features, a share c of conjunctive units, floor Δ", _NEW,
-            binding.derived, binding.closed, (b, Delta, binding.c),
-            tuple(f"error, S = {slots}, n = {n}" for slots, n in binding.CASES),
+            binding.derived, binding.closed, (b, Delta, binding.c), binding.EXPORTS,
             remark="All recombinations, and all patterns of features inside and outside."),
     )
 }  # fmt: skip

@@ -21,8 +21,8 @@ _ASIDE = 1.06
 def binding_rates(table: "xarray.Dataset") -> "Figure":
     """Rates of illusory conjunctions against the number of shown items, a panel for each number of features.
 
-    The law of constant similarity is a line for each share of conjunctive units, simulations are marks with their standard errors: full where
-    there is a law, and open, a little aside, for other similarities.
+    The law of constant similarity is a line for each share of conjunctive units, simulations are marks with their
+    standard errors: full where there is a law, and open, a little aside, for other similarities.
 
     Args:
         table: what `experiments.binding.study` makes.
