@@ -21,7 +21,7 @@ from semres_jax.laws._setting import FINE, probes_of
 from semres_jax.laws.reciprocal import nodes
 from semres_jax.spaces.base import MetricSpace
 
-# Distances at once, so that programs are few; nodes of a panel; how often panels are halved; nats of e^{-tg} that count.
+# Distances at once, so that programs are few; nodes of a panel; how often panels are halved; the t where e^{-t} ends.
 _CHUNK, _NODES, _HALVINGS, _LAST = 2048, 24, 40, 38.0
 # What a panel may do to an expectation.
 _TOLERANCE = 1e-15
@@ -62,7 +62,8 @@ def slot(factor: MetricSpace, similarity: Any, exponent: float) -> Slot:
         if factor.homogeneous:
             v, chance = np.zeros((1, 0)), np.ones(1)
         else:
-            v, chance = map(np.asarray, probes_of(factor, similarity, jnp.asarray(exponent, jnp.float64), FINE))
+            member = jax.tree.map(jnp.asarray, similarity)
+            v, chance = map(np.asarray, probes_of(factor, member, jnp.asarray(exponent, jnp.float64), FINE))
         points = factor.probe(jnp.asarray(v))
         probes = [jax.tree.map(lambda x, i=i: x[i], points) for i in range(len(chance))]
         return Slot(chance, tuple(_law(factor, p, similarity, exponent) for p in probes))

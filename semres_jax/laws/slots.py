@@ -13,11 +13,16 @@ from semres_jax._checks import concrete, refuse_traced, require, require_count, 
 from semres_jax._showing import html_table, members, rows, short
 from semres_jax._types import ArrayLike
 from semres_jax.laws import _slot_sums, closed_form
+from semres_jax.laws._slot_engine import (
+    MOST_DIFFERENT,
+    accuracy as accuracy,
+    identification as identification,
+)
 from semres_jax.similarity import AGGREGATES
 
 _UNIT = "a probability between 0 and 1"
-# Slots of different ball measures have 2^S patterns; binomials of equal ones fit into float64.
-_MOST_DIFFERENT, MOST_SLOTS = 12, 1000
+# Their binomials fit into float64.
+MOST_SLOTS = 1000
 
 
 class Compositional(NamedTuple):
@@ -100,9 +105,9 @@ def compositional(
     balls, floors = np.broadcast_arrays(*(np.asarray(concrete(x), np.float64) for x in (b, delta)))
     feature = np.asarray(closed_form.constant(balls, n=n, delta=floors).p_s)
     if slots is None:
-        if balls.ndim == 0 or not 1 <= balls.shape[-1] <= _MOST_DIFFERENT:
+        if balls.ndim == 0 or not 1 <= balls.shape[-1] <= MOST_DIFFERENT:
             raise ValueError(
-                f"with slots=None the last axis of b or delta has the different slots, 1 to {_MOST_DIFFERENT}; got "
+                f"with slots=None the last axis of b or delta has the different slots, 1 to {MOST_DIFFERENT}; got "
                 f"b of shape {np.shape(b)}"
             )
         feature, shape = feature.mean(axis=-1), balls.shape[:-1]

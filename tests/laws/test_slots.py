@@ -3,11 +3,13 @@
 import itertools
 import math
 
+import jax
 import numpy as np
 import pytest
 from sympy.utilities.iterables import multiset_permutations
 
-from semres_jax import laws
+from semres_jax import Constant, Exponential, Gaussian, Linear, Slots, accuracy, laws, spaces
+from tests.laws.brute_force import choice_of, draws
 
 EXACT = 1e-12
 AGGREGATES = ("product", "mean")
@@ -116,3 +118,120 @@ def test_many_items_by_graded_panels(n):
 def test_bad_input_is_one_line(wrong, words):
     with pytest.raises(ValueError, match=words):
         laws.compositional(0.5, **wrong)
+
+
+def line(size):
+    return np.abs(np.subtract.outer(np.arange(size), np.arange(size))) * 1.0
+
+
+@pytest.mark.parametrize("metric", ["max", "l1"])
+@pytest.mark.parametrize(("aggregate", "replace"), list(itertools.product(AGGREGATES, (True, False))))
+def test_products_of_finite_spaces_against_all_draws(aggregate, replace, metric):
+    weights = [0.5, 0.2, 0.3] if replace else None
+    space = spaces.Product((spaces.Finite(line(3), weights), spaces.Finite(line(2))), metric)
+    similarity = Slots([Linear([1.5, 2.5], 0.1), Constant(0.5)], aggregate)
+    n = 3
+    got = accuracy(space, similarity, n=n, replace=replace)
+    p_s_all, p_i_all = [], []
+    for epsilon in (1.5, 2.5):
+        with jax.enable_x64(True):
+            first = np.asarray(Linear(epsilon, 0.1)(line(3)))
+            second = np.asarray(similarity.slots[1](line(2)))
+        pairs = list(itertools.product(range(3), range(2)))
+        both = [[(first[a, c], second[b, d]) for c, d in pairs] for a, b in pairs]
+        with np.errstate(divide="ignore"):
+            logs = np.log(np.prod(both, axis=-1) if aggregate == "product" else np.mean(both, axis=-1))
+        chance = np.outer(weights or np.full(3, 1 / 3), np.full(2, 0.5)).ravel()
+        points, chances = draws(chance, n + 1, replace)
+        far = np.asarray(space.distances)[points[:, :1], points[:, 1:]]
+        ties = far == far.min(1, keepdims=True)
+        rows = logs[points[:, :1], points[:, 1:]]
+        shares = np.stack([choice_of(rows, np.full(len(rows), i), 1.0) for i in range(n)], axis=1)
+        p_s_all.append(chances @ ((shares * ties).sum(1) / ties.sum(1)))
+        points, chances = draws(chance, n, replace)
+        rows = np.concatenate([np.zeros((len(points), 1)), logs[points[:, :1], points[:, 1:]]], axis=1)
+        p_i_all.append(chances @ choice_of(rows, np.zeros(len(rows), int), 1.0))
+    np.testing.assert_allclose(got.p_s, p_s_all, rtol=0, atol=EXACT)
+    np.testing.assert_allclose(got.p_i, p_i_all, rtol=0, atol=EXACT)
+
+
+CIRCLE, INTERVAL = spaces.Circle(), spaces.Interval()
+
+
+@pytest.mark.parametrize("aggregate", AGGREGATES)
+@pytest.mark.parametrize("n", [2, 3, 40])
+def test_laws_of_slots_against_closed_forms(aggregate, n):
+    space = spaces.Product((CIRCLE,) * 3)
+    similarity = Slots([Constant([0.1, 0.25], 0.1)] * 3, aggregate)
+    law = laws.compositional([0.2, 0.5], slots=3, aggregate=aggregate, delta=0.1, n=n)
+    p_i = laws.slots.identification(space, similarity, n=n)
+    np.testing.assert_allclose(p_i, law.p_i, rtol=0, atol=EXACT)
+    np.testing.assert_allclose(np.array(accuracy(space, similarity, n=n)), [law.whole, law.p_i], rtol=0, atol=EXACT)
+
+
+@pytest.mark.parametrize(
+    ("space", "slot", "n"),
+    [
+        (CIRCLE, Linear(0.3), 8),
+        (CIRCLE, Exponential(0.05, 0.1), 8),
+        (CIRCLE, Gaussian(0.1), 2),
+        (INTERVAL, Linear(0.3), 8),
+        (spaces.Hamming(6), Exponential(0.2), 8),
+    ],
+)
+def test_single_slots_are_what_the_quadrature_gives(space, slot, n):
+    for aggregate in AGGREGATES:
+        p_i = laws.slots.identification(spaces.Product((space,)), Slots([slot], aggregate), n=n)
+        assert p_i == pytest.approx(float(accuracy(space, slot, n=n).p_i), abs=1e-11)
+
+
+def simulated(space, similarity, n, seed, trials=100_000):
+    """Means and standard errors of the credits of both tasks, by the definitions."""
+    u = np.random.default_rng(seed).random((n + 1, trials, space.uniforms))
+    points = space.point(u)
+    probe, items = (jax.tree.map(lambda x, part=part: x[part], points) for part in (slice(0, 1), slice(1, None)))
+    h = np.asarray(similarity(space.distances_by_feature(items, probe)), np.float64)
+    nearest = np.argmin(np.asarray(space.distance(items, probe)), axis=0)
+
+    def moments(right, total):
+        credits = np.where(total > 0, right / np.where(total > 0, total, 1.0), 1 / n)
+        return credits.mean(), credits.std() / trials**0.5
+
+    return moments(h[nearest, np.arange(trials)], h.sum(0)), moments(1.0, 1.0 + h[1:].sum(0))
+
+
+@pytest.mark.parametrize("aggregate", AGGREGATES)
+@pytest.mark.parametrize("n", [2, 4])
+def test_different_slots_on_different_spaces_against_simulation(aggregate, n):
+    space = spaces.Product((CIRCLE, INTERVAL))
+    similarity = Slots([Exponential(0.2), Linear(0.3, 0.05)], aggregate)
+    _, (mean, stderr) = simulated(space, similarity, n, seed=n)
+    assert abs(laws.slots.identification(space, similarity, n=n) - mean) < 5 * stderr
+
+
+@pytest.mark.parametrize("aggregate", AGGREGATES)
+def test_wholes_on_different_homogeneous_features_against_simulation(aggregate):
+    space = spaces.Product((CIRCLE, spaces.Sphere(2)))
+    similarity = Slots([Constant(0.2, 0.1), Constant(1.0, 0.2)], aggregate)
+    exact = accuracy(space, similarity, n=3)
+    for p, (mean, stderr) in zip(exact, simulated(space, similarity, 3, seed=5), strict=True):
+        assert abs(p - mean) < 5 * stderr
+
+
+def test_what_has_no_exact_answer_names_what_has():
+    pair = spaces.Product((CIRCLE, INTERVAL))
+    both = Slots([Constant(0.2)] * 2)
+    assert laws.engine_for(pair, both) == "slots"
+    for space, similarity, options, words in (
+        (pair, both, {}, "laws.slots.identification gives p_I alone, semres_jax.estimate both"),
+        (CIRCLE, both, {}, "2 slots go with a spaces.Product of as many features; got circle, no product"),
+        (spaces.Product((CIRCLE,)), both, {}, "2 slots go with .* got product.circle; max., 1 features"),
+        (pair, both, {"exponent": np.inf}, "finite exponent"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            accuracy(space, similarity, **options)
+    with pytest.raises(ValueError, match="means of slots take the exponent 1"):
+        laws.slots.identification(pair, Slots(both.slots, "mean"), exponent=2.0)
+    many = spaces.Product((INTERVAL,) * 4)
+    with pytest.raises(ValueError, match="at most 100,000 of them"):
+        laws.slots.identification(many, Slots([Linear(0.2)] * 4), n=3)
