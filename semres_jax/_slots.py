@@ -66,16 +66,11 @@ class Slots(Similarity):
 
     def require_features(self, space: Any) -> None:
         """Raise `ValueError` unless the space is a product of as many factors as there are slots."""
-        factors, slots = getattr(space, "factors", None), len(self.slots)
-        if factors is None:
+        factors = getattr(space, "factors", None)
+        if factors is None or len(factors) != len(self.slots):
+            what = "no product" if factors is None else f"{len(factors)} features"
             raise ValueError(
-                f"slots compare features, and stimuli of {space.label} have none; {slots} slots take a product of as "
-                f"many spaces, such as spaces.Product((spaces.Circle(),) * {slots})"
-            )
-        if len(factors) != slots:
-            raise ValueError(
-                f"slots must be one for each feature; got {slots} slots on {space.label}, which has {len(factors)} "
-                "features"
+                f"{len(self.slots)} slots go with a spaces.Product of as many features; got {space.label}, {what}"
             )
 
     def _of_each(self, d: Any) -> list[Any]:

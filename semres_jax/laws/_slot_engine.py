@@ -120,11 +120,7 @@ def _settled(space: Any, similarity: Any, n: Any, exponent: Any) -> tuple[int, f
     refuse_traced("laws.slots", space, similarity, exponent)
     if not isinstance(similarity, Slots):
         raise ValueError(f"similarity must be Slots([...]), a slot for each feature; got {brief(similarity)}")
-    if not isinstance(space, Product) or len(space.factors) != len(similarity.slots):
-        what = f"{len(space.factors)} features" if isinstance(space, Product) else "no product"
-        raise ValueError(
-            f"{len(similarity.slots)} slots go with a spaces.Product of as many features; got {space.label}, {what}"
-        )
+    similarity.require_features(space)
     power = float(np.asarray(require_exponent(exponent)))
     if not np.isfinite(power):
         raise ValueError(f"wholes by slots take a finite exponent; got {power:g} (use semres_jax.estimate)")

@@ -53,7 +53,8 @@ def binding_rates(table: "xarray.Dataset") -> "Figure":
         style.title(ax, f"$S$ = {slots} features")
     axes[0].set_ylabel("illusory conjunctions (probability)")
     style.legend(axes[-1], _entries(table, has_law), title="share of\nconjunctive units")
-    return axes[0].figure
+    figure: Any = axes[0].figure
+    return figure
 
 
 def _entries(table: "xarray.Dataset", has_law: np.ndarray) -> list[tuple[Any, str]]:

@@ -101,8 +101,8 @@ def test_a_resolution_at_a_distance_holds_it_in_any_precision():
     ("change", "message"),
     [
         ({"similarity": Constant(0.1)}, "similarity must be Slots, one for each feature; got 'constant'"),
-        ({"space": spaces.Circle()}, "slots compare features, and stimuli of circle have none"),
-        ({"space": circles(3)}, "got 2 slots on product(circle, circle, circle; max), which has 3 features"),
+        ({"space": spaces.Circle()}, "a spaces.Product of as many features; got circle, no product"),
+        ({"space": circles(3)}, "got product(circle, circle, circle; max), 3 features"),
         ({"space": circles(1), "similarity": Slots([Constant(0.1)])}, "the number of slots must be at least 2"),
         ({"n": 1}, "n must be at least 2"),
         ({"trials": 0}, "trials must be at least 1; got 0"),

@@ -217,8 +217,16 @@ def test_a_resolution_at_a_distance_of_its_feature_holds_it_in_any_precision():
 @pytest.mark.parametrize(
     ("space", "code", "message"),
     [
-        (CIRCLE, Slots([Constant(0.1)] * 2), "slots compare features, and stimuli of circle have none"),
-        (circles(3), Slots([Constant(0.1)] * 2), "got 2 slots on product(circle, circle, circle; max), which has 3"),
+        (
+            CIRCLE,
+            Slots([Constant(0.1)] * 2),
+            "a spaces.Product of as many features; got circle, no product",
+        ),
+        (
+            circles(3),
+            Slots([Constant(0.1)] * 2),
+            "got product(circle, circle, circle; max), 3 features",
+        ),
         (circles(1), Slots([Constant(None)]), "epsilon of the constant similarity must be a number; got None"),
     ],
 )
