@@ -82,6 +82,7 @@ def _spread(code, method, keys):
     return errors, np.array([(run.p_s_stderr, run.p_i_stderr) for run in runs])
 
 
+@pytest.mark.thorough(keep=1)
 @pytest.mark.parametrize("method", ["lattice", "prng"])
 def test_error_bars_are_the_spread_over_keys(method):
     """The ratio is uncertain by 1/√(2 keys) = 7 %, of which three are left; as in `test_errors`."""
@@ -91,6 +92,7 @@ def test_error_bars_are_the_spread_over_keys(method):
     assert (np.mean(np.abs(errors) > 3 * stderr, axis=0) <= 0.04).all()
 
 
+@pytest.mark.thorough(keep=1)
 @pytest.mark.parametrize("method", ["lattice", "prng"])
 def test_wholes_that_hardly_ever_match_are_within_the_error_bars(method):
     """Eight features match once in 6,000 pairs: of 1,024 trials most hold none, and an error bar says so."""
@@ -122,6 +124,7 @@ def _enumerated(space, slots, n, exponent, replace):
     return [float(chances @ credit / chances.sum()) for credit in credits]
 
 
+@pytest.mark.thorough(keep=2)
 @pytest.mark.parametrize(
     ("metric", "aggregate", "n", "exponent", "replace"),
     [("l1", "product", 3, 1.0, False), ("max", "mean", 2, np.inf, False), ("l2", "mean", 2, 2.0, True)],
@@ -142,6 +145,7 @@ def _drawn(trials=400_000, n=3):
     return d
 
 
+@pytest.mark.thorough(keep=2)
 @pytest.mark.parametrize(
     ("slots", "metric", "exponent"),
     [
@@ -170,6 +174,7 @@ def test_integrals_of_two_exponential_slots():
 GRID = Slots([Exponential([0.1, 0.3]), Constant(0.2, [0.0, 0.1])])
 
 
+@pytest.mark.thorough(keep=1)
 @pytest.mark.parametrize("method", ["lattice", "prng"])
 def test_same_bits_however_it_runs(method):
     how = {"key": KEY, "trials": 2**13 + 77, "method": method, "n": 3}
