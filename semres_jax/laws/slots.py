@@ -232,8 +232,8 @@ def best_slots(
 
     Example:
         >>> from semres_jax import laws
-        >>> [laws.slots.best_slots(delta).slots for delta in (0.001, 0.01, 0.1)]
-        [7, 4, 2]
+        >>> [laws.slots.best_slots(delta, weight=0.8).slots for delta in (0.001, 0.01, 0.1)]
+        [8, 5, 1]
     """
     most, n = require_slots(most), require_items(n)
     require("weight", weight, 0.0, 1.0, "the weight of p_S, between 0 and 1")

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 
 import jax
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from sympy.utilities.iterables import multiset_permutations
 
 from semres_jax import Constant, Exponential, Gaussian, Linear, Slots, accuracy, laws, spaces
+from semres_jax.laws import symbolic
 from tests.laws.brute_force import choice_of, draws
 
 EXACT = 1e-12
@@ -266,11 +268,27 @@ def test_noise_bounds_the_escape():
 
 @pytest.mark.parametrize("model", laws.slots.MODELS)
 def test_the_best_number_of_slots_is_the_best_and_falls_with_noise(model):
-    best = [laws.slots.best_slots(delta, model=model, most=20) for delta in (0.001, 0.01, 0.05, 0.2)]
+    best = [laws.slots.best_slots(delta, model=model, weight=0.8, most=20) for delta in (0.001, 0.01, 0.05, 0.2)]
     assert (np.diff([own.slots for own in best]) <= 0).all()
     for delta, own in zip((0.001, 0.01, 0.05, 0.2), best, strict=True):
         for slots in range(1, 21):
             at = laws.compositional(0.5, slots=slots, delta=laws.slots.shared_floor(delta, slots, model))
-            assert (at.feature + at.p_i) / 2 <= own.value + EXACT
+            assert 0.8 * at.feature + 0.2 * at.p_i <= own.value + EXACT
     with pytest.raises(ValueError, match="model must be one of signal, units; got 'noise'"):
         laws.slots.best_slots(0.1, model="noise")
+
+
+def test_what_is_derived_is_what_is_computed():
+    b, delta = 0.3, 0.2
+    known = {"b": b, "Delta": delta}
+    for name, aggregate in (("slots_product", "product"), ("slots_mean", "mean"), ("slots_nearest", None)):
+        for side, expression in symbolic.LAWS[name].derive().items():
+            numbers = [int(number) for number in re.findall(r"(?:S|n) = (\d)", side)]
+            if not numbers:
+                continue
+            of = aggregate or side.rpartition(", ")[2]
+            floor = delta if "floor" in side or aggregate is None else 0.0
+            slots, n = (*numbers, 2)[:2]
+            got = laws.compositional(b, slots=slots, aggregate=of, n=n, delta=floor)
+            derived = float(expression.subs({symbol: known[symbol.name] for symbol in expression.free_symbols}))
+            assert (got.whole if "wholes" in side else got.p_i) == pytest.approx(derived, abs=EXACT)
