@@ -16,8 +16,13 @@ from typing import Any
 import sympy as sp
 
 from semres_jax._types import Array, ArrayLike, Progress
-from semres_jax.laws import _derivations as d, _slot_derivations as slots, _transcriptions as c, closed_form
-from semres_jax.laws import slots as closed_laws
+from semres_jax.laws import (
+    _derivations as d,
+    _slot_derivations as slots,
+    _transcriptions as c,
+    closed_form,
+    slots as closed_laws,
+)
 from semres_jax.laws._derivations import Delta, Equations, b, lam, mean_b, var_b
 from semres_jax.laws._sympy_to_jax import to_jax
 
@@ -258,7 +263,7 @@ LAWS: dict[str, Law] = {
             slots.mean, slots.mean_closed, remark="All 2^S patterns."),
         Law("slots_nearest",
             "of two wholes with j and k features outside the former is nearer with probability k/(j+k)", _NEW,
-            slots.nearest, slots.nearest_closed, remark="j, k >= 1, by the largest distance; p_S of wholes are sums over both numbers."),
+            slots.nearest, slots.nearest_closed, remark="j, k >= 1; p_S of wholes are sums over both numbers."),
         Law("slots_limit", "many slots, n = 2: p_I of the product -> 1, of the mean -> 1/(1+b)", _NEW, slots.limit,
             slots.limit_closed, remark="The integrand is at most e^{-t}, so that its limit may be integrated."),
         Law("slots_front",
