@@ -220,7 +220,7 @@ def _patterns(space: Product, member: Slots, n: int, power: float) -> Accuracy:
 
     farthest = max(r for own in kinks for r in own)
     ends = [0.0, *(r for own in kinks for r in own), *(e for e in epsilon.tolist() if e < farthest)]
-    (_, *balls), _ = _slot_laws.resolved(ends, values, tests)
+    _, *balls = _slot_laws.resolved(ends, values, tests)
     weighted = np.stack([_slot_laws.slopes(own).ravel() for own in balls])
     order = _slot_sums.different_order(
         np.stack([own.ravel() for own in balls]), weighted, b, np.ones(weighted.shape[1])

@@ -121,39 +121,37 @@ def _law(factor: MetricSpace, p: Any, similarity: Any, exponent: float) -> Law:
     def tests(values: np.ndarray) -> Iterable[np.ndarray]:
         return values[0], values[1], np.exp(-_LAST * values[1])
 
-    (b, g), _ = resolved(ends, values, tests)
+    b, g = resolved(ends, values, tests)
     weight = np.maximum(slopes(b), 0.0).ravel()
     return Law(g.ravel(), weight / weight.sum())
 
 
 def resolved(
     ends: Sequence[float], values: Callable[[np.ndarray], np.ndarray], tests: Callable[[np.ndarray], Any]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Values at nodes of panels between `ends`, halved until the tests are polynomials there; (k, P, nodes), (P, 2).
+) -> np.ndarray:
+    """(k, P, nodes) values at nodes of panels between `ends`, halved until the tests are polynomials there.
 
-    A square root at either end of a panel is smooth in the variable of the rule. The first value is a ball measure:
-    where it doesn't grow, nothing needs to be resolved.
+    A square root at either end of a panel is smooth in the variable of the rule. The first value is a distribution
+    function: where it doesn't grow, nothing needs to be resolved.
     """
     x, *_ = _panels.running_rule(_NODES)
-    ends = np.unique(np.asarray(ends))
-    panels = np.stack([ends[:-1], ends[1:]], axis=1)
-    done: list[tuple[np.ndarray, np.ndarray]] = []
-    for _ in range(_HALVINGS):
+    cuts = np.unique(np.asarray(ends))
+    panels = np.stack([cuts[:-1], cuts[1:]], axis=1)
+    done: list[np.ndarray] = []
+    for halving in range(_HALVINGS):
         d = panels[:, :1] + np.diff(panels, axis=1) * x[None]
         of_panels = values(d.ravel())
         of_panels = of_panels.reshape(len(of_panels), *d.shape)
-        mass = np.ptp(of_panels[0], axis=1)
         tails = np.max([_tail(test) for test in tests(of_panels)], axis=0)
-        good = tails * mass <= _TOLERANCE
-        done.append((of_panels[:, good], panels[good]))
+        # What is left after all halvings is narrower than anything that counts.
+        good = (tails * np.ptp(of_panels[0], axis=1) <= _TOLERANCE) | (halving == _HALVINGS - 1)
+        done.append(of_panels[:, good])
         if good.all():
             break
         middle = panels[~good].mean(axis=1)
         low, high = panels[~good].T
         panels = np.concatenate([np.stack([low, middle], axis=1), np.stack([middle, high], axis=1)])
-    else:
-        done.append((of_panels[:, ~good], panels[: len(middle)]))  # what is left is narrower than anything that counts
-    return np.concatenate([v for v, _ in done], axis=1), np.concatenate([at for _, at in done])
+    return np.concatenate(done, axis=1)
 
 
 @functools.cache

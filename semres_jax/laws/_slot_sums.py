@@ -95,8 +95,8 @@ def _patterns(slots: int) -> np.ndarray:
     return np.array(list(itertools.product((False, True), repeat=slots)))
 
 
-def identification(classes: Classes, n: int) -> float:
-    """E[1 / (1 + Σ strengths of n - 1 items)] = ∫ e^{-s} (E e^{-s h})^{n-1} ds."""
+def identification(classes: Classes, n: int | float) -> float:
+    """E[1 / (1 + Σ strengths of n - 1 items)] = ∫ e^{-s} (E e^{-s h})^{n-1} ds; n may be a fraction."""
     s, weight = nodes(n)
     lost = -np.expm1(-s[:, None] * np.exp(classes.log_strength)[None]) @ classes.chance  # 1 - E e^{-s h}
     return float(weight @ (np.exp(-s) * _power(lost, n - 1)))
@@ -126,7 +126,7 @@ def nearest(classes: Classes, order: Order, n: int) -> float:
     return float(total)
 
 
-def _power(lost: np.ndarray, power: int) -> np.ndarray:
+def _power(lost: np.ndarray, power: int | float) -> np.ndarray:
     """(1 - lost)^power, without losing digits where `lost` is small."""
     with np.errstate(divide="ignore"):
         return np.exp(power * np.log1p(-np.minimum(lost, 1.0)))
@@ -147,13 +147,13 @@ def rule(ends: Sequence[float], degree: int, n: int) -> tuple[np.ndarray, np.nda
 
     What 1 - r^j has left of n - 1 items falls within a share 1/j of an octave, wherever that is.
     """
-    ends = np.unique(np.asarray(ends, np.float64))
+    starts = np.unique(np.asarray(ends, np.float64))
     exact = (degree * n + 1) // 2
     x, w = _gauss(exact if exact <= _MOST_EXACT else _GRADED)
     shares = np.array([0.0, 1.0])
     if exact > _MOST_EXACT:
         shares = np.append(0.0, 2.0 ** (-np.arange(degree * math.ceil(math.log2(64.0 * n)), -1, -1) / degree))
-    cuts = np.unique(np.concatenate([low + (high - low) * shares for low, high in itertools.pairwise(ends)]))
+    cuts = np.unique(np.concatenate([low + (high - low) * shares for low, high in itertools.pairwise(starts)]))
     half = np.diff(cuts)[:, None] / 2
     return (cuts[:-1, None] + half * (1.0 + x)[None]).ravel(), (half * w[None]).ravel()
 

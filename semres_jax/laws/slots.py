@@ -5,6 +5,7 @@ floor Δ. Features are generalized by their slots, wholes are identified by the 
 (conjunction) or by their mean (addition): `semres_jax.Slots`.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,11 @@ from semres_jax.similarity import AGGREGATES
 _UNIT = "a probability between 0 and 1"
 # Their binomials fit into float64.
 MOST_SLOTS = 1000
+# n b^S at which p_I of a product without a floor is 1/2, as b^S falls: the root of (1 - e^{-x})/x = 1/2, which is
+# 2 + W(-2 e^{-2}) with Lambert's W. Recomputed, and compared, by `symbolic`'s law "slots_half_point".
+HALF_POINT = 1.5936242600400401
+# What slots share: see `shared_floor`.
+MODELS = ("signal", "units")
 
 
 class Compositional(NamedTuple):
@@ -100,9 +106,7 @@ def compositional(
     refuse_traced("laws.compositional", b, delta)
     n = require_items(n)
     require_aggregate(aggregate)
-    require("b", b, 0.0, 1.0, _UNIT)
-    require("delta", delta, 0.0, 1.0, "a floor between 0 and 1")
-    balls, floors = np.broadcast_arrays(*(np.asarray(concrete(x), np.float64) for x in (b, delta)))
+    balls, floors = _checked(b, delta)
     feature = np.asarray(closed_form.constant(balls, n=n, delta=floors).p_s)
     if slots is None:
         if balls.ndim == 0 or not 1 <= balls.shape[-1] <= MOST_DIFFERENT:
@@ -115,10 +119,144 @@ def compositional(
         cells = [_different(own, floor, aggregate, n) for own, floor in zip(*rows_of, strict=True)]
     else:
         slots, shape = require_slots(slots), balls.shape
-        pairs = zip(balls.ravel().tolist(), floors.ravel().tolist(), strict=True)
-        cells = [_alike(own, floor, slots, aggregate, n) for own, floor in pairs]
+        cells = [_alike(own, floor, slots, aggregate, n) for own, floor in _pairs(balls, floors)]
     whole, p_i = np.array(cells).reshape(-1, 2).T
     return Compositional(feature[()], whole.reshape(shape)[()], p_i.reshape(shape)[()])
+
+
+def items_at_half(b: ArrayLike, slots: Any, *, aggregate: Any = "product", delta: ArrayLike = 0.0) -> Any:
+    """The number of items at which p_I of wholes falls to 1/2, as a real number.
+
+    The product without a floor has (1 - (1-B)^n)/(n B) = 1/2 with B = b^S: n B -> `HALF_POINT` = 1.5936, so that n
+    grows like b^{-S}. For the mean n -> 1 + 1/b as S grows: more slots don't help. Source: new, of this project.
+
+    Args:
+        b, slots, aggregate, delta: as `compositional`, of equal slots.
+
+    Returns:
+        Real numbers above 1, of the shape of b and delta, float64; infinity where b = 0 and no floor is left.
+
+    Raises:
+        ValueError, TypeError: as `compositional`.
+
+    Example:
+        >>> from semres_jax import laws
+        >>> [round(float(laws.slots.items_at_half(0.5, s)), 2) for s in (1, 2, 4, 8)]
+        [3.69, 6.9, 26.04, 408.51]
+    """
+    refuse_traced("laws.slots.items_at_half", b, delta)
+    slots, aggregate = require_slots(slots), require_aggregate(aggregate)
+    balls, floors = _checked(b, delta)
+    cells = [_at_half(_slot_sums.alike(x, y, slots, aggregate)) for x, y in _pairs(balls, floors)]
+    return np.array(cells).reshape(balls.shape)[()]
+
+
+def _at_half(classes: _slot_sums.Classes) -> float:
+    from scipy.optimize import brentq
+
+    if not classes.chance @ np.exp(classes.log_strength) > 1e-280:
+        return np.inf
+    beyond = 4.0
+    while _slot_sums.identification(classes, beyond) > 0.5:
+        beyond *= 4.0
+    root = brentq(lambda x: _slot_sums.identification(classes, np.exp(x)) - 0.5, 0.0, np.log(beyond), xtol=1e-14)
+    return float(np.exp(root))  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+def shared_floor(delta: ArrayLike, slots: ArrayLike, model: Any = "signal") -> Any:
+    """The floor Δ_S of each of S slots that share what one slot would have for itself, with floor Δ.
+
+        signal: the noise power ν = Δ/(1-Δ) of one slot, in units of its signal's, is that of a precision; a slot with a
+            share 1/S of it has S ν, so Δ_S = S Δ / (1 + (S-1) Δ)
+        units: Δ is the chance overlap of m random units, which goes as 1/√m; a slot has m/S: Δ_S = min(1, Δ √S)
+
+    By "signal" the product's floor Δ_S^S falls to e^{-1/ν}, and p_I at fixed b tends to 1/(1 + (n-1) e^{-(1-b)/ν}):
+    noise bounds the escape. By "units" all is lost at S = 1/Δ². Source: new, of this project; both are models.
+
+    Args:
+        delta: Δ in [0, 1], any shape.
+        slots: S, whole numbers from 1 on, broadcasting.
+        model: "signal" or "units".
+
+    Raises:
+        ValueError: an argument out of its range.
+
+    Example:
+        >>> from semres_jax import laws
+        >>> [round(float(laws.slots.shared_floor(0.1, 4, model)), 4) for model in ("signal", "units")]
+        [0.3077, 0.2]
+    """
+    if model not in MODELS:
+        raise ValueError(f"model must be one of {', '.join(MODELS)}; got {model!r}")
+    require("delta", delta, 0.0, 1.0, "a floor between 0 and 1")
+    require("slots", slots, 1.0, np.inf, "numbers of slots, at least 1")
+    delta, slots = np.asarray(delta, np.float64), np.asarray(slots, np.float64)
+    if model == "signal":
+        return slots * delta / (1.0 + (slots - 1.0) * delta)
+    return np.minimum(1.0, delta * np.sqrt(slots))
+
+
+class BestSlots(NamedTuple):
+    """How many slots are worth having at a given noise.
+
+    Attributes:
+        slots: S, the best number; the smallest of equally good ones.
+        value: weight p_S + (1 - weight) p_I there.
+        feature, p_i: p_S of a feature and p_I of wholes there.
+        floor: the floor of each slot there.
+    """
+
+    slots: int
+    value: float
+    feature: float
+    p_i: float
+    floor: float
+
+
+def best_slots(
+    delta: Any, *, b: float = 0.5, n: Any = 2, model: Any = "signal", weight: float = 0.5, most: Any = 64
+) -> BestSlots:
+    """The number of slots with the largest weight p_S(feature) + (1 - weight) p_I(whole), by the product.
+
+    Every slot more lets wholes differ in one feature more and raises the floor of all (`shared_floor`).
+
+    Args:
+        delta: floor of one slot that has all for itself, in [0, 1].
+        b, n: ball measure of every slot, number of items.
+        model: "signal" or "units".
+        weight: of features, in [0, 1].
+        most: the largest number of slots that is tried, from 1 to 1000.
+
+    Raises:
+        ValueError: an argument out of its range.
+
+    Example:
+        >>> from semres_jax import laws
+        >>> [laws.slots.best_slots(delta, weight=0.8).slots for delta in (0.001, 0.01, 0.1)]
+        [8, 5, 1]
+    """
+    most, n = require_slots(most), require_items(n)
+    require("weight", weight, 0.0, 1.0, "the weight of p_S, between 0 and 1")
+    numbers = np.arange(1, most + 1)
+    floors = shared_floor(float(np.asarray(delta)), numbers, model)
+    feature = np.asarray(closed_form.constant(b, n=n, delta=floors).p_s)
+    classes = [_slot_sums.alike(float(b), float(floors[k - 1]), int(k), "product") for k in numbers]
+    p_i = np.array([_slot_sums.identification(own, n) for own in classes])
+    value = weight * feature + (1 - weight) * p_i
+    k = int(np.argmax(value))
+    return BestSlots(k + 1, *(float(x[k]) for x in (value, feature, p_i, floors)))
+
+
+def _checked(b: Any, delta: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Ball measures and floors, in float64 arrays of one shape."""
+    require("b", b, 0.0, 1.0, _UNIT)
+    require("delta", delta, 0.0, 1.0, "a floor between 0 and 1")
+    balls, floors = np.broadcast_arrays(*(np.asarray(concrete(x), np.float64) for x in (b, delta)))
+    return balls, floors
+
+
+def _pairs(balls: np.ndarray, floors: np.ndarray) -> Iterator[tuple[float, float]]:
+    return zip(balls.ravel().tolist(), floors.ravel().tolist(), strict=True)
 
 
 def require_aggregate(aggregate: Any) -> str:

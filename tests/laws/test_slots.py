@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 
 import jax
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from sympy.utilities.iterables import multiset_permutations
 
 from semres_jax import Constant, Exponential, Gaussian, Linear, Slots, accuracy, laws, spaces
+from semres_jax.laws import symbolic
 from tests.laws.brute_force import choice_of, draws
 
 EXACT = 1e-12
@@ -235,3 +237,58 @@ def test_what_has_no_exact_answer_names_what_has():
     many = spaces.Product((INTERVAL,) * 4)
     with pytest.raises(ValueError, match="at most 100,000 of them"):
         laws.slots.identification(many, Slots([Linear(0.2)] * 4), n=3)
+
+
+def test_items_at_half_grow_like_the_inverse_ball_of_the_whole():
+    for slots in (1, 2, 5):
+        n = laws.slots.items_at_half([0.5, 0.2], slots)
+        np.testing.assert_allclose(laws.identification(np.array([0.5, 0.2]) ** slots, n), 0.5, rtol=1e-12)
+    assert laws.slots.items_at_half(0.1, 12) * 0.1**12 == pytest.approx(laws.slots.HALF_POINT, rel=1e-9)
+    assert laws.slots.items_at_half(0.2, 400, aggregate="mean") == pytest.approx(1 + 1 / 0.2, rel=0.02)
+    assert laws.slots.items_at_half(0.0, 2) == np.inf
+    assert laws.slots.items_at_half(0.0, 2, delta=1.0) == pytest.approx(2.0, rel=1e-12)
+
+
+def test_noise_bounds_the_escape():
+    delta, b = 0.1, 0.5
+    nu = delta / (1 - delta)
+    slots = np.array([10, 100, 1000])
+    floors = laws.slots.shared_floor(delta, slots)
+    product = floors**slots
+    limit = np.exp(-1 / nu)
+    assert (np.diff(abs(product / limit - 1)) < 0).all()
+    assert product[-1] == pytest.approx(limit, rel=1 / (nu**2 * slots[-1]))
+    for n in (2, 5):
+        p_i = [laws.compositional(b, slots=int(s), delta=f, n=n).p_i for s, f in zip(slots, floors, strict=True)]
+        off = abs(np.array(p_i) - 1 / (1 + (n - 1) * np.exp(-(1 - b) / nu)))
+        assert (np.diff(off) < 0).all()
+        assert off[-1] < 20 / slots[-1]
+    assert laws.slots.shared_floor(0.1, [1, 4, 100, 400], "units").tolist() == [0.1, 0.2, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("model", laws.slots.MODELS)
+def test_the_best_number_of_slots_is_the_best_and_falls_with_noise(model):
+    best = [laws.slots.best_slots(delta, model=model, weight=0.8, most=20) for delta in (0.001, 0.01, 0.05, 0.2)]
+    assert (np.diff([own.slots for own in best]) <= 0).all()
+    for delta, own in zip((0.001, 0.01, 0.05, 0.2), best, strict=True):
+        for slots in range(1, 21):
+            at = laws.compositional(0.5, slots=slots, delta=laws.slots.shared_floor(delta, slots, model))
+            assert 0.8 * at.feature + 0.2 * at.p_i <= own.value + EXACT
+    with pytest.raises(ValueError, match="model must be one of signal, units; got 'noise'"):
+        laws.slots.best_slots(0.1, model="noise")
+
+
+def test_what_is_derived_is_what_is_computed():
+    b, delta = 0.3, 0.2
+    known = {"b": b, "Delta": delta}
+    for name, aggregate in (("slots_product", "product"), ("slots_mean", "mean"), ("slots_nearest", None)):
+        for side, expression in symbolic.LAWS[name].derive().items():
+            numbers = [int(number) for number in re.findall(r"(?:S|n) = (\d)", side)]
+            if not numbers:
+                continue
+            of = aggregate or side.rpartition(", ")[2]
+            floor = delta if "floor" in side or aggregate is None else 0.0
+            slots, n = (*numbers, 2)[:2]
+            got = laws.compositional(b, slots=slots, aggregate=of, n=n, delta=floor)
+            derived = float(expression.subs({symbol: known[symbol.name] for symbol in expression.free_symbols}))
+            assert (got.whole if "wholes" in side else got.p_i) == pytest.approx(derived, abs=EXACT)
