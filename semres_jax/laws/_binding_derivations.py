@@ -12,7 +12,7 @@ import sympy as sp
 
 from semres_jax.laws._derivations import Delta, Equations, b, luce
 
-c, bound = sp.symbols("c e", positive=True)
+c, bound, match = sp.symbols("c e m", positive=True)
 # (S, n) of one recombination; S of all those of two items.
 CASES = ((2, 2), (2, 3), (2, 4), (3, 2), (3, 3), (4, 2))
 ALL_OF_TWO = (2, 3)
@@ -23,28 +23,19 @@ EXPORTS = (
 
 
 def derived() -> Equations:
-    equations = {}
-    for slots, n in CASES:
-        error = _one(slots, n)
-        equations[f"error, S = {slots}, n = {n}"] = error
-        without = error.subs(Delta, 0)
-        equations[f"error without a floor, S = {slots}, n = {n}"] = without
-        (share,) = sp.solve(sp.fraction(sp.together(without - bound))[0], c)
-        equations[f"c for an error e, S = {slots}, n = {n}"] = share
+    equations = {f"error, S = {slots}, n = {n}": _one(slots, n) for slots, n in CASES}
+    equations |= {f"error without a floor, S = {slots}, n = {n}": _one(slots, n).subs(Delta, 0) for slots, n in CASES}
+    (share,) = sp.solve(sp.numer(sp.together(_without_a_floor(match) - bound)), c)
+    equations["c for an error e"] = share
     return equations | {f"error among all, S = {slots}, n = 2": _all_of_two(slots) for slots in ALL_OF_TWO}
 
 
 def closed() -> Equations:
-    equations = {}
+    equations = {f"error, S = {slots}, n = {n}": _closed_one(slots, n) for slots, n in CASES}
     for slots, n in CASES:
-        tails = [_tail(j, slots, n) for j in range(1, slots // 2 + 1)]
-        chosen = [luce(m := _familiar(j), [m, sp.S.One]) for j in range(len(tails) + 1)]
-        rises = zip(chosen, chosen[1:], tails, strict=False)
-        match = 1 - tails[0]
-        y = (bound - match / 2) / (1 - match)
-        equations[f"error, S = {slots}, n = {n}"] = chosen[0] + sp.Add(*((g - f) * tail for f, g, tail in rises))
-        equations[f"error without a floor, S = {slots}, n = {n}"] = match / 2 + (1 - match) * (1 - c) / (2 - c)
-        equations[f"c for an error e, S = {slots}, n = {n}"] = (1 - 2 * y) / (1 - y)
+        equations[f"error without a floor, S = {slots}, n = {n}"] = _without_a_floor(1 - _no_match(slots, n))
+    y = (bound - match / 2) / (1 - match)
+    equations["c for an error e"] = (1 - 2 * y) / (1 - y)
     return equations | {f"error among all, S = {slots}, n = 2": _closed_all_of_two(slots) for slots in ALL_OF_TWO}
 
 
@@ -88,11 +79,32 @@ def _all_of_two(slots: int) -> Any:
     return sp.Add(*terms)
 
 
+def _without_a_floor(some: Any) -> Any:
+    """P(error) where some shown item is taken for the recombination with that probability, and none is like it else."""
+    return some / 2 + (1 - some) * (1 - c) / (2 - c)
+
+
+def _no_match(slots: int, n: int) -> Any:
+    ways = (sp.binomial(slots, k) * (1 - b**k) * (1 - b ** (slots - k)) for k in range(1, slots))
+    return sp.factor(sp.Add(*ways) / (2**slots - 2)) * (1 - b**slots) ** (n - 2)
+
+
+def _closed_one(slots: int, n: int) -> Any:
+    def below_chance(j: int) -> Any:  # 1/2 - M/(1+M) at J = j
+        lost = c * (1 - Delta**j)
+        return lost / (2 * (2 - lost))
+
+    tails = [_tail(j, slots, n) for j in range(1, slots // 2 + 1)]
+    steps = (below_chance(j) - below_chance(j - 1) for j in range(1, len(tails) + 1))
+    return sp.Rational(1, 2) - sp.Add(*(step * tail for step, tail in zip(steps, tails, strict=True)))
+
+
 def _tail(j: int, slots: int, n: int) -> Any:
     """P(J >= j)."""
 
     def at_least(places: int) -> Any:
-        return sp.Add(*(sp.binomial(places, i) * (1 - b) ** i * b ** (places - i) for i in range(j, places + 1)))
+        fewer = (sp.binomial(places, i) * (1 - b) ** i * b ** (places - i) for i in range(min(j, places + 1)))
+        return 1 - sp.Add(*fewer) if places >= j else sp.S.Zero
 
     of_two = [sp.binomial(slots, k) * at_least(k) * at_least(slots - k) for k in range(1, slots)]
     return sp.Add(*of_two) / (2**slots - 2) * at_least(slots) ** (n - 2)
