@@ -1,4 +1,4 @@
-"""Compositional codes over grids: features' generalization against the identification of wholes, by product and mean."""
+"""Compositional codes over grids: generalization of features against identification of wholes, by product and mean."""
 
 import itertools
 from typing import Any
@@ -82,6 +82,7 @@ def compositional(
             values = laws.equal_slots(space, grid, counts, names, [int(n) for n in features.n])
             p_i[i, j] = np.moveaxis(values, (0, 1), (2, 3))
         how.tell(f"{space.label}, {label}", at + 1, len(cells))
+    del features.attrs["seconds"]  # those of the features alone
     table = features.drop_vars(["p_i", "p_s_stderr", "p_i_stderr", "var_b", "tie_rate"])
     table["mean_b"] = features.mean_b.isel(delta=0, n=0, drop=True)
     table = table.assign_coords(aggregate=names, slots=counts)
@@ -94,7 +95,9 @@ def _constant(b: np.ndarray, coordinates: dict[str, Any]) -> tuple[np.ndarray, n
     cases = itertools.product(coordinates["aggregate"], coordinates["slots"])
     p_i, whole, half = [], [], []
     for name, count in cases:
-        by_n = [laws.compositional(balls, slots=count, aggregate=name, n=int(n), delta=floors) for n in coordinates["n"]]
+        by_n = [
+            laws.compositional(balls, slots=count, aggregate=name, n=int(n), delta=floors) for n in coordinates["n"]
+        ]
         p_i.append(np.stack([own.p_i for own in by_n], axis=-1))
         whole.append(np.stack([own.whole for own in by_n], axis=-1))
         half.append(laws.items_at_half(balls, count, aggregate=name, delta=floors))
