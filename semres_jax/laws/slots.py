@@ -17,6 +17,7 @@ from semres_jax.laws import _slot_sums, closed_form
 from semres_jax.laws._slot_engine import (
     MOST_DIFFERENT,
     accuracy as accuracy,
+    equal_slots as equal_slots,
     identification as identification,
 )
 from semres_jax.similarity import AGGREGATES
