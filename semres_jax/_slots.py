@@ -1,8 +1,11 @@
 """Similarity of wholes that are tuples of features: each feature compared by a slot, slots put together."""
 
+import functools
+import operator
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -87,11 +90,11 @@ class Slots(Similarity):
         return whole if self.aggregate == "product" else whole / len(strengths)
 
     def log(self, d: Any) -> Array:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """ln g of the same; of a product good where g itself underflows."""
-        if self.aggregate == "mean":
-            return super().log(d)
+        """ln g of the same, good where g itself underflows."""
         logs = [slot.log(own) for slot, own in zip(self.slots, self._of_each(d), strict=True)]
-        whole = logs[0]
-        for log in logs[1:]:
-            whole = whole + log
-        return whole
+        if self.aggregate == "product":
+            return functools.reduce(operator.add, logs)
+        top = jax.lax.stop_gradient(functools.reduce(jnp.maximum, logs))
+        top = jnp.where(top > -jnp.inf, top, 0.0)
+        mean = functools.reduce(operator.add, [jnp.exp(log - top) for log in logs]) / len(logs)
+        return jnp.where(mean > 0, top + jnp.log(jnp.where(mean > 0, mean, 1.0)), -jnp.inf)

@@ -36,7 +36,9 @@ def reference_credits(d, slots, metric, exponent):
     with jax.enable_x64(True):
         logs = np.stack([slot.log(d[..., s]) for s, slot in enumerate(slots.slots)], axis=-1)
     logs = np.asarray(logs, np.float64)
-    log = logs.sum(-1) if slots.aggregate == "product" else np.log(np.exp(logs).mean(-1))
+    log = (
+        logs.sum(-1) if slots.aggregate == "product" else np.logaddexp.reduce(logs, axis=-1) - np.log(len(slots.slots))
+    )
     whole = np.round(_COMBINED[metric](d, axis=-1), 12)
     near = whole == whole.min(axis=1, keepdims=True)
     top = log.max(axis=1, keepdims=True)
@@ -152,6 +154,7 @@ def _drawn(trials=400_000, n=3):
         (Slots([Exponential(0.2), Gaussian(0.15, 0.1)]), "l2", 1.0),
         (Slots([Exponential(0.2), PowerLaw(0.15, 3.0)], "mean"), "min", np.inf),
         (Slots([Exponential(2e-3), Gaussian(2e-3)]), "max", 3.0),  # strengths of e^-90,000
+        (Slots([Exponential(2e-4), Exponential(3e-4)], "mean"), "l1", 1.0),
     ],
 )
 def test_different_spaces_and_similarities_against_numpy(slots, metric, exponent):
