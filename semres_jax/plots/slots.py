@@ -68,9 +68,8 @@ def slots_items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
             if aggregate == "product" or slots == 1:
                 ax.plot([row.items_at_half], [0.5], mark, color=colour, mfc="white", mew=1.2, ms=6, zorder=4)
     ax.axhline(0.5, color=GREY, lw=0.8, zorder=0)
-    ax.set(
-        xscale="log", ylim=(0, 1), xlabel="number of items, $n$", ylabel="identification of wholes, $p_I$ (probability)"
-    )
+    ax.set(ylim=(0, 1), xlabel="number of items, $n$", ylabel="identification of wholes, $p_I$ (probability)")
+    style.plain_log(ax, "x")
     style.title(ax, f"{_where(_first(table))}, $b$ = {float(part.mean_b):.3g}")
     _legend(ax, part, "mark: one half")
     return ax
@@ -91,7 +90,7 @@ def slots_argument(table: "xarray.Dataset") -> "Figure":
 
 @style.applied()
 def save_slots(table: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[str]:
-    """`slots_plane`; `slots_items` and both side by side where there is a closed form; as files, whose names it gives."""
+    """`slots_plane`, and where there is a closed form `slots_items` and both, as files in a folder; their names."""
     curve = bool(_first(table).items_at_half.notnull().all())
     draws = (slots_plane, slots_items, slots_argument) if curve else (slots_plane,)
     return style.save_drawn(table, folder, *draws)
