@@ -86,7 +86,46 @@ def compositional(
     table = features.drop_vars(["p_i", "p_s_stderr", "p_i_stderr", "var_b", "tie_rate"])
     table["mean_b"] = features.mean_b.isel(delta=0, n=0, drop=True)
     table = table.assign_coords(aggregate=names, slots=counts)
-    return _labelled(table.assign(p_i=(dims, p_i), p_s_whole=(dims, whole), items_at_half=(dims[:-1], half)))
+    table = table.assign(p_i=(dims, p_i), p_s_whole=(dims, whole), items_at_half=(dims[:-1], half))
+    return _labelled(table)
+
+
+def items_curve(table: xarray.Dataset, points: int = 49) -> xarray.Dataset:
+    """p_I against the number of items where features are generalized best, by the law, of a constant similarity.
+
+    Args:
+        table: of `compositional`; of several spaces, similarities and floors the first. The resolution is that of the
+            largest p_s at the first n.
+        points: how many numbers of items, equal ratios from 2 to where all products have fallen to 1/2.
+
+    Returns:
+        Dataset with dimensions (aggregate, slots, n): p_i, and items_at_half over all but n. n are real numbers.
+
+    Raises:
+        ValueError: there is no closed form for the first space and similarity of the table.
+
+    Example:
+        >>> from semres_jax import frontier
+        >>> from semres_jax.frontier.slots import items_curve
+        >>> table = frontier.compositional("circle", "constant", 2, slots=[8], epsilon=0.25)
+        >>> float(items_curve(table).n[-1].round(1)), float(items_curve(table).p_i[0, 0, -1].round(6))
+        (408.5, 0.5)
+    """
+    part = table.isel(space=0, similarity=0, delta=0)
+    part = part.isel(epsilon=int(part.p_s.isel(n=0).argmax("epsilon")))
+    half = part.items_at_half
+    if not np.isfinite(half).all():
+        raise ValueError("the items of this sweep have no curve in closed form: that is for the constant similarity")
+    n = np.geomspace(2.0, max(float(half.max()), float(table.n.max())), points)
+    curves = [
+        [
+            laws.many_items(float(part.mean_b), n, slots=int(s), aggregate=str(a), delta=float(part.delta))
+            for s in part.slots
+        ]
+        for a in part.aggregate.values
+    ]
+    curve = part[["items_at_half", "mean_b"]].assign(p_i=(("aggregate", "slots", "n"), np.array(curves)))
+    return _labelled(curve.assign_coords(n=n))
 
 
 def _constant(b: np.ndarray, coordinates: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -119,6 +158,8 @@ _WORDS = {
 
 def _labelled(table: xarray.Dataset) -> xarray.Dataset:
     for name, (words, unit) in _WORDS.items():
+        if name not in table:
+            continue
         table[name].attrs = {"long_name": words} | ({"units": unit} if unit else {})
     return labelled(table)
 

@@ -88,6 +88,7 @@ if TYPE_CHECKING:
     )
     from semres_jax.plots.slots import (
         save_slots as save_slots,
+        slots_argument as slots_argument,
         slots_items as slots_items,
         slots_plane as slots_plane,
     )
@@ -164,7 +165,7 @@ _MEMBERS = {
     "measure_triplets": ("save_triplets", "triplets_dimensions", "triplets_map", "triplets_nearer", "triplets_plane"),
     "optimal": ("optimal_fronts", "optimal_similarities", "save_optimal"),
     "paper": ("paper_2", "paper_3", "paper_5c", "paper_14", "save_paper"),
-    "slots": ("save_slots", "slots_items", "slots_plane"),
+    "slots": ("save_slots", "slots_argument", "slots_items", "slots_plane"),
     "sweep": ("best_ball_measure", "families", "fronts", "items", "optimum", "save_sweep"),
     "toy": (
         "save_toy",

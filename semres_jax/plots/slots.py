@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from semres_jax.frontier.slots import items_curve
 from semres_jax.plots import _style as style
 from semres_jax.plots._style import COLOURS, DASHES, GREY, MARKS, PALE
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # By aggregate: dash and width of a line.
 _LINES: Any = {"product": ("-", 1.6), "mean": (DASHES[1], 1.1)}
@@ -54,34 +56,43 @@ def slots_items(table: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     """Identification of wholes against the number of items where features are generalized best, for numbers of slots.
 
     Marks where it is one half, by the product; that number grows like one over the ball measure of the whole, b^-S.
-    Arguments as `slots_plane`; the resolution is that of the largest p_S at the first n.
+    Arguments as `slots_plane`; the constant similarity (`frontier.slots.items_curve`).
     """
-    part, ax = _first(table), style.axes(ax, (6.6, 4.0))
-    part = part.isel(epsilon=int(np.nanargmax(part.p_s.isel(n=0))))
+    part, ax = items_curve(table), style.axes(ax, (6.6, 4.0))
     for place, slots in enumerate(part.slots.values):
         colour, mark = _look(part, place)
         for aggregate in part.aggregate.values[: 1 if slots == 1 else None]:
             row = part.sel(slots=slots, aggregate=aggregate)
             dash, width = _LINES[str(aggregate)] if slots > 1 else ("-", 2.2)
-            n, p_i, half = row.n.values.astype(float), row.p_i.values, float(row.items_at_half)
-            if np.isfinite(half) and aggregate == "product":
-                n, p_i = np.append(n, half), np.append(p_i, 0.5)
-                n, p_i = n[np.argsort(n)], p_i[np.argsort(n)]
-                ax.plot([half], [0.5], mark, color=colour, mfc="white", mew=1.2, ms=6, zorder=4)
-            ax.plot(n, p_i, color=colour, ls=dash, lw=width)
+            ax.plot(row.n, row.p_i, color=colour, ls=dash, lw=width)
+            if aggregate == "product" or slots == 1:
+                ax.plot([row.items_at_half], [0.5], mark, color=colour, mfc="white", mew=1.2, ms=6, zorder=4)
     ax.axhline(0.5, color=GREY, lw=0.8, zorder=0)
-    ax.set(
-        xscale="log", ylim=(0, 1), xlabel="number of items, $n$", ylabel="identification of wholes, $p_I$ (probability)"
-    )
-    style.title(ax, f"{_where(part)}, $b$ = {float(part.mean_b):.3g}")
+    ax.set(ylim=(0, 1), xlabel="number of items, $n$", ylabel="identification of wholes, $p_I$ (probability)")
+    style.plain_log(ax, "x")
+    style.title(ax, f"{_where(_first(table))}, $b$ = {float(part.mean_b):.3g}")
     _legend(ax, part, "mark: one half")
     return ax
 
 
+@style.settable
+def slots_argument(table: "xarray.Dataset") -> "Figure":
+    """`slots_plane` and `slots_items` side by side: where the tradeoff ends, and how far."""
+    figure = style.new_figure(9.8, 3.8)
+    left, right = figure.subplots(1, 2)
+    slots_plane(table, ax=left)
+    left.get_legend().remove()
+    slots_items(table, ax=right)
+    part = _first(table)
+    _legend(right, part, "mark: largest $p_S$ (left),\n$p_I$ of one half (right)")
+    return figure
+
+
 @style.applied()
 def save_slots(table: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[str]:
-    """`slots_plane`, and with several numbers of items `slots_items`, as files in a folder; their names."""
-    draws = (slots_plane, slots_items) if table.sizes["n"] > 1 else (slots_plane,)
+    """`slots_plane`, and where there is a closed form `slots_items` and both, as files in a folder; their names."""
+    curve = bool(_first(table).items_at_half.notnull().all())
+    draws = (slots_plane, slots_items, slots_argument) if curve else (slots_plane,)
     return style.save_drawn(table, folder, *draws)
 
 
