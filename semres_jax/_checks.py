@@ -175,6 +175,12 @@ def require_count(name: str, value: Any, low: int, what: str = "") -> int:
     return int(number)
 
 
+def require_among(name: str, value: Any, words: tuple[str, ...]) -> None:
+    """Raise `ValueError` unless `value` is one of these words."""
+    if not isinstance(value, str) or value not in words:
+        raise ValueError(f"{name} must be one of {', '.join(words)}; got {brief(value)}")
+
+
 def require_items(n: Any) -> int:
     """The number of items as an int, or a `ValueError`."""
     return require_count("n", n, 2, " (the probe needs items to choose from)")

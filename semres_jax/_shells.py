@@ -1,5 +1,6 @@
 """Resolutions that are a distance of the space but for the rounding of float32, put on that distance."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,14 +10,19 @@ import numpy as np
 
 from semres_jax._checks import concrete
 from semres_jax._resolved import Similarity
+from semres_jax._slots import Slots
 
 
-def coarse_resolutions(similarity: Similarity, space: Any) -> tuple[str, ...]:
+def coarse_resolutions(similarity: Similarity, space: Any) -> tuple[Any, ...]:
     """The fields of `similarity` that `on_shells` has to move: distances known to float32 only, or compared with such.
 
     The similarity is any, before its leaves are widened; traced or not. Only where the space is `discrete` are there
-    distances that have mass, and where g has no kinks nothing is compared.
+    distances that have mass, and where g has no kinks nothing is compared. Of `Slots` the fields of each slot.
     """
+    if isinstance(similarity, Slots):
+        pairs = zip(similarity.slots, space.factors, strict=True)
+        fields = tuple(coarse_resolutions(slot, factor) for slot, factor in pairs)
+        return fields if any(fields) else ()
     if not space.discrete or not similarity.kinks():
         return ()
 
@@ -30,7 +36,7 @@ def coarse_resolutions(similarity: Similarity, space: Any) -> tuple[str, ...]:
     return tuple(name for name in names if table or coarse(getattr(similarity, name)))
 
 
-def on_shells(similarity: Similarity, space: Any, fields: Sequence[str]) -> Similarity:
+def on_shells(similarity: Similarity, space: Any, fields: Sequence[Any]) -> Similarity:
     """`similarity` with resolutions that are a shell's distance but for the rounding of float32 put on that shell.
 
     A resolution of 0.7 in float32 is less than 0.7 by 1e-8: compared in float64 with a distance of 0.7 it would not
@@ -39,6 +45,9 @@ def on_shells(similarity: Similarity, space: Any, fields: Sequence[str]) -> Simi
     """
     if not fields:
         return similarity
+    if isinstance(similarity, Slots):
+        parts = zip(similarity.slots, space.factors, fields, strict=True)
+        return dataclasses.replace(similarity, slots=tuple(on_shells(*part) for part in parts))
     epsilon = concrete(getattr(similarity, "epsilon", None))
     known = space.by_rows or concrete(space.distances) is not None
     if similarity.steps and fields == ("epsilon",) and known and epsilon is not None:

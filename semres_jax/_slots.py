@@ -1,12 +1,15 @@
 """Similarity of wholes that are tuples of features: each feature compared by a slot, slots put together."""
 
+import functools
+import operator
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-from semres_jax._checks import brief
+from semres_jax._checks import brief, require_among
 from semres_jax._pytrees import pytree, static
 from semres_jax._resolved import Similarity
 from semres_jax._types import Array
@@ -52,8 +55,7 @@ class Slots(Similarity):
         if not slots or wrong:
             what = brief(wrong[0]) if wrong else "none"
             raise ValueError(f"slots must be one or more similarities, such as Constant(0.25); got {what}")
-        if self.aggregate not in AGGREGATES:
-            raise ValueError(f"aggregate must be one of {', '.join(AGGREGATES)}; got {self.aggregate!r}")
+        require_among("aggregate", self.aggregate, AGGREGATES)
         if all(isinstance(slot, Similarity) for slot in slots):  # pytrees are rebuilt with placeholders
             shapes = [slot.shape for slot in slots]
             try:
@@ -64,6 +66,15 @@ class Slots(Similarity):
     @property
     def shape(self) -> tuple[int, ...]:
         return np.broadcast_shapes(*(slot.shape for slot in self.slots))
+
+    def require_features(self, space: Any) -> None:
+        """Raise `ValueError` unless the space is a product of as many factors as there are slots."""
+        factors = getattr(space, "factors", None)
+        if factors is None or len(factors) != len(self.slots):
+            what = "no product" if factors is None else f"{len(factors)} features"
+            raise ValueError(
+                f"{len(self.slots)} slots go with a spaces.Product of as many features; got {space.label}, {what}"
+            )
 
     def _of_each(self, d: Any) -> list[Any]:
         if len(d) != len(self.slots):
@@ -79,11 +90,11 @@ class Slots(Similarity):
         return whole if self.aggregate == "product" else whole / len(strengths)
 
     def log(self, d: Any) -> Array:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """ln g of the same; of a product good where g itself underflows."""
-        if self.aggregate == "mean":
-            return super().log(d)
+        """ln g of the same, good where g itself underflows."""
         logs = [slot.log(own) for slot, own in zip(self.slots, self._of_each(d), strict=True)]
-        whole = logs[0]
-        for log in logs[1:]:
-            whole = whole + log
-        return whole
+        if self.aggregate == "product":
+            return functools.reduce(operator.add, logs)
+        top = jax.lax.stop_gradient(functools.reduce(jnp.maximum, logs))
+        top = jnp.where(top > -jnp.inf, top, 0.0)
+        mean = functools.reduce(operator.add, [jnp.exp(log - top) for log in logs]) / len(logs)
+        return jnp.where(mean > 0, top + jnp.log(jnp.where(mean > 0, mean, 1.0)), -jnp.inf)

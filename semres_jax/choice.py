@@ -14,6 +14,9 @@ import numpy as np
 
 from semres_jax._types import Array, ArrayLike
 
+# Recombinations of shown wholes that may stand beside one of these: see `laws.binding`.
+LURES = ("one", "all")
+
 
 def luce(strengths: Array, exponent: ArrayLike = 1.0, axis: int = -1) -> Array:
     """Luce's choice rule: P(i) = s_i^a / Σ_k s_k^a.

@@ -195,12 +195,18 @@ class Tabulated(Similarity):
         return tuple(self.distances[..., i] for i in range(np.shape(self.distances)[-1]))
 
 
-def checked(similarity: Any) -> Similarity:
+def checked(similarity: Any, space: Any = None) -> Similarity:
     """A similarity as it is.
 
     Raises:
-        ValueError: what isn't one, such as the name of a family.
+        ValueError: what isn't one, such as the name of a family; slots on a space, if one is given, that has not as
+            many features.
     """
+    if isinstance(similarity, Slots):
+        for slot in similarity.slots:
+            checked(slot)
+        if space is not None:
+            similarity.require_features(space)
     if isinstance(similarity, Similarity):
         if name := next((name for name in ("epsilon", "delta") if getattr(similarity, name, 0.0) is None), None):
             raise ValueError(f"{name} of the {similarity.name} similarity must be a number; got None")
@@ -310,6 +316,11 @@ def get(similarity: Any) -> Family:
             f"(there are {_names()})"
         )
     name = getattr(kind, "name", kind.__name__)
+    if issubclass(kind, Slots):
+        raise ValueError(
+            f"slots have no resolution of their own; here one of {_names()} is needed, and accuracies of wholes are "
+            "those of estimate(product, Slots([...]))"
+        )
     if _others(kind) is None:
         raise ValueError(f"unknown similarity {name!r}; a similarity with a resolution is one of {_names()}")
     if kind is similarity:

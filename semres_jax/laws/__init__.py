@@ -1,6 +1,10 @@
 """What is known exactly: closed forms, and engines that average them. SymPy is loaded by `laws.symbolic` only."""
 
 from semres_jax._lazy import submodules
+from semres_jax.laws.binding import (
+    conjunctive_share as conjunctive_share,
+    illusory_conjunctions as illusory_conjunctions,
+)
 from semres_jax.laws.closed_form import (
     LAMBDA_SLOPE as LAMBDA_SLOPE,
     LAMBDA_STAR as LAMBDA_STAR,
@@ -18,5 +22,6 @@ from semres_jax.laws.closed_form import (
     two_exemplars as two_exemplars,
 )
 from semres_jax.laws.engines import accuracy as accuracy, engine_for as engine_for
+from semres_jax.laws.slots import Compositional as Compositional, compositional as compositional
 
 __getattr__, __dir__ = submodules(__name__)

@@ -13,6 +13,9 @@ close items in thousands of trials make all of 1 - p_I, and some of the few are 
    is the mean square of how much an item nearer than the nearest that was drawn changes a credit, beside that item,
    over the ball within its distance; likewise for the farthest.
 
+By slots there is no distance that decides: the largest and smallest strength that was drawn stand for the nearest and
+the farthest item, and an item where none was seen may be the probe's equal.
+
 Where trials are counted by K, the items within epsilon, no distances are told. A lattice adds, for 3, one trial with
 one item more, or less, than any had; plain Monte Carlo, for 2 and 3, the most that an item changes. Where no two trials
 differ, or no two shifts, 2 and 3 are 1/N², the square of a count of one, unless no two trials can differ.
@@ -31,7 +34,8 @@ import numpy as np
 
 from semres_jax._checks import concrete
 from semres_jax._types import Array
-from semres_jax.similarity import Similarity, flatten
+from semres_jax.montecarlo import _slots
+from semres_jax.similarity import Similarity, Slots, flatten
 from semres_jax.spaces.finite import Finite
 
 # Points differ by steps of 2^-32 at best; no standard error is reported below that.
@@ -131,9 +135,13 @@ def unseen(n: int, p_i: np.ndarray, known: Extremes) -> np.ndarray:
 
 def _extremes(run: Any, typical: np.ndarray) -> Extremes:
     """What is known of the strengths of a run; where no distances were told, the typical one is all that was drawn."""
+    if isinstance(run.similarity, Slots):
+        farthest = _strengths(run.similarity, run.exponent, _slots.farthest(run.space, run.similarity))
+        return Extremes(np.ones((1, len(farthest))), np.ones(1), farthest, run.reach[:, 0], -run.reach[:, 1])
     near, far = _possible(run.space, run.replace)
-    known = bool(np.isfinite(run.reach).all())
-    nearest, farthest = (-run.reach[0], run.reach[1]) if known else (near, far)
+    reach = run.reach[0]  # the same for all members
+    known = bool(np.isfinite(reach).all())
+    nearest, farthest = (-reach[0], reach[1]) if known else (near, far)
     if known and not run.space.discrete:
         # Small balls grow as the power of the radius that is the dimension.
         halves = 0.5 ** np.arange(1, _HALVINGS + 1)[:, None]
@@ -170,8 +178,8 @@ def _possible(space: Any, replace: bool) -> tuple[float, float]:
     return float(np.min(table, where=others, initial=np.inf)), float(np.max(table))
 
 
-def _strengths(similarity: Similarity, exponent: float, d: np.ndarray) -> np.ndarray:
-    """(distances, members) what one item at a distance counts, relative to one at 0."""
+def _strengths(similarity: Similarity, exponent: float, d: Any) -> np.ndarray:
+    """(distances, members) what one item at a distance counts, relative to one at 0; (members,) at one by feature."""
     infinite = bool(np.isinf(exponent))
     with jax.enable_x64(True):
         flat = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), flatten(similarity))
@@ -181,10 +189,10 @@ def _strengths(similarity: Similarity, exponent: float, d: np.ndarray) -> np.nda
 
 
 @functools.partial(jax.jit, static_argnames="infinite")
-def _at(members: Similarity, d: Array, exponent: Array, infinite: bool) -> Array:
+def _at(members: Similarity, d: Any, exponent: Array, infinite: bool) -> Array:
     def member(similarity: Similarity) -> Array:
         if infinite:
-            return jnp.where(similarity.order(d) >= similarity.order(jnp.zeros_like(d)), 1.0, 0.0)
+            return jnp.where(similarity.order(d) >= similarity.order(jax.tree.map(jnp.zeros_like, d)), 1.0, 0.0)
         return similarity(d) ** exponent
 
     return jax.vmap(member)(members)

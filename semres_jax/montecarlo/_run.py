@@ -15,10 +15,10 @@ from semres_jax import choice
 from semres_jax._shells import coarse_resolutions, on_shells
 from semres_jax._surroundings import usual
 from semres_jax._types import Array
-from semres_jax.montecarlo import _rows, sharding, tally
+from semres_jax.montecarlo import _rows, _slots, sharding, tally
 from semres_jax.montecarlo.exact_sum import ExactSum
 from semres_jax.montecarlo.uniforms import WordSource, joined, lattice_rows, lattice_words, padded, prng_words, streams
-from semres_jax.similarity import Constant, Similarity, flatten
+from semres_jax.similarity import Constant, Similarity, Slots, flatten
 from semres_jax.spaces.base import MetricSpace
 from semres_jax.spaces.hamming import Hamming
 from semres_jax.spaces.product import Product
@@ -110,8 +110,11 @@ def _tile(static: _Static, tile: Array, streams, space, similarity, exponent, la
         words = prng_words(seed, offset + lane)
     else:
         words = joined(lattice_words(seed, start + stride * lane, level, sum(coordinates)), coordinates)
-    d = tally.distances(space, words, static.n, static.replace)
     valid = None if static.whole else lane < last.astype(jnp.uint32)
+    if isinstance(similarity, Slots):
+        features = tally.of_pairs(space, words, static.n, static.replace, space.distances_by_feature)
+        return _slots.credits(features, space, similarity, static.rule, exponent, valid)
+    d = tally.distances(space, words, static.n, static.replace)
     if static.counting:
         return tally.histogram(d, similarity, static.crowd, valid)
     return tally.credits(d, similarity, static.rule, exponent, valid)
@@ -122,7 +125,7 @@ def _steep(space: MetricSpace, similarity: Any, exponent: float) -> bool:
     # An infinite exponent compares by `Similarity.order`, whatever the strengths.
     if not isinstance(similarity, Similarity) or not np.isfinite(exponent):
         return False
-    far = np.float64(min(float(np.asarray(space.diameter)), _FAR))
+    far = _slots.farthest(space, similarity, _FAR)
     depth = -np.asarray(jax.vmap(lambda member: member.log(far))(similarity)) * exponent
     return bool(np.any(np.isfinite(depth) & (depth > _UNDERFLOW)))
 
@@ -156,7 +159,8 @@ class Run:
         # Places are counted in tiles, whose size depends on the device.
         self._name = int(fingerprint((key, arguments, similarity, n, method, replace, self._lanes(2**40))), 16)
         self.sums: ExactSum | None = None
-        self.reach = np.full(len(tally.REACH), -np.inf)  # how far distances went, where `credits` tells
+        # how far distances went, or strengths by slots, where `credits` tells
+        self.reach = np.full((int(np.prod(self.shape)), len(tally.REACH)), -np.inf)
         self.plan = 0  # trials asked for
         self.trials = 0  # of the passes that are done
         self.tiles = 0  # done of the pass that is not
@@ -186,7 +190,7 @@ class Run:
             )
         for name in _PLACE:
             setattr(self, name, int(state[name]))
-        self.reach = np.array(state["reach"], np.float64)
+        self.reach = np.array(np.broadcast_to(state["reach"], self.reach.shape), np.float64)
         if state["whole"].size:
             self.sums = ExactSum(state["whole"].shape)
             self.sums.merge(*(np.asarray(state[name]) for name in ("whole", "fraction", "nan")))
@@ -241,7 +245,7 @@ class Run:
                 indices = np.arange(first, first + len(values))
                 sums.add(indices * 0 if self.method == "prng" else indices // per_stream, self._moments(values))
                 if values.shape[-1] > sums.whole.shape[-1]:
-                    self.reach = np.maximum(self.reach, values[..., sums.whole.shape[-1] :].max(axis=(0, 1)))
+                    self.reach = np.maximum(self.reach, values[..., sums.whole.shape[-1] :].max(axis=0))
 
             def reached(tile: int) -> None:
                 self.tiles = tile

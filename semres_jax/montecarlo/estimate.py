@@ -53,6 +53,10 @@ def estimate(
     (`semres_jax.choice`), in the similarity task for the item closest to the probe, in the identification task for the
     probe itself among n - 1 of the items.
 
+    Wholes of several features, compared by `Slots` on a `Product`, have the strengths that the slots give, while the
+    closest is that of the smallest distance by the product's metric; if k are as close, each is right with 1/k. With an
+    infinite exponent strengths that are alike to 12 digits tie.
+
     The answer depends on key, trials and method alone, bit for bit: not on `chunk`, the number of devices or of the
     processes that `jax.distributed` joined, nor on whether it was made in one go. Every process gets all of it.
 
@@ -62,7 +66,7 @@ def estimate(
     Args:
         space: any `MetricSpace`, or its name or file, as `spaces.get` takes it.
         similarity: any `Similarity`; a stacked one (`similarity.stack`, or array leaves) sees the same trials in all
-            its members, in one compiled pass.
+            its members, in one compiled pass. `Slots` take a product of as many features.
         key: a JAX random key, or a seed.
         trials: how many; for the lattice rounded up to a whole number of shifts (by less than 1/16). With
             `target_stderr`: at most about so many. Default 2^20.
@@ -88,7 +92,8 @@ def estimate(
     Raises:
         TypeError: an argument is traced (in `jit`, `vmap`, `grad`): trials are made on the host's word.
         ValueError: n < 2, trials < 1 or above 2^60, target_stderr <= 0, unknown method, more distinct stimuli than
-            there are; what was saved is of another estimate.
+            there are; slots on another space than a product of as many features; what was saved is of another
+            estimate.
 
     Warns:
         UserWarning: `target_stderr` is out of reach and no number of trials was given.
@@ -101,7 +106,7 @@ def estimate(
         True
     """
     started = time.perf_counter()
-    checked(similarity)
+    checked(similarity, space)
     n = require_items(n)
     limit = require_count("trials", trials, 1) if trials is not None else None
     if limit is not None and limit > _COUNTABLE:

@@ -53,22 +53,32 @@ def distances(space: MetricSpace, words: WordSource, n: int, replace: bool) -> D
         unrolled = n <= UNROLLED_ITEMS and (n + 1) * per_point <= UNROLLED_NUMBERS
         made = statistics(space, words, n, jnp.float64, unrolled)
         return Distances([space.distance_at(s) for s in made] if unrolled else space.distance_at(made), 1.0)
+    if not space.has_ticks:
+        return Distances(of_pairs(space, words, n, replace, space.distance), 1.0)
     if n <= UNROLLED_ITEMS:
         groups = groups_of_words(words, n, per_point)
-        if space.has_ticks:
-            return Distances([space.ticks(groups[0], group) for group in groups[1:]], 2.0**-32)
-        points = _points(space, groups, replace)
-        return Distances([space.distance(points[0], point) for point in points[1:]], 1.0)
+        return Distances([space.ticks(groups[0], group) for group in groups[1:]], 2.0**-32)
     stacked = _stacked_words(words, n, per_point)
-    if space.has_ticks:
-        ticks = jax.vmap(lambda item: space.ticks(list(stacked[0]), list(item)))
-        return Distances(ticks(stacked[1:]), 2.0**-32)
+    ticks = jax.vmap(lambda item: space.ticks(list(stacked[0]), list(item)))
+    return Distances(ticks(stacked[1:]), 2.0**-32)
+
+
+def of_pairs(space: MetricSpace, words: WordSource, n: int, replace: bool, of_pair: Callable[..., Any]) -> Any:
+    """Draw probe and n items with `words`; what `of_pair` makes of the probe and each item, such as their distance.
+
+    Returns:
+        A list of n, or where n is large the same with the items along the first axis of its arrays.
+    """
+    if n <= UNROLLED_ITEMS:
+        probe, *items = _points(space, groups_of_words(words, n, space.uniforms), replace)
+        return [of_pair(probe, item) for item in items]
+    stacked = _stacked_words(words, n, space.uniforms)
     if space.size is not None and not replace:
         points = jnp.stack(space.distinct(list(to_unit(stacked[:, 0]))))
     else:
         points = jax.vmap(lambda group: space.point(jnp.moveaxis(to_unit(group), 0, -1)))(stacked)
     probe, items = (jax.tree.map(lambda x, part=part: x[part], points) for part in (0, slice(1, None)))
-    return Distances(jax.vmap(space.distance, (None, 0))(probe, items), 1.0)
+    return jax.vmap(of_pair, (None, 0))(probe, items)
 
 
 def groups_of_words(words: WordSource, n: int, per_point: int) -> list[list[Array]]:
@@ -327,6 +337,11 @@ def _member(
         k = jnp.full_like(similar, jnp.nan)
     else:
         k = _within(items, epsilon).astype(similar.dtype)
+    return summed(similar, identify, k, valid)
+
+
+def summed(similar: Array, identify: Array, k: Array, valid: Array | None) -> Array:
+    """Sums of the `MOMENTS` over the trials that count, of both credits and of K."""
     moments = (similar, similar**2, identify, identify**2, k, k**2)
     if valid is not None:
         moments = tuple(jnp.where(valid, moment, 0.0) for moment in moments)

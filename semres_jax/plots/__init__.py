@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from semres_jax.plots._style import (
         save as save,
     )
+    from semres_jax.plots.binding import (
+        binding_rates as binding_rates,
+        save_binding as save_binding,
+    )
     from semres_jax.plots.compare import (
         compare_differences as compare_differences,
         plane as plane,
@@ -82,6 +86,12 @@ if TYPE_CHECKING:
         paper_14 as paper_14,
         save_paper as save_paper,
     )
+    from semres_jax.plots.slots import (
+        save_slots as save_slots,
+        slots_argument as slots_argument,
+        slots_items as slots_items,
+        slots_plane as slots_plane,
+    )
     from semres_jax.plots.sweep import (
         best_ball_measure as best_ball_measure,
         families as families,
@@ -110,6 +120,7 @@ if TYPE_CHECKING:
 # What each module draws: a study is imported, with all that it needs, when its pictures are asked for.
 _MEMBERS = {
     "_style": ("save",),
+    "binding": ("binding_rates", "save_binding"),
     "dynamics": (
         "dynamics_bridge",
         "dynamics_continuity",
@@ -154,6 +165,7 @@ _MEMBERS = {
     "measure_triplets": ("save_triplets", "triplets_dimensions", "triplets_map", "triplets_nearer", "triplets_plane"),
     "optimal": ("optimal_fronts", "optimal_similarities", "save_optimal"),
     "paper": ("paper_2", "paper_3", "paper_5c", "paper_14", "save_paper"),
+    "slots": ("save_slots", "slots_argument", "slots_items", "slots_plane"),
     "sweep": ("best_ball_measure", "families", "fronts", "items", "optimum", "save_sweep"),
     "toy": (
         "save_toy",

@@ -177,7 +177,11 @@ class Product(MetricSpace):
         return self._by_factor(lambda factor, own: factor.point(own), u, [factor.uniforms for factor in self.factors])
 
     def distance(self, x: Point, y: Point) -> Array:
-        return self._combined(self.distances_by_feature(x, y), jnp)
+        return self.of_features(self.distances_by_feature(x, y))
+
+    def of_features(self, distances: list[Array]) -> Array:
+        """The distance of stimuli that distances in each feature make, by the metric."""
+        return self._combined(distances, jnp)
 
     def distances_by_feature(self, x: Point, y: Point) -> list[Array]:
         """Distances of two stimuli in each feature, in the order of the factors; they make `distance` by the metric.

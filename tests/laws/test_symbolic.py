@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 
@@ -120,6 +121,15 @@ def moments(both):
     return dict(zip(("mean_b", "var_b"), both, strict=True))
 
 
+def conjunctions(b, delta, share):
+    def rate(side):
+        slots, n = map(int, re.findall(r"= (\d+)", side))
+        lures = "all" if "all" in side else "one"
+        return laws.illusory_conjunctions(b, slots=slots, n=n, conjunctive=share, delta=delta, lures=lures)
+
+    return {side: rate(side) for side in symbolic.LAWS["binding"].exports}
+
+
 # law: arguments of the exported function, and the hand-written answer.
 EXPORTED = {
     "theorem_1": ((B, VAR), laws.constant_moments),
@@ -134,6 +144,7 @@ EXPORTED = {
     "segment": ((EPSILON,), lambda e: moments(laws.segment_moments(e))),
     "box": ((EPSILON,), lambda e: moments(laws.box_moments(e, 2))),
     "finite_space": ((np.arange(10.0), np.full(10, 9.0), FLOOR), lambda k, m, d: laws.finite_constant(k, m, delta=d)),
+    "binding": ((B, FLOOR, 1 - B**2), conjunctions),
     "two_exemplars": ((B, B / 2, 1 - B, B / 3), lambda near, far, h, b: laws.two_exemplars(h, b, near, far)),
 }
 
