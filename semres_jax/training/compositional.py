@@ -281,9 +281,7 @@ def _advance(
     return jax.lax.scan(record, state, targets)
 
 
-def losses(
-    params: Any, seed: Array, number: Array, hyper: Hyper, labels: Array, design: Design
-) -> tuple[Array, Array]:
+def losses(params: Any, seed: Array, number: Array, hyper: Hyper, labels: Array, design: Design) -> tuple[Array, Array]:
     """Similarity and identification loss of a batch, in nats.
 
     Args:

@@ -141,9 +141,7 @@ def _hyper(members: Sequence[Member]) -> compositional.Hyper:
     return compositional.Hyper(**{name: [member.hyper.get(name, usual[name]) for member in members] for name in named})
 
 
-def _group(
-    code: str, feature: Finite, members: Sequence[Member], history: compositional.History
-) -> Trained:
+def _group(code: str, feature: Finite, members: Sequence[Member], history: compositional.History) -> Trained:
     """What was trained in one program, and its scores."""
     floor = float(np.float32(compositional.Hyper().floor))  # as it was trained with
     rows, conditions = [], []

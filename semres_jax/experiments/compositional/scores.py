@@ -140,7 +140,10 @@ def _of_gate(slots: Sequence[Ratios], gate: float) -> float:
     rows, credit = max(1, _AT_ONCE // last.value.size), 0.0
     for first in range(0, a.size, rows):
         part = slice(first, first + rows)
-        credit += float(share[part] @ (1.0 / (a[part, None] + b[part, None] * last.value[None]) @ last.share))
+        inverse = np.multiply.outer(b[part], last.value)
+        inverse += a[part, None]
+        np.reciprocal(inverse, out=inverse)
+        credit += float(share[part] @ (inverse @ last.share))
     return credit
 
 

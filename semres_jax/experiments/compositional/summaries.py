@@ -37,5 +37,7 @@ def _row(data: "xarray.Dataset") -> dict[str, Any]:
     row: dict[str, Any] = {"row": str(data.row.values)} | {name: data[name].item() for name in _ABOUT}
     for name, x in values.items():
         quantity = over_runs(x)
-        row |= {name: quantity.value} | {f"{name}_{part}": getattr(quantity, part) for part in ("stderr", "low", "high")}
+        row |= {name: quantity.value} | {
+            f"{name}_{part}": getattr(quantity, part) for part in ("stderr", "low", "high")
+        }
     return row
