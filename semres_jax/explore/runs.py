@@ -100,7 +100,7 @@ def _toy(data: "xarray.Dataset") -> list[Layer]:
 
 
 def _of_features(data: "xarray.Dataset") -> list[Layer]:
-    """A layer for each way of training and putting slots together, frames are numbers of slots: a point for each run."""
+    """A layer for each way of training and testing, frames are numbers of slots: a point for each run."""
     ways = [", ".join(map(str, way)) for way in zip(*(data[x].values for x in _WAY), strict=True)]
     layers = []
     for way in dict.fromkeys(ways):

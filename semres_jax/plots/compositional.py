@@ -20,8 +20,6 @@ _WAYS = {
     "gate": (COLOURS[2], "^", "own slots, learned gate"), "whole": (COLOURS[3], "D", "shared map"),
 }  # fmt: skip
 _ONE = (GREY, "h", "one slot")
-# Fronts that are drawn: an exponential similarity without a floor has no front but a point.
-_FRONTS = ("constant", "linear", "optimal")
 # How far predictions may be from what is measured.
 _BAR = 0.02
 
@@ -40,7 +38,7 @@ def compositional_plane(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Ax
     """
     ax = style.axes(ax, (7.6, 4.8))
     entries: list[tuple[Any, str]] = []
-    for name in (name for name in _FRONTS if name in data.family.values):
+    for name in map(str, data.family.values):
         curve = data.sel(family=name).isel(point=np.isfinite(data.front_p_s.sel(family=name).values))
         look = ("black", None, FAMILIES[name][2])
         floor = float(data.attrs["optimal_floor"])

@@ -1,7 +1,7 @@
 """Toy networks whose stimuli are tuples of independent features: a map for each slot, or one map of the whole.
 
 What is compared may be put together from slots in a way that the network chooses: a gate between the product and the
-mean of their similarities is trained with the maps. The loop, checkpoints and steps of Adam are those of `training.toy`.
+mean of their similarities is trained with the maps. Loop, checkpoints and steps of Adam are those of `training.toy`.
 """
 
 import dataclasses
@@ -20,6 +20,7 @@ from semres_jax._types import Array, ArrayLike
 from semres_jax.execution import Execution
 from semres_jax.montecarlo import sharding
 from semres_jax.spaces import Finite
+from semres_jax.storage.fingerprints import fingerprint
 from semres_jax.training.checkpoints import Store
 from semres_jax.training.toy import drawing, loop
 from semres_jax.training.toy.losses import make_task, nll
@@ -213,10 +214,9 @@ def train(
         every = loop.every_run(hyper, key, runs)
         state = _start(every, sizes)
         advance = Parts(_advance, len(every.keys), labels, (design,), sharding.resolve(execution.devices))
-        # Of each slot its own space; the rest is as in one slot.
-        kept = [loop.settings(space, OneSlot(), hyper, key, runs) for space in slots]
-        own = {f"slot_{place}": part["distances"] for place, part in enumerate(kept)}
-        with Store(checkpoint, kept[0] | dataclasses.asdict(design) | own, resume) as store:
+        kept = loop.settings(slots[0], design, hyper, key, runs)
+        kept |= {f"slot_{place}": fingerprint(space.distances) for place, space in enumerate(slots)}
+        with Store(checkpoint, kept, resume) as store:
             columns = loop.advanced(advance, state, every, recorded, store, execution)
     return History(recorded, *columns)
 

@@ -1,5 +1,6 @@
 """Codes for tuples of features, learned by toy networks: do they leave the front of one similarity?"""
 
+from semres_jax.experiments.compositional.run import study as study
 from semres_jax.experiments.compositional.scores import (
     AGGREGATES as AGGREGATES,
     Ratios as Ratios,
@@ -8,5 +9,4 @@ from semres_jax.experiments.compositional.scores import (
     of_shared as of_shared,
     ratios as ratios,
 )
-from semres_jax.experiments.compositional.run import study as study
 from semres_jax.experiments.compositional.summaries import summary as summary

@@ -22,7 +22,9 @@ from semres_jax.training.checkpoints import held
 if TYPE_CHECKING:
     import xarray
 
-FAMILIES = measure.FITTED
+# Families that slots are fitted with; and those whose fronts are drawn. (An exponential similarity without a floor has
+# none: the narrower it is, the better it does both, up to ties.)
+FAMILIES, FRONTS = measure.FITTED, ("constant", "linear")
 # Slots up to which a shared map is trained: it is scored on pairs of wholes.
 _SHARED = 3
 # Weights of p_S along a front of best similarities.
@@ -182,7 +184,7 @@ def _own(
     }
 
     def identified(slots: Sequence[Sequence[Ratios]], way: str) -> np.ndarray:
-        return np.array([identification(law, way, gate) for law, gate in zip(slots, gates, strict=True)])
+        return np.array([identification(law, way, float(gate)) for law, gate in zip(slots, gates, strict=True)])
 
     return [scores | {name: identified(slots, way) for name, slots in laws.items()} for way in ways]
 
@@ -217,7 +219,7 @@ def _shared(feature: Finite, maps: np.ndarray, floor: float) -> list[dict[str, n
 def _fronts(feature: Finite, trained: Sequence[Trained]) -> tuple[dict[str, Accuracy], float]:
     """Fronts of one similarity on the stimuli of one slot by name, and the floor of the best."""
     fronts: dict[str, Accuracy] = {}
-    for family in FAMILIES:
+    for family in FRONTS:
         front = frontier.family_front(feature, family)
         fronts[family] = Accuracy(front.p_s, front.p_i)
     single = [row["relative_floor"] for group in trained for row in group.rows if row["slots"] == 1]

@@ -16,7 +16,7 @@ from semres_jax.spaces import Finite
 from semres_jax.training.compositional import strengths
 
 AGGREGATES = ("product", "mean", "gate")
-# Ratios below e^-_FAR change no digit of what they are added to.
+# Ratios below e^-_FAR are as good as 0: they change no digit of what they are added to.
 _FAR = 60.0
 # Frequencies up to which 1 / sinh(π ω) counts, and how far apart two periods of the sum are.
 _HIGHEST, _APART = 12.0, 40.0
@@ -100,15 +100,17 @@ def _of_product(slots: Sequence[Ratios]) -> float:
     """E[1 / (1 + Π r_s)] by characteristic functions of ln r_s, which multiply.
 
     At odd multiples of half a step the sum over ω is that of tanh over shifts of 2π / step with alternating signs,
-    which cancel but for e^-(2π / step - |ln Π r|).
+    which cancel but for e^-(2π / step - |ln Π r|). With a ratio of 0 in any slot the credit is 1.
     """
-    logs = [np.log(np.maximum(slot.value, math.exp(-_FAR))) for slot in slots]
+    near = [slot.value > math.exp(-_FAR) for slot in slots]
+    logs = [np.log(slot.value[some]) for slot, some in zip(slots, near, strict=True)]
+    all_near = math.prod(float(slot.share[some].sum()) for slot, some in zip(slots, near, strict=True))
     step = 2 * math.pi / (sum(float(np.abs(log).max()) for log in logs) + _APART)
     omega = (np.arange(math.ceil(_HIGHEST / step)) + 0.5) * step
     whole = np.ones(omega.size, complex)
-    for slot, log in zip(slots, logs, strict=True):
-        whole = whole * (np.exp(1j * omega[:, None] * log[None]) @ slot.share)
-    return float(0.5 - step * np.sum(whole.imag / np.sinh(math.pi * omega)))
+    for slot, some, log in zip(slots, near, logs, strict=True):
+        whole = whole * (np.exp(1j * omega[:, None] * log[None]) @ slot.share[some])
+    return float(1.0 - all_near / 2 - step * np.sum(whole.imag / np.sinh(math.pi * omega)))
 
 
 def _of_mean(slots: Sequence[Ratios]) -> float:

@@ -28,7 +28,7 @@ from semres_jax.training.checkpoints import Store
 from semres_jax.training.diverged import Diverged as Diverged, refuse_diverged
 from semres_jax.training.toy.gradient import Terms, slopes, terms
 from semres_jax.training.toy.losses import Task, make_task, scores, similarity_tables as similarity_tables
-from semres_jax.training.toy.settings import Design as Design, Hyper as Hyper
+from semres_jax.training.toy.settings import Design as Design, Hyper as Hyper, Numbers
 from semres_jax.training.toy.spread import Parts
 
 # Parts of a run between which there is progress, a checkpoint, and Ctrl-C is heard.
@@ -206,7 +206,7 @@ def advanced(
     return [x.reshape(*every.grid, *x.shape[1:]) for x in columns]
 
 
-def settings(space: MetricSpace, design: Design, hyper: Hyper, key: Any, runs: int) -> dict[str, Any]:
+def settings(space: MetricSpace, design: Any, hyper: Numbers, key: Any, runs: int) -> dict[str, Any]:
     """What has to be the same when a run is resumed."""
     stimuli = {"space": space.label, "distances": fingerprint(space.distances)}
     numbers = {name: value.tolist() for name, value in hyper.numbers().items()}
