@@ -132,7 +132,7 @@ def compositional_predictions(data: "xarray.Dataset", ax: "Axes | None" = None) 
 @style.applied()
 def save_compositional(data: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[str]:
     """The pictures of a study as PNG and SVG in a folder that there is; their names. Gates where some were learned."""
-    draws = [compositional_plane, compositional_predictions]
+    draws: list[Any] = [compositional_plane, compositional_predictions]
     if any(str(name).endswith("end to end, gate") for name in data.condition.values):
         draws.append(compositional_gate)
     return style.save_drawn(data, folder, *draws)

@@ -227,7 +227,7 @@ def slot_spaces(spaces: Sequence[Finite]) -> list[Finite]:
     Raises:
         ValueError: none, one that is not finite, or different numbers of stimuli.
     """
-    slots = [spaces] if isinstance(spaces, Finite) else list(spaces)
+    slots = list(spaces)
     require_count("slots", len(slots), 1)
     sizes = [space.size for space in slots]
     if len(set(sizes)) > 1:
@@ -276,7 +276,12 @@ def _advance(
             return losses(row[0], ~row[1], jnp.uint32(0), row[2], labels, test)
 
         sim, identity = jax.lax.map(scored, (carry[0], seeds, hyper))
-        return loop.State(*carry, target), (_gate(odds, hyper), sim, identity, jax.tree.leaves(maps)[0])
+        return loop.State(carry[0], carry[1], carry[2], target), (
+            _gate(odds, hyper),
+            sim,
+            identity,
+            jax.tree.leaves(maps)[0],
+        )
 
     return jax.lax.scan(record, state, targets)
 

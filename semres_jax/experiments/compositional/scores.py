@@ -110,7 +110,7 @@ def _of_product(slots: Sequence[Ratios]) -> float:
     whole = np.ones(omega.size, complex)
     for slot, some, log in zip(slots, near, logs, strict=True):
         whole = whole * (np.exp(1j * omega[:, None] * log[None]) @ slot.share[some])
-    return float(1.0 - all_near / 2 - step * np.sum(whole.imag / np.sinh(math.pi * omega)))
+    return float(1.0 - all_near / 2 - step * np.sum(np.imag(whole) / np.sinh(math.pi * omega)))
 
 
 def _of_mean(slots: Sequence[Ratios]) -> float:
@@ -194,7 +194,7 @@ def of_shared(spaces: Sequence[Finite], maps: ArrayLike, floor: float) -> Whole:
     if count > _MOST_WHOLES:
         raise ValueError(f"a shared map is scored on up to {_MOST_WHOLES} wholes; got {size}^{slots} = {count}")
     features = np.indices((size,) * slots).reshape(slots, count)
-    z = sum(own[feature] for own, feature in zip(maps, features, strict=True))
+    z = np.sum([own[feature] for own, feature in zip(maps, features, strict=True)], axis=0)
     chosen = np.arange(count)
     if count > _MOST_PROBES:
         chosen = np.flatnonzero(features[:-1].sum(0) % size == features[-1])
