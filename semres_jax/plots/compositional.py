@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from semres_jax.plots import _style as style
-from semres_jax.plots._fronts import front
-from semres_jax.plots._style import COLOURS, DASHES, FAMILIES, GREY
+from semres_jax.plots._fronts import along, front
+from semres_jax.plots._style import COLOURS, DASHES, FAMILIES, GREY, OUTSIDE
 
 if TYPE_CHECKING:
     import xarray
@@ -20,36 +20,46 @@ _WAYS = {
     "gate": (COLOURS[2], "^", "own slots, learned gate"), "whole": (COLOURS[3], "D", "shared map"),
 }  # fmt: skip
 _ONE = (GREY, "h", "one slot")
+# Marks along a path, about.
+_MARKS = 25
 # How far predictions may be from what is measured.
 _BAR = 0.02
 
 
 @style.settable
-def compositional_plane(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
+def compositional_plane(data: "xarray.Dataset", figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
     """Similarity of features against identification of wholes, over the fronts of one similarity.
 
     Marks are networks after the last step, means over runs with standard errors in both directions: larger ones have
     more slots, shape and colour are how slots are put together; full marks were trained on features alone, open ones
-    end to end. Lines are the exact fronts of one similarity on the features of one slot, two items.
+    end to end. Lines are the exact fronts of one similarity on the features of one slot, two items. Right: the same
+    against the errors of identification, whose logarithm tells apart what is close to none.
 
     Args:
         data: what `experiments.compositional.study` makes.
-        ax: where to draw.
+        figure: to draw in, a part of another one (`Figure.subfigures`) for instance; a new one unless given.
     """
-    ax = style.axes(ax, (7.6, 4.8))
+    figure = figure or style.new_figure(11.6, 4.2)
+    left, right = figure.subplots(1, 2, sharey=True)
     entries: list[tuple[Any, str]] = []
     for name in map(str, data.family.values):
         curve = data.sel(family=name).isel(point=np.isfinite(data.front_p_s.sel(family=name).values))
-        look = ("black", None, FAMILIES[name][2])
-        floor = float(data.attrs["optimal_floor"])
-        entries.append(front(ax, name, curve.front_p_s.values, curve.front_p_i.values, look, floor))
-    _rows(ax, data, "p_i", "p_s")
-    style.legend(ax, [*entries, *_ways(data)], title=style.bars(data))
-    ax.set(
-        xlim=(None, 1.01), xlabel="identification of wholes, $p_I$ (probability of a right answer)",
-        ylabel="generalization over a feature, $p_S$ (probability)",
-    )  # fmt: skip
-    return ax
+        look, floor = ("black", None, FAMILIES[name][2]), float(data.attrs["optimal_floor"])
+        entries.append(front(left, name, curve.front_p_s.values, curve.front_p_i.values, look, floor))
+        p_i, p_s = along(curve.front_p_s.values, curve.front_p_i.values)
+        # Straight lines between points, as on the left.
+        errors = np.union1d(1 - p_i, np.geomspace(1e-6, 1.0, 400))
+        errors = errors[(errors >= max(1e-6, 1 - p_i[-1])) & (errors <= 1 - p_i[0])]
+        right.plot(errors, np.interp(1 - errors, p_i, p_s), color="black", lw=1.4, ls=look[2], zorder=1)
+    _rows(left, data, data.p_i, data.p_s)
+    shown = _rows(right, data, 1 - data.p_i, data.p_s)[::2]
+    style.legend(figure, [*entries, *_ways(data)], title=style.bars(data), **OUTSIDE)
+    left.set(xlim=(None, 1.01), xlabel="identification of wholes, $p_I$ (probability)")
+    left.set_ylabel("generalization over a feature, $p_S$ (probability)")
+    style.plain_log(right, "x")
+    right.set_xlabel("errors in identification, 1 - $p_I$ (probability)")
+    right.set_xlim(1.4 * float(np.max(shown)), 0.6 * float(np.min(shown)))  # better is to the right in both
+    return figure
 
 
 @style.settable
@@ -74,13 +84,17 @@ def compositional_gate(data: "xarray.Dataset", figure: "Figure | SubFigure | Non
     figure = figure or style.new_figure(9.2, 3.6)
     left, right = figure.subplots(1, 2)
     step, entries = data.step.values, []
+    every = max(1, step.size // _MARKS)
     for k, place in enumerate(learned):
         colour, mark, dash = style.look(k)
         gates = data.path_gate.isel(condition=place)
         left.plot(step, gates.values.T, color=colour, lw=0.5, alpha=0.4)
         left.plot(step, gates.mean("run"), color=colour, lw=1.8, ls=dash)
         product = rows[place].removesuffix("gate") + "product"
-        for name, looks in ((rows[place], {"ls": dash}), (product, {"ls": "none", "marker": mark, "ms": 3})):
+        for name, looks in (
+            (rows[place], {"ls": dash}),
+            (product, {"ls": "none", "marker": mark, "ms": 3, "markevery": every}),
+        ):
             mean, error = style.over_runs(data.path_loss_id.sel(condition=name))
             right.plot(step, mean, color=colour, lw=1.2, **looks)
             right.fill_between(step, mean - error, mean + error, color=colour, alpha=0.2, lw=0)
@@ -113,7 +127,7 @@ def compositional_predictions(data: "xarray.Dataset", ax: "Axes | None" = None) 
     """
     ax = style.axes(ax, (7.4, 4.4))
     data = data.isel(row=np.flatnonzero(data.code.values == "own"))
-    values = _rows(ax, data, "predicted_p_i", "p_i")
+    values = _rows(ax, data, data.predicted_p_i, data.p_i)
     equal, ends = style.equality(ax, values, 0.01, color="black", lw=1.0)
     for off in (-_BAR, _BAR):
         ax.plot(ends, np.array(ends) + off, color=GREY, lw=0.9, ls=DASHES[2], zorder=1)
@@ -138,20 +152,20 @@ def save_compositional(data: "xarray.Dataset", folder: str | os.PathLike[str]) -
     return style.save_drawn(data, folder, *draws)
 
 
-def _rows(ax: "Axes", data: "xarray.Dataset", x: str, y: str) -> list[np.ndarray]:
-    """A mark for every row; the means over runs."""
+def _rows(ax: "Axes", data: "xarray.Dataset", x: "xarray.DataArray", y: "xarray.DataArray") -> list[np.ndarray]:
+    """A mark for every row at x and y over (row, run); the means over runs."""
     values: list[np.ndarray] = []
     for place in range(data.sizes["row"]):
         row = data.isel(row=place)
         colour, mark, _ = _ONE if row.slots == 1 else _WAYS[str(row.aggregate.values)]
         full = {} if str(row.training.values) == "end to end" else {"mfc": colour}
-        values += style.marks_over_runs(ax, row[x], row[y], colour, mark, ms=_size(int(row.slots)), **full)[0]
+        values += style.marks_over_runs(ax, x[place], y[place], colour, mark, ms=_size(int(row.slots)), **full)[0]
     return values
 
 
 def _size(slots: int) -> float:
     """Of a mark, in points."""
-    return 3.0 + 1.5 * min(slots, 6)
+    return 2.5 + 1.2 * min(slots, 6)
 
 
 def _ways(data: "xarray.Dataset") -> list[tuple[Any, str]]:

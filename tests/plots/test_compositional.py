@@ -36,7 +36,8 @@ def data():
 
 
 def test_marks_are_rows_over_fronts(data):
-    ax = plots.compositional_plane(data)
+    figure = plots.compositional_plane(data)
+    ax, errors = figure.axes
     bars = [part for part in ax.containers if isinstance(part, ErrorbarContainer)]
     assert len(bars) == data.sizes["row"]
     for place, bar in enumerate(bars):
@@ -49,7 +50,10 @@ def test_marks_are_rows_over_fronts(data):
     lines = [line for line in ax.lines if len(line.get_xdata()) == 5]
     for line, name in zip(lines, ("constant", "linear", "optimal"), strict=True):
         np.testing.assert_allclose(np.sort(line.get_ydata()), data.front_p_s.sel(family=name))
-    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    bars = [part for part in errors.containers if isinstance(part, ErrorbarContainer)]
+    np.testing.assert_allclose([bar.lines[0].get_xdata()[0] for bar in bars], 1 - data.p_i.mean("run"))
+    assert errors.get_xlim()[0] > errors.get_xlim()[1]  # better is to the right in both
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
     assert {"one slot", "own slots, learned gate", "shared map", "3 slots, in any shape"} <= set(texts)
 
 
