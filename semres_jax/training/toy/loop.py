@@ -237,6 +237,11 @@ def restored(store: Store, state: Any, recorded: np.ndarray) -> tuple[Any, list[
 
 
 def recorded_steps(records: int | Sequence[int] | np.ndarray, steps: int) -> np.ndarray:
+    """The steps that `records` asks for, how many or which, with 0 and the last.
+
+    Raises:
+        ValueError: one before 0 or after the last.
+    """
     if np.ndim(records) == 0:
         return record_steps(steps, int(records))  # pyright: ignore[reportArgumentType]
     recorded = np.unique(np.append(np.asarray(records, np.int64), [0, steps]))
