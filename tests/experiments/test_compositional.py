@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from semres_jax import Execution, Linear, frontier, spaces
+from semres_jax import Execution, Exponential, Linear, Slots, accuracy, frontier, spaces
 from semres_jax.experiments import compositional
 from semres_jax.experiments.compositional import AGGREGATES, Ratios, identification, of_shared, ratios, run, scores
 from tests.attributes import require_labels
@@ -55,6 +55,15 @@ def test_a_gate_at_its_ends_is_product_or_mean():
     assert identification(slots, "gate", 1.0) == identification(slots, "product")
     assert identification(slots, "gate", 0.0) == identification(slots, "mean")
     assert identification(slots, "gate", 1 - 1e-13) == pytest.approx(identification(slots, "product"), abs=EXACT)
+
+
+@pytest.mark.parametrize("aggregate", ["product", "mean"])
+def test_slots_of_known_similarities_are_identified_as_the_engine_says(x64, aggregate):
+    slots = [spaces.grid(spaces.get(name), size) for name, size in (("circle", 6), ("interval", 5))]
+    similarities = [Linear(0.3, 0.1), Exponential(0.2)]
+    exact = accuracy(spaces.Product(slots), Slots(similarities, aggregate))
+    learned = [ratios(g(space.distances)) for g, space in zip(similarities, slots, strict=True)]
+    assert identification(learned, aggregate) == pytest.approx(float(exact.p_i), abs=EXACT)
 
 
 def by_enumeration(slots, maps, floor):
