@@ -1,6 +1,7 @@
 """`semres toy`: the toy ReLU network, trained and laid over the exact fronts."""
 
 import dataclasses
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -23,6 +24,7 @@ from semres_jax.cli._common import (
     warnings_as_lines,
 )
 from semres_jax.cli._surroundings import say
+from semres_jax.cli._toy_features import Job, of_features
 
 if TYPE_CHECKING:
     import xarray
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 _STIMULI, _STEPS = 50, 7500
 _Grid = Annotated[tuple[float, ...] | None, _option(_list_of(number), "X,X,...")]
 _Default = tyro.conf.arg
+# Options of the problem: numbers that make a grid, and what decides programs.
+_NUMBERS = ("lambda_sim", "lambda_rec", "learning_rate", "floor")
+_SHAPES = ("hidden", "items", "batch", "slots", "decision", "label", "loss")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +49,9 @@ class Toy:
     Example: semres toy --space tree --lambda-rec 0,0.3 --runs 4 --steps 2000
     """
 
-    preset: Literal["fig4", "items", "slots", "reconstruction", "heterogeneity", "floors"] | None = None
+    preset: Literal["fig4", "items", "slots", "reconstruction", "heterogeneity", "floors", "compositional"] | None = (
+        None
+    )
     """A named experiment instead of one space. It has its own of the problem's options, --batch, --learning-rate and
     both --lambda."""
     space: Annotated[tuple[str, ...], _Default(metavar="NAME|FILE.nwk", help_behavior_hint="(default: circle)")] = ()
@@ -75,7 +82,7 @@ class Toy:
     """The loss is that of trials drawn for each step (trials, the default) or the expectation over all (full)."""
     runs: Whole = 10
     """Each condition is trained so many times, from different starts and on different trials."""
-    steps: Annotated[Count, _Default(help_behavior_hint="(default: 7500; slots: 3000)")] = None
+    steps: Annotated[Count, _Default(help_behavior_hint="(default: 7500; slots, compositional: 3000)")] = None
     """The training has so many steps."""
     records: Whole = 100
     """About so many steps are recorded, more densely at the start."""
@@ -97,17 +104,16 @@ class Toy:
         with checking_input():
             import jax
 
-            from semres_jax import Execution, plots
-            from semres_jax.experiments import toy
-            from semres_jax.training.toy.loop import Diverged
+            from semres_jax import Execution
+            from semres_jax.training import Diverged
 
-            conditions, steps, more = self.settings()
-            title = "toy ReLU networks over the laws"
+            self.check()
+            job = of_features() if self.preset == "compositional" else self.job()
             report = Report(
                 "toy",
                 self.out,
                 "toy",
-                title=title,
+                title="toy ReLU networks over the laws",
                 seed=self.seed,
                 preset=self.preset or "",
                 force=self.force,
@@ -118,39 +124,25 @@ class Toy:
             say(f"no checkpoints in {folder}; starting anew")
 
         def write(data: "xarray.Dataset", complete: bool = False) -> dict[str, Any]:
-            return report.write(data, data.attrs | {"rows": toy.summary(data)}, complete=int(complete))
+            return report.write(data, data.attrs | {"rows": job.summary(data)}, complete=int(complete))
 
         # Input is checked before a condition is trained.
         with checking_input(None, Diverged), progress_bar() as progress, warnings_as_lines():
-            data = toy.study(
-                conditions,
+            data = job.study(
                 runs=self.runs,
-                steps=steps,
+                steps=job.steps if self.steps is None else self.steps,
                 records=self.records,
                 key=jax.random.key(self.seed),
-                **more,
                 checkpoints=folder / "checkpoints",
                 resume=self.resume,
                 execution=Execution(progress=progress, finished=write),
             )
         content = write(data, complete=True)
-        print_table(content["rows"])
-        return report.end(plots.save_toy(data, folder), as_json=self.json)
+        job.print_table(content["rows"])
+        return report.end(job.save(data, folder), as_json=self.json)
 
-    def settings(self) -> "tuple[list[Condition], int, dict[str, Any]]":
-        """Conditions, steps, and what else `study` is to do.
-
-        Raises:
-            ValueError: an option out of range, or one that the preset sets.
-        """
-        from semres_jax import spaces
-        from semres_jax.experiments.toy.presets import PRESETS
-        from semres_jax.experiments.toy.run import Condition
-        from semres_jax.training.toy.loop import Design, Hyper
-
-        numbers = {name: getattr(self, name) for name in ("lambda_sim", "lambda_rec", "learning_rate", "floor")}
-        words = ("hidden", "items", "batch", "slots", "decision", "label", "loss")
-        shapes = {name: getattr(self, name) for name in words}
+    def check(self) -> None:
+        """Raise `ValueError` for an option out of range, or one that the preset sets."""
         require_seed(self.seed)
         tested = [("test-items", n, 2) for n in self.test_items or ()]
         for name, value, least in [
@@ -161,20 +153,40 @@ class Toy:
         ]:
             if value is not None and value < least:
                 raise ValueError(f"--{name} must be at least {least}; got {value}")
+        if self.preset is None:
+            return
+        own = ("space", "stimuli", *_NUMBERS, *_SHAPES, *(("test_items",) if self.preset == "compositional" else ()))
+        given = [f"--{name.replace('_', '-')}" for name in own if getattr(self, name) not in (None, ())]
+        if given:
+            raise ValueError(f"--preset {self.preset} sets {', '.join(given)} itself; leave one of them out")
+
+    def job(self) -> Job:
+        """What is done with one similarity of items.
+
+        Raises:
+            ValueError: what `check` can't know.
+        """
+        from semres_jax import plots
+        from semres_jax.experiments import toy
+
+        conditions, steps, more = self.conditions()
+        study = functools.partial(toy.study, conditions, **more)
+        return Job(study, steps, toy.summary, print_table, plots.save_toy)
+
+    def conditions(self) -> "tuple[list[Condition], int, dict[str, Any]]":
+        """Conditions, steps, and what else `study` is to do."""
+        from semres_jax import spaces
+        from semres_jax.experiments.toy.presets import PRESETS
+        from semres_jax.experiments.toy.run import Condition
+        from semres_jax.training.toy.loop import Design, Hyper
+
         if self.preset is not None:
-            given = {"space": self.space or None, "stimuli": self.stimuli} | numbers | shapes
-            given = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
-            if given:
-                raise ValueError(f"--preset {self.preset} sets {', '.join(given)} itself; leave one of them out")
             preset = PRESETS[self.preset]
             tested = preset.test_items if self.test_items is None else self.test_items
-            return (
-                preset.conditions(),
-                preset.steps if self.steps is None else self.steps,
-                {"test_items": tested, "optimal": preset.optimal},
-            )
-        design = Design(**{name: value for name, value in shapes.items() if value is not None})
-        grid = _grid({name: value for name, value in numbers.items() if value is not None})
+            return preset.conditions(), preset.steps, {"test_items": tested, "optimal": preset.optimal}
+        given = {name: getattr(self, name) for name in (*_NUMBERS, *_SHAPES) if getattr(self, name) is not None}
+        design = Design(**{name: given[name] for name in _SHAPES if name in given})
+        grid = _grid({name: given[name] for name in _NUMBERS if name in given})
         conditions = []
         for label, space in spaces.by_label(self.space or ("circle",)).items():
             own = isinstance(space, spaces.Finite)
@@ -187,7 +199,7 @@ class Toy:
                     "(fewer --items, or more --stimuli)"
                 )
             conditions.append(Condition(label, spread, design, Hyper(**grid)))
-        return conditions, _STEPS if self.steps is None else self.steps, {"test_items": self.test_items or ()}
+        return conditions, _STEPS, {"test_items": self.test_items or ()}
 
 
 def _grid(numbers: dict[str, tuple[float, ...]]) -> dict[str, Any]:

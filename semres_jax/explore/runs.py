@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Layer = dict[str, Any]
 # Frames of a layer, and points of a curve; of more, so many are taken at even steps.
 _FRAMES, _POINTS = 120, 120
+# What tells a way of training networks on tuples of features, and of testing them.
+_WAY = ("code", "training", "aggregate")
 
 
 def layers_of(folder: str | os.PathLike[str]) -> list[Layer]:
@@ -73,6 +75,8 @@ def _read(path: Path, reader: Callable[["xarray.Dataset"], list[Layer]]) -> list
 
 def _toy(data: "xarray.Dataset") -> list[Layer]:
     """A layer for each condition, frames are steps: every run, the path of the mean, the learned similarity."""
+    if "aggregate" in data:
+        return _of_features(data)
     layers = []
     for place, name in enumerate(data.condition.values):
         own = data.isel(condition=place)
@@ -92,6 +96,24 @@ def _toy(data: "xarray.Dataset") -> list[Layer]:
         layers.append(
             {"name": f"toy: {name}", "text": text, "axis": "step", "frames": frames, "path": _pairs(*mean)}
         )  # fmt: skip
+    return layers
+
+
+def _of_features(data: "xarray.Dataset") -> list[Layer]:
+    """A layer for each way of training and testing, frames are numbers of slots: a point for each run."""
+    ways = [", ".join(map(str, way)) for way in zip(*(data[x].values for x in _WAY), strict=True)]
+    layers = []
+    for way in dict.fromkeys(ways):
+        rows = data.isel(row=[place for place, name in enumerate(ways) if name == way])
+        rows = rows.isel(row=np.argsort(rows.slots.values, kind="stable"))
+        both = [rows[p].values for p in ("p_i", "p_s")]
+        frames = [
+            {"name": str(int(count)), "plane": _pairs(both[0][k], both[1][k])}
+            for k, count in enumerate(rows.slots.values)
+        ]
+        text = f"n = 2, p_S of features and p_I of wholes, {data.sizes['run']} runs; the line is their mean"
+        path = _pairs(*(p.mean(axis=1) for p in both))
+        layers.append({"name": f"toy: {way}", "text": text, "axis": "slots", "frames": frames, "path": path})
     return layers
 
 

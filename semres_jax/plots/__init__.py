@@ -17,6 +17,12 @@ if TYPE_CHECKING:
         plane as plane,
         save_comparison as save_comparison,
     )
+    from semres_jax.plots.compositional import (
+        compositional_gate as compositional_gate,
+        compositional_plane as compositional_plane,
+        compositional_predictions as compositional_predictions,
+        save_compositional as save_compositional,
+    )
     from semres_jax.plots.dynamics import (
         dynamics_bridge as dynamics_bridge,
         dynamics_continuity as dynamics_continuity,
@@ -136,6 +142,12 @@ _MEMBERS = {
         "save_dynamics",
     ),
     "compare": ("compare_differences", "plane", "save_comparison"),
+    "compositional": (
+        "compositional_gate",
+        "compositional_plane",
+        "compositional_predictions",
+        "save_compositional",
+    ),
     "images": (
         "resnet_alpha",
         "resnet_distances",

@@ -248,11 +248,11 @@ def over_runs(values: "xarray.DataArray") -> tuple[np.ndarray, np.ndarray]:
 
 
 def marks_over_runs(
-    ax: "Axes", x: "xarray.DataArray", y: "xarray.DataArray", colour: str, mark: str
+    ax: "Axes", x: "xarray.DataArray", y: "xarray.DataArray", colour: str, mark: str, **settings: Any
 ) -> tuple[list[np.ndarray], Any]:
     """Marks at means over runs with their standard errors in both directions; the means, and what was drawn."""
     (x_mean, x_error), (y_mean, y_error) = over_runs(x), over_runs(y)
-    return [x_mean, y_mean], marks(ax, x_mean, y_mean, colour, mark, x_error, y_error)
+    return [x_mean, y_mean], marks(ax, x_mean, y_mean, colour, mark, x_error, y_error, **settings)
 
 
 def equality(ax: "Axes", values: Any, room: float, **settings: Any) -> tuple[Any, tuple[float, float]]:

@@ -44,20 +44,20 @@ def _row(data: "xarray.Dataset") -> dict[str, Any]:
     if n == 2:
         top = tested.isel(step=best)
         b, loss = top.mean_b.values, 1.5 - math.log(2)
-        quantities["lacks"] = _over_runs(0.5 + b - loss * b**2 - top.p_s.values)
-        quantities["lacks_by_var"] = _over_runs(loss * top.var_b.values)
+        quantities["lacks"] = over_runs(0.5 + b - loss * b**2 - top.p_s.values)
+        quantities["lacks_by_var"] = over_runs(loss * top.var_b.values)
     last = tested.isel(step=-1)
     for name in ("p_s", "p_i", "loss_sim", "loss_rec", "mean_b", "var_b", "relative_floor"):
-        quantities[name] = _over_runs(last[name].values)
+        quantities[name] = over_runs(last[name].values)
     for name in (name for name in GEOMETRY[1:] if name in data):
-        quantities[name] = _over_runs(last[name].values)
+        quantities[name] = over_runs(last[name].values)
     families = list(data.family.values)
     family = int(np.nanargmin(last.aic.values.mean(0)))
     fitted = last.isel(family=family)
     for name in ("epsilon", "fit_delta", "predicted_p_s", "predicted_p_i"):
-        quantities[name] = _over_runs(fitted[name].values)
+        quantities[name] = over_runs(fitted[name].values)
     off = np.hypot(last.p_s.values - fitted.predicted_p_s.values, last.p_i.values - fitted.predicted_p_i.values)
-    quantities["off_predicted"] = _over_runs(off)
+    quantities["off_predicted"] = over_runs(off)
     places = {"off_front": family, "off_constant": families.index("constant")}
     fronts = {name: Accuracy(data.front_p_s.values[k], data.front_p_i.values[k]) for name, k in places.items()}
     if "optimal_p_s" in data:
@@ -67,7 +67,7 @@ def _row(data: "xarray.Dataset") -> dict[str, Any]:
         if known.any():
             front = Accuracy(front.p_s[known], front.p_i[known])
             off = frontier.distance(last.p_s.values, last.p_i.values, front).distance
-            quantities[name] = _over_runs(np.asarray(off))
+            quantities[name] = over_runs(np.asarray(off))
     return {
         "condition": str(data.condition.values),
         "items": n,
@@ -83,7 +83,20 @@ def _row(data: "xarray.Dataset") -> dict[str, Any]:
     }
 
 
-def _over_runs(values: np.ndarray) -> Quantity:
-    """Mean over runs and its standard error."""
-    stderr = np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
-    return Quantity(float(np.mean(values)), float(stderr))
+def over_runs(values: np.ndarray) -> Quantity:
+    """Mean over runs, its standard error, and its interval of 95 % by Student's t; NaN for a single run.
+
+    Example:
+        >>> import numpy as np
+        >>> from semres_jax.experiments.toy import summaries
+        >>> f"{summaries.over_runs(np.array([1.0, 2.0, 3.0])):.3f}"
+        '2.000 [-0.484, 4.484]'
+    """
+    mean, runs = float(np.mean(values)), len(values)
+    if runs == 1:
+        return Quantity(mean)
+    from scipy.special import stdtrit  # scipy comes with jax
+
+    stderr = float(np.std(values, ddof=1) / np.sqrt(runs))
+    reach = float(stdtrit(runs - 1, 0.975)) * stderr
+    return Quantity(mean, stderr, mean - reach, mean + reach)

@@ -28,7 +28,7 @@ from semres_jax.training.checkpoints import Store
 from semres_jax.training.diverged import Diverged as Diverged, refuse_diverged
 from semres_jax.training.toy.gradient import Terms, slopes, terms
 from semres_jax.training.toy.losses import Task, make_task, scores, similarity_tables as similarity_tables
-from semres_jax.training.toy.settings import Design as Design, Hyper as Hyper
+from semres_jax.training.toy.settings import Design as Design, Hyper as Hyper, Numbers
 from semres_jax.training.toy.spread import Parts
 
 # Parts of a run between which there is progress, a checkpoint, and Ctrl-C is heard.
@@ -58,7 +58,7 @@ class History(NamedTuple):
     weights: np.ndarray
 
 
-class _State(NamedTuple):
+class State(NamedTuple):
     """Where runs are: leaves with runs in front; `bad` is the first step without a finite loss, -1 for none."""
 
     params: Any
@@ -137,41 +137,76 @@ def train(
     design, hyper = Design() if design is None else design, Hyper() if hyper is None else hyper
     key, execution = key_or_default(key), execution or Execution()
     runs, steps = require_count("runs", runs, 1), require_count("steps", steps, 0)
-    recorded = _recorded(records, steps)
+    recorded = recorded_steps(records, steps)
     with jax.enable_x64(True):
         task = make_task(space, design)
-        grid = hyper.shape
-        members = math.prod(grid)
-        flat = jax.tree.map(lambda x: np.repeat(np.broadcast_to(x, grid).ravel(), runs).astype(np.float32), hyper)
-        keys = [jax.random.fold_in(key, r) for r in range(runs)] * members
-        words = jnp.stack([jax.random.bits(jax.random.fold_in(run, 1), (2,), jnp.uint32) for run in keys])
-        state = _start(keys, flat, space.size or 0, design)
-        advance = Parts(_advance, len(keys), task, (design, terms(hyper)), sharding.resolve(execution.devices))
-
-        def described(number: int, step: int) -> str:
-            member, run = divmod(number, runs)
-            values = ((name, np.broadcast_to(x, grid).ravel()[member]) for name, x in hyper.numbers().items())
-            return f"step {step} of run {run} with {', '.join(f'{name} = {value:g}' for name, value in values)}"
-
+        every = every_run(hyper, key, runs)
+        state = _start(every.keys, every.hyper, space.size or 0, design)
+        advance = Parts(_advance, len(every.keys), task, (design, terms(hyper)), sharding.resolve(execution.devices))
         with Store(checkpoint, settings(space, design, hyper, key, runs), resume) as store:
-            state, rows = restored(store, state, recorded)
-            refuse_diverged(state.bad, described, checkpoint)
-            length = -(-len(recorded) // _SEGMENTS)
-            while len(rows) < len(recorded):
-                part = recorded[len(rows) : len(rows) + length]
-                targets = np.append(part, np.full(length - len(part), part[-1])).astype(np.int32)
-                state, columns = advance(state, words, flat, jnp.asarray(targets))
-                rows += [tuple(x[row] for x in columns) for row in range(len(part))]
-                content = [np.stack(column) for column in zip(*rows, strict=True)]
-                store.save(int(state.step), state, {"steps": recorded[: len(rows)], "scores": content})
-                refuse_diverged(state.bad, described, checkpoint)
-                execution.tell("training", int(part[-1]), steps)
+            columns = advanced(advance, state, every, recorded, store, execution)
+    return History(recorded, np.array(design.test_items), *columns)
+
+
+class EveryRun(NamedTuple):
+    """All runs of a grid of settings, one after another: member 0 of the grid has the first R of them.
+
+    Attributes:
+        hyper: its leaves (members R,) float32.
+        keys: of each run.
+        seeds: (members R, 2) uint32: of the trials.
+        grid: shape of the grid, and R.
+    """
+
+    hyper: Any
+    keys: list[Any]
+    seeds: Array
+    grid: tuple[int, ...]
+
+    def described(self, number: int, step: int) -> str:
+        """A step of a run in words."""
+        values = ", ".join(f"{name} = {x[number]:g}" for name, x in self.hyper.numbers().items())
+        return f"step {step} of run {number % self.grid[-1]} with {values}"
+
+
+def every_run(hyper: Any, key: Any, runs: int) -> EveryRun:
+    """Run r of every member of a grid starts from fold_in(key, r) and sees the same trials."""
+    grid = hyper.shape
+    flat = jax.tree.map(lambda x: np.repeat(np.broadcast_to(x, grid).ravel(), runs).astype(np.float32), hyper)
+    keys = [jax.random.fold_in(key, r) for r in range(runs)] * math.prod(grid)
+    seeds = jnp.stack([jax.random.bits(jax.random.fold_in(run, 1), (2,), jnp.uint32) for run in keys])
+    return EveryRun(flat, keys, seeds, (*grid, runs))
+
+
+def advanced(
+    advance: Parts, state: Any, every: EveryRun, recorded: np.ndarray, store: Store, execution: Execution
+) -> list[np.ndarray]:
+    """Go to all recorded steps, in parts with a checkpoint after each: what is scored there, (..., R, T, ...) arrays.
+
+    Args:
+        advance: makes of (state, seeds, hyper, target steps) a state and (targets, runs, ...) scores.
+        state: to begin with, where the store has none.
+        every: runs.
+        recorded: (T,) steps.
+        store, execution: as in `train`.
+    """
+    state, rows = restored(store, state, recorded)
+    refuse_diverged(state.bad, every.described, store.folder)
+    length = -(-len(recorded) // _SEGMENTS)
+    while len(rows) < len(recorded):
+        part = recorded[len(rows) : len(rows) + length]
+        targets = np.append(part, np.full(length - len(part), part[-1])).astype(np.int32)
+        state, columns = advance(state, every.seeds, every.hyper, jnp.asarray(targets))
+        rows += [tuple(x[row] for x in columns) for row in range(len(part))]
+        content = [np.stack(column) for column in zip(*rows, strict=True)]
+        store.save(int(state.step), state, {"steps": recorded[: len(rows)], "scores": content})
+        refuse_diverged(state.bad, every.described, store.folder)
+        execution.tell("training", int(part[-1]), int(recorded[-1]))
     columns = [np.stack(column, axis=1) for column in zip(*rows, strict=True)]
-    shaped = [x.reshape(*grid, runs, *x.shape[1:]) for x in columns]
-    return History(recorded, np.array(design.test_items), *shaped)
+    return [x.reshape(*every.grid, *x.shape[1:]) for x in columns]
 
 
-def settings(space: MetricSpace, design: Design, hyper: Hyper, key: Any, runs: int) -> dict[str, Any]:
+def settings(space: MetricSpace, design: Any, hyper: Numbers, key: Any, runs: int) -> dict[str, Any]:
     """What has to be the same when a run is resumed."""
     stimuli = {"space": space.label, "distances": fingerprint(space.distances)}
     numbers = {name: value.tolist() for name, value in hyper.numbers().items()}
@@ -201,7 +236,12 @@ def restored(store: Store, state: Any, recorded: np.ndarray) -> tuple[Any, list[
     return state, [tuple(column[there.index(step)] for column in columns) for step in wanted]
 
 
-def _recorded(records: int | Sequence[int] | np.ndarray, steps: int) -> np.ndarray:
+def recorded_steps(records: int | Sequence[int] | np.ndarray, steps: int) -> np.ndarray:
+    """The steps that `records` asks for, how many or which, with 0 and the last.
+
+    Raises:
+        ValueError: one before 0 or after the last.
+    """
     if np.ndim(records) == 0:
         return record_steps(steps, int(records))  # pyright: ignore[reportArgumentType]
     recorded = np.unique(np.append(np.asarray(records, np.int64), [0, steps]))
@@ -211,46 +251,71 @@ def _recorded(records: int | Sequence[int] | np.ndarray, steps: int) -> np.ndarr
     return recorded
 
 
-def _start(keys: list[Any], hyper: Hyper, size: int, design: Design) -> _State:
+def _start(keys: list[Any], hyper: Hyper, size: int, design: Design) -> State:
     """Fresh networks, and Adam's moments of zero."""
 
+    return begun(fresh(keys, hyper.scale, stimuli=size, hidden=design.hidden, slots=design.slots))
+
+
+def fresh(keys: list[Any], scale: Any, **sizes: int) -> Any:
+    """Parameters of a new `ToyAutoencoder` of those sizes for each key, runs in front."""
+
     def network(key: Any) -> ToyAutoencoder:
-        return ToyAutoencoder(size, design.hidden, slots=design.slots, scale=1.0, rngs=nnx.Rngs(params=key))
+        return ToyAutoencoder(**sizes, scale=1.0, rngs=nnx.Rngs(params=key))
 
     params = [nnx.state(network(jax.random.fold_in(key, 0)), nnx.Param) for key in keys]
     params = jax.tree.map(lambda *x: jnp.stack(x), *params)
-    params = jax.tree.map(lambda x: x * jnp.asarray(hyper.scale)[:, None, None, None], params)
+    return jax.tree.map(lambda x: x * jnp.asarray(scale)[:, None, None, None], params)
+
+
+def begun(params: Any) -> State:
+    """Where runs with those parameters begin."""
+    runs = len(jax.tree.leaves(params)[0])
     moments = jax.vmap(optax.adam(1.0).init)(params)
-    return _State(params, moments, jnp.full(len(keys), -1, jnp.int32), jnp.zeros((), jnp.int32))
+    return State(params, moments, jnp.full(runs, -1, jnp.int32), jnp.zeros((), jnp.int32))
 
 
 @functools.partial(jax.jit, static_argnames=("design", "weighed"))
 def _advance(
-    state: _State, seeds: Array, hyper: Hyper, task: Task, targets: Array, design: Design, weighed: Terms
-) -> tuple[_State, tuple[Array, ...]]:
+    state: State, seeds: Array, hyper: Hyper, task: Task, targets: Array, design: Design, weighed: Terms
+) -> tuple[State, tuple[Array, ...]]:
     """Train to each of the target steps in turn and score there: the state, and scores with targets in front."""
 
     def step(number: Array, carry: Any) -> Any:
-        params, moments, bad = carry
+        params = carry[0]
         (maps,), tree = jax.tree.flatten(params)
         losses, slope = slopes(maps, seeds, hyper, number.astype(jnp.uint32), task, design, weighed)
-        change, new_moments = jax.vmap(_adam)(hyper.learning_rate, tree.unflatten([slope]), moments)
-        new = optax.apply_updates(params, change)
-        finite = jnp.isfinite(losses) & jnp.all(jnp.isfinite(jax.tree.leaves(new)[0]), axis=(1, 2, 3))
-        bad = jnp.where((bad < 0) & ~finite, number, bad)
-        # Of a run without a loss the last good weights stay.
-        kept = jax.vmap(lambda bad, x, y: jax.tree.map(functools.partial(jnp.where, bad < 0), x, y))
-        return *kept(bad, (new, new_moments), (params, moments)), bad
+        return stepped(carry, number, losses, tree.unflatten([slope]), hyper.learning_rate)
 
-    def record(state: _State, target: Array) -> tuple[_State, tuple[Array, ...]]:
+    def record(state: State, target: Array) -> tuple[State, tuple[Array, ...]]:
         turned = _turned(state.params), _turned(state.moments), state.bad
         params, moments, bad = jax.lax.fori_loop(state.step, target, step, turned)
         params, moments = _turned(params), _turned(moments)
         weights = jax.tree.leaves(params)[0]
         scored = jax.lax.map(lambda x: scores(x[0], x[1], x[2], task, design), (weights, seeds, hyper.floor))
-        return _State(params, moments, bad, target), (*scored, weights)
+        return State(params, moments, bad, target), (*scored, weights)
 
     return jax.lax.scan(record, state, targets)
+
+
+def stepped(carry: Any, number: Array, losses: Array, slope: Any, rate: Array) -> Any:
+    """Parameters, moments and `bad` of all runs after a step of Adam; of a run without a loss the last good ones stay.
+
+    Args:
+        carry: parameters, a pytree with runs in front, Adam's moments, (R,) first step without a finite loss, or -1.
+        number: of the step.
+        losses: (R,).
+        slope: of the parameters.
+        rate: (R,) learning rates.
+    """
+    params, moments, bad = carry
+    change, new_moments = jax.vmap(_adam)(rate, slope, moments)
+    new, finite = optax.apply_updates(params, change), jnp.isfinite(losses)
+    for leaf in jax.tree.leaves(new):
+        finite = finite & jnp.all(jnp.isfinite(leaf), axis=tuple(range(1, leaf.ndim)))
+    bad = jnp.where((bad < 0) & ~finite, number, bad)
+    kept = jax.vmap(lambda bad, x, y: jax.tree.map(functools.partial(jnp.where, bad < 0), x, y))
+    return *kept(bad, (new, new_moments), (params, moments)), bad
 
 
 def _adam(rate: Array, slope: Any, moments: Any) -> tuple[Any, Any]:

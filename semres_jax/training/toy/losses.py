@@ -56,7 +56,7 @@ def _right(task: Task, trials: drawing.Trials, design: Design) -> Array:
     return drawing.right_items(drawing.pick(tables_, trials), design.label)
 
 
-def _nll(strengths: Array, right: Array) -> Array:
+def nll(strengths: Array, right: Array) -> Array:
     """(B,) losses of (B, n) strengths, for probabilities of being right."""
     return jnp.log(jnp.sum(strengths, axis=-1)) - jnp.sum(right * jnp.log(strengths), axis=-1)
 
@@ -102,7 +102,7 @@ def _sampled(g: Array, seed: Array, task: Task, design: Design) -> tuple[Array, 
             chances = _right(task, trials, design).astype(h.dtype)
             p_s = jnp.sum(chances * h, axis=-1) / jnp.sum(h, axis=-1)
             p_i = own / (own + jnp.sum(h[:, 1:], axis=-1))
-            return jnp.stack([jnp.sum(x) for x in (p_s, p_i, p_s**2, p_i**2, _nll(h, chances))])
+            return jnp.stack([jnp.sum(x) for x in (p_s, p_i, p_s**2, p_i**2, nll(h, chances))])
 
         means.append(jnp.sum(jax.lax.map(chunk, jnp.arange(_SCORE_TRIALS // _SCORE_CHUNK)), axis=0) / _SCORE_TRIALS)
     mean = jnp.stack(means)

@@ -10,8 +10,26 @@ from semres_jax._checks import concrete, number_leaf, require, require_count
 from semres_jax._pytrees import pytree
 
 
+class Numbers:
+    """Settings that are numbers: fields of a pytree, whose arrays of one shape, or single numbers, make a grid."""
+
+    def _stored(self) -> None:
+        """Make every field a leaf."""
+        for field in dataclasses.fields(self):  # pyright: ignore[reportArgumentType]
+            object.__setattr__(self, field.name, number_leaf(getattr(self, field.name)))
+
+    def numbers(self) -> dict[str, np.ndarray]:
+        """The settings by name."""
+        return {field.name: np.asarray(getattr(self, field.name)) for field in dataclasses.fields(self)}  # pyright: ignore[reportArgumentType]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the grid."""
+        return np.broadcast_shapes(*(np.shape(leaf) for leaf in jax.tree.leaves(self)))
+
+
 @pytree
-class Hyper:
+class Hyper(Numbers):
     """The settings of a training that are numbers; arrays of one shape, or single numbers, make a grid.
 
     Args:
@@ -37,8 +55,7 @@ class Hyper:
     scale: Any = 2.0
 
     def __post_init__(self):
-        for field in dataclasses.fields(self):  # pyright: ignore[reportArgumentType]
-            object.__setattr__(self, field.name, number_leaf(getattr(self, field.name)))
+        self._stored()
         for name in ("lambda_sim", "lambda_rec"):
             require(name, getattr(self, name), 0.0, 1e30, "the weight of a loss, at least 0")
         for name in ("learning_rate", "floor", "scale"):
@@ -46,15 +63,6 @@ class Hyper:
         sim, rec = concrete(self.lambda_sim), concrete(self.lambda_rec)
         if sim is not None and rec is not None and not (sim + rec > 0).all():
             raise ValueError("lambda_sim and lambda_rec are both 0: there is nothing to train; 0.1 and 0 would do")
-
-    def numbers(self) -> dict[str, np.ndarray]:
-        """The settings by name."""
-        return {field.name: np.asarray(getattr(self, field.name)) for field in dataclasses.fields(self)}  # pyright: ignore[reportArgumentType]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the grid."""
-        return np.broadcast_shapes(*(np.shape(leaf) for leaf in jax.tree.leaves(self)))
 
 
 @dataclasses.dataclass(frozen=True)
