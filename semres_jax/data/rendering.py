@@ -67,14 +67,20 @@ def sprites(positions: int = 8, *, key: Any = None) -> Sprites:
         >>> made.shape, made.space.size, made.features[1].distances[0, :5].round(3).tolist()
         ((10, 4), 40, [0.0, 0.75, 1.5, 0.75, 0.0])
     """
-    count = require_count("positions", positions, 1)
-    if count not in POSITIONS:
-        raise ValueError(f"positions must be 4, 8 or 16, which divide the canvas evenly; got {positions}")
+    count = require_positions(positions)
     images = animal_images()
     tables = (images.distances, np.asarray(grid(Circle(), count).distances))
     animals, places = (table / table[~np.eye(len(table), dtype=bool)].mean() for table in tables)
     space = Product((Finite(animals, labels=images.class_names), Finite(places)), metric="max")
     return Sprites(images, split(images, key=key), space)
+
+
+def require_positions(positions: int) -> int:
+    """A number of places that divides the canvas evenly."""
+    count = require_count("positions", positions, 1)
+    if count not in POSITIONS:
+        raise ValueError(f"positions must be 4, 8 or 16, which divide the canvas evenly; got {positions}")
+    return count
 
 
 def render(pictures: ArrayLike, columns: ArrayLike, rows: ArrayLike = 0) -> Array:

@@ -82,6 +82,11 @@ if TYPE_CHECKING:
         paper_14 as paper_14,
         save_paper as save_paper,
     )
+    from semres_jax.plots.sprites import (
+        save_sprites as save_sprites,
+        sprites_plane as sprites_plane,
+        sprites_samples as sprites_samples,
+    )
     from semres_jax.plots.sweep import (
         best_ball_measure as best_ball_measure,
         families as families,
@@ -154,6 +159,7 @@ _MEMBERS = {
     "measure_triplets": ("save_triplets", "triplets_dimensions", "triplets_map", "triplets_nearer", "triplets_plane"),
     "optimal": ("optimal_fronts", "optimal_similarities", "save_optimal"),
     "paper": ("paper_2", "paper_3", "paper_5c", "paper_14", "save_paper"),
+    "sprites": ("save_sprites", "sprites_plane", "sprites_samples"),
     "sweep": ("best_ball_measure", "families", "fronts", "items", "optimum", "save_sweep"),
     "toy": (
         "save_toy",

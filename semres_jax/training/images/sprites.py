@@ -23,7 +23,7 @@ from semres_jax.training.diverged import refuse_diverged
 from semres_jax.training.images import batches, epochs
 
 # A training is so many pieces, after each of which it says where it is and leaves a checkpoint.
-_PIECES = 10
+PIECES = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +48,7 @@ class SpriteRecipe:
     """
 
     features: int = 16
-    steps: int = 400
+    steps: int = 800
     renderings: int = 1
     alpha: float = 0.5
     learning_rate: float = 0.2
@@ -139,10 +139,10 @@ def train(
         if code not in CODES:
             raise ValueError(f"code must be one of {', '.join(CODES)}; got {code!r}")
     job = _Job(stimuli, recipe, draws)
-    rows, planned = [], len(codes) * runs * _PIECES
+    rows, planned = [], len(codes) * runs * PIECES
 
     def say(done: int) -> None:
-        execution.tell("training", len(rows) * _PIECES + done, planned)
+        execution.tell("training", len(rows) * PIECES + done, planned)
 
     settings = {name: str(value) for name, value in dataclasses.asdict(recipe).items()} | setting(key)
     settings |= {"positions": stimuli.shape[1], "draws": draws}
@@ -161,8 +161,8 @@ class _Job:
     def __init__(self, stimuli: Sprites, recipe: SpriteRecipe, draws: int):
         self._recipe, self._draws, self._shape = recipe, draws, stimuli.shape
         self._data, self._test = (_on_device(stimuli, part, recipe.renderings) for part in stimuli.parts[:2])
-        self._steps = -(-recipe.steps // _PIECES)
-        self._sgd = epochs.Recipe(epochs=_PIECES, learning_rate=recipe.learning_rate)
+        self._steps = -(-recipe.steps // PIECES)
+        self._sgd = epochs.Recipe(epochs=PIECES, learning_rate=recipe.learning_rate)
 
         def network(key: Any) -> Placed:
             rngs = nnx.Rngs(params=key)
@@ -181,14 +181,14 @@ class _Job:
         with store:
             state, content = store.restore(state)
             losses: list[Any] = list(content["losses"]) if content else []
-            for piece in range(len(losses), _PIECES):
+            for piece in range(len(losses), PIECES):
                 say(piece)
                 more = self._sgd, self._graph, self._steps, self._recipe
                 state, told = epoch(state, self._data, sees, drawn, jnp.int32(piece), *more)
                 losses.append(np.asarray(told))
                 store.save(piece + 1, state, {"losses": np.stack(losses)})
                 refuse_diverged(state.bad[None], lambda _, step: self._described(code, run, step), store.folder)
-        say(_PIECES)
+        say(PIECES)
         embedded, scores = embed(state, self._test, sees, tested, self._graph, self._shape[1], self._draws)
         guess = np.stack([np.asarray(score).argmax(-1) for score in scores])
         values = np.indices((*self._shape, self._draws))[:2]

@@ -1,0 +1,104 @@
+"""Pictures of the study on sprites: what the stimuli look like, and both codes over the fronts."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from semres_jax.plots import _style as style
+from semres_jax.plots._fronts import along
+from semres_jax.plots._style import COLOURS, DASHES, GREY, OUTSIDE, PROBABILITY
+from semres_jax.plots.images._looks import nearest, under
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+# Codes as they are drawn: code, aggregate, text, colour, mark.
+_DRAWN = (
+    ("two heads", "product", "two heads, product", COLOURS[0], "o"),
+    ("two heads", "mean", "two heads, mean", COLOURS[1], "s"),
+    ("one embedding", "product", "one embedding", COLOURS[2], "^"),
+)
+# Shares of other stimuli within a slot's resolution that have a mark.
+_MARKED = (0.001, 0.02, 0.08, 0.2, 0.35, 0.5, 0.7, 0.9)
+# Lines that are no data: name of the front's variables, text, width and dash.
+_LINES: Any = (
+    ("front", "any single similarity\nof two values", 1.8, "-"),
+    ("slots_front", "two exact slots of two\nvalues, product", 1.2, DASHES[3]),
+    ("theorem_1_front", "theorem 1, any feature", 1.0, DASHES[1]),
+)
+_PICTURES = {"same": "the probe's own picture", "another": "another picture"}
+_ROOM = 0.02
+
+
+@style.settable
+def sprites_plane(data: "xarray.Dataset", figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
+    """Mean p_S over features against p_I of wholes, a panel for each family of similarities and picture of the probe.
+
+    Marks are means over runs at some resolutions with 95 % intervals, joined over all of them. Lines are the exact
+    fronts of constant similarities, and the most that any single similarity can have.
+
+    Args:
+        data: what `experiments.sprites.study` makes.
+        figure: where to draw.
+    """
+    made = style.panels(4, 2, (3.3, 2.9), (2.4, 0.5), figure, sharex=True, sharey=True)
+    cells = [(family, picture) for family in data.family.values for picture in data.picture.values]
+    for place, (ax, (family, picture)) in enumerate(zip(made, cells, strict=True)):
+        entries = _lines(ax, data) + _codes(ax, data.sel(family=family, picture=picture))
+        ax.tick_params(labelbottom=place > 1)
+        style.title(ax, f"{family}, {_PICTURES[str(picture)]}")
+    made[0].set(xlim=(0.5 - _ROOM / 2, 1 + _ROOM), ylim=(0.5 - _ROOM / 2, None))
+    runs = data.sizes["run"]
+    style.legend(made[1], entries, title=f"bars: 95 % over {runs} runs" if runs > 1 else "one run, no bars")
+    drawn: Any = made[0].figure
+    drawn.supylabel(f"{PROBABILITY['ylabel']}, mean over features", fontsize=9)
+    under(made, f"{PROBABILITY['xlabel']} of wholes")
+    return drawn
+
+
+@style.settable
+def sprites_samples(data: "xarray.Dataset", figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
+    """A rendering of every stimulus: a row for each animal, a column for each place. Arguments as `sprites_plane`."""
+    animals, places = data.sizes["animal"], data.sizes["place"]
+    figure = figure or style.new_figure(0.85 * places + 0.8, 0.44 * animals + 0.6)
+    panels = np.atleast_2d(figure.subplots(animals, places, squeeze=False))
+    for (row, column), ax in np.ndenumerate(panels):
+        ax.imshow(data.rendering.values[row, column], cmap="gray_r", vmin=-0.15, vmax=1.0, interpolation="nearest")
+        ax.set(xticks=[], yticks=[])
+        if not column:
+            ax.set_ylabel(str(data.animal.values[row]), rotation=0, ha="right", va="center", fontsize=8)
+        if row == animals - 1:
+            ax.set_xlabel(f"{column}", fontsize=8)
+    figure.supxlabel(f"place around the circle (of {places})", fontsize=9)
+    return figure
+
+
+def save_sprites(data: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[str]:
+    """Both pictures as PNG and SVG in a folder that there is; their names."""
+    return style.save_drawn(data, folder, sprites_plane, sprites_samples)
+
+
+def _lines(ax: "Axes", data: "xarray.Dataset") -> list[tuple[Any, str]]:
+    """The fronts as lines, and what a legend needs."""
+    entries = []
+    for name, text, width, dash in _LINES:
+        curve = along(data[f"{name}_p_s"].values, data[f"{name}_p_i"].values)
+        (line,) = ax.plot(*curve, color="black", lw=width, ls=dash, zorder=1)
+        entries.append((line, text))
+    most = ax.axhline(float(data.most), color=GREY, lw=1.0, ls=DASHES[2], zorder=1)
+    return [*entries, (most, "most of any single\nsimilarity, graded too")]
+
+
+def _codes(ax: "Axes", data: "xarray.Dataset") -> list[tuple[Any, str]]:
+    """What was measured as marks, and what a legend needs."""
+    entries, at = [], nearest(data["share"].values, _MARKED)
+    for code, aggregate, text, colour, mark in _DRAWN:
+        own = data.sel(code=code, aggregate=aggregate)
+        x, y = own.p_i.mean("run").values, own.p_s.mean("run").values
+        ax.plot(x, y, color=colour, lw=0.7, alpha=0.7, zorder=2)
+        off = [style.reach(own, name, mean)[:, at] for name, mean in (("p_i", x), ("p_s", y))]
+        entries.append((style.marks(ax, x[at], y[at], colour, mark, *off), text))
+    return entries
