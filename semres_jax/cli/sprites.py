@@ -130,21 +130,23 @@ def print_table(content: dict[str, Any]) -> None:
     from semres_jax import Quantity
 
     def bounded(row: dict[str, Any], name: str) -> str:
+        if name not in row:
+            return ""
         low, high = row[f"{name}_interval"]
         return f"{Quantity(row[name], low=low, high=high):.3f}"
 
-    heads = ("code", "similarity", "picture", "whole by", "b", "p_S animal", "p_S place", "p_I", "beyond front",
+    heads = ("similarity", "picture", "code", "whole by", "b", "p_S animal", "p_S place", "p_I", "beyond front",
              "beyond theorem 1", "p_S over most")  # fmt: skip
     cells = [
-        (row["code"], row["family"], row["picture"], row["aggregate"], f"{row['share']:.3f}",
-         *(f"{x:.3f}" for x in row["feature_p_s"].values()),
-         *(bounded(row, name) for name in ("p_i", "beyond", "beyond_theorem_1", "over_most")))
+        (row["family"], row["picture"], row["code"], row["aggregate"], f"{row['share']:.3f}",
+         *(f"{x:.3f}" for x in row["feature_p_s"].values()), f"{row['p_i']:.3f}",
+         *(bounded(row, name) for name in ("beyond", "beyond_theorem_1", "over_most")))
         for row in content["rows"]
     ]  # fmt: skip
     print_cells(heads, cells, left=heads[:4])
-    print("at the resolution farthest beyond the front of all single similarities of two values; means over runs, 95 %")
+    print("each at its best resolution (b: other stimuli within that of a slot); means over runs, 95 % over runs")
     animal, place = content["tie_rate"]
+    print(f"front: single similarities of two values; most: {content['most']:.3f}, mean p_S of any single similarity")
     print(
-        f"most: {content['most']:.3f}, of any single similarity, graded or not; ties: {animal:.3f} of trials by animal, "
-        f"{place:.3f} by place"
+        f"ties: {animal:.3f} of trials by animal, {place:.3f} by place; picture: of the item to identify, the probe's?"
     )

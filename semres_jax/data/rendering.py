@@ -52,7 +52,7 @@ class Sprites(NamedTuple):
 
 
 def sprites(positions: int = 8, *, key: Any = None) -> Sprites:
-    """The ten animals of the package at places around a circle; a picture that leaves at one side comes in at the other.
+    """The ten animals of the package at places around a circle: what leaves at one side comes in at the other.
 
     Args:
         positions: P, a number of places that divides the width of the canvas evenly: 4, 8 or 16.

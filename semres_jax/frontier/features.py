@@ -22,8 +22,8 @@ def shared_front(features: Sequence[MetricSpace], *, delta: float = 0.0) -> Accu
         p_I = k/2 + (1 - k)/(1 + Δ),  k the mean share of the others in a ball.
 
     c is antisymmetric, so the sum is Σ_{i in B} a_i with a_i = Σ_j c_ij, how often i is nearer than others less how
-    often it is farther: the best balls for any k are those of the pairs (p, i) with the largest a. This is Borda's count
-    of ranks. No similarity of two values lies beyond this front, whatever it has learned. Source: new, of this project.
+    often it is farther: the best balls for any k are those of the pairs (p, i) with the largest a, Borda's count of
+    ranks. No similarity of two values lies beyond this front, whatever it has learned. Source: new, of this project.
 
     Args:
         features: finite spaces of the same N equally likely stimuli, distances in one feature each; 0 between different
@@ -50,7 +50,7 @@ def shared_front(features: Sequence[MetricSpace], *, delta: float = 0.0) -> Accu
     for own, ordered in zip(d, farther, strict=True):
         for p in range(size):
             less, more = (np.searchsorted(ordered[p], own[p], side=side) for side in ("left", "right"))
-            # The probe itself is among the nearer ones of every other, and among those that tie where the distance is 0.
+            # The probe is no item: it counts as nearer than others, but where these are at distance 0.
             lead[p] += (size - more) - (less - (own[p] > 0))
     others = ~np.eye(size, dtype=bool)
     gains = np.sort(lead[others])[::-1] / (2 * len(d))

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
         resnet_paths as resnet_paths,
         resnet_plane as resnet_plane,
         save_resnet as save_resnet,
+        save_sprites as save_sprites,
+        sprites_plane as sprites_plane,
+        sprites_samples as sprites_samples,
     )
     from semres_jax.plots.measure_choices import (
         choices_calibration as choices_calibration,
@@ -81,11 +84,6 @@ if TYPE_CHECKING:
         paper_5c as paper_5c,
         paper_14 as paper_14,
         save_paper as save_paper,
-    )
-    from semres_jax.plots.sprites import (
-        save_sprites as save_sprites,
-        sprites_plane as sprites_plane,
-        sprites_samples as sprites_samples,
     )
     from semres_jax.plots.sweep import (
         best_ball_measure as best_ball_measure,
@@ -139,6 +137,9 @@ _MEMBERS = {
         "resnet_paths",
         "resnet_plane",
         "save_resnet",
+        "save_sprites",
+        "sprites_plane",
+        "sprites_samples",
     ),
     "measure_choices": (
         "choices_calibration",
@@ -159,7 +160,6 @@ _MEMBERS = {
     "measure_triplets": ("save_triplets", "triplets_dimensions", "triplets_map", "triplets_nearer", "triplets_plane"),
     "optimal": ("optimal_fronts", "optimal_similarities", "save_optimal"),
     "paper": ("paper_2", "paper_3", "paper_5c", "paper_14", "save_paper"),
-    "sprites": ("save_sprites", "sprites_plane", "sprites_samples"),
     "sweep": ("best_ball_measure", "families", "fronts", "items", "optimum", "save_sweep"),
     "toy": (
         "save_toy",

@@ -1,4 +1,4 @@
-"""The study on sprites: train both codes, score them by exact sums, and see how far they are beyond what one code can."""
+"""The study on sprites: train both codes, score them by exact sums, lay them over what a single similarity can do."""
 
 from typing import TYPE_CHECKING, Any
 

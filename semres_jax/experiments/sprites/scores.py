@@ -24,7 +24,8 @@ def distances(probes: np.ndarray, items: np.ndarray, sees: np.ndarray) -> list[n
     from scipy.spatial.distance import cdist
 
     slots = list(dict.fromkeys(map(tuple, sees.tolist())))
-    return [cdist(*(np.asarray(x, np.float64)[:, np.array(slot) > 0] for x in (probes, items))) for slot in slots]
+    x, y = (np.asarray(points, np.float64) for points in (probes, items))
+    return [cdist(x[:, np.array(slot) > 0], y[:, np.array(slot) > 0]) for slot in slots]
 
 
 def resolutions(table: np.ndarray, shares: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -85,11 +86,12 @@ def of_code(
     For the same picture items and probe of a draw are the same renderings; for another, items are those of the next.
     """
     draws = len(embeddings)
-    out: dict[str, list[list[np.ndarray]]] = {}
+    out: dict[str, list[np.ndarray]] = {}
     for family in FAMILIES:
         for step in range(len(PICTURES)):
             pairs = [(embeddings[k], embeddings[(k + step) % draws]) for k in range(draws)]
             each = [scored(distances(*pair, sees), stimuli, shares, family) for pair in pairs]
             for name in each[0]:
                 out.setdefault(name, []).append(np.mean([x[name] for x in each], axis=0))
-    return {name: np.stack(x).reshape(len(FAMILIES), len(PICTURES), *x[0].shape) for name, x in out.items()}
+    columns = {name: np.stack(x) for name, x in out.items()}
+    return {name: x.reshape(len(FAMILIES), len(PICTURES), *x.shape[1:]) for name, x in columns.items()}

@@ -10,9 +10,9 @@ from semres_jax import frontier
 from semres_jax._types import Accuracy, Quantity
 from semres_jax.data.rendering import Sprites
 from semres_jax.experiments.sprites.scores import FAMILIES, PICTURES
+from semres_jax.laws import enumeration
 from semres_jax.measure.intervals import LEVEL
 from semres_jax.similarity import AGGREGATES
-from semres_jax.laws import enumeration
 from semres_jax.storage.attributes import labelled
 from semres_jax.training.images.sprites import CODES, SpriteHistory, SpriteRecipe
 
@@ -102,24 +102,25 @@ def dataset(
 def summary(data: "xarray.Dataset") -> list[dict[str, Any]]:
     """One row for each code, family, picture and aggregate (of the one embedding, which has no parts, one for both).
 
-    Keys of a row: code, family, picture, aggregate; `share`, where the mean of `beyond` over runs is largest; there
-    feature_p_s (by feature), p_s, p_i, beyond, beyond_theorem_1 (means over runs, with NAME_interval, Student's 95 %
-    over runs); over_most and its interval, where its mean is largest. The share is chosen by what is reported: with
-    many runs the largest of as many means as there are shares is hardly above its expectation, with few a little.
+    Keys of a row: code, family, picture, aggregate; `share`, where the mean over runs of what is compared is largest,
+    and there: feature_p_s (by feature), p_s, p_i and what is compared, means over runs with NAME_interval, Student's
+    95 % over runs. Constant similarities are compared with all others of two values: `beyond`, and beyond_theorem_1.
+    Graded ones have no floor and no such front: `over_most` compares them with all similarities. As the share is chosen
+    by the mean that is reported, this is a little above its expectation where runs differ much.
     """
     rows = []
-    for place in np.ndindex(*(data.sizes[dim] for dim in ("code", "family", "picture", "aggregate"))):
-        own = data.isel(dict(zip(("code", "family", "picture", "aggregate"), place, strict=True)))
+    for place in np.ndindex(*(data.sizes[dim] for dim in ("family", "picture", "code", "aggregate"))):
+        own = data.isel(dict(zip(("family", "picture", "code", "aggregate"), place, strict=True)))
         single = str(own.code.values) == "one embedding"
         if single and place[-1]:
             continue
-        at = int(own.beyond.mean("run").values.argmax())
-        row: dict[str, Any] = {name: str(own[name].values) for name in ("code", "family", "picture")}
+        compared = ("beyond", "beyond_theorem_1") if str(own.family.values) == "constant" else ("over_most",)
+        at = int(own[compared[0]].mean("run").values.argmax())
+        row: dict[str, Any] = {name: str(own[name].values) for name in ("family", "picture", "code")}
         row |= {"aggregate": "itself" if single else str(own["aggregate"].values), "share": float(own["share"][at])}
         row["feature_p_s"] = dict(zip(FEATURES, map(float, own.feature_p_s.mean("run")[:, at]), strict=True))
-        for name in ("p_s", "p_i", "beyond", "beyond_theorem_1", "over_most"):
-            here = int(own[name].mean("run").values.argmax()) if name == "over_most" else at
-            row[name] = float(own[name].mean("run")[here])
-            row[f"{name}_interval"] = [float(own[f"{name}_{end}"][here]) for end in ("low", "high")]
+        for name in ("p_s", "p_i", *compared):
+            row[name] = float(own[name].mean("run")[at])
+            row[f"{name}_interval"] = [float(own[f"{name}_{end}"][at]) for end in ("low", "high")]
         rows.append(row)
     return rows

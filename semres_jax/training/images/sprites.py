@@ -23,7 +23,8 @@ from semres_jax.training.diverged import refuse_diverged
 from semres_jax.training.images import batches, epochs
 
 # A training is so many pieces, after each of which it says where it is and leaves a checkpoint.
-PIECES = 10
+PIECES = 4
+_WARM = 0.1  # share of the steps in which the learning rate rises
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +33,7 @@ class SpriteRecipe:
 
     Args:
         features: dimensions of the embedding, an even number of at least 2: two heads have half of them each.
-        steps: at least 1, rounded up to a multiple of 10.
+        steps: at least 1, rounded up to a multiple of 4.
         renderings: of every stimulus in a batch.
         alpha: weight of the loss of distances, from 0 to 1; the rest is that of the classifiers.
         learning_rate: its largest, above 0.
@@ -144,7 +145,7 @@ def train(
     def say(done: int) -> None:
         execution.tell("training", len(rows) * PIECES + done, planned)
 
-    settings = {name: str(value) for name, value in dataclasses.asdict(recipe).items()} | setting(key)
+    settings = dataclasses.asdict(recipe) | {"widths": list(recipe.widths)} | setting(key)
     settings |= {"positions": stimuli.shape[1], "draws": draws}
     with held(checkpoint):
         for code, run in ((code, run) for code in codes for run in range(runs)):
@@ -162,7 +163,7 @@ class _Job:
         self._recipe, self._draws, self._shape = recipe, draws, stimuli.shape
         self._data, self._test = (_on_device(stimuli, part, recipe.renderings) for part in stimuli.parts[:2])
         self._steps = -(-recipe.steps // PIECES)
-        self._sgd = epochs.Recipe(epochs=PIECES, learning_rate=recipe.learning_rate)
+        self._sgd = epochs.Recipe(epochs=PIECES, learning_rate=recipe.learning_rate, warmup=_WARM * PIECES)
 
         def network(key: Any) -> Placed:
             rngs = nnx.Rngs(params=key)
@@ -209,11 +210,11 @@ def _on_device(stimuli: Sprites, part: np.ndarray, renderings: int) -> _Drawn:
     return _Drawn(resident.images[..., 0], resident.members, resident.counts, tables)
 
 
-def _scores(net: Placed, embedded: Array, sees: Array, animals: int) -> list[tuple[Array, Array]]:
+def _scores(classifier: Any, embedded: Array, sees: Array, animals: int) -> list[tuple[Array, Array]]:
     """Of each feature what its tasks see of (B, F) embeddings, and (B, values) scores of its values."""
     seen = [embedded * mask[None] for mask in sees]
     cuts = (slice(None, animals), slice(animals, None))
-    return [(x, net.classifier(x)[:, cut]) for x, cut in zip(seen, cuts, strict=True)]
+    return [(x, classifier(x)[:, cut]) for x, cut in zip(seen, cuts, strict=True)]
 
 
 @functools.partial(jax.jit, static_argnames=("sgd", "graph", "steps", "recipe"))
@@ -235,10 +236,10 @@ def epoch(
         def loss(params: Any) -> tuple[Array, tuple[Any, Array]]:
             net = nnx.merge(graph, params, state.stats, copy=True)
             told = []
-            for s, (seen, scores) in enumerate(_scores(net, net.embed(x, train=True), sees, animals)):
+            for s, (seen, scores) in enumerate(_scores(net.classifier, net.embed(x, train=True), sees, animals)):
                 # In the order of the feature's values, as the loss wants them.
-                ordered = [jnp.moveaxis(y.reshape(*shape, -1), s, 0).reshape(y.shape) for y in (seen, scores)]
-                told.append(jnp.stack(batches.losses(*ordered, data.tables[s], x.shape[0] // shape[s])))
+                seen, scores = (jnp.moveaxis(y.reshape(*shape, -1), s, 0).reshape(y.shape) for y in (seen, scores))
+                told.append(jnp.stack(batches.losses(seen, scores, data.tables[s], x.shape[0] // shape[s])))
             both = jnp.stack(told)
             total = jnp.mean((1.0 - recipe.alpha) * both[:, 0] + recipe.alpha * both[:, 1])
             return total, (nnx.state(net, nnx.BatchStat), both)
@@ -257,5 +258,5 @@ def embed(
     net = nnx.merge(graph, state.params, state.stats)
     x = rendering.draw(key, data.pictures, data.members, data.counts, positions, draws)
     embedded = net.embed(x.reshape(-1, *rendering.CANVAS, 1))
-    scores = [score for _, score in _scores(net, embedded, sees, x.shape[0])]
+    scores = [score for _, score in _scores(net.classifier, embedded, sees, x.shape[0])]
     return jax.tree.map(lambda y: y.reshape(*x.shape[:3], -1), (embedded, scores))

@@ -1,13 +1,12 @@
-"""Pictures of the study on sprites: what the stimuli look like, and both codes over the fronts."""
+"""Pictures of sprites: what the stimuli look like, and both codes over the fronts."""
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from semres_jax.plots import _style as style
 from semres_jax.plots._fronts import along
-from semres_jax.plots._style import COLOURS, DASHES, GREY, OUTSIDE, PROBABILITY
+from semres_jax.plots._style import COLOURS, DASHES, GREY, PROBABILITY
 from semres_jax.plots.images._looks import nearest, under
 
 if TYPE_CHECKING:
@@ -46,6 +45,7 @@ def sprites_plane(data: "xarray.Dataset", figure: "Figure | SubFigure | None" = 
     """
     made = style.panels(4, 2, (3.3, 2.9), (2.4, 0.5), figure, sharex=True, sharey=True)
     cells = [(family, picture) for family in data.family.values for picture in data.picture.values]
+    entries: list[tuple[Any, str]] = []
     for place, (ax, (family, picture)) in enumerate(zip(made, cells, strict=True)):
         entries = _lines(ax, data) + _codes(ax, data.sel(family=family, picture=picture))
         ax.tick_params(labelbottom=place > 1)
@@ -74,11 +74,6 @@ def sprites_samples(data: "xarray.Dataset", figure: "Figure | SubFigure | None" 
             ax.set_xlabel(f"{column}", fontsize=8)
     figure.supxlabel(f"place around the circle (of {places})", fontsize=9)
     return figure
-
-
-def save_sprites(data: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[str]:
-    """Both pictures as PNG and SVG in a folder that there is; their names."""
-    return style.save_drawn(data, folder, sprites_plane, sprites_samples)
 
 
 def _lines(ax: "Axes", data: "xarray.Dataset") -> list[tuple[Any, str]]:
