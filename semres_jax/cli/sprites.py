@@ -135,18 +135,21 @@ def print_table(content: dict[str, Any]) -> None:
         low, high = row[f"{name}_interval"]
         return f"{Quantity(row[name], low=low, high=high):.3f}"
 
-    heads = ("similarity", "picture", "code", "whole by", "b", "p_S animal", "p_S place", "p_I", "beyond front",
-             "beyond theorem 1", "p_S over most")  # fmt: skip
+    heads = ("similarity", "picture", "code", "whole by", "b", "p_S animal", "p_S place", "p_I", "beyond any single",
+             "beyond one embedding", "beyond theorem 1")  # fmt: skip
     cells = [
         (row["family"], row["picture"], row["code"], row["aggregate"], f"{row['share']:.3f}",
          *(f"{x:.3f}" for x in row["feature_p_s"].values()), f"{row['p_i']:.3f}",
-         *(bounded(row, name) for name in ("beyond", "beyond_theorem_1", "over_most")))
+         bounded(row, "beyond") or bounded(row, "over_most"),
+         *(bounded(row, name) for name in ("beyond_learned", "beyond_theorem_1")))
         for row in content["rows"]
     ]  # fmt: skip
     print_cells(heads, cells, left=heads[:4])
-    print("each at its best resolution (b: other stimuli within that of a slot); means over runs, 95 % over runs")
     animal, place = content["tie_rate"]
-    print(f"front: single similarities of two values; most: {content['most']:.3f}, mean p_S of any single similarity")
     print(
-        f"ties: {animal:.3f} of trials by animal, {place:.3f} by place; picture: of the item to identify, the probe's?"
+        "each at its best resolution (b: other stimuli within that of a slot); means over runs, 95 % over runs\n"
+        "picture: the item to identify is the probe's own picture, or another of the same stimulus\n"
+        "beyond any single: constant, distance from the front of all single similarities of two values; exponential, "
+        f"mean p_S\nless the most of any single similarity, {content['most']:.3f}; ties: {animal:.3f} of trials by "
+        f"animal, {place:.3f} by place"
     )

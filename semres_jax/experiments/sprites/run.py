@@ -15,6 +15,7 @@ from semres_jax.execution import Execution
 from semres_jax.experiments.sprites.scores import of_code
 from semres_jax.experiments.sprites.table import dataset
 from semres_jax.laws import closed_form, tables
+from semres_jax.similarity import AGGREGATES
 from semres_jax.training.images import sprites as training
 from semres_jax.training.images.sprites import CODES, SpriteRecipe
 
@@ -56,8 +57,10 @@ def study(
         A dataset with dimensions code, run, family (of similarities), picture (of probe and item to identify), feature,
         aggregate, share (of other stimuli within a slot's resolution): `feature_p_s`, its mean `p_s`, `p_i`,
         `whole_p_s`; `beyond`, the signed distance of (p_s, p_i) from the front of all single similarities of two values
-        (`frontier.shared_front`), `beyond_theorem_1` from p_S = 1/2 + b - b², p_I = 1 - b/2, `over_most`, p_s less what
-        any single similarity can have (`frontier.shared_most`); each with `_low` and `_high`, 95 % over runs.
+        (`frontier.shared_front`), `beyond_theorem_1` from p_S = 1/2 + b - b², p_I = 1 - b/2, `beyond_learned` from the
+        one embedding of the same run, `over_most`, p_s less what any single similarity can have
+        (`frontier.shared_most`); each with `_low` and `_high`, 95 % over runs. `independent_p_i` is p_I as it would be
+        of two constant similarities, independent of each other and sure of the probe's own stimulus.
 
     Raises:
         ValueError, training.images.Diverged: as `data.sprites` and `training.images.sprites.train`; draws below 2.
@@ -88,7 +91,8 @@ def study(
         name: np.stack([own[name] for own in scores]).reshape(len(CODES), runs, *x.shape)
         for name, x in scores[0].items()
     }
-    return dataset(stimuli, recipe, history, values, fronts, SHARES, samples(stimuli, key))
+    values["beyond_learned"] = _beyond_learned(values["p_s"], values["p_i"])
+    return dataset(stimuli, recipe, history, values, fronts, SHARES, independent(SHARES), samples(stimuli, key))
 
 
 def slots_front(stimuli: Sprites) -> Accuracy:
@@ -117,6 +121,33 @@ def _beyond(own: dict[str, np.ndarray], fronts: dict[str, Accuracy], most: float
         "beyond_theorem_1": frontier.distance(*pair, fronts["theorem_1"]).distance,
         "over_most": p_s - most,
     }
+
+
+def _beyond_learned(p_s: np.ndarray, p_i: np.ndarray) -> np.ndarray:
+    """Distances from the one embedding's own curve, of the same run, family and picture; shapes as in the dataset."""
+    out, single = np.empty_like(p_i), CODES.index("one embedding")
+    for place in np.ndindex(p_i.shape[1:4]):
+        curve = Accuracy(p_s[(single, *place)], p_i[(single, *place, 0)])
+        at = (slice(None), *place)
+        out[at] = frontier.distance(p_s[at][:, None], p_i[at], curve).distance
+    return out
+
+
+def independent(share: np.ndarray) -> np.ndarray:
+    """(aggregates, shares) p_I, n = 2, of two independent slots of constant similarity and these ball measures.
+
+    An item has k of 2 slots in the balls with probability C(2, k) b^k (1-b)^(2-k), and then a strength of k / 2 by the
+    mean, and by the product of 1 for k = 2 and else 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from semres_jax.experiments.sprites import run
+        >>> run.independent(np.array([0.5])).round(4).tolist()
+        [[0.875], [0.7083]]
+    """
+    weights = np.stack([(1 - share) ** 2, 2 * share * (1 - share), share**2])
+    strengths = {"product": [0.0, 0.0, 1.0], "mean": [0.0, 0.5, 1.0]}
+    return np.stack([weights.T @ (1 / (1 + np.array(strengths[aggregate]))) for aggregate in AGGREGATES])
 
 
 def samples(stimuli: Sprites, key: Any) -> np.ndarray:

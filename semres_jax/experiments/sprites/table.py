@@ -29,9 +29,10 @@ _MEANINGS: dict[str, tuple[tuple[str, ...], str]] = {
     "whole_p_s": (("aggregate",), "probability of choosing the item whose most different feature is closest"),
     "beyond": (("aggregate",), "signed distance of (p_s, p_i) from the front of single similarities of two values"),
     "beyond_theorem_1": (("aggregate",), "signed distance of (p_s, p_i) from the curve of theorem 1"),
+    "beyond_learned": (("aggregate",), "signed distance of (p_s, p_i) from the curve of the one embedding of the run"),
     "over_most": ((), "p_s less the most that any single similarity can have"),
 }
-_BOUNDED = ("feature_p_s", "p_s", "p_i", "beyond", "beyond_theorem_1", "over_most")
+_BOUNDED = ("feature_p_s", "p_s", "p_i", "beyond", "beyond_theorem_1", "beyond_learned", "over_most")
 
 
 def over_runs(values: np.ndarray, axis: int) -> Quantity:
@@ -52,6 +53,7 @@ def dataset(
     values: dict[str, np.ndarray],
     fronts: dict[str, Accuracy],
     shares: np.ndarray,
+    independent: np.ndarray,
     samples: np.ndarray,
 ) -> "xarray.Dataset":
     """All that was trained and measured; attributes say how."""
@@ -73,6 +75,9 @@ def dataset(
             content[f"{stem}_{p}"] = (f"{name}_point", np.asarray(getattr(front, p)), {"long_name": f"{what} {text}"})
     ties = [enumeration.tie_rate(space) for space in stimuli.features]
     rest = {
+        "independent_p_i": (
+            ("aggregate", "share"), independent, "p_i of independent slots of constant similarity by the law",
+        ),
         "tie_rate": ("feature", ties, "share of trials whose items are equally far in the feature"),
         "most": ((), frontier.shared_most(stimuli.features), "largest p_s of any single similarity at all"),
         "accuracy": (("code", "run", "feature"), history.accuracy, "share of test renderings classified rightly"),
@@ -106,7 +111,8 @@ def summary(data: "xarray.Dataset") -> list[dict[str, Any]]:
     and there: feature_p_s (by feature), p_s, p_i and what is compared, means over runs with NAME_interval, Student's
     95 % over runs. Constant similarities are compared with all others of two values: `beyond`, and beyond_theorem_1.
     Graded ones have no floor and no such front: `over_most` compares them with all similarities. As the share is chosen
-    by the mean that is reported, this is a little above its expectation where runs differ much.
+    by the mean that is reported, this is a little above its expectation where runs differ much. Two heads are compared
+    with the one embedding, too: `beyond_learned`; and `independent_p_i` is the law's p_I at that share.
     """
     rows = []
     for place in np.ndindex(*(data.sizes[dim] for dim in ("family", "picture", "code", "aggregate"))):
@@ -115,6 +121,7 @@ def summary(data: "xarray.Dataset") -> list[dict[str, Any]]:
         if single and place[-1]:
             continue
         compared = ("beyond", "beyond_theorem_1") if str(own.family.values) == "constant" else ("over_most",)
+        compared += () if single else ("beyond_learned",)
         at = int(own[compared[0]].mean("run").values.argmax())
         row: dict[str, Any] = {name: str(own[name].values) for name in ("family", "picture", "code")}
         row |= {"aggregate": "itself" if single else str(own["aggregate"].values), "share": float(own["share"][at])}
@@ -122,5 +129,7 @@ def summary(data: "xarray.Dataset") -> list[dict[str, Any]]:
         for name in ("p_s", "p_i", *compared):
             row[name] = float(own[name].mean("run")[at])
             row[f"{name}_interval"] = [float(own[f"{name}_{end}"][at]) for end in ("low", "high")]
+        if not single and compared[0] == "beyond":
+            row["independent_p_i"] = float(own.independent_p_i[at])
         rows.append(row)
     return rows

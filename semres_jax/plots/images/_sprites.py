@@ -6,7 +6,7 @@ import numpy as np
 
 from semres_jax.plots import _style as style
 from semres_jax.plots._fronts import along
-from semres_jax.plots._style import COLOURS, DASHES, GREY, PROBABILITY
+from semres_jax.plots._style import COLOURS, DASHES, GREY, PALE, PROBABILITY
 from semres_jax.plots.images._looks import nearest, under
 
 if TYPE_CHECKING:
@@ -60,20 +60,25 @@ def sprites_plane(data: "xarray.Dataset", figure: "Figure | SubFigure | None" = 
 
 
 @style.settable
-def sprites_samples(data: "xarray.Dataset", figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
-    """A rendering of every stimulus: a row for each animal, a column for each place. Arguments as `sprites_plane`."""
-    animals, places = data.sizes["animal"], data.sizes["place"]
-    figure = figure or style.new_figure(0.85 * places + 0.8, 0.44 * animals + 0.6)
-    panels = np.atleast_2d(figure.subplots(animals, places, squeeze=False))
-    for (row, column), ax in np.ndenumerate(panels):
-        ax.imshow(data.rendering.values[row, column], cmap="gray_r", vmin=-0.15, vmax=1.0, interpolation="nearest")
-        ax.set(xticks=[], yticks=[])
-        if not column:
-            ax.set_ylabel(str(data.animal.values[row]), rotation=0, ha="right", va="center", fontsize=8)
-        if row == animals - 1:
-            ax.set_xlabel(f"{column}", fontsize=8)
-    figure.supxlabel(f"place around the circle (of {places})", fontsize=9)
-    return figure
+def sprites_samples(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
+    """A rendering of every stimulus: a row for each animal, a column for each place.
+
+    Args:
+        data: as for `sprites_plane`.
+        ax: where to draw.
+    """
+    pictures = np.pad(data.rendering.values, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=np.nan)
+    animals, places, height, width = pictures.shape
+    ax = style.axes(ax, (0.85 * places + 0.8, 0.44 * animals + 0.6))
+    ax.set_facecolor(PALE)
+    mosaic = pictures.swapaxes(1, 2).reshape(animals * height, places * width)
+    ax.imshow(mosaic, cmap="gray_r", vmin=-0.15, vmax=1.0, interpolation="nearest")
+    style.ticks(ax, "x", (np.arange(places) + 0.5) * width - 1, [str(k) for k in range(places)])
+    style.ticks(ax, "y", (np.arange(animals) + 0.5) * height - 1, [str(name) for name in data.animal.values])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set(xlabel=f"place around the circle (of {places})", ylabel="animal")
+    return ax
 
 
 def _lines(ax: "Axes", data: "xarray.Dataset") -> list[tuple[Any, str]]:
