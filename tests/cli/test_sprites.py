@@ -79,10 +79,11 @@ def test_pictures_show_the_dataset(results):
     front = next(line for line in panel.lines if line.get_linewidth() == 1.8)
     assert np.max(front.get_ydata()) == pytest.approx(float(results.front_p_s.max()))
     own = results.isel(code=0, family=0, picture=0, aggregate=0)
-    curves = [line.get_xydata() for line in panel.lines if len(line.get_xydata()) == results.sizes["share"]]
+    drawn = [np.asarray(line.get_xydata()) for line in panel.lines]
+    curves = [line for line in drawn if len(line) == results.sizes["share"]]
     want = np.stack([own.p_i.mean("run"), own.p_s.mean("run")], axis=-1)
     assert any(np.allclose(curve, want, atol=1e-12) for curve in curves)
-    mosaic = plots.sprites_samples(results).images[0].get_array()
+    mosaic = np.asarray(plots.sprites_samples(results).images[0].get_array())
     np.testing.assert_array_equal(mosaic[17:33, 33:65], results.rendering.values[1, 1])
 
 

@@ -56,7 +56,7 @@ def identification(h):
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_scores_are_those_of_all_trials(family, code, points, stimuli):
     sees = training.SpriteRecipe(features=4).sees(code)
-    slots = distances(*points, sees)
+    slots = distances(points[0], points[1], sees)
     assert len(slots) == (2 if code == "two heads" else 1)
     got = scored(slots, stimuli, SHARES, family)
     cuts = (slice(0, 2), slice(2, 4)) if code == "two heads" else (slice(0, 4),)
@@ -77,7 +77,7 @@ def test_scores_are_those_of_all_trials(family, code, points, stimuli):
 
 
 def test_resolutions_reach_their_shares(points):
-    d = distances(*points, np.ones((2, 4)))[0]
+    d = distances(points[0], points[1], np.ones((2, 4)))[0]
     others = d[~np.eye(40, dtype=bool)]
     for share, epsilon in zip(SHARES, resolutions(d, SHARES), strict=True):
         assert np.mean(others <= epsilon) >= share > np.mean(others < epsilon)
@@ -89,7 +89,7 @@ def test_the_probe_is_the_same_picture_or_that_of_the_next_draw(points, stimuli)
     assert got["p_i"].shape == (2, 2, 2, 2)
     for step in (0, 1):
         pairs = [(points[k], points[(k + step) % 2]) for k in range(2)]
-        want = [scored(distances(*pair, sees), stimuli, SHARES, "exponential")["p_i"] for pair in pairs]
+        want = [scored(distances(pair[0], pair[1], sees), stimuli, SHARES, "exponential")["p_i"] for pair in pairs]
         np.testing.assert_allclose(got["p_i"][1, step], np.mean(want, axis=0), atol=CLOSE)
     # Another picture is harder to identify by similarities that are largest at the same one.
     assert (got["p_i"][1, 0] > got["p_i"][1, 1]).all()
@@ -166,7 +166,7 @@ def test_recipes_out_of_range(settings, message):
 def test_codes_slots_and_families_that_do_not_fit(points, stimuli):
     with pytest.raises(ValueError, match="code must be one of two heads, one embedding; got 'three'"):
         training.train(stimuli, codes=("three",))
-    d = distances(*points, np.ones((2, 4)))
+    d = distances(points[0], points[1], np.ones((2, 4)))
     with pytest.raises(ValueError, match="slots must be 1 or 2 tables of distances; got 3"):
         scored(d * 3, stimuli, SHARES, "constant")
     with pytest.raises(ValueError, match="family must be one of constant, exponential; got 'linear'"):

@@ -82,16 +82,8 @@ def study(
         "theorem_1": Accuracy(*(np.asarray(p) for p in closed_form.constant(_THEOREM_1))),
         "slots": slots_front(stimuli),
     }
-    scores = []
-    for k, (place, run) in enumerate(np.ndindex(len(CODES), runs), 1):
-        own = of_code(history.embeddings[place, run], recipe.sees(CODES[place]), stimuli, SHARES)
-        scores.append(own | _beyond(own, fronts, frontier.shared_most(stimuli.features)))
-        execution.tell("scoring", members * training.PIECES + k, planned)
-    values = {
-        name: np.stack([own[name] for own in scores]).reshape(len(CODES), runs, *x.shape)
-        for name, x in scores[0].items()
-    }
-    values["beyond_learned"] = _beyond_learned(values["p_s"], values["p_i"])
+    scoring = execution.within("scoring", lambda what, k, _: execution.tell(what, planned - members + k, planned))
+    values = _scored(history.embeddings, recipe, stimuli, fronts, scoring)
     return dataset(stimuli, recipe, history, values, fronts, SHARES, independent(SHARES), samples(stimuli, key))
 
 
@@ -109,6 +101,21 @@ def slots_front(stimuli: Sprites) -> Accuracy:
         wholes = strengths[0][:, None] * strengths[1][None]
         p_i = tables.accuracy(stimuli.space, wholes).p_i
     return Accuracy(np.add.outer(*map(np.asarray, by_slot)).ravel() / 2, np.asarray(p_i).ravel())
+
+
+def _scored(
+    embeddings: np.ndarray, recipe: SpriteRecipe, stimuli: Sprites, fronts: dict[str, Accuracy], execution: Execution
+) -> dict[str, np.ndarray]:
+    """Named (codes, runs, ...) arrays of everything that is measured."""
+    places = list(np.ndindex(embeddings.shape[:2]))
+    most, scores = frontier.shared_most(stimuli.features), []
+    for k, place in enumerate(places, 1):
+        own = of_code(embeddings[place], recipe.sees(CODES[place[0]]), stimuli, SHARES)
+        scores.append(own | _beyond(own, fronts, most))
+        execution.tell("scoring", k, len(places))
+    columns = {name: np.stack([own[name] for own in scores]) for name in scores[0]}
+    values = {name: x.reshape(*embeddings.shape[:2], *x.shape[1:]) for name, x in columns.items()}
+    return values | {"beyond_learned": _beyond_learned(values["p_s"], values["p_i"])}
 
 
 def _beyond(own: dict[str, np.ndarray], fronts: dict[str, Accuracy], most: float) -> dict[str, np.ndarray]:

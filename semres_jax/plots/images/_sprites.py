@@ -6,7 +6,7 @@ import numpy as np
 
 from semres_jax.plots import _style as style
 from semres_jax.plots._fronts import along
-from semres_jax.plots._style import COLOURS, DASHES, GREY, PALE, PROBABILITY
+from semres_jax.plots._style import COLOURS, DASHES, GENERALIZATION, GREY, IDENTIFICATION, PALE
 from semres_jax.plots.images._looks import nearest, under
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ _ROOM = 0.02
 def sprites_plane(data: "xarray.Dataset", figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
     """Mean p_S over features against p_I of wholes, a panel for each family of similarities and picture of the probe.
 
-    Marks are means over runs at some resolutions with 95 % intervals, joined over all of them. Lines are the exact
-    fronts of constant similarities, and the most that any single similarity can have.
+    Marks are means over runs at some resolutions with 95 % intervals, joined over all of them. Lines are exact: beside
+    constant similarities the fronts of these, and everywhere the most that any single similarity can have.
 
     Args:
         data: what `experiments.sprites.study` makes.
@@ -45,18 +45,23 @@ def sprites_plane(data: "xarray.Dataset", figure: "Figure | SubFigure | None" = 
     """
     made = style.panels(4, 2, (3.3, 2.9), (2.4, 0.5), figure, sharex=True, sharey=True)
     cells = [(family, picture) for family in data.family.values for picture in data.picture.values]
-    entries: list[tuple[Any, str]] = []
+    entries: dict[str, Any] = {}
     for place, (ax, (family, picture)) in enumerate(zip(made, cells, strict=True)):
-        entries = _lines(ax, data) + _codes(ax, data.sel(family=family, picture=picture))
+        drawn = _lines(ax, data, str(family)) + _codes(ax, data.sel(family=family, picture=picture))
+        entries |= {text: line for line, text in drawn}
         ax.tick_params(labelbottom=place > 1)
         style.title(ax, f"{family}, {_PICTURES[str(picture)]}")
     made[0].set(xlim=(0.5 - _ROOM / 2, 1 + _ROOM), ylim=(0.5 - _ROOM / 2, None))
     runs = data.sizes["run"]
-    style.legend(made[1], entries, title=f"bars: 95 % over {runs} runs" if runs > 1 else "one run, no bars")
-    drawn: Any = made[0].figure
-    drawn.supylabel(f"{PROBABILITY['ylabel']}, mean over features", fontsize=9)
-    under(made, f"{PROBABILITY['xlabel']} of wholes")
-    return drawn
+    style.legend(
+        made[1],
+        [(line, text) for text, line in entries.items()],
+        title=f"bars: 95 % over {runs} runs" if runs > 1 else "one run, no bars",
+    )
+    whole: Any = made[0].figure
+    whole.supylabel(f"{GENERALIZATION}, mean over features (probability)", fontsize=9)
+    under(made, f"{IDENTIFICATION}, of wholes (probability)")
+    return whole
 
 
 @style.settable
@@ -81,10 +86,10 @@ def sprites_samples(data: "xarray.Dataset", ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
-def _lines(ax: "Axes", data: "xarray.Dataset") -> list[tuple[Any, str]]:
-    """The fronts as lines, and what a legend needs."""
+def _lines(ax: "Axes", data: "xarray.Dataset", family: str) -> list[tuple[Any, str]]:
+    """What bounds a family as lines, and what a legend needs."""
     entries = []
-    for name, text, width, dash in _LINES:
+    for name, text, width, dash in _LINES if family == "constant" else ():
         curve = along(data[f"{name}_p_s"].values, data[f"{name}_p_i"].values)
         (line,) = ax.plot(*curve, color="black", lw=width, ls=dash, zorder=1)
         entries.append((line, text))
