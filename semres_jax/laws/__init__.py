@@ -18,5 +18,6 @@ from semres_jax.laws.closed_form import (
     two_exemplars as two_exemplars,
 )
 from semres_jax.laws.engines import accuracy as accuracy, engine_for as engine_for
+from semres_jax.laws.slots import Compositional as Compositional, compositional as compositional
 
 __getattr__, __dir__ = submodules(__name__)

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 
 from semres_jax._checks import concrete, require_exponent, require_items
 from semres_jax._types import Accuracy, ArrayLike
-from semres_jax.laws import closed_form, enumeration, quadrature
+from semres_jax.laws import _slot_engine, closed_form, enumeration, quadrature
 from semres_jax.laws._precision import of_grid
-from semres_jax.similarity import Constant, Linear, Similarity, checked
+from semres_jax.similarity import Constant, Linear, Similarity, Slots, checked
 from semres_jax.spaces import Circle, MetricSpace, Sphere, Torus
 from semres_jax.spaces.named import on_space
 
@@ -44,6 +44,7 @@ def accuracy(space: Any, similarity: Any, *, n: Any = 2, exponent: ArrayLike = 1
     - By quadrature: any similarity and any n on all other spaces with a ball measure (`laws.quadrature`; its
       `integrate` gives the same numbers with an estimate of their error, which is about 1e-12 on homogeneous spaces,
       below 1e-9 on others, and larger on products of two heterogeneous spaces).
+    - By slots: `Slots` on products, where wholes are compared feature by feature (`laws.slots.accuracy`; not traced).
 
     Source: theorems 1 to 3 and proposition 1 of Nurisso et al., arXiv 2506.14797; all else: new, of this project.
 
@@ -72,6 +73,8 @@ def accuracy(space: Any, similarity: Any, *, n: Any = 2, exponent: ArrayLike = 1
         >>> round(float(accuracy(spaces.Ball(2), Constant(0.5)).p_i), 4)
         0.9014
     """
+    if isinstance(similarity, Slots):
+        return _slot_engine.accuracy(space, similarity, n=n, exponent=exponent, replace=replace)
     task = _Task(space, similarity, require_items(n), exponent, replace)
     engine = _engine(task)
 
@@ -83,9 +86,9 @@ def accuracy(space: Any, similarity: Any, *, n: Any = 2, exponent: ArrayLike = 1
 
 @on_space
 def engine_for(space: Any, similarity: Any, *, n: Any = 2, exponent: ArrayLike = 1.0, replace: bool = False) -> str:
-    """The engine that `accuracy` takes for these arguments: "closed_form", "quadrature" or "enumeration".
+    """The engine that `accuracy` takes for these arguments: "closed_form", "quadrature", "enumeration" or "slots".
 
-    Arguments and errors as `accuracy`; nothing is computed.
+    Arguments and errors as `accuracy`; nothing is computed. `Slots` are for "slots", which may yet refuse them.
 
     Example:
         >>> from semres_jax import Constant, spaces
@@ -93,7 +96,8 @@ def engine_for(space: Any, similarity: Any, *, n: Any = 2, exponent: ArrayLike =
         >>> engine_for(spaces.Circle(), Constant(0.1)), engine_for(spaces.Interval(), Constant(0.1))
         ('closed_form', 'quadrature')
     """
-    return _engine(_Task(space, similarity, require_items(n), exponent, replace)).name
+    n = require_items(n)
+    return "slots" if isinstance(similarity, Slots) else _engine(_Task(space, similarity, n, exponent, replace)).name
 
 
 def _engine(task: _Task) -> _Engine:

@@ -16,7 +16,8 @@ from typing import Any
 import sympy as sp
 
 from semres_jax._types import Array, ArrayLike, Progress
-from semres_jax.laws import _derivations as d, _transcriptions as c, closed_form
+from semres_jax.laws import _derivations as d, _slot_derivations as slots, _transcriptions as c, closed_form
+from semres_jax.laws import slots as closed_laws
 from semres_jax.laws._derivations import Delta, Equations, b, lam, mean_b, var_b
 from semres_jax.laws._sympy_to_jax import to_jax
 
@@ -250,5 +251,22 @@ LAWS: dict[str, Law] = {
         Law("two_exemplars", "two images of one thing, n = 2, no floor: p_I = 1/2 + (h - <b>)/2", _NEW, d.two_exemplars,
             c.two_exemplars, (d.near, d.far, d.hit_rate, mean_b), _BOTH,
             remark="Whatever the joint probabilities of the two items."),
+        Law("slots_product",
+            "S slots, conjunction: wholes are identified and generalized as with one ball of measure b^S", _NEW,
+            slots.product, slots.product_closed, remark="All 2^S patterns of each of the other items."),
+        Law("slots_mean", "S slots, addition, n = 2: p_I = E[S / (S + K)] with K ~ Binomial(S, b) slots inside", _NEW,
+            slots.mean, slots.mean_closed, remark="All 2^S patterns."),
+        Law("slots_nearest",
+            "of two wholes with j and k features outside the former is nearer with probability k/(j+k)", _NEW,
+            slots.nearest, slots.nearest_closed, remark="j, k >= 1, by the largest distance; p_S of wholes are sums over both numbers."),
+        Law("slots_limit", "many slots, n = 2: p_I of the product -> 1, of the mean -> 1/(1+b)", _NEW, slots.limit,
+            slots.limit_closed, remark="The integrand is at most e^{-t}, so that its limit may be integrated."),
+        Law("slots_front",
+            "at p_S = 1/2 + b - b² of features the product is beyond the front of one similarity, the mean below", _NEW,
+            slots.front, slots.front_closed, remark="All differences are positive for 0 < b < 1."),
+        Law("slots_half_point", f"p_I of the product is 1/2 at n b^S -> {closed_laws.HALF_POINT} items", _NEW,
+            slots.half_point, slots.half_point_closed, remark="The stored constant is the float64 nearest to it."),
+        Law("slots_noise", "slots that share a precision have floors Δ_S = SΔ/(1+(S-1)Δ): the product keeps e^{-1/ν}",
+            _NEW, slots.noise, slots.noise_closed, remark="ν = Δ/(1-Δ) is the noise power of one slot."),
     )
 }  # fmt: skip
