@@ -16,8 +16,13 @@ from typing import Any
 import sympy as sp
 
 from semres_jax._types import Array, ArrayLike, Progress
-from semres_jax.laws import _derivations as d, _slot_derivations as slots, _transcriptions as c, closed_form
-from semres_jax.laws import slots as closed_laws
+from semres_jax.laws import (
+    _derivations as d,
+    _slot_derivations as slots,
+    _transcriptions as c,
+    closed_form,
+    slots as closed_laws,
+)
 from semres_jax.laws._derivations import Delta, Equations, b, lam, mean_b, var_b
 from semres_jax.laws._sympy_to_jax import to_jax
 

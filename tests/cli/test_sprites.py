@@ -68,6 +68,9 @@ def test_what_is_in_the_table_follows_from_the_embeddings(results):
     # The one embedding is on its own curve, or dominated by another of its resolutions.
     learned = results.beyond_learned.sel(code="one embedding")
     assert float(learned.max()) < 1e-12
+    b = results["share"].values
+    law = [1 - b**2 / 2, 1 - b**2 / 2 - 2 * b * (1 - b) / 3]
+    np.testing.assert_allclose(results.independent_p_i, law, atol=1e-12)
     assert results.loss_id.shape == (2, 2, 4, 2)
     # The first weights and batches of both codes are the same, and what they learn from them isn't.
     assert float(abs(results.loss_id[0] - results.loss_id[1]).max()) > 0

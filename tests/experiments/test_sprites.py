@@ -110,18 +110,6 @@ def test_exact_slots_leave_the_front_of_single_similarities(stimuli):
     assert slots.p_s[at] == pytest.approx(want, abs=CLOSE)
 
 
-def test_the_law_of_independent_slots_is_that_of_all_pairs():
-    """Two rings of 8 places with balls of 3 and of 5, items drawn with replacement."""
-    step = np.abs(np.arange(8)[:, None] - np.arange(8))
-    for reach in (1, 2):
-        ball = (np.minimum(step, 8 - step) <= reach).astype(float)
-        first, second = np.kron(ball, np.ones((8, 8))), np.kron(np.ones((8, 8)), ball)
-        want = [np.mean(1 / (1 + whole)) for whole in (first * second, (first + second) / 2)]
-        got = run.independent(np.array([ball.mean()]))[:, 0]
-        np.testing.assert_allclose(got, want, atol=CLOSE)
-    np.testing.assert_allclose(run.independent(np.array([0.5]))[:, 0], [0.875, 17 / 24], atol=CLOSE)
-
-
 def test_heads_see_their_own_half():
     classifier = nnx.Linear(4, 7, rngs=nnx.Rngs(0))
     embedded = jnp.asarray(np.random.default_rng(0).normal(size=(3, 4)), jnp.float32)

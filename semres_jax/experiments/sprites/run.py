@@ -15,7 +15,6 @@ from semres_jax.execution import Execution
 from semres_jax.experiments.sprites.scores import of_code
 from semres_jax.experiments.sprites.table import dataset
 from semres_jax.laws import closed_form, tables
-from semres_jax.similarity import AGGREGATES
 from semres_jax.training.images import sprites as training
 from semres_jax.training.images.sprites import CODES, SpriteRecipe
 
@@ -60,7 +59,7 @@ def study(
         (`frontier.shared_front`), `beyond_theorem_1` from p_S = 1/2 + b - b², p_I = 1 - b/2, `beyond_learned` from the
         one embedding of the same run, `over_most`, p_s less what any single similarity can have
         (`frontier.shared_most`); each with `_low` and `_high`, 95 % over runs. `independent_p_i` is p_I as it would be
-        of two constant similarities, independent of each other and sure of the probe's own stimulus.
+        of two constant similarities, independent and sure of the probe's own stimulus (`laws.compositional`).
 
     Raises:
         ValueError, training.images.Diverged: as `data.sprites` and `training.images.sprites.train`; draws below 2.
@@ -84,7 +83,7 @@ def study(
     }
     scoring = execution.within("scoring", lambda what, k, _: execution.tell(what, planned - members + k, planned))
     values = _scored(history.embeddings, recipe, stimuli, fronts, scoring)
-    return dataset(stimuli, recipe, history, values, fronts, SHARES, independent(SHARES), samples(stimuli, key))
+    return dataset(stimuli, recipe, history, values, fronts, SHARES, samples(stimuli, key))
 
 
 def slots_front(stimuli: Sprites) -> Accuracy:
@@ -138,23 +137,6 @@ def _beyond_learned(p_s: np.ndarray, p_i: np.ndarray) -> np.ndarray:
         at = (slice(None), *place)
         out[at] = frontier.distance(p_s[at][:, None], p_i[at], curve).distance
     return out
-
-
-def independent(share: np.ndarray) -> np.ndarray:
-    """(aggregates, shares) p_I, n = 2, of two independent slots of constant similarity and these ball measures.
-
-    An item has k of 2 slots in the balls with probability C(2, k) b^k (1-b)^(2-k), and then a strength of k / 2 by the
-    mean, and by the product of 1 for k = 2 and else 0.
-
-    Example:
-        >>> import numpy as np
-        >>> from semres_jax.experiments.sprites import run
-        >>> run.independent(np.array([0.5])).round(4).tolist()
-        [[0.875], [0.7083]]
-    """
-    weights = np.stack([(1 - share) ** 2, 2 * share * (1 - share), share**2])
-    strengths = {"product": [0.0, 0.0, 1.0], "mean": [0.0, 0.5, 1.0]}
-    return np.stack([weights.T @ (1 / (1 + np.array(strengths[aggregate]))) for aggregate in AGGREGATES])
 
 
 def samples(stimuli: Sprites, key: Any) -> np.ndarray:

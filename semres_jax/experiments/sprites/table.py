@@ -10,7 +10,7 @@ from semres_jax import frontier
 from semres_jax._types import Accuracy, Quantity
 from semres_jax.data.rendering import Sprites
 from semres_jax.experiments.sprites.scores import FAMILIES, PICTURES
-from semres_jax.laws import enumeration
+from semres_jax.laws import enumeration, slots
 from semres_jax.measure.intervals import LEVEL
 from semres_jax.similarity import AGGREGATES
 from semres_jax.storage.attributes import labelled
@@ -53,7 +53,6 @@ def dataset(
     values: dict[str, np.ndarray],
     fronts: dict[str, Accuracy],
     shares: np.ndarray,
-    independent: np.ndarray,
     samples: np.ndarray,
 ) -> "xarray.Dataset":
     """All that was trained and measured; attributes say how."""
@@ -73,6 +72,7 @@ def dataset(
         stem = name if name == "front" else f"{name}_front"
         for p, what in (("p_s", "generalization p_S"), ("p_i", "identification p_I")):
             content[f"{stem}_{p}"] = (f"{name}_point", np.asarray(getattr(front, p)), {"long_name": f"{what} {text}"})
+    independent = [slots.compositional(shares, slots=len(FEATURES), aggregate=how).p_i for how in AGGREGATES]
     ties = [enumeration.tie_rate(space) for space in stimuli.features]
     rest = {
         "independent_p_i": (
