@@ -20,7 +20,7 @@ from semres_jax.cli._common import (
 )
 from semres_jax.cli._surroundings import say
 
-_RUNS, _STEPS, _QUICK_RUNS, _QUICK_STEPS = 5, 800, 2, 100
+_RUNS, _STEPS, _QUICK_RUNS, _QUICK_STEPS = 5, 800, 2, 200
 _Default = tyro.conf.arg
 
 
@@ -50,7 +50,7 @@ class Sprites:
     draws: Whole = 4
     """The test has so many renderings of every stimulus, at least 2."""
     quick: bool = False
-    """Two runs and 100 steps are the defaults: half a minute on two cores."""
+    """Two runs and 200 steps are the defaults, which take under a minute on two cores."""
     seed: int = 0
     """All random numbers follow from this seed, the split into training and test silhouettes too."""
     resume: bool = False

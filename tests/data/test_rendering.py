@@ -36,8 +36,8 @@ def test_pictures_move_by_whole_pixels_and_come_in_again():
 def test_renderings_are_pictures_of_their_animal_at_their_place():
     images = np.asarray(pictures(5))
     members, counts = np.array([[0, 1], [2, 0], [3, 4]]), np.array([2, 1, 2])
-    args = (jax.random.key(1), *map(jax.numpy.asarray, (images, members, counts)))
-    drawn = np.asarray(rendering.draw(*args, 4, 2))
+    on_device = map(jax.numpy.asarray, (images, members, counts))
+    drawn = np.asarray(jax.jit(rendering.draw, static_argnums=(4, 5))(jax.random.key(1), *on_device, 4, 2))
     assert drawn.shape == (3, 4, 2, 16, 32)
     noise, still = [], {flip: np.asarray(data.render(images[:, :, ::flip], 0)) for flip in (1, -1)}
     for animal, place, number in np.ndindex(3, 4, 2):

@@ -1,5 +1,7 @@
 """Scores of codes with slots on sprites, against loops over trials; what the heads of a network see."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from flax import nnx
 from semres_jax import data, frontier
 from semres_jax.experiments.sprites import run, scored, table
 from semres_jax.experiments.sprites.scores import FAMILIES, distances, of_code, resolutions
-from semres_jax.training.images import sprites as training
+from semres_jax.training.images import batches, sprites as training
 
 CLOSE = 1e-12
 SHARES = np.array([0.1, 0.4])
@@ -124,6 +126,30 @@ def test_heads_see_their_own_half():
     np.testing.assert_array_equal(np.asarray(mine + theirs), np.asarray(embedded))
     (_, whole), _ = training._scores(classifier, embedded, jnp.ones((2, 4)), 3)
     np.testing.assert_allclose(whole, classifier(embedded)[:, :3], rtol=1e-6)
+
+
+def test_losses_are_those_of_each_feature_s_values():
+    """Against loops over the images of a batch of 3 animals at 4 places, 2 renderings of each."""
+    shape, rng = (3, 4, 2), np.random.default_rng(5)
+    classifier = nnx.Linear(4, 7, rngs=nnx.Rngs(1))
+    embedded = rng.normal(size=(24, 4)).astype(np.float32)
+    tables = [np.abs(np.arange(size)[:, None] - np.arange(size)) for size in shape[:2]]
+    given = [jnp.asarray(batches.over_mean(d, 24 // len(d))) for d in tables]
+    sees = training.SpriteRecipe(features=4).sees("two heads")
+    got = training._losses(classifier, jnp.asarray(embedded), jnp.asarray(sees), shape, given)
+    layer: Any = classifier
+    kernel, bias = (np.asarray(x[...], np.float64) for x in (layer.kernel, layer.bias))
+    values = np.indices(shape).reshape(3, -1)
+    for s, cut in enumerate((slice(0, 3), slice(3, 7))):
+        x = embedded.astype(np.float64) * sees[s]
+        scores = (x @ kernel + bias)[:, cut]
+        chosen = scores[np.arange(24), values[s]]
+        cross = np.mean(np.log(np.exp(scores).sum(1)) - chosen)
+        far = np.linalg.norm(x[:, None] - x[None], axis=-1)
+        wanted = tables[s][values[s][:, None], values[s][None]]
+        pairs = ~np.eye(24, dtype=bool)
+        off = far / far[pairs].mean() - wanted / wanted[pairs].mean()
+        np.testing.assert_allclose(got[s], [cross, np.mean(off[pairs] ** 2)], rtol=2e-5)  # of float32
 
 
 def test_intervals_over_runs_are_student_s():

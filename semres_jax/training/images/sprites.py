@@ -217,6 +217,16 @@ def _scores(classifier: Any, embedded: Array, sees: Array, animals: int) -> list
     return [(x, classifier(x)[:, cut]) for x, cut in zip(seen, cuts, strict=True)]
 
 
+def _losses(classifier: Any, embedded: Array, sees: Array, shape: tuple[int, int, int], tables: Any) -> Array:
+    """(2 features, 2) cross-entropy and loss of distances of (A P R, F) embeddings; shape is (A, P, R)."""
+    told = []
+    for s, (seen, scores) in enumerate(_scores(classifier, embedded, sees, shape[0])):
+        # In the order of the feature's values, as the loss wants them.
+        seen, scores = (jnp.moveaxis(y.reshape(*shape, -1), s, 0).reshape(y.shape) for y in (seen, scores))
+        told.append(jnp.stack(batches.losses(seen, scores, tables[s], embedded.shape[0] // shape[s])))
+    return jnp.stack(told)
+
+
 @functools.partial(jax.jit, static_argnames=("sgd", "graph", "steps", "recipe"))
 def epoch(
     state: epochs.State, data: _Drawn, sees: Array, key: Any, piece: Array, sgd: Any, graph: Any, steps: int,
@@ -235,12 +245,7 @@ def epoch(
 
         def loss(params: Any) -> tuple[Array, tuple[Any, Array]]:
             net = nnx.merge(graph, params, state.stats, copy=True)
-            told = []
-            for s, (seen, scores) in enumerate(_scores(net.classifier, net.embed(x, train=True), sees, animals)):
-                # In the order of the feature's values, as the loss wants them.
-                seen, scores = (jnp.moveaxis(y.reshape(*shape, -1), s, 0).reshape(y.shape) for y in (seen, scores))
-                told.append(jnp.stack(batches.losses(seen, scores, data.tables[s], x.shape[0] // shape[s])))
-            both = jnp.stack(told)
+            both = _losses(net.classifier, net.embed(x, train=True), sees, shape, data.tables)
             total = jnp.mean((1.0 - recipe.alpha) * both[:, 0] + recipe.alpha * both[:, 1])
             return total, (nnx.state(net, nnx.BatchStat), both)
 
