@@ -158,6 +158,7 @@ Whole = Annotated[int, _option(count, "INT")]
 Count = Annotated[int | None, _option(count, "INT")]
 Counts = Annotated[tuple[int, ...] | None, _option(_list_of(count), "INT,INT,...")]
 Numbers = Annotated[tuple[float, ...], _option(_list_of(number), "X,X,...")]
+Names = Annotated[tuple[str, ...] | None, _option(_list_of(str.strip), "NAME,NAME,...")]
 # An option of every command that can run on many hosts: `distributed: Distributed = False`.
 Distributed = Annotated[bool, tyro.conf.arg(help="Join the processes of a cluster: JAX's own environment, as SLURM's.")]
 # An option of every command that writes to a folder: `force: Force = False`.

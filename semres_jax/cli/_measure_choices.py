@@ -11,8 +11,8 @@ import tyro
 from semres_jax._files import shown
 from semres_jax.cli._common import (
     Force,
+    Names,
     Report,
-    _list_of,
     _option,
     checking_input,
     count,
@@ -39,7 +39,6 @@ def fit_or_number(text: str) -> float | str:
     return "fit" if text == "fit" else number(text)
 
 
-_Names = Annotated[tuple[str, ...] | None, _option(_list_of(str.strip), "NAME,NAME,...")]
 _FitOr = Annotated[float | str, _option(fit_or_number, "fit|X")]
 
 
@@ -61,9 +60,9 @@ class MeasureChoices:
     """This CSV file holds the table of choices; "vlm" is the one that ships, of a vision-language model."""
     format: str = "auto"
     """The table is read as wide, long, vlm-spatial or items; auto goes by its columns."""
-    family: Annotated[_Names, tyro.conf.arg(help_behavior_hint="(default: all; the best by AIC is told)")] = None
+    family: Annotated[Names, tyro.conf.arg(help_behavior_hint="(default: all; the best by AIC is told)")] = None
     """These similarities are fitted: constant, linear, exponential, gaussian, powerlaw, powerlaw(EXPONENT)."""
-    bias: Annotated[_Names, tyro.conf.arg(help_behavior_hint="(default: all that the table can tell)")] = None
+    bias: Annotated[Names, tyro.conf.arg(help_behavior_hint="(default: all that the table can tell)")] = None
     """These answer biases are fitted: none, label, position, both."""
     delta: _FitOr = "fit"
     """The noise floor is fitted, or is this number from 0 to 1."""

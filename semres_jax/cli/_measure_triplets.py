@@ -9,6 +9,7 @@ import tyro
 from semres_jax._files import shown
 from semres_jax.cli._common import (
     Force,
+    Names,
     Report,
     Whole,
     _list_of,
@@ -21,7 +22,7 @@ from semres_jax.cli._common import (
     progress_bar,
     require_seed,
 )
-from semres_jax.cli._measure_choices import _FitOr, _Names, print_table
+from semres_jax.cli._measure_choices import _FitOr, print_table
 
 if TYPE_CHECKING:
     from semres_jax.data import Triplets
@@ -53,7 +54,7 @@ class MeasureTriplets:
     tree: Path | None = None
     """The distances are taken from this Newick file instead; triplets name its leaves."""
     family: Annotated[
-        _Names,
+        Names,
         tyro.conf.arg(help_behavior_hint="(default: all, the best by AIC is told; without distances gaussian)"),
     ] = None
     """These similarities are fitted: constant, linear, exponential, gaussian, powerlaw, powerlaw(EXPONENT); without

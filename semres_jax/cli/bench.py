@@ -13,16 +13,13 @@ from semres_jax.cli._common import (
     COMMAND_LINE,
     BadInput,
     Force,
-    _list_of,
-    _option,
+    Names,
     checking_input,
     progress_bar,
     results_folder,
     say_json,
 )
 from semres_jax.cli._surroundings import say
-
-_Names = Annotated[tuple[str, ...] | None, _option(_list_of(str.strip), "NAME,NAME,...")]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +32,7 @@ class Bench:
     Example: semres bench --part exact,sweep --quick
     """
 
-    part: Annotated[_Names, tyro.conf.arg(help_behavior_hint="(default: all)")] = None
+    part: Annotated[Names, tyro.conf.arg(help_behavior_hint="(default: all)")] = None
     """Parts to run; --list names them."""
     quick: bool = False
     """Smaller and fewer runs: whether everything works, not figures to quote."""

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from semres_jax.cli import _sweep_slots
 from semres_jax.cli._common import (
     Count,
     Counts,
     Distributed,
     Force,
+    Names,
     Numbers,
     Report,
     checking_input,
@@ -31,9 +33,11 @@ class Sweep:
     """Compute p_S and p_I over a grid: exactly, or by simulation.
 
     Writes sweep.nc, sweep.json, figures (fronts, the best resolution, many items, families of similarities), and
-    sweep.state from which --resume goes on.
+    sweep.state from which --resume goes on. With --slots wholes of several features are swept: figures of features
+    against wholes, and of many items.
 
     Example: semres sweep --space "sphere(9)" --similarity linear --epsilon 0.1:1:50 --n 2,32
+    Example: semres sweep --slots 1,2,4,8 --aggregate product,mean
     """
 
     space: Annotated[
@@ -48,8 +52,12 @@ class Sweep:
     """Resolutions, in the unit of the space: first:last:how many, first:last:how many:log, or a list."""
     delta: Numbers = (0.0,)
     """Noise floors, in [0, 1], increasing."""
-    n: Counts = (2, 3, 8, 32)
+    n: Annotated[Counts, tyro.conf.arg(help_behavior_hint="(default: 2,3,8,32; with --slots 2,8,32,128)")] = None
     """Numbers of items."""
+    slots: Annotated[Counts, tyro.conf.arg(help_behavior_hint="(default: no wholes)")] = None
+    """Numbers of features of a whole, each compared by a slot: wholes are swept, exactly, instead of single stimuli."""
+    aggregate: Annotated[Names, tyro.conf.arg(help_behavior_hint="(default: product,mean)")] = None
+    """With --slots, how similarities of slots make that of a whole: product, mean."""
     exponent: Numbers = (1.0,)
     """Luce exponents, increasing; inf is argmax."""
     method: Literal["exact", "lattice", "prng"] = "exact"
@@ -71,6 +79,8 @@ class Sweep:
 
     def run(self) -> int:
         """Sweep, print, write."""
+        if self.slots is not None:
+            return _sweep_slots.run(self)
         with checking_input():
             import jax
 
@@ -78,6 +88,8 @@ class Sweep:
             from semres_jax.frontier.sweep import optima_rows
 
             require_seed(self.seed)
+            if self.aggregate is not None:
+                raise ValueError("--aggregate is for --slots, the numbers of features of wholes")
             if self.trials is not None and self.method == "exact":
                 raise ValueError("--trials is for --method lattice or prng; the exact method makes none")
             if self.trials is not None and self.trials < 1:
@@ -103,7 +115,7 @@ class Sweep:
             table = frontier.sweep(
                 places,
                 list(self.similarity or ("constant",)),
-                list(self.n or ()),
+                list((2, 3, 8, 32) if self.n is None else self.n),
                 epsilon=None if self.epsilon is None else list(self.epsilon),
                 delta=list(self.delta),
                 exponent=list(self.exponent),

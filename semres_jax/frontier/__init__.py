@@ -12,6 +12,7 @@ from semres_jax.frontier.optimal import (
 )
 from semres_jax.frontier.optimal_fronts import best_constant as best_constant, optimal_table as optimal_table
 from semres_jax.frontier.pareto import Distance as Distance, distance as distance, pareto as pareto
+from semres_jax.frontier.slots import compositional as compositional
 from semres_jax.frontier.sweep import optima as optima, sweep as sweep
 
 __getattr__, __dir__ = submodules(__name__)

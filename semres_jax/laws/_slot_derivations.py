@@ -1,4 +1,4 @@
-"""The laws of compositional codes derived in SymPy, as in `_derivations`, and their closed forms, as in `_transcriptions`.
+"""The laws of compositional codes, derived in SymPy as in `_derivations`, and in closed form as in `_transcriptions`.
 
 A stimulus has S features; a slot of an item is inside the probe's ball of its feature with probability b, whatever the
 others are, and has strength 1 there and Δ outside. Functions named `..._closed` know the answers, the others don't.
@@ -62,7 +62,7 @@ def wholes(count: int, aggregate: str, floor: Any) -> Any:
 def product() -> Equations:
     cases = itertools.product((1, 2, 3), (2, 3, 4))
     equations = {f"p_i, S = {s}, n = {n}": identification(s, "product", n, sp.S.Zero) for s, n in cases}
-    equations |= {f"p_i, S = {s}, n = 2, floor Δ": identification(s, "product", 2, Delta) for s in (1, 2, 3)}
+    equations |= {f"p_i, S = {s}, n = 2, with a floor": identification(s, "product", 2, Delta) for s in (1, 2, 3)}
     return equations | {f"p_s of wholes, S = {s}, n = 2": wholes(s, "product", sp.S.Zero) for s in (1, 2, 3)}
 
 
@@ -73,14 +73,14 @@ def product_closed() -> Equations:
         equations[f"p_i, S = {s}, n = {n}"] = sp.cancel((1 - (1 - b**s) ** n) / (n * b**s))
     for s in (1, 2, 3):
         sums = (sp.binomial(s, k) * (1 - b) ** k * b ** (s - k) / (1 + Delta**k) for k in range(s + 1))
-        equations[f"p_i, S = {s}, n = 2, floor Δ"] = sp.Add(*sums)
+        equations[f"p_i, S = {s}, n = 2, with a floor"] = sp.Add(*sums)
         equations[f"p_s of wholes, S = {s}, n = 2"] = HALF + b**s - b ** (2 * s)
     return equations
 
 
 def mean() -> Equations:
     equations = {f"p_i, S = {s}": identification(s, "mean", 2, sp.S.Zero) for s in (1, 2, 3, 4)}
-    return equations | {f"p_i, S = {s}, floor Δ": identification(s, "mean", 2, Delta) for s in (1, 2, 3)}
+    return equations | {f"p_i, S = {s}, with a floor": identification(s, "mean", 2, Delta) for s in (1, 2, 3)}
 
 
 def mean_closed() -> Equations:
@@ -90,7 +90,7 @@ def mean_closed() -> Equations:
         )
 
     equations = {f"p_i, S = {s}": total(s, sp.S.Zero) for s in (1, 2, 3, 4)}
-    return equations | {f"p_i, S = {s}, floor Δ": total(s, Delta) for s in (1, 2, 3)}
+    return equations | {f"p_i, S = {s}, with a floor": total(s, Delta) for s in (1, 2, 3)}
 
 
 def nearest() -> Equations:
@@ -174,16 +174,16 @@ def noise() -> Equations:
     one_slot = nu / (1 + nu)
     ratio = S * nu
     return {
-        "Δ_S": ratio / (1 + ratio),
-        "lim Δ_S^S": sp.limit((ratio / (1 + ratio)) ** S, S, sp.oo),
-        "Δ_S at S = 1": sp.simplify((ratio / (1 + ratio)).subs(S, 1) - one_slot) + one_slot,
+        "floor of each of S": ratio / (1 + ratio),
+        "limit of the S-th power of the floor": sp.limit((ratio / (1 + ratio)) ** S, S, sp.oo),
+        "floor of each at S = 1": sp.simplify((ratio / (1 + ratio)).subs(S, 1) - one_slot) + one_slot,
     }
 
 
 def noise_closed() -> Equations:
     delta = nu / (1 + nu)
     return {
-        "Δ_S": S * delta / (1 + (S - 1) * delta),
-        "lim Δ_S^S": sp.exp(-1 / nu),
-        "Δ_S at S = 1": delta,
+        "floor of each of S": S * delta / (1 + (S - 1) * delta),
+        "limit of the S-th power of the floor": sp.exp(-1 / nu),
+        "floor of each at S = 1": delta,
     }

@@ -1,5 +1,6 @@
 """Exact accuracies of wholes by slots on products of spaces: by tables, by patterns of slots, by laws of slots."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -115,6 +116,44 @@ def identification(space: Any, similarity: Any, *, n: Any = 2, exponent: ArrayLi
     return _of_members(p_i, similarity)
 
 
+@on_space
+def equal_slots(space: Any, similarity: Any, slots: Sequence[int], aggregates: Sequence[str], ns: Sequence[int]) -> Any:
+    """p_I of wholes of several numbers of equal slots, aggregates and numbers of items: `identification`, all at once.
+
+    Args:
+        space: of each feature.
+        similarity: of each slot, of any shape.
+        slots, aggregates, ns: what is to be computed, all combinations.
+
+    Returns:
+        float64 NumPy of the similarity's shape, with axes (aggregates, slots, ns) behind it.
+
+    Raises:
+        ValueError, TypeError: as `identification`.
+
+    Example:
+        >>> from semres_jax import Linear
+        >>> from semres_jax.laws import slots
+        >>> slots.equal_slots("circle", Linear(0.5), [1, 4], ["product", "mean"], [8])[..., 0].round(3).tolist()
+        [[0.229, 0.714], [0.229, 0.224]]
+    """
+    refuse_traced("laws.slots", space, similarity)
+    shape = (len(aggregates), len(slots), len(ns))
+
+    def member_p_i(member: Any) -> np.ndarray:
+        own, steps = _slot_laws.slot(space, member, 1.0), {}
+        known = {True: _slot_laws.averaged(own), False: own}
+
+        def p_i(aggregate: str, count: int, n: int) -> float:
+            if aggregate == "mean":
+                return _slot_laws.mean_identification([own] * count, n)
+            return _slot_laws.product_identification([known[n == 2]] * count, n, steps)
+
+        return np.array([p_i(*case) for case in itertools.product(aggregates, slots, ns)]).reshape(shape)
+
+    return np.array([member_p_i(member) for member in _members(similarity)]).reshape(*similarity.shape, *shape)
+
+
 def _settled(space: Any, similarity: Any, n: Any, exponent: Any) -> tuple[int, float]:
     """The number of items and the exponent of arguments that go together."""
     refuse_traced("laws.slots", space, similarity, exponent)
@@ -131,11 +170,15 @@ def _settled(space: Any, similarity: Any, n: Any, exponent: Any) -> tuple[int, f
     return require_items(n), power
 
 
+def _members(similarity: Any) -> list[Any]:
+    """Each member of a grid of similarities."""
+    flat, count = flatten(similarity), int(np.prod(similarity.shape, dtype=int))
+    return [jax.tree.map(lambda leaf, i=i: np.asarray(leaf, np.float64)[i], flat) for i in range(count)]
+
+
 def _of_members(f: Callable[[Slots], Any], similarity: Slots) -> Any:
     """f of each member of a grid, in arrays of its shape."""
-    flat = flatten(similarity)
-    count = int(np.prod(similarity.shape, dtype=int))
-    values = [f(jax.tree.map(lambda leaf, i=i: np.asarray(leaf, np.float64)[i], flat)) for i in range(count)]
+    values = [f(member) for member in _members(similarity)]
     columns = np.array(values).reshape(*similarity.shape, -1)
     return columns[..., 0][()] if np.ndim(values[0]) == 0 else Accuracy(*(columns[..., k][()] for k in (0, 1)))
 

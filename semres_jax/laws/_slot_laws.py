@@ -189,8 +189,8 @@ def _loss(law: Law, t: np.ndarray) -> np.ndarray:
     return -np.expm1(-t[:, None] * law.strength[None]) @ law.weight
 
 
-def product_identification(slots: Sequence[Slot], n: int) -> float:
-    """p_I of the product of slots.
+def product_identification(slots: Sequence[Slot], n: int, steps: dict[int, np.ndarray] | None = None) -> float:
+    """p_I of the product of slots; `steps` keeps the matrices of laws, by `id`, for further calls with these.
 
     φ_k(t) = (1 - E e^{-t g_1 ... g_k}) / t is entire, and φ_{k+1}(t) = E[g φ_k(g t)]: on [0, 38], where e^{-t} ends, a
     polynomial through Chebyshev's points becomes another one, by a matrix for each slot and probe.
@@ -201,13 +201,13 @@ def product_identification(slots: Sequence[Slot], n: int) -> float:
     t = _LAST * (1.0 + _chebyshev()[0]) / 2
     states, chance = (-np.expm1(-t) / t)[:, None], np.ones(1)
     if n == 2:  # linear: the average over probes is a law
-        slots = [_averaged(own) for own in slots]
+        slots = [averaged(own) for own in slots]
     if (count := np.prod([len(own.laws) for own in slots], dtype=float)) > _MOST_PROBES:
         raise ValueError(
             f"products of slots with n = {n} items are integrated over all combinations of probes, at most "
             f"{_MOST_PROBES:,} of them; got {count:,.0f} (use n = 2, the mean, or semres_jax.estimate)"
         )
-    matrices: dict[int, np.ndarray] = {}
+    matrices = {} if steps is None else steps
     for own in slots:
         for law in own.laws:
             if id(law) not in matrices:
@@ -221,7 +221,8 @@ def product_identification(slots: Sequence[Slot], n: int) -> float:
     return float(weight @ (np.exp(-s) * (powers @ chance)))
 
 
-def _averaged(own: Slot) -> Slot:
+def averaged(own: Slot) -> Slot:
+    """The slot for a probe that is not known, of a single law."""
     if len(own.laws) == 1:
         return own
     weight = np.concatenate([chance * law.weight for chance, law in zip(own.chance, own.laws, strict=True)])

@@ -128,8 +128,7 @@ def nearest(classes: Classes, order: Order, n: int) -> float:
 
 def _power(lost: np.ndarray, power: int | float) -> np.ndarray:
     """(1 - lost)^power, without losing digits where `lost` is small."""
-    with np.errstate(divide="ignore"):
-        return np.exp(power * np.log1p(-np.minimum(lost, 1.0)))
+    return np.exp(power * np.log1p(-np.minimum(lost, 1.0 - 2.0**-53)))
 
 
 def _shortened(log: np.ndarray) -> np.ndarray:

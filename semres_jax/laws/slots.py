@@ -17,6 +17,7 @@ from semres_jax.laws import _slot_sums, closed_form
 from semres_jax.laws._slot_engine import (
     MOST_DIFFERENT,
     accuracy as accuracy,
+    equal_slots as equal_slots,
     identification as identification,
 )
 from semres_jax.similarity import AGGREGATES
@@ -122,6 +123,37 @@ def compositional(
         cells = [_alike(own, floor, slots, aggregate, n) for own, floor in _pairs(balls, floors)]
     whole, p_i = np.array(cells).reshape(-1, 2).T
     return Compositional(feature[()], whole.reshape(shape)[()], p_i.reshape(shape)[()])
+
+
+def many_items(b: Any, n: ArrayLike, *, slots: Any, aggregate: Any = "product", delta: Any = 0.0) -> np.ndarray:
+    """p_I of `compositional` for one code and many numbers of items, fractions too: for curves over n.
+
+    Args:
+        b, delta: single numbers in [0, 1].
+        n: numbers of items, at least 1, any shape.
+        slots, aggregate: as `compositional`.
+
+    Returns:
+        p_I of the shape of n, float64.
+
+    Raises:
+        ValueError: an argument out of its range.
+
+    Example:
+        >>> from semres_jax import laws
+        >>> laws.slots.many_items(0.5, [2, 100], slots=8).round(4).tolist()
+        [0.998, 0.8291]
+    """
+    slots, aggregate = require_slots(slots), require_aggregate(aggregate)
+    require("n", n, 1.0, np.inf, "numbers of items, at least 1")
+    balls, floors = _checked(b, delta)
+    if balls.ndim:
+        raise ValueError(f"b and delta must be single numbers; got shape {balls.shape}")
+    classes, counts = (
+        _slot_sums.alike(float(balls), float(floors), slots, aggregate),
+        np.asarray(concrete(n), np.float64),
+    )
+    return np.array([_slot_sums.identification(classes, x) for x in counts.ravel().tolist()]).reshape(counts.shape)
 
 
 def items_at_half(b: ArrayLike, slots: Any, *, aggregate: Any = "product", delta: ArrayLike = 0.0) -> Any:

@@ -263,7 +263,7 @@ LAWS: dict[str, Law] = {
             slots.mean, slots.mean_closed, remark="All 2^S patterns."),
         Law("slots_nearest",
             "of two wholes with j and k features outside the former is nearer with probability k/(j+k)", _NEW,
-            slots.nearest, slots.nearest_closed, remark="j, k >= 1, by the largest distance; p_S of wholes are sums over both numbers."),
+            slots.nearest, slots.nearest_closed, remark="j, k >= 1; p_S of wholes are sums over both numbers."),
         Law("slots_limit", "many slots, n = 2: p_I of the product -> 1, of the mean -> 1/(1+b)", _NEW, slots.limit,
             slots.limit_closed, remark="The integrand is at most e^{-t}, so that its limit may be integrated."),
         Law("slots_front",

@@ -85,6 +85,12 @@ if TYPE_CHECKING:
         paper_14 as paper_14,
         save_paper as save_paper,
     )
+    from semres_jax.plots.slots import (
+        save_slots as save_slots,
+        slots_argument as slots_argument,
+        slots_items as slots_items,
+        slots_plane as slots_plane,
+    )
     from semres_jax.plots.sweep import (
         best_ball_measure as best_ball_measure,
         families as families,
@@ -160,6 +166,7 @@ _MEMBERS = {
     "measure_triplets": ("save_triplets", "triplets_dimensions", "triplets_map", "triplets_nearer", "triplets_plane"),
     "optimal": ("optimal_fronts", "optimal_similarities", "save_optimal"),
     "paper": ("paper_2", "paper_3", "paper_5c", "paper_14", "save_paper"),
+    "slots": ("save_slots", "slots_argument", "slots_items", "slots_plane"),
     "sweep": ("best_ball_measure", "families", "fronts", "items", "optimum", "save_sweep"),
     "toy": (
         "save_toy",

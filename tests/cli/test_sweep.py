@@ -34,6 +34,27 @@ def test_files_figures_and_last_line(tmp_path, capsys):
     assert (two["epsilon"], two["p_s"], two["p_i"]) == (0.25, 0.75, 0.75)
 
 
+def test_slots(tmp_path, capsys):
+    words = ["sweep", "--slots", "1,2", "--epsilon", "0:0.5:11", "--n", "2,8", "--out", str(tmp_path), "--json"]
+    assert cli.main(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "the best p_S of a feature in each grid, and wholes there" in lines[0]
+    last = json.loads(lines[-1])
+    table = xarray.load_dataset(tmp_path / "sweep.nc")
+    assert table.p_i.dims == ("space", "similarity", "aggregate", "slots", "epsilon", "delta", "n")
+    assert {p.name for p in tmp_path.iterdir()} == {"sweep.nc", "sweep.json"} | {
+        f"slots_{n}.{e}" for n in ("plane", "items", "argument") for e in ("png", "svg")
+    }
+    best = {(row["aggregate"], row["slots"]): row for row in last["optima"] if row["n"] == 2}
+    assert best["product", 2]["p_i"] == pytest.approx(0.875)
+    assert best["mean", 2]["p_i"] == pytest.approx(17 / 24)
+    assert best["mean", 2]["p_s"] == 0.75
+    assert (table.p_s.attrs["units"], table.items_at_half.attrs["units"]) == ("1", "items")
+    assert cli.main([*words[:5], "--similarity", "exponential", *words[5:], "--force", "--aggregate", "mean"]) == 0
+    assert {p.suffix for p in tmp_path.iterdir()} == {".nc", ".json", ".png", ".svg"}
+    assert not (tmp_path / "slots_items.png").exists()
+
+
 def test_simulation(tmp_path):
     words = ["sweep", "--epsilon", "0:0.5:11", "--n", "8", "--method", "prng", "--trials", "4096", "--seed", "3"]
     words += ["--out", str(tmp_path)]
@@ -63,6 +84,16 @@ def test_simulation(tmp_path):
         (["--space", "torus(3, l2)"], "no exact engine"),
         (["--trials", "100"], "--trials is for --method lattice or prng"),
         (["--method", "magic"], "'magic'"),
+        (["--slots", "0,2"], "slots must be at least 1"),
+        (["--slots", "1.5"], "'1.5' is not a whole number"),
+        (["--slots", "2,1"], "increasing; got [2, 1]"),
+        (["--slots", ""], "slots must be one or more numbers of slots"),
+        (["--slots", "2", "--aggregate", "sum"], "aggregate must be one of product, mean; got 'sum'"),
+        (["--slots", "2", "--method", "lattice"], "--slots is computed exactly, at once, with Luce's rule"),
+        (["--slots", "2", "--trials", "100"], "it doesn't go with --trials"),
+        (["--slots", "2", "--exponent", "2"], "it doesn't go with --exponent"),
+        (["--slots", "2", "--resume"], "it doesn't go with --resume"),
+        (["--aggregate", "mean"], "--aggregate is for --slots"),
     ],
 )
 def test_bad_input_is_refused(words, message, tmp_path, refusal):

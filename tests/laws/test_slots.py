@@ -246,6 +246,7 @@ def test_items_at_half_grow_like_the_inverse_ball_of_the_whole():
     assert laws.slots.items_at_half(0.1, 12) * 0.1**12 == pytest.approx(laws.slots.HALF_POINT, rel=1e-9)
     assert laws.slots.items_at_half(0.2, 400, aggregate="mean") == pytest.approx(1 + 1 / 0.2, rel=0.02)
     assert laws.slots.items_at_half(0.0, 2) == np.inf
+    assert laws.slots.items_at_half(1.0, 2) == pytest.approx(2.0, rel=1e-12)
     assert laws.slots.items_at_half(0.0, 2, delta=1.0) == pytest.approx(2.0, rel=1e-12)
 
 
