@@ -92,12 +92,14 @@ def test_docstrings_become_pages(builder):
 def test_laws_are_put_in(builder):
     from semres_jax.laws import symbolic
 
-    page = [(DOCS / "theory.md").read_text(encoding="utf-8")]
-    assert sorted(re.findall(r"^\{law:(\w+)\}$", page[0], re.M)) == sorted(symbolic.LAWS)
-    builder.fill(None, "theory", page)
-    assert "{law:" not in page[0]
-    assert page[0].count("```{math}") == len(symbolic.LAWS)
-    assert symbolic.latex("no_floor").split(" = ")[1] in page[0]
+    pages = {name: [(DOCS / f"{name}.md").read_text(encoding="utf-8")] for name in ("theory", "compositional")}
+    laws = [law for page in pages.values() for law in re.findall(r"^\{law:(\w+)\}$", page[0], re.M)]
+    assert sorted(laws) == sorted(symbolic.LAWS)
+    for name, page in pages.items():
+        builder.fill(None, name, page)
+        assert "{law:" not in page[0]
+    assert sum(page[0].count("```{math}") for page in pages.values()) == len(symbolic.LAWS)
+    assert symbolic.latex("no_floor").split(" = ")[1] in pages["theory"][0]
 
 
 def test_the_page_of_speed_is_the_last_kept_run(builder):

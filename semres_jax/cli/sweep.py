@@ -33,11 +33,10 @@ class Sweep:
     """Compute p_S and p_I over a grid: exactly, or by simulation.
 
     Writes sweep.nc, sweep.json, figures (fronts, the best resolution, many items, families of similarities), and
-    sweep.state from which --resume goes on. With --slots wholes of several features are swept: figures of features
-    against wholes, and of many items.
+    sweep.state from which --resume goes on. With --slots 1,2,4,8 wholes of several features are swept, exactly:
+    figures of features against wholes, and of many items.
 
     Example: semres sweep --space "sphere(9)" --similarity linear --epsilon 0.1:1:50 --n 2,32
-    Example: semres sweep --slots 1,2,4,8 --aggregate product,mean
     """
 
     space: Annotated[
