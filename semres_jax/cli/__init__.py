@@ -35,6 +35,7 @@ from semres_jax.cli.measure import Measure
 from semres_jax.cli.optimal import Optimal
 from semres_jax.cli.reproduce import Reproduce
 from semres_jax.cli.resnet import Resnet
+from semres_jax.cli.sprites import Sprites
 from semres_jax.cli.sweep import Sweep
 from semres_jax.cli.toy import Toy
 from semres_jax.cli.validate import Validate
@@ -47,6 +48,7 @@ COMMANDS: dict[str, type] = {
     "optimal": Optimal,
     "toy": Toy,
     "resnet": Resnet,
+    "sprites": Sprites,
     "measure": Measure,
     "dynamics": Dynamics,
     "explore": Explore,

@@ -19,6 +19,7 @@ from semres_jax.data.embeddings import (
 from semres_jax.data.folders import image_folder as image_folder
 from semres_jax.data.image_sets import ImageSet as ImageSet, Split as Split, split as split
 from semres_jax.data.passages import passages as passages
+from semres_jax.data.rendering import Sprites as Sprites, render as render, sprites as sprites
 from semres_jax.data.similarities import SimilarityFile as SimilarityFile, read_similarities as read_similarities
 from semres_jax.data.triplets import Triplets as Triplets, read_triplets as read_triplets
 

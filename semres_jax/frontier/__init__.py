@@ -2,6 +2,7 @@
 
 from semres_jax._lazy import submodules
 from semres_jax.frontier.families import Front as Front, family_front as family_front
+from semres_jax.frontier.features import shared_front as shared_front, shared_most as shared_most
 from semres_jax.frontier.finite import FiniteOptimum as FiniteOptimum, optimal_finite as optimal_finite
 from semres_jax.frontier.optimal import (
     WEIGHTS as WEIGHTS,

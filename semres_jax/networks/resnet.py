@@ -133,6 +133,10 @@ class ResNet(nnx.Module):
             images: as the network was trained on, in float.
             train: normalise by the batch, and move the averages of batch normalisation towards it.
         """
+        return jnp.mean(self.pixels(images, train=train), axis=(1, 2))
+
+    def pixels(self, images: ArrayLike, *, train: bool = False) -> Array:
+        """(B, h, w, channels) float32, what the last block gives. Arguments as `embed`."""
         x = self.stem_norm(self.stem(jnp.asarray(images)), use_running_average=not train)
         x = jax.nn.relu(x)
         if self.large:
@@ -141,11 +145,57 @@ class ResNet(nnx.Module):
         for stage in self.stages:
             for block in stage:
                 x = block(x, train=train)
-        return jnp.mean(x.astype(jnp.float32), axis=(1, 2))
+        return x.astype(jnp.float32)
 
     def __call__(self, images: ArrayLike, *, train: bool = False) -> Array:
         """(B, classes) scores of classes, before the softmax. Arguments as `embed`."""
         return self.classifier(self.embed(images, train=train))
+
+
+class Placed(ResNet):
+    """A small residual network whose embedding knows where things are: linear in all pixels of its last block.
+
+    Averages over pixels, as `ResNet` takes them, hardly tell places. The classifier is on the embedding.
+
+    Args:
+        classes: of the classifier.
+        size: height and width of the images.
+        features: dimensions of the embedding.
+        blocks, widths, channels, rngs: as in `ResNet`, with the small stem.
+
+    Raises:
+        ValueError: counts below 1; stages and widths of different number.
+
+    Example:
+        >>> from flax import nnx
+        >>> from semres_jax.networks import resnet
+        >>> net = nnx.eval_shape(lambda: resnet.Placed(18, (16, 32), 8, rngs=nnx.Rngs(0)))
+        >>> net.projection.kernel.shape, net.classifier.kernel.shape
+        ((1024, 8), (8, 18))
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        size: tuple[int, int],
+        features: int,
+        blocks: Sequence[int] = (1, 1),
+        widths: Sequence[int] = (16, 32),
+        *,
+        channels: int = 1,
+        rngs: nnx.Rngs,
+    ):
+        require_count("features", features, 1)
+        super().__init__(classes, blocks, widths, channels=channels, stem="small", rngs=rngs)
+        halved = 2 ** len(blocks)  # the stem halves, and every stage but the first
+        pixels = -(-size[0] // halved) * -(-size[1] // halved)
+        self.projection = nnx.Linear(pixels * self.features, features, rngs=rngs)
+        self.classifier = nnx.Linear(features, classes, kernel_init=nnx.initializers.normal(0.01), rngs=rngs)
+        self.features = features
+
+    def embed(self, images: ArrayLike, *, train: bool = False) -> Array:
+        x = self.pixels(images, train=train)
+        return self.projection(x.reshape(x.shape[0], -1))
 
 
 # Blocks and widths of each network by name, whether its blocks are bottlenecks, and its stem.

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
         resnet_paths as resnet_paths,
         resnet_plane as resnet_plane,
         save_resnet as save_resnet,
+        save_sprites as save_sprites,
+        sprites_plane as sprites_plane,
+        sprites_samples as sprites_samples,
     )
     from semres_jax.plots.measure_choices import (
         choices_calibration as choices_calibration,
@@ -157,6 +160,9 @@ _MEMBERS = {
         "resnet_paths",
         "resnet_plane",
         "save_resnet",
+        "save_sprites",
+        "sprites_plane",
+        "sprites_samples",
     ),
     "measure_choices": (
         "choices_calibration",

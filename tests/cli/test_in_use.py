@@ -13,6 +13,7 @@ pytestmark = pytest.mark.skipif(locks.fcntl is None, reason="this operating syst
 COMMANDS = {
     "toy": ("--steps", "5"),
     "resnet": ("--quick",),
+    "sprites": ("--quick",),
     "sweep": ("--epsilon", "0.1,0.2"),
     "validate": ("--quick", "--space", "circle"),
     "optimal": ("--delta", "0.5"),

@@ -11,6 +11,7 @@ SEEDED = {
     "validate": ("--space", "circle", "--quick"),
     "toy": ("--steps", "2"),
     "resnet": ("--quick",),
+    "sprites": ("--quick",),
 }
 
 

@@ -1,4 +1,4 @@
-"""Pictures of image networks between telling classes and having their distances."""
+"""Pictures of image networks between telling classes and having their distances, and of those on sprites."""
 
 import os
 from typing import TYPE_CHECKING
@@ -8,6 +8,7 @@ from semres_jax.plots.images._changes import resnet_alpha as resnet_alpha, resne
 from semres_jax.plots.images._classes import resnet_distances as resnet_distances, resnet_law as resnet_law
 from semres_jax.plots.images._geometry import resnet_geometry as resnet_geometry
 from semres_jax.plots.images._planes import resnet_paths as resnet_paths, resnet_plane as resnet_plane
+from semres_jax.plots.images._sprites import sprites_plane as sprites_plane, sprites_samples as sprites_samples
 
 if TYPE_CHECKING:
     import xarray
@@ -26,3 +27,8 @@ def save_resnet(data: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[
         resnet_geometry: "nc1" in data,
     }  # fmt: skip
     return style.save_drawn(data, folder, *(draw for draw, possible in drawn.items() if possible))
+
+
+def save_sprites(data: "xarray.Dataset", folder: str | os.PathLike[str]) -> list[str]:
+    """Both pictures as PNG and SVG in a folder that there is; their names."""
+    return style.save_drawn(data, folder, sprites_plane, sprites_samples)

@@ -47,11 +47,15 @@ def resident(images: ImageSet, train: np.ndarray, per_class: int, scale: np.ndar
     if scale is None:
         channels = range(pixels.shape[-1])
         scale = np.array([[f(pixels[..., c]) / 255 for c in channels] for f in (np.mean, np.std)], np.float32)
-    table = images.distances[np.ix_(classes, classes)]
-    pairs = len(classes) * per_class * (len(classes) * per_class - 1)
-    table = table / (table.sum() * per_class**2 / pairs)
+    table = over_mean(images.distances[np.ix_(classes, classes)], per_class)
     counts = np.array([len(place) for place in places], np.int32)
-    return Resident(*map(jnp.asarray, (pixels, members, counts, table.astype(np.float32), scale)))
+    return Resident(*map(jnp.asarray, (pixels, members, counts, table, scale)))
+
+
+def over_mean(table: np.ndarray, per_class: int) -> np.ndarray:
+    """(K, K) float32 distances of classes over their mean over pairs of different images of a balanced batch."""
+    size = len(table) * per_class
+    return (table / (table.sum() * per_class**2 / (size * (size - 1)))).astype(np.float32)
 
 
 def order(key: Any, data: Resident, per_class: int, steps: int) -> Array:

@@ -93,6 +93,25 @@ def optimiser(recipe: Recipe, steps: int) -> optax.GradientTransformation:
     return optax.chain(decay, optax.sgd(rate, momentum=recipe.momentum, nesterov=True))
 
 
+def descended(state: State, loss: Any, descent: optax.GradientTransformation, number: Array) -> tuple[State, Any]:
+    """The state after the step of that number, and what the loss tells beside itself.
+
+    Args:
+        state: before the step.
+        loss: of the parameters; gives (loss, (averages of batch normalisation, what it tells)).
+        descent: `optimiser`.
+        number: of the step, kept where the loss is the first that isn't finite.
+    """
+    (total, (stats, told)), slope = jax.value_and_grad(loss, has_aux=True)(state.params)
+    change, moments = descent.update(slope, state.moments, state.params)
+    params = optax.apply_updates(state.params, change)
+    finite = jax.tree.reduce(lambda ok, leaf: ok & jnp.all(jnp.isfinite(leaf)), params, jnp.isfinite(total))
+    bad = jnp.where((state.bad < 0) & ~finite, number, state.bad)
+    new = State(params, stats, moments, bad)
+    # Of a member without a loss the last good weights stay.
+    return jax.tree.map(lambda a, b: jnp.where(bad < 0, a, b), new, state._replace(bad=bad)), told
+
+
 @functools.partial(jax.jit, static_argnames=("recipe", "graph", "steps"))
 def epoch(
     states: State, data: Resident, alphas: Array, keys: Any, number: Array, recipe: Recipe, graph: Any, steps: int
@@ -115,14 +134,7 @@ def epoch(
                 total = (1.0 - alpha) * both[0] + alpha * both[1]
                 return total, (nnx.state(net, nnx.BatchStat), jnp.stack(both))
 
-            (total, (stats, both)), slope = jax.value_and_grad(loss, has_aux=True)(state.params)
-            change, moments = descent.update(slope, state.moments, state.params)
-            params = optax.apply_updates(state.params, change)
-            finite = jax.tree.reduce(lambda ok, leaf: ok & jnp.all(jnp.isfinite(leaf)), params, jnp.isfinite(total))
-            bad = jnp.where((state.bad < 0) & ~finite, number * steps + place, state.bad)
-            new = State(params, stats, moments, bad)
-            # Of a member without a loss the last good weights stay.
-            return jax.tree.map(lambda a, b: jnp.where(bad < 0, a, b), new, state._replace(bad=bad)), both
+            return descended(state, loss, descent, number * steps + place)
 
         state, both = jax.lax.scan(step, state, (jnp.arange(steps), index))
         return state, jnp.mean(both, axis=0)
