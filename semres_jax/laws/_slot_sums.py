@@ -83,7 +83,7 @@ def different_order(ball: np.ndarray, slope: np.ndarray, b: np.ndarray, weight: 
         weight: (R,) of the rule.
     """
     outside = _patterns(len(b))
-    _require(*outside.shape[:1], len(weight))
+    _require(len(outside), len(weight))
     nearer, density = np.ones((len(outside), len(weight))), np.zeros((len(outside), len(weight)))
     for s in range(len(b)):
         within, out = ball[s] < b[s], outside[:, s, None]

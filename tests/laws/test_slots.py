@@ -83,7 +83,7 @@ def test_the_values_of_the_bar():
     assert laws.compositional(0.5, slots=64).p_i == pytest.approx(1.0, abs=EXACT)
     # The mean falls to 1/(1+b) like 1/S: what is left of it is b (1-b) / (S (1+b)^3).
     for slots in (200, 400):
-        off = laws.compositional(0.5, slots=slots, aggregate="mean").p_i - 2 / 3
+        off = laws.slots.many_items(0.5, 2, slots=slots, aggregate="mean") - 2 / 3
         assert off * slots == pytest.approx(0.25 / 1.5**3, rel=2 / slots)
 
 
