@@ -77,6 +77,8 @@ def compositional(
         own = features["resolution"].values[i] if "resolution" in features else features.epsilon.values
         if family.kind is Constant and space.homogeneous and not space.enumerable:
             p_i[i, j], whole[i, j], half[i, j] = _constant(features.mean_b.values[i, j, :, 0, 0], coordinates)
+            if space.discrete:  # distances beyond the balls tie
+                whole[i, j] = np.nan
         else:
             grid = family(own[:, None], features.delta.values[None])
             values = laws.equal_slots(space, grid, counts, names, [int(n) for n in features.n])

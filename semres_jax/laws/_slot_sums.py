@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from semres_jax import _memory
 from semres_jax.laws.reciprocal import node, nodes
 
 # Strengths whose ratio is e^-_GAP decide as any larger ratio would.
@@ -53,6 +54,7 @@ def alike(b: float, delta: float, slots: int, aggregate: str) -> Classes:
 def alike_order(b: float, slots: int, n: int) -> Order:
     """Of `alike` classes by the largest rank r: the share of stimuli closer in a feature, uniform on [0, 1]."""
     rank, weight = rule([0.0, b, 1.0], slots, n)
+    _require(slots + 1, len(rank))
     inside, beyond = np.minimum(rank, b)[None], np.maximum(rank - b, 0.0)[None]
     k, within = np.arange(slots + 1)[:, None], (rank < b)[None]
     choices = np.array([math.comb(slots, i) for i in range(slots + 1)], np.float64)[:, None]
@@ -81,6 +83,7 @@ def different_order(ball: np.ndarray, slope: np.ndarray, b: np.ndarray, weight: 
         weight: (R,) of the rule.
     """
     outside = _patterns(len(b))
+    _require(len(outside), len(weight))
     nearer, density = np.ones((len(outside), len(weight))), np.zeros((len(outside), len(weight)))
     for s in range(len(b)):
         within, out = ball[s] < b[s], outside[:, s, None]
@@ -88,6 +91,10 @@ def different_order(ball: np.ndarray, slope: np.ndarray, b: np.ndarray, weight: 
         grows = np.where(out, ~within, within) * slope[s]
         nearer, density = nearer * own, density * own + nearer * grows
     return Order(weight, nearer, density)
+
+
+def _require(classes: int, count: int) -> None:
+    _memory.require(64 * classes * count, f"the order of {classes:,} kinds of items at {count:,} distances")
 
 
 def _patterns(slots: int) -> np.ndarray:
@@ -150,8 +157,11 @@ def rule(ends: Sequence[float], degree: int, n: int) -> tuple[np.ndarray, np.nda
     exact = (degree * n + 1) // 2
     x, w = _gauss(exact if exact <= _MOST_EXACT else _GRADED)
     shares = np.array([0.0, 1.0])
-    if exact > _MOST_EXACT:
-        shares = np.append(0.0, 2.0 ** (-np.arange(degree * math.ceil(math.log2(64.0 * n)), -1, -1) / degree))
+    if exact > _MOST_EXACT:  # n r^j is below the last digit where j octaves are more than these
+        octaves, deep = math.ceil(math.log2(64.0 * n)), math.log2(n) + 56.0
+        parts = [min(degree, math.ceil(deep / octave)) if octave else degree for octave in range(octaves)]
+        logs = [octave + np.arange(count) / count for octave, count in enumerate(parts)]
+        shares = np.concatenate([[0.0], 2.0 ** -np.concatenate(logs)])
     cuts = np.unique(np.concatenate([low + (high - low) * shares for low, high in itertools.pairwise(starts)]))
     half = np.diff(cuts)[:, None] / 2
     return (cuts[:-1, None] + half * (1.0 + x)[None]).ravel(), (half * w[None]).ravel()

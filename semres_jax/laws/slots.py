@@ -93,7 +93,8 @@ def compositional(
 
     Returns:
         Compositional in float64 NumPy, of the shape of b and delta (without the axis of different slots), to 1e-12.
-        Distances of different slots are compared as ranks, the share of stimuli that is closer: as those of circles.
+        p_S of wholes is that of continuous distances, which don't tie. Those of different slots are compared as ranks,
+        the share of stimuli that is closer, as on circles.
 
     Raises:
         ValueError: slots or n too small, an unknown aggregate, b or delta outside [0, 1], too many different slots.
@@ -166,7 +167,8 @@ def items_at_half(b: ArrayLike, slots: Any, *, aggregate: Any = "product", delta
         b, slots, aggregate, delta: as `compositional`, of equal slots.
 
     Returns:
-        Real numbers above 1, of the shape of b and delta, float64; infinity where b = 0 and no floor is left.
+        Real numbers above 1, of the shape of b and delta, float64; infinity beyond 10^280, as where b = 0 and no floor
+        is left.
 
     Raises:
         ValueError, TypeError: as `compositional`.

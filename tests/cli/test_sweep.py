@@ -50,7 +50,8 @@ def test_slots(tmp_path, capsys):
     assert best["mean", 2]["p_i"] == pytest.approx(17 / 24)
     assert best["mean", 2]["p_s"] == 0.75
     assert (table.p_s.attrs["units"], table.items_at_half.attrs["units"]) == ("1", "items")
-    assert cli.main([*words[:5], "--similarity", "exponential", *words[5:], "--force", "--aggregate", "mean"]) == 0
+    words = ["sweep", "--slots", "2", "--epsilon", "0.1,0.2", "--n", "2", "--out", str(tmp_path), "--force"]
+    assert cli.main([*words, "--similarity", "linear", "--aggregate", "mean"]) == 0
     assert {p.suffix for p in tmp_path.iterdir()} == {".nc", ".json", ".png", ".svg"}
     assert not (tmp_path / "slots_items.png").exists()
 

@@ -40,6 +40,12 @@ def test_other_similarities_and_spaces_are_integrated():
                 assert own == pytest.approx(float(laws.slots.identification(pair, slots, n=n)), abs=EXACT)
 
 
+def test_wholes_that_tie_are_not_told():
+    table = frontier.compositional("hamming(4)", "constant", 2, slots=2, epsilon=[0.3])
+    assert np.isnan(table.p_s_whole).all()
+    assert table.p_i.sel(aggregate="product").item() == pytest.approx(1 - (5 / 16) ** 2 / 2, abs=EXACT)
+
+
 def test_every_number_has_a_name_and_a_unit():
     table = frontier.compositional("circle", Constant, 2, slots=2, epsilon=0.1, aggregates="mean")
     for name, variable in table.variables.items():

@@ -10,7 +10,7 @@ import pytest
 from sympy.utilities.iterables import multiset_permutations
 
 from semres_jax import Constant, Exponential, Gaussian, Linear, Slots, accuracy, laws, spaces
-from semres_jax.laws import symbolic
+from semres_jax.laws import _slot_sums, symbolic
 from tests.laws.brute_force import choice_of, draws
 
 EXACT = 1e-12
@@ -83,7 +83,7 @@ def test_the_values_of_the_bar():
     assert laws.compositional(0.5, slots=64).p_i == pytest.approx(1.0, abs=EXACT)
     # The mean falls to 1/(1+b) like 1/S: what is left of it is b (1-b) / (S (1+b)^3).
     for slots in (200, 400):
-        off = laws.compositional(0.5, slots=slots, aggregate="mean").p_i - 2 / 3
+        off = laws.slots.many_items(0.5, 2, slots=slots, aggregate="mean") - 2 / 3
         assert off * slots == pytest.approx(0.25 / 1.5**3, rel=2 / slots)
 
 
@@ -103,6 +103,15 @@ def test_many_items_by_graded_panels(n):
     law = laws.constant(0.2**3, n=n)
     got = laws.compositional([0.2] * 3, slots=None, n=n)
     np.testing.assert_allclose([got.whole, got.p_i], law, rtol=1e-11)
+
+
+@pytest.mark.parametrize("aggregate", AGGREGATES)
+@pytest.mark.parametrize(("slots", "n", "b"), [(30, 8, 0.9), (8, 40, 0.5)])
+def test_graded_panels_are_as_good_as_polynomials(slots, n, b, aggregate, monkeypatch):
+    by_polynomials = laws.compositional(b, slots=slots, aggregate=aggregate, delta=0.1, n=n).whole
+    monkeypatch.setattr(_slot_sums, "_MOST_EXACT", 1)
+    graded = laws.compositional(b, slots=slots, aggregate=aggregate, delta=0.1, n=n).whole
+    assert graded == pytest.approx(by_polynomials, abs=EXACT)
 
 
 @pytest.mark.parametrize(
@@ -211,6 +220,17 @@ def test_different_slots_on_different_spaces_against_simulation(aggregate, n):
     assert abs(laws.slots.identification(space, similarity, n=n) - mean) < 5 * stderr
 
 
+def test_exponents_of_products_are_those_of_their_slots():
+    space, slot = spaces.Product((CIRCLE,) * 2), Constant(0.2, 0.3)
+    for power in (0.0, 0.5, 2.0):
+        law = laws.compositional(0.4, slots=2, delta=0.3**power, n=3)
+        assert laws.slots.identification(space, Slots([slot] * 2), n=3, exponent=power) == pytest.approx(
+            law.p_i, abs=EXACT
+        )
+        got = accuracy(space, Slots([slot] * 2), n=3, exponent=power)
+        np.testing.assert_allclose(np.array(got), [law.whole, law.p_i], rtol=0, atol=EXACT)
+
+
 @pytest.mark.parametrize("aggregate", AGGREGATES)
 def test_wholes_on_different_homogeneous_features_against_simulation(aggregate):
     space = spaces.Product((CIRCLE, spaces.Sphere(2)))
@@ -260,7 +280,7 @@ def test_noise_bounds_the_escape():
     assert (np.diff(abs(product / limit - 1)) < 0).all()
     assert product[-1] == pytest.approx(limit, rel=1 / (nu**2 * slots[-1]))
     for n in (2, 5):
-        p_i = [laws.compositional(b, slots=int(s), delta=f, n=n).p_i for s, f in zip(slots, floors, strict=True)]
+        p_i = [laws.slots.many_items(b, n, slots=s, delta=f) for s, f in zip(slots, floors, strict=True)]
         off = abs(np.array(p_i) - 1 / (1 + (n - 1) * np.exp(-(1 - b) / nu)))
         assert (np.diff(off) < 0).all()
         assert off[-1] < 20 / slots[-1]
