@@ -55,8 +55,8 @@ def compare(
     are drawn again and classes stay. p-values of one quantity are corrected over all pairs of models (Holm 1979).
 
     Of two models that are alike, p-values were near uniform in scripts/study_comparison.py, for 24 and 40 stimuli, in
-    designs on which the method was chosen, too (docs/howto/compare.md has the figures); of ε, where fitted floors are at
-    0 for many models, they tend to be too large. Source: new, of this project.
+    designs on which the method was chosen, too (docs/howto/compare.md has the figures); of ε, where fitted floors are
+    at 0 for many models, they tend to be too large. Source: new, of this project.
 
     Args:
         models: by name, at least two: (N, D) embeddings, `Embedded` (of at most 256 stimuli), a `Member`; or
