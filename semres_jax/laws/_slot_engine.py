@@ -10,7 +10,7 @@ import numpy as np
 
 from semres_jax._checks import brief, concrete, refuse_traced, require_exponent, require_items
 from semres_jax._types import Accuracy, ArrayLike
-from semres_jax.laws import _slot_laws, _slot_sums, closed_form, tables
+from semres_jax.laws import _slot_laws, _slot_sums, _slot_wholes, closed_form, tables
 from semres_jax.similarity import Constant, Slots, flatten
 from semres_jax.spaces import MetricSpace, Product
 from semres_jax.spaces.named import on_space
@@ -26,6 +26,7 @@ def accuracy(space: Any, similarity: Any, *, n: Any = 2, exponent: ArrayLike = 1
     - On products of finite spaces with a table of distances: sums over all tuples, by any metric of the product.
     - For constant similarities on products of homogeneous continuous spaces by "max": sums over which slots of an item
       are outside, as in `compositional`, but for distances as they are instead of ranks.
+    - For any similarities on these: integrals over distances, of products for n = 2, of means for any n; to about 1e-11.
 
     Elsewhere `identification` gives p_I alone. Source: new, of this project.
 
@@ -56,14 +57,22 @@ def accuracy(space: Any, similarity: Any, *, n: Any = 2, exponent: ArrayLike = 1
         if not replace:
             space.require_distinct(n)
         return _of_members(lambda member: _enumerated(space, member, n, power, replace), similarity)
-    constant = all(isinstance(slot, Constant) for slot in similarity.slots)
     plain = all(factor.homogeneous and factor.has_ball_measure and not factor.discrete for factor in space.factors)
-    if not (constant and plain and space.metric == "max" and len(similarity.slots) <= MOST_DIFFERENT):
+    if not (plain and space.metric == "max"):
         raise ValueError(
-            f"no exact p_S of wholes by slots on {space.label}: that takes a table of distances, or up to "
-            f"{MOST_DIFFERENT} constant slots, homogeneous continuous features and the metric max "
-            "(laws.slots.identification gives p_I alone, semres_jax.estimate both)"
+            f"no exact p_S of wholes by slots on {space.label}: that takes a table of distances, or homogeneous "
+            "continuous features and the metric max (laws.slots.identification gives p_I alone, semres_jax.estimate "
+            "both)"
         )
+    if not all(isinstance(slot, Constant) for slot in similarity.slots) or len(similarity.slots) > MOST_DIFFERENT:
+        if similarity.aggregate == "product" and n > 2:
+            raise ValueError(
+                f"p_S of wholes by products of graded slots is exact for n = 2 items; got n = {n} "
+                "(laws.slots.identification gives p_I alone, semres_jax.estimate both)"
+            )
+        p_i = identification(space, similarity, n=n, exponent=exponent)
+        p_s = _of_members(lambda member: _graded(space, member, n, power), similarity)
+        return Accuracy(p_s, p_i)
     return _of_members(lambda member: _patterns(space, member, n, power), similarity)
 
 
@@ -238,13 +247,24 @@ def _tied(distance: np.ndarray, mass: np.ndarray, mark: np.ndarray, weight: np.n
     return _slot_sums.Order(np.tile(weight, len(levels)), nearer.reshape(len(mass), -1), density.reshape(len(mass), -1))
 
 
+def _graded(space: Product, member: Slots, n: int, power: float) -> float:
+    """p_S of any similarities on homogeneous features."""
+    return _slot_wholes.nearest(space.factors, _probes_of(space), member.slots, member.aggregate, n, power)
+
+
+def _probes_of(space: Product) -> list[Any]:
+    """A point of each homogeneous feature."""
+    with jax.enable_x64(True):
+        return [factor.probe(jnp.zeros((0,))) for factor in space.factors]
+
+
 def _patterns(space: Product, member: Slots, n: int, power: float) -> Accuracy:
     """Of constant similarities on homogeneous features."""
     slots: Any = member.slots
     epsilon = np.array([float(slot.epsilon) for slot in slots])
     delta = np.array([float(slot.delta) ** power for slot in slots])
+    probes = _probes_of(space)
     with jax.enable_x64(True):
-        probes = [factor.probe(jnp.zeros((0,))) for factor in space.factors]
         kinks = [[float(r) for r in own.radius_kinks(p)] for own, p in zip(space.factors, probes, strict=True)]
     b = np.array(
         [_slot_laws.ball(f, p, np.array([e]))[0] for f, p, e in zip(space.factors, probes, epsilon, strict=True)]

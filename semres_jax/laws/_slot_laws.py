@@ -22,7 +22,7 @@ from semres_jax.laws.reciprocal import nodes
 from semres_jax.spaces.base import MetricSpace
 
 # Distances at once, so that programs are few; nodes of a panel; how often panels are halved; the t where e^{-t} ends.
-_CHUNK, _NODES, _HALVINGS, _LAST = 2048, 24, 40, 38.0
+_CHUNK, NODES, _HALVINGS, _LAST = 2048, 24, 40, 38.0
 # What a panel may do to an expectation.
 _TOLERANCE = 1e-15
 # Nodes of polynomials in t on [0, _LAST] that e^{-tg}, 0 <= g <= 1, is one of.
@@ -81,8 +81,13 @@ def _finite(factor: MetricSpace, similarity: Any, exponent: float) -> Slot:
 
 def strengths(similarity: Any, d: np.ndarray, exponent: float) -> np.ndarray:
     """g(d)^a of (m,) distances."""
+    return np.exp(log_strengths(similarity, d, exponent))
+
+
+def log_strengths(similarity: Any, d: np.ndarray, exponent: float) -> np.ndarray:
+    """ln g(d)^a of (m,) distances, -inf where it is 0."""
     log = _padded(lambda r: _log(similarity, r), d)
-    return np.exp(np.where(np.isneginf(log), -np.inf if exponent > 0 else 0.0, exponent * np.where(log < 0, log, 0.0)))
+    return np.where(np.isneginf(log), -np.inf if exponent > 0 else 0.0, exponent * np.where(log < 0, log, 0.0))
 
 
 @jax.jit
@@ -134,7 +139,7 @@ def resolved(
     A square root at either end of a panel is smooth in the variable of the rule. The first value is a distribution
     function: where it doesn't grow, nothing needs to be resolved.
     """
-    x, *_ = _panels.running_rule(_NODES)
+    x, *_ = _panels.running_rule(NODES)
     cuts = np.unique(np.asarray(ends))
     panels = np.stack([cuts[:-1], cuts[1:]], axis=1)
     done: list[np.ndarray] = []
@@ -157,10 +162,10 @@ def resolved(
 @functools.cache
 def _legendre() -> tuple[np.ndarray, np.ndarray]:
     """(nodes, nodes) matrices of values at Gauss nodes: to Legendre coefficients, and to weights times slopes."""
-    t, weights = np.polynomial.legendre.leggauss(_NODES)
-    k = np.arange(_NODES)
-    to_coefficients = (2 * k[:, None] + 1) / 2 * np.polynomial.legendre.legvander(t, _NODES - 1).T * weights[None]
-    slope = np.stack([np.polynomial.legendre.legval(t, np.polynomial.legendre.legder(row)) for row in np.eye(_NODES)])
+    t, weights = np.polynomial.legendre.leggauss(NODES)
+    k = np.arange(NODES)
+    to_coefficients = (2 * k[:, None] + 1) / 2 * np.polynomial.legendre.legvander(t, NODES - 1).T * weights[None]
+    slope = np.stack([np.polynomial.legendre.legval(t, np.polynomial.legendre.legder(row)) for row in np.eye(NODES)])
     return to_coefficients, weights[:, None] * slope.T @ to_coefficients
 
 

@@ -89,5 +89,5 @@ def test_files_that_a_run_lists_outside_its_folder_are_left_alone(sweep, tmp_pat
 def test_each_command_has_its_own_folder():
     kinds = [kind for kind in (*cli.COMMANDS.values(), *measure.KINDS.values()) if "out" in kind.__dataclass_fields__]
     folders = [kind.__dataclass_fields__["out"].default for kind in kinds]
-    assert len(set(folders)) == len(folders) == 14
+    assert len(set(folders)) == len(folders) == 15
     assert all("force" in kind.__dataclass_fields__ for kind in kinds)
