@@ -26,7 +26,8 @@ def accuracy(space: Any, similarity: Any, *, n: Any = 2, exponent: ArrayLike = 1
     - On products of finite spaces with a table of distances: sums over all tuples, by any metric of the product.
     - For constant similarities on products of homogeneous continuous spaces by "max": sums over which slots of an item
       are outside, as in `compositional`, but for distances as they are instead of ranks.
-    - For any similarities on these: integrals over distances, of products for n = 2, of means for any n; to about 1e-11.
+    - For any similarities on these: integrals over distances, of products for n = 2, of means for any n, to about
+      1e-11.
 
     Elsewhere `identification` gives p_I alone. Source: new, of this project.
 

@@ -1,8 +1,7 @@
 """p_S of wholes by slots of any similarity: nearest by the largest distance over homogeneous, continuous features.
 
-Let B(r) = Π_s b_s(r) be the law of an item's largest distance. What is needed of an item nearer than r is a product over
-slots, each with its own d_s <= r, and so is its derivative by r. With u = -ln g and strengths that multiply, two items
-have
+What is needed of an item whose largest distance D is at most r is a product over slots, each with its own d_s <= r, and
+so follows its derivative by r. With u = -ln g and strengths that multiply, two items have
 
     g/(g + g') = 1/2 - tanh((u - u')/2)/2,   tanh(z/2) = 2 ∫_0^∞ sin(ωz)/sinh(πω) dω,
     p_S = 1/2 - 2 ∫ dω/sinh(πω) ∫ Im[∂_r Ψ(ω, r) (Ψ(ω, ∞) - Ψ(ω, r))*] dr,   Ψ(ω, r) = Π_s E[e^{iωu_s}; d_s <= r],
