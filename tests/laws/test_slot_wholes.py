@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-from semres_jax import Constant, Exponential, Gaussian, Linear, PowerLaw, Slots, accuracy, estimate, laws, spaces
+from semres_jax import Constant, Exponential, Gaussian, Linear, Slots, accuracy, estimate, laws, spaces
 from semres_jax.laws import _slot_wholes, quadrature
 
 EXACT = 1e-10
 CIRCLE, SPHERE = spaces.Circle(), spaces.Sphere(2)
-AGGREGATES = ("product", "mean")
 BOTH = [("product", 2), ("mean", 2), ("mean", 3), ("mean", 64)]
 
 
@@ -22,18 +21,12 @@ def test_constant_slots_have_the_sums_over_patterns(aggregate, n, delta):
     assert whole == pytest.approx(accuracy(pair, Slots(slots, aggregate), n=n).p_s, abs=EXACT)
 
 
-@pytest.mark.parametrize("slot", [Linear(0.3), Exponential(0.1), Gaussian(0.3, 0.01), PowerLaw(0.02, 2.0)])
-def test_one_slot_is_a_similarity(slot):
-    for space in (CIRCLE, SPHERE):
-        alone = spaces.Product((space,))
-        two, three = quadrature.several(space, slot, ns=(2, 3))
-        for aggregate in AGGREGATES:
-            np.testing.assert_allclose(
-                accuracy(alone, Slots([slot], aggregate)), [two.p_s, two.p_i], rtol=0, atol=EXACT
-            )
-        np.testing.assert_allclose(
-            accuracy(alone, Slots([slot], "mean"), n=3), [three.p_s, three.p_i], rtol=0, atol=EXACT
-        )
+@pytest.mark.parametrize(("space", "slot"), [(CIRCLE, Linear(0.3)), (SPHERE, Gaussian(0.3, 0.01))])
+def test_one_slot_is_a_similarity(space, slot):
+    alone = spaces.Product((space,))
+    two, three = quadrature.accuracies(space, slot, ns=(2, 3))
+    for aggregate, n, law in (("product", 2, two), ("mean", 2, two), ("mean", 3, three)):
+        np.testing.assert_allclose(accuracy(alone, Slots([slot], aggregate), n=n), law, rtol=0, atol=EXACT)
 
 
 @pytest.mark.parametrize(("aggregate", "n"), [("product", 2), ("mean", 2), ("mean", 8)])
@@ -54,7 +47,7 @@ def test_powers_of_products_are_those_of_their_slots():
 
 def test_what_is_too_much_is_told():
     pair = spaces.Product((CIRCLE, CIRCLE))
-    with pytest.raises(ValueError, match="exact for n = 2 items; got n = 3 .laws.slots.identification"):
+    with pytest.raises(ValueError, match="exact for n = 2 items; got n = 3"):
         accuracy(pair, Slots([Linear(0.2)] * 2), n=3)
     with pytest.raises(ValueError, match=r"ln\(1/g\) is at most 3000; here it reaches 1e\+04"):
         accuracy(pair, Slots([Exponential(1e-4)] * 2))
