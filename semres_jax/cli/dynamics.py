@@ -48,6 +48,8 @@ class Dynamics:
     model: Annotated[str, _Model] = "smollm2"
     """A model that scripts/fetch_assets fetched, a GGUF file, or a folder as Hugging Face has it; random is a small
     network with random weights that reads bytes, to try things."""
+    endpoint: Annotated[str | None, tyro.conf.arg(metavar="URL", help_behavior_hint="(refused)")] = None
+    """A server, as semres measure llm asks it, tells no states of its layers: give a file or a folder as --model."""
     against: Annotated[str | None, tyro.conf.arg(metavar="MODEL", help_behavior_hint="(default: none)")] = None
     """A second model to compare with, in the same files and figures."""
     texts: Annotated[Path | None, tyro.conf.arg(help_behavior_hint="(default: 512 passages of Jane Austen's)")] = None
@@ -90,6 +92,8 @@ class Dynamics:
             from semres_jax.experiments import dynamics
 
             require_seed(self.seed)
+            if self.endpoint is not None:
+                dynamics.open_subject(self.endpoint if "://" in self.endpoint else f"http://{self.endpoint}")
             subjects, settings = self._subjects(), self._settings()
             texts, key = data.passages(self.texts), jax.random.key(self.seed)
             plan = dynamics.plan(subjects, texts, settings)

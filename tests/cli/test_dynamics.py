@@ -138,6 +138,7 @@ def test_models_are_compared(tmp_path, monkeypatch):
     ("words", "message"),
     [
         (["--model", "http://127.0.0.1:8080"], "a server tells no states of its layers"),
+        (["--endpoint", "127.0.0.1:8080"], "no states of its layers; got 'http://127.0.0.1:8080': give a GGUF file"),
         (["--model", "nowhere.gguf"], "no language model 'nowhere.gguf'"),
         (["--tokens", "5000"], "tokens must be at most 4096, the context of 'random'; got 5000"),
         (["--tokens", "3000"], "8 texts of 3000 tokens are needed; of 512 texts 0 are as long"),
