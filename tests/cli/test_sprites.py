@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import xarray
+from matplotlib.figure import Figure
 
 from semres_jax import cli, plots
 from semres_jax.experiments import sprites as sprite_study
@@ -22,6 +23,8 @@ def finished(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         said: list[str] = []
         patch.setattr(run, "SHARES", SHARES)
+        whole = Figure.savefig  # about there being files, not about their pixels
+        patch.setattr(Figure, "savefig", lambda self, *args, **named: whole(self, *args, **{**named, "dpi": 40}))
         patch.setattr("builtins.print", lambda *x, **_: said.append(" ".join(map(str, x))))
         assert cli.main([*WORDS, "--out", str(folder), "--json"]) == 0
     return folder, said

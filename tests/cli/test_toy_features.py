@@ -5,6 +5,7 @@ import json
 
 import pytest
 import xarray
+from matplotlib.figure import Figure
 
 from semres_jax import cli
 from semres_jax.experiments import compositional
@@ -19,6 +20,9 @@ def small(monkeypatch):
     """The preset has its own sizes; these are quick."""
     sizes = {"slots": (2, 1), "stimuli": 5, "hidden": 4, "batch": 8}
     monkeypatch.setattr(compositional, "study", functools.partial(compositional.study, **sizes))
+    # about there being files, not about their pixels
+    whole = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda self, *args, **named: whole(self, *args, **{**named, "dpi": 40}))
 
 
 def test_it_prints_a_table_and_writes_results_that_explore_reads(small, tmp_path, capsys):
