@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from semres_jax._checks import concrete, require, require_count
+from semres_jax._checks import require, require_count
 from semres_jax._pytrees import pytree
 from semres_jax._random import key_or_default
 from semres_jax._types import Array, ArrayLike
@@ -67,15 +67,9 @@ class Hyper(Numbers):
 
     def __post_init__(self):
         self._stored()
-        for name in ("lambda_sim", "lambda_id"):
-            require(name, getattr(self, name), 0.0, 1e30, "the weight of a loss, at least 0")
+        self._require_weights("lambda_sim", "lambda_id", "1 and 1")
         for name in ("gate", "learns"):
             require(name, getattr(self, name), 0.0, 1.0, "between 0 and 1")
-        for name in ("learning_rate", "floor", "scale"):
-            require(name, getattr(self, name), 1e-30, 1e30, "a positive number, such as 1e-3")
-        sim, identity = concrete(self.lambda_sim), concrete(self.lambda_id)
-        if sim is not None and identity is not None and not (sim + identity > 0).all():
-            raise ValueError("lambda_sim and lambda_id are both 0: there is nothing to train; 1 and 1 would do")
 
 
 @dataclasses.dataclass(frozen=True)

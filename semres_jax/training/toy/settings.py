@@ -18,6 +18,22 @@ class Numbers:
         for field in dataclasses.fields(self):  # pyright: ignore[reportArgumentType]
             object.__setattr__(self, field.name, number_leaf(getattr(self, field.name)))
 
+    def _require_weights(self, first: str, second: str, example: str) -> None:
+        """Raise `ValueError` unless both weights of losses, and what every training has, are in their ranges.
+
+        Args:
+            first, second: names of the weights, of which one at least is above 0.
+            example: what they might be.
+        """
+        weights = [getattr(self, name) for name in (first, second)]
+        for name, weight in zip((first, second), weights, strict=True):
+            require(name, weight, 0.0, 1e30, "the weight of a loss, at least 0")
+        for name in ("learning_rate", "floor", "scale"):
+            require(name, getattr(self, name), 1e-30, 1e30, "a positive number, such as 1e-3")
+        known = [number for weight in weights if (number := concrete(weight)) is not None]
+        if len(known) == 2 and not (known[0] + known[1] > 0).all():
+            raise ValueError(f"{first} and {second} are both 0: there is nothing to train; {example} would do")
+
     def numbers(self) -> dict[str, np.ndarray]:
         """The settings by name."""
         return {field.name: np.asarray(getattr(self, field.name)) for field in dataclasses.fields(self)}  # pyright: ignore[reportArgumentType]
@@ -56,13 +72,7 @@ class Hyper(Numbers):
 
     def __post_init__(self):
         self._stored()
-        for name in ("lambda_sim", "lambda_rec"):
-            require(name, getattr(self, name), 0.0, 1e30, "the weight of a loss, at least 0")
-        for name in ("learning_rate", "floor", "scale"):
-            require(name, getattr(self, name), 1e-30, 1e30, "a positive number, such as 1e-3")
-        sim, rec = concrete(self.lambda_sim), concrete(self.lambda_rec)
-        if sim is not None and rec is not None and not (sim + rec > 0).all():
-            raise ValueError("lambda_sim and lambda_rec are both 0: there is nothing to train; 0.1 and 0 would do")
+        self._require_weights("lambda_sim", "lambda_rec", "0.1 and 0")
 
 
 @dataclasses.dataclass(frozen=True)
