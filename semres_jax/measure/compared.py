@@ -80,7 +80,8 @@ class Comparison:
         lines = dict.fromkeys(line for member in self.members.values() for line in member.cautions)
         floors = [member.floors.get(self.family or "", np.nan) for member in self.members.values()]
         if any(floor == 0 for floor in floors) and any(floor > 0 for floor in floors):
-            lines[f"floors of {self.family} fits are 0 for some models only: p-values of ln epsilon are rough"] = None
+            text = "are 0 for some models only: ln epsilon is compared as if their floors were alike"
+            lines[f"floors of {self.family} fits {text}"] = None
         if self.n > 2:
             lines["differences have no intervals and p-values for more than 2 items"] = None
         return tuple(lines)
